@@ -55,7 +55,7 @@ def resolve(validated: Validated) -> Current:
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
     quarantined_keys, later_findings = _quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
     for name, spec in contract.tables.items():
-        if spec.entity:
+        if spec.entity or spec.own_states:
             tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
             left = _left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
@@ -70,7 +70,7 @@ def resolve(validated: Validated) -> Current:
         if spec.crosswalk:
             tables[name]["_status"] = "structural"
             continue
-        if not spec.entity:
+        if not spec.entity and not spec.own_states:
             tables[name]["_status"] = _child_status(tables[name], spec, tables)
         of_old = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
         tables[name].loc[of_old, "_status"] = "superseded"

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 Kind = Literal["text", "date", "int", "bool", "float"]
 
-Stage = Literal["registration", "prosecution", "courts", "corrections"]
-STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order of the case flow; the contract names an institution's stage
+Stage = Literal["registration", "prosecution", "courts", "corrections", "protection"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""In the order of the case flow, victim protection beside it; the contract names an institution's stage."""
 STATUSES = ("accepted", "superseded", "withdrawn", "quarantined")
 OFFENCE_GROUPS = (
     "trafficking",
@@ -35,6 +36,8 @@ FOREIGN = "XXF"  # foreign citizenship, country unknown
 CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
 ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
 PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row has no name; only natural persons are linked and have an id
+VICTIM_STATUSES = ("presumed", "identified", "not_confirmed")
+SERVICES = ("legal", "medical", "psychosocial", "financial", "return", "reintegration")  # null: of unknown kind
 CASE_STATES = ("investigating", "sent", "closed", "merged", "suspended", "dismissed", "indicted", "terminated", "cancelled")
 EVENTS = (
     "reported",  # case: report date (police, inspectorate)
@@ -52,7 +55,20 @@ EVENTS = (
     "detained",  # person: admission of a register row as a detainee
     "imprisoned",  # person: admission of a register row as a convict
     "released",  # person: end of a register row; `outcome`: the reason by the contract's codes
+    "supported",  # person: victim protection opened its file
+    "referred",  # person: referral of a victim to victim protection; `outcome`: by whom
+    "presumed",  # person: an entry of the history of a victim's status
+    "identified",
+    "not_confirmed",
+    "assisted",  # person: a service given to a victim; `outcome`: one of SERVICES
+    "sheltered",  # person: beginning of a victim's stay in a shelter
+    "left_shelter",  # person: its end
+    "represented",  # person: a hearing that the victim's advocate attended
 )
+
+
+CONFIDENTIAL_EVENTS = ("sheltered", "left_shelter")
+"""Events whose days never leave the confidential warehouse."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("register_id", "text", "corrections: number of the person in the register (`ID`)"),
             Column("rank", "text", "inspectorate: rank of the officer"),
             Column("sentence_months", "int", "corrections and courts: imprisonment in months"),
+            Column("victim_status", "text", f"victim protection: current status of the victim: {', '.join(VICTIM_STATUSES)}; or null"),
             Column("period", "text", "period of the delivery"),
         ]
     ),
@@ -144,7 +161,12 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("date_precision", "text", "day or month; null if no date was delivered"),
             Column("unreadable", "bool", "the delivered value is not a date (31.02., text)"),
             Column("present", "bool", "the record says that the event took place, with or without a readable date"),
-            Column("outcome", "text", "convicted, acquitted, rejected; reason of a release; decision number of an indictment"),
+            Column(
+                "outcome",
+                "text",
+                "convicted, acquitted, rejected; reason of a release; number of an indictment; kind of a service",
+            ),
+            Column("entry", "text", "what identifies an entry among several of one record with this event; null if there is one"),
             Column("period", "text", "period of the delivery"),
         ]
     ),

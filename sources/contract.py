@@ -14,11 +14,11 @@ from datetime import date
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from schemas import canonical
+from schemas import canonical, domain
 from schemas.declared import DeclarationError, checked, declared, shown, wrong
 from schemas.findings import DIMENSIONS, LANGUAGES
 from sources import periods
@@ -33,7 +33,7 @@ _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an instituti
 OTHER = "other"  # kind of a number that belongs to no institution
 _CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
 _MOST_DUE_DAYS: Mapping[Cadence, int] = {"monthly": 25, "quarterly": 80, "half_yearly": 170, "yearly": 350}
-DateFormat = Literal["dmy", "dmy/", "dmy-", "iso"]
+DateFormat = Literal["dmy", "dmy/", "dmy-", "iso", "utc"]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 TYPES = (
@@ -101,7 +101,8 @@ class ColumnSpec:
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
     former: str | None = None  # of a number: pattern of the note with the number that the same case had before (group 1)
-    format: DateFormat = "dmy"  # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy) or iso
+    # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy), iso, or utc (a moment; the day is that of the country)
+    format: DateFormat = "dmy"
     year_only: bool = False
     month_only: bool = False
     expected: bool = False  # usually known: an empty cell is reported as information
@@ -137,6 +138,7 @@ class TableSpec:
     via: tuple[str, ...] = ()
     expected: bool = False  # each parent usually has such a row: its absence is reported as information
     place: str | None = None  # key column that is a position in the parent's list: the latest list of a parent replaces earlier ones
+    own_states: bool = False  # its rows have record states of their own, not those of their parent row
     required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
     crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
 
@@ -155,7 +157,7 @@ class FileSpec:
     __pydantic_config__: ClassVar = _CLOSED
 
     name: str
-    reader: Literal["delimited", "workbook", "xml", "database"]
+    reader: Literal["delimited", "workbook", "xml", "json", "database"]
     tables: Annotated[tuple[str, ...], Field(min_length=1)]
     options: Mapping[str, Any] = field(default_factory=dict)
     alternatives: tuple[str, ...] = ()  # file names accepted instead (psh.url)
@@ -172,6 +174,18 @@ class Units:
     columns: tuple[str, ...]
     number: str | None = None
     languages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SharedPersons:
+    """A reconciliation step: persons with `role` that the institutions `upstream` and `downstream` should both know, per case."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    step: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    role: str
+    upstream: Annotated[tuple[str, ...], Field(min_length=1)]
+    downstream: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -201,6 +215,8 @@ class Contract:
     deals_with_victims: bool = False  # agreements may let it receive and give data on victims
     tells_nothing_to: tuple[str, ...] = ()  # institutions that learn nothing about its records unless a clause allows it
     answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
+    roles: tuple[str, ...] = ()  # the roles of its persons, where no column states them and they are not of accused persons
+    shared_persons: tuple[SharedPersons, ...] = ()  # reconciliation steps with others, by person
     compared: Mapping[str, str] = field(default_factory=dict)  # attribute compared with others' records -> column
     tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> tolerated share of faulty weight (`quality`)
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt until the feedback is deleted
@@ -288,6 +304,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
         _check_crosswalk(table, table.crosswalk, tables, path)
     if table.place is not None and table.place not in table.key:
         raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
+    if table.own_states and (table.entity or not table.key):
+        raise wrong(path, f"{key}.own_states", True, "only a table with a key that is no table of records has it")
     if table.parent is not None and (table.parent not in tables or not table.via):
         raise wrong(path, f"{key}.parent", table.parent, "it must be another table, and `via` must name the columns with its key")
     for column in table.columns:
@@ -407,6 +425,13 @@ def at(*stages: canonical.Stage) -> tuple[str, ...]:
 
 
 @cache
+def of_one_person() -> tuple[str, ...]:
+    """The institutions that open a file for each person, so that a case has several."""
+    stages = domain.stages()
+    return tuple(name for name, stage in stage_of().items() if stages[cast("canonical.Stage", stage)].one_person_a_file)
+
+
+@cache
 def bearers() -> Mapping[str, str]:
     """Kind of number -> the institution whose files have it. Raises `DeclarationError` if two declare the same."""
     found: dict[str, str] = {}
@@ -425,5 +450,15 @@ def one_file_a_case() -> tuple[str, ...]:
 
 @cache
 def naming(role: str) -> tuple[str, ...]:
-    """The institutions whose persons can have a role according to the codes of their contracts."""
-    return tuple(name for name in institutions() if any(role in c.codes.values() for t in load(name).tables.values() for c in t.columns))
+    """The institutions whose persons can have a role according to their contracts: `roles`, or the codes of a column."""
+
+    def can(found: Contract) -> bool:
+        return role in found.roles or any(role in c.codes.values() for t in found.tables.values() for c in t.columns)
+
+    return tuple(name for name in institutions() if can(load(name)))
+
+
+@cache
+def naming_accused() -> tuple[str, ...]:
+    """The institutions whose records name accused persons."""
+    return tuple(name for name in institutions() if not load(name).roles)

@@ -76,6 +76,54 @@ SMIL = """<?xml version="1.0" encoding="UTF-8"?>
  </lenda>
 </eksporti>
 """
+ZMNV = """{
+ "eksporti": {"institucioni": "ZMNV", "periudha": "2013-Q2", "krijuar": "2013-07-05T08:20:00Z", "skema": "1.2"},
+ "viktimat": [
+  {
+   "nr_zmnv": "ZM-PR-2013-0042", "zyra": "Prishtinë", "hapur_me": "2013-04-16T22:00:00Z",
+   "viktima": {"emri": "Blerta", "mbiemri": "Gashi", "emri_prindit": "Avni", "nr_personal": "1012345674", "datelindja": "1996-02-11",
+    "gjinia": "F", "shtetesia": "XKX", "vendbanimi": "Gjilan"},
+   "vepra": "TRAFIKIM", "forma": "S",
+   "referimi": {"nga": "POLICIA", "data": "2013-04-16T22:00:00Z"},
+   "statusi": [
+    {"lloji": "SUPOZUAR", "data": "2013-04-16T22:00:00Z"},
+    {"lloji": "IDENTIFIKUAR", "data": "2013-04-29T22:00:00Z"}
+   ],
+   "nr_policise": "2013-PR-00412", "nr_pp": "PP.I.nr.34/2013", "nr_qps": "QPS/05/117",
+   "sherbimet": [{"id": 1, "lloji": "JUR", "data": "2013-04-17T22:00:00Z"}],
+   "seancat": [
+    {"id": 1, "nr_gjykates": "PKR.nr.12/2013", "gjykata": "Prishtinë", "data": "2013-06-20T08:30:00Z", "mbrojtesi_i_pranishem": true},
+    {"id": 2, "nr_gjykates": null, "gjykata": "Prishtinë", "data": "2013-06-27T08:30:00Z", "mbrojtesi_i_pranishem": null}
+   ],
+   "kompensimi": {"kerkuar_me": "2013-06-19T22:00:00Z", "kerkuar_eur": 3000, "vendosur_me": null, "dhene_eur": null}
+  },
+  {
+   "nr_zmnv": "ZM-PE-2013-0007", "zyra": "Pejë", "hapur_me": "2013-05-02T22:00:00Z",
+   "viktima": {"emri": "Ana", "mbiemri": "Rusu", "emri_prindit": null, "nr_personal": null, "datelindja": "1990-01-01",
+    "gjinia": "F", "shtetesia": "MDA", "vendbanimi": null},
+   "vepra": "TJETER", "forma": null,
+   "referimi": {"nga": "OJQ", "data": "2013-05-01T22:00:00Z"},
+   "statusi": [{"lloji": "NUK_KONFIRMUAR", "data": "2013-05-20T22:00:00Z"}],
+   "nr_policise": null, "nr_pp": null, "nr_qps": null,
+   "sherbimet": [], "seancat": [], "kompensimi": null
+  }
+ ]
+}
+"""
+PERSONA = (
+    "Nr_QPS,Qendra,Data_e_hapjes,Emri,Mbiemri,Emri_i_prindit,Nr_personal,Datelindja,Gjinia,Shtetesia,Komuna,Referuar_nga,"
+    "Data_e_referimit,Statusi,Data_e_statusit,Vepra,Forma,Nr_policise,Nr_PP,Nr_ZMNV,Shenim",
+    "QPS/05/117,QPS Mitrovicë,20/04/2013,Blerta,Gashi,Avni,1012345674,11/02/1996,F,Kosovë,Gjilan,ZMNV,18/04/2013,E identifikuar,"
+    "30/04/2013,Trafikim me njerëz,S,2013-PR-00412,,ZM-PR-2013-0042,",
+    'QPS/02/30,QPS Prizren,23/04/2013,Drita,Hoxha,Agim,,1999,F,Shqipëri,,Policia,22/04/2013,E supozuar,23/04/2013,Skllavëri,,,,,"vizitë,'
+    ' në shtëpi"',
+)
+SHERBIMET = (
+    "Nr_QPS,Nr_rendor,Lloji,Prej,Deri,Ofruesi,Strehimorja,Shenim",
+    "QPS/05/117,1,Strehim,20/04/2013,,Strehimorja,SPS,",
+    "QPS/05/117,2,Psikosociale,25/04/2013,,QPS,,",
+    "QPS/02/30,1,Riintegrim,29/04/2013,,OJQ,,",
+)
 PSH = {
     "lenda": (
         "lenda_id INTEGER PRIMARY KEY, nr_lendes TEXT, data_pranimit TEXT, burimi TEXT, nr_burimit TEXT, prokuroria TEXT, statusi TEXT,"
@@ -179,6 +227,11 @@ def deliver(institution: str, folder: Path) -> None:
         psh(folder / "psh.sqlite")
     elif institution == "courts":
         (folder / "smil.xml").write_text(SMIL, "utf-8")
+    elif institution == "victim_protection":
+        (folder / "zmnv.json").write_text(ZMNV, "utf-8")
+    elif institution == "social_work":
+        (folder / "persona.csv").write_bytes(text(PERSONA).encode("utf-8-sig"))
+        (folder / "sherbimet.csv").write_bytes(text(SHERBIMET).encode("utf-8-sig"))
     elif institution == "corrections":
         shkk(folder / "shkk.xlsx")
     else:
@@ -221,4 +274,4 @@ def cells(frame: pd.DataFrame) -> list[Mapping[str, object]]:
     return [dict(row) for row in plain.astype(object).where(plain.notna(), None).to_dict("records")]
 
 
-GOOD_INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections")
+GOOD_INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections", "victim_protection", "social_work")

@@ -3,7 +3,8 @@
 Belongs here: the analysts' version of every table, and its rows. Does not belong here: the content of a table (`tables`, `star`), the key
 and the crosswalk of pseudonyms (`stores`), how a store is written.
 By kind of column: record keys and ids are pseudonyms (ids are assigned in the order of deliveries); a day becomes the first of its quarter;
-a column with `coarse` is replaced as declared in `COARSE`. Rows are sorted by their values, which reveals nothing about the order of
+a column with `coarse` is replaced as declared in `COARSE`. Rows of `withheld_rows` are left out: those with the day of a confidential
+event. Rows are sorted by their values, which reveals nothing about the order of
 arrival. Views are computed from the exact rows and stored as tables: on coarse days they would give other results.
 """
 
@@ -22,8 +23,10 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Column, Date, MetaData, Table
 
+from schemas.canonical import CONFIDENTIAL_EVENTS
 from schemas.domain import country
 from warehouse import tables
+from warehouse.indicators import indicators as declared_indicators
 from warehouse.loading import BATCH, Rows, show
 
 PSEUDONYM_HEX = 32
@@ -47,9 +50,20 @@ def changed(table: Table, column: Column[object]) -> str | None:
     """Description of what analysts see instead of the column's values; None if they see the values."""
     if column.name in tables.key_columns(table) or column.name in IDS:
         return PSEUDONYM
-    if isinstance(column.type, Date) and table.info["rows"] != "reference":
+    if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
         return _QUARTER[1]
     return COARSE[str(column.info["coarse"])][1] if column.info.get("coarse") else None
+
+
+def withheld_rows(table: Table) -> str | None:
+    """SQL for the rows of a stored table that analysts do not see, and what they are; None if they see all."""
+    if "view" in table.info:
+        return None
+    events = ", ".join(f"'{event}'" for event in CONFIDENTIAL_EVENTS)
+    indicators = ", ".join(f"'{code}'" for code, one in declared_indicators().items() if one.rows.event in CONFIDENTIAL_EVENTS)
+    if table.name in ("counted", "bridge_records"):
+        return f"r.indicator IN ({indicators})" if indicators else None
+    return f"r.event IN ({events})" if "event" in table.columns and table.info["rows"] != "reference" else None
 
 
 def _with_days(table: Table) -> str:
@@ -72,7 +86,8 @@ def _declared() -> MetaData:
             copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
             columns.append(copy)
         info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": altered(table)}
-        Table(table.name, out, *columns, comment=table.comment, info=info)
+        without = "; to analysts: without the days of victims in shelters" if withheld_rows(table) else ""
+        Table(table.name, out, *columns, comment=f"{table.comment}{without}", info=info)
     return out
 
 
@@ -102,7 +117,11 @@ class Seen:
             connection.execute("SET VARIABLE ids = ?", [hmac.new(self.key, b"ids", "sha256").hexdigest()])
             show(connection, "incoming", self.rows)
             connection.register("crosswalk", self.pairs)
-            reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{joins}) ORDER BY ALL").to_arrow_reader(BATCH)
+            withheld = withheld_rows(self.table)
+            shown = f" WHERE ({withheld}) IS NOT TRUE" if withheld else ""
+            reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{joins}{shown}) ORDER BY ALL").to_arrow_reader(
+                BATCH
+            )
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # no rows: columns only
             yield from reader
 
@@ -166,7 +185,7 @@ def _expression(table: Table, column: Column[object]) -> str:
         return f'"of_{column.name}".pseudonym'
     if column.name in IDS:
         return f"left({_HASHED.format(own)}, {PSEUDONYM_HEX})"
-    if isinstance(column.type, Date) and table.info["rows"] != "reference":
+    if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
         return _QUARTER[0].format(own)
     coarse = column.info.get("coarse")
     return COARSE[coarse][0].format(own, column.type) if coarse else own

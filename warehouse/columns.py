@@ -37,6 +37,6 @@ def flag(name: str, comment: str, *, linked: bool = False) -> Column[bool]:
     return Column(name, Boolean, comment=comment, info={"linked": linked})
 
 
-def day(name: str, comment: str, *, of: str | None = None, linked: bool = False) -> Column[date]:
+def day(name: str, comment: str, *, of: str | None = None, linked: bool = False, coarse: str | None = None) -> Column[date]:
     """A day."""
-    return Column(name, Date, comment=comment, info={"of": of, "linked": linked})
+    return Column(name, Date, comment=comment, info={"of": of, "linked": linked, "coarse": coarse})

@@ -17,11 +17,12 @@ import pandas as pd
 from pipelines.describing import redact_stage_errors, table
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
+from schemas import domain
 from schemas.findings import SEVERITIES, number_of_cells, rules
 from sources import contract, periods
 
 CHECK = "within_tolerance"
-ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
+ZONE = domain.country().time_zone
 _BY = ["institution", "delivery"]
 _ASKED = ["rule", "severity", "origin", "state", "line", "record_key", "detail"]
 _A_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of every period of a common year

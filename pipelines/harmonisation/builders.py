@@ -49,9 +49,10 @@ def persons(
     residence: str | None = None,
     birthplace: str | None = None,
     register: str | None = None,
+    year_of_impossible_day: bool = True,
 ) -> pd.DataFrame:
     """Rows of `person_records`; the parameters name the delivered columns. The contract names the column with the position of a person in
-    the list of the case."""
+    the list of the case. `year_of_impossible_day`: the year of a birth date that does not exist (31.02.1995) counts."""
     nothing = pd.Series(None, index=frame.index, dtype="str")
     raw = pd.DataFrame(
         {
@@ -71,7 +72,7 @@ def persons(
     out["personal_number"] = identity["number"]
     out["number_valid"] = identity["valid"]
     if born:
-        out = out.assign(**birth(frame, born))
+        out = out.assign(**birth(frame, born, year_of_impossible_day))
     if sex:
         out["sex"] = frame[sex].where(frame[sex].isin(["male", "female"]), None)
     if citizenship:
@@ -102,10 +103,12 @@ def _redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
     return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
 
-def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:
+def birth(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
     """`birth_date`, `birth_year`, `birth_precision`: of 1 January, or a day that does not exist, only the year is used; an impossible year
     counts as missing."""
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
+    if not year_of_impossible_day:
+        year = year.mask(frame[f"{column}:unreadable"])
     end = frame["_period_end"]
     possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
     year_only = precision.isin(["year", "month"]) | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
@@ -128,8 +131,12 @@ def events(
     entity: str,
     present: pd.Series | None = None,
     outcome: pd.Series | None = None,
+    entry: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Rows of `events`: one per row of `frame` with a delivered date, or of which `present` says that the event took place."""
+    """Rows of `events`: one per row of `frame` with a delivered date, or of which `present` says that the event took place.
+
+    `entry`: what identifies an entry among several with this event of one record.
+    """
     delivered = frame[f"{column}:given"]
     took_place = delivered if present is None else present.fillna(False).astype(bool)
     out = state(institution, frame)
@@ -140,6 +147,7 @@ def events(
     out["unreadable"] = frame[f"{column}:unreadable"]
     out["present"] = took_place
     out["outcome"] = outcome if outcome is not None else pd.Series(None, index=frame.index, dtype="str")
+    out["entry"] = entry if entry is not None else pd.Series(None, index=frame.index, dtype="str")
     out["period"] = frame["_period"]
     return out[delivered | took_place]
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import cache
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from pipelines.harmonisation.text import fold, map_frame, tidy
+from schemas import domain
 from sources.contract import DateFormat
 
 COLUMNS = {"date": "datetime64[s]", "year": "Int64", "precision": "str", "problem": "str"}
@@ -20,6 +23,7 @@ Parsed = tuple[dt.datetime | None, int | None, str | None, str | None]
 
 _TIME = r"(?:[T\s]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})" + _TIME)
+_MOMENT = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})[T\s](\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?")
 _YEAR_FIRST = re.compile(r"(\d{4})\s*[./]\s*(\d{1,2})\s*[./]\s*(\d{1,2})" + _TIME)
 _DAY_FIRST = re.compile(r"(\d{1,2})\s*([./,-])\s*(\d{1,2})\s*[./,-]\s*(\d{4}|\d{2})" + _TIME)
 _COMPACT = re.compile(r"(?:(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})|(?P<d2>\d{2})(?P<m2>\d{2})(?P<y2>(?:19|20)\d{2}))(?:\.0+)?")
@@ -46,7 +50,8 @@ _MONTH_NAMES = (
 )
 _MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for start in starts.split()}
 _EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
-SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-", "iso": "-"}
+SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-"}
+_HOURS, _MINUTES = 24, 60
 MIDDLE = 15  # the day used if only the month is known; no month has this number, so day and month are never swapped
 _PIVOT = 30  # without `latest`, 00-30 are 2000-2030
 
@@ -61,8 +66,9 @@ def parse_dates(
 ) -> pd.DataFrame:
     """Read a date from each text, on the index of `text`.
 
-    In: text, null or empty if nothing was delivered. `format` is the agreed form; `year_only` permits a year alone, `month_only` a month
-    and a year; `latest` (the end of the delivered quarter) decides the century of two-digit years: not after it.
+    In: text, null or empty if nothing was delivered. `format` is the agreed form (`utc`: a moment, whose day in the country counts);
+    `year_only` permits a year alone, `month_only` a month and a year; `latest` (the end of the delivered period) decides the century of
+    two-digit years: not after it.
 
     Out: `date` (datetime64[s]), in the middle of the month (`MIDDLE`) if only a month is given and permitted; `year`, also if the day is
     impossible or missing; `precision` (`day`; `month` or `year` if only these are given and permitted; null if the text is not a date);
@@ -87,10 +93,12 @@ def _parse(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt
     value = tidy(text).strip(" .,;'\"")
     if not value:
         return None, None, None, None
+    if agreed == "utc" and (found := _MOMENT.fullmatch(value)):
+        return _moment(found)
     if found := _ISO.fullmatch(value):
         return _day(found[1], found[2], found[3], None if agreed == "iso" else "other_format", latest)
     if found := _DAY_FIRST.fullmatch(value):
-        as_agreed = agreed != "iso" and found[2] == SEPARATORS[agreed]
+        as_agreed = found[2] == SEPARATORS.get(agreed)
         return _day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
     if found := _YEAR.fullmatch(value):
         return (None, int(found[1]), "year", None) if year_only else (None, int(found[1]), None, "not_permitted_year")
@@ -117,9 +125,30 @@ def _day(year: str, month: str, day: str, problem: str | None, latest: dt.dateti
         return None, full or None, None, "impossible"
 
 
+def _moment(found: re.Match[str]) -> Parsed:
+    """The day of a moment in the country; without an offset the moment is in UTC."""
+    day = _day(found[1], found[2], found[3], None if found[6] else "other_format", None)
+    hour, minute, offset = int(found[4]), int(found[5]), found[6] or "Z"
+    if day[0] is None or hour >= _HOURS or minute >= _MINUTES:
+        return day if day[0] is None else (None, day[1], None, "impossible")
+    shift = (
+        dt.timedelta()
+        if offset == "Z"
+        else dt.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:])) * (-1 if offset[0] == "-" else 1)
+    )
+    moment = dt.datetime.combine(day[0].date(), dt.time(hour, minute), dt.UTC) - shift
+    local = moment.astimezone(_zone())
+    return dt.datetime(local.year, local.month, local.day), local.year, "day", day[3]  # noqa: DTZ001
+
+
+@cache
+def _zone() -> ZoneInfo:
+    return ZoneInfo(domain.country().time_zone)
+
+
 def _month(found: re.Match[str], agreed: str) -> Parsed:
     """The middle of the given month."""
-    as_agreed = (found["iso"] if agreed == "iso" else found["dmy"]) == SEPARATORS[agreed]
+    as_agreed = found["iso"] == "-" if agreed == "iso" else found["dmy"] == SEPARATORS.get(agreed, "")
     day, year, precision, problem = _day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
     return day, year, precision and "month", problem or (None if as_agreed else "other_format")
 

@@ -15,7 +15,7 @@ from pipelines.linkage import cluster, references
 from pipelines.linkage.certain_pairs import certain_pairs, separated
 from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.evidence import Shares, Weigher, institutions, pair_kinds, read_off
-from pipelines.linkage.model import Model
+from pipelines.linkage.model import Between, Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.person_overlap import PersonOverlap, overlap
 from pipelines.linkage.standardise import Records
@@ -32,6 +32,8 @@ PERSON_BITS = 24.0
 FEW_FILES = 2_000
 # Persons of more records than this give no candidate pairs of files.
 MOST_MATES = 60
+# What is expected of a pair of institutions that the model does not know, by how many of them open a file for each person of a case.
+UNKNOWN_PAIR = (Between(0.05, 0.5), Between(0.8, 0.9), Between(0.5, 0.5))
 # Bits of a pair of files that is not a candidate.
 UNTIED = -20.0
 # Bits of a merger into a file beyond those of a citation: few files are merged, so a merger is stronger evidence.
@@ -154,13 +156,19 @@ def gather(
     cites, joins, together = ties.cites, ties.joins, ties.together
     pairs = candidates(records, people, model, before.persons, ties, extra) if chosen is None else chosen
     kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    expected = each(names, kinds, lambda kind: model.between[kind].expected if kind in model.between else 0.05)
-    coverage = each(names, kinds, lambda kind: model.between[kind].coverage if kind in model.between else 0.5)
+    expected = each(names, kinds, lambda kind: between(kind, model).expected)
+    coverage = each(names, kinds, lambda kind: between(kind, model).coverage)
     pairs = _with_persons(records, overlaps or overlap(records, people, pairs), model, pairs, coverage, before)
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["prior"] = np.log2(expected) - np.log2(_files_of(records, pairs))
     return pairs.join(_reference_bits(records, model, pairs, cites, joins, together)), cites
+
+
+def between(kind: str, model: Model) -> Between:
+    """What is expected of a pair of institutions (`pair_kinds`): as in the model, else by whether they open a file for each person."""
+    persons = sum(name in contract.of_one_person() for name in kind.split("-"))
+    return model.between.get(kind) or UNKNOWN_PAIR[persons]
 
 
 def shared_bits(records: Records, model: Model) -> float:
@@ -347,7 +355,9 @@ def _third_files(
     third = other[tie]
     own = np.zeros(len(first), dtype=bool)
     own[pair[third == second[pair]]] = True
-    others = (institution[third] == institution[second[pair]]) & (third != second[pair])
+    _, names = institutions(records)
+    several = np.array([name in contract.of_one_person() for name in names], dtype=bool)  # other files of the case there are no rivals
+    others = (institution[third] == institution[second[pair]]) & (third != second[pair]) & ~several[institution[third]]
     return pair[others], third[others], own[pair[others]]
 
 
@@ -359,7 +369,8 @@ def _group(records: Records, model: Model, pairs: pd.DataFrame, constraints: Con
     setting = model.cases
     rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    kind = mapped(records.files["institution"], {name: n for n, name in enumerate(contract.bearers().values())}, -1)
+    spine = [name for name in contract.bearers().values() if name not in contract.of_one_person()]
+    kind = mapped(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     found = replace(cluster.from_weights(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
     return cluster.agglomerate(len(records.files), found, rules, kind, constraints)

@@ -22,7 +22,7 @@ from harmonia.errors import HarmoniaError
 from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"
-PERSONS, CASES = "persons-v3.json", "cases-v4.json"
+PERSONS, CASES = "persons-v3.json", "cases-v5.json"
 PERSON_SETTINGS = {
     "in_other_file": "share of a file's persons who are in each other file of the case",
     "again": "prior share of persons who are in several cases",

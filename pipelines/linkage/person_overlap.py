@@ -55,7 +55,7 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     # Only institutions whose contracts have a code for victims and witnesses have them in their files.
     code, names = institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
-    naming = {side: contract.naming(side) if side in ("victim", "witness") else names for side in sides}
+    naming = {side: contract.naming(side) if side in ("victim", "witness") else contract.naming_accused() for side in sides}
     knows = np.array([[name in naming.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]

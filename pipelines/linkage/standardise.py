@@ -58,7 +58,7 @@ READ: dict[str, list[str]] = {
 }
 INPUT: dict[str, list[str]] = {**READ, "successors": list(SUCCESSORS)}
 STATE = ["institution", "delivery", "record_key"]
-PERSON_EVENTS = ("arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
+PERSON_EVENTS = ("supported", "arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
 
 @dataclass(frozen=True)

@@ -144,11 +144,12 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
         parsed.loc[rows.index] = read(rows, latest=end)
     first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
     problem = parsed["problem"]
+    timed = text.str.contains(r"\d[T ]\d{1,2}:", regex=True, na=False) & (spec.format != "utc")
     found = {
         "cell-date-impossible": problem == "impossible",
         "cell-date-unreadable": problem.isin(["unreadable", "not_permitted_year"]),
         "cell-date-two-digit-year": problem == "two_digit_year",
-        "cell-date-other-format": (problem == "other_format") | text.str.contains(r"\d[T ]\d{1,2}:", regex=True, na=False),
+        "cell-date-other-format": (problem == "other_format") | timed,
         "cell-date-year-only": (parsed["precision"] == "year") & problem.isna(),
         "cell-birth-date-first-of-january": first & (parsed["precision"] == "day"),
     }

@@ -71,7 +71,7 @@ def _of_parent(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFr
 def _case_of(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, up: pd.Series) -> pd.Series:
     if spec.entity in ("case", "both"):
         return frame["_key"]
-    if spec.parent and contract.tables[spec.parent].entity == "case":
+    if spec.parent and contract.tables[spec.parent].entity in ("case", "both"):
         return up.where(up.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key
     own = joined(key_parts(frame, spec, prefix)) if prefix else _null(frame)

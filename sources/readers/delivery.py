@@ -15,7 +15,7 @@ import pandas as pd
 
 from sources import contract as contracts
 from sources.contract import Contract, FileSpec
-from sources.readers import code_pages, database, delimited, encoding, files, workbook, xml
+from sources.readers import code_pages, database, delimited, encoding, files, json_document, workbook, xml
 from sources.readers.encoding import Known
 from sources.readers.headers import fold
 from sources.readers.piece import Piece, UnsafeError
@@ -25,9 +25,10 @@ FORMS: dict[str, Callable[..., Piece]] = {
     "delimited": delimited.read,
     "workbook": workbook.read,
     "xml": xml.read,
+    "json": json_document.read,
     "database": database.read,
 }
-_TEXT = ("delimited", "xml")  # readers that detect the encoding
+_TEXT = ("delimited", "xml", "json")  # readers that detect the encoding
 _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
@@ -36,6 +37,7 @@ _SUFFIXES = {
     "delimited": {".csv", ".txt", ".tsv", ""},
     "workbook": {".xlsx", ".xlsm", ".xls", ""},
     "xml": {".xml", ""},
+    "json": {".json", ""},
     "database": {".sqlite", ".sqlite3", ".db", ".dump", ""},
 }
 

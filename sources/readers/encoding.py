@@ -51,8 +51,12 @@ NOTHING = Known()
 def decode(data: bytes, declared: str, hint: str | None = None, known: Known = NOTHING) -> tuple[str, list[Finding]]:
     """The text of `data`, and findings on what was assumed, with rule, line and detail (the encoding used).
 
-    `declared`: the encoding in the contract; `hint`: the one declared in the file (used only if the file is not UTF-8).
+    `declared`: the encoding in the contract (`utf-8-sig`: UTF-8 with a byte order mark); `hint`: the one declared in the file (used only
+    if the file is not UTF-8).
     """
+    if declared == AGREED_MARK:
+        text, found = decode(data, "utf-8", hint, known)
+        return text, [finding for finding in found if finding["rule"] != "file-byte-order-mark"]
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _marked(data[len(mark) :], encoding, declared, known)
@@ -69,6 +73,7 @@ def decode(data: bytes, declared: str, hint: str | None = None, known: Known = N
     return text, found if _same(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
 
 
+AGREED_MARK = "utf-8-sig"
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_TEXT = 0.005  # share of control characters
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-import pandas as pd
 from lxml import etree
 
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
 from sources.readers.encoding import Known
-from sources.readers.piece import Piece, UnsafeError, nulls, text_frame
+from sources.readers.nested import DEEPEST, NestedRows
+from sources.readers.piece import Piece, UnsafeError
 from sources.readers.result import SourceFile
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
-_DEEP = 64  # levels; an agreed export has five
 _MOST_TAGS = 10_000_000  # each may be a row, which takes about 300 bytes of memory while it is read
 
 
@@ -54,31 +53,16 @@ class Form:
 
 
 @dataclass
-class Rows:
-    """Rows by table in document order: position, parent, delivered names and texts."""
+class Rows(NestedRows):
+    """The rows of elements of declared tables."""
 
-    form: Form
-    rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
-    lines: dict[str, list[int]] = field(default_factory=dict)
-    ids: dict[str, list[int]] = field(default_factory=dict)
-    parents: dict[str, list[int | None]] = field(default_factory=dict)
-    notes: dict[tuple[str, str, str], int] = field(default_factory=dict)  # rule, table, name -> first line
-    count: int = 0
-
-    def note(self, rule: str, table: str, name: str, line: int) -> None:
-        """Record the first line where something occurs."""
-        self.notes.setdefault((rule, table, name), line)
+    form: Form = field(kw_only=True)
 
     def take(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
         """Add a row of `table` and the rows nested in it. `shift`: lines to add to the position."""
         spec, line = self.form.elements[table], _line(element) + shift
-        own = self.count
-        self.count += 1
         row = {_local(name): str(value) for name, value in element.items()}
-        self.rows.setdefault(table, []).append(row)
-        self.lines.setdefault(table, []).append(line)
-        self.ids.setdefault(table, []).append(own)
-        self.parents.setdefault(table, []).append(parent)
+        own = self.add(table, row, line, parent)
         if spec.get("text"):
             row[spec["text"]] = _text(element)
         for child in element.iterchildren(tag=etree.Element):
@@ -87,14 +71,14 @@ class Rows:
     def _child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
         tag = child.tag
         local, nested = self.form.tags.get(tag) or self.form.named(tag)
-        if nested and depth < _DEEP:
+        if nested and depth < DEEPEST:
             if nested != local:
                 self.note("xml-element-renamed", nested, local, _line(child) + shift)
             self.take(child, nested, own, shift, depth + 1)
             return
         for name, value in child.items():
             row.setdefault(f"{local}.{_local(name)}", str(value))
-        deeper = list(child.iterchildren(tag=etree.Element)) if depth < _DEEP and len(child) else []
+        deeper = list(child.iterchildren(tag=etree.Element)) if depth < DEEPEST and len(child) else []
         if deeper:
             self.note("xml-element-extra", table, local, _line(child) + shift)
             for further in deeper:
@@ -141,7 +125,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", "text")
     form = Form(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
-    rows = Rows(form)
+    rows = Rows(form=form)
     safe = make_safe(text, piece)
     if not _stream(safe, rows, piece):
         xml_salvage.salvage(safe, rows, contract, piece)
@@ -149,8 +133,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         piece.findings.clear()
         files.quarantine_lines(piece, data, "file-header-not-found")
         return piece.fail("file-header-not-found")
-    _notes(rows, piece)
-    _frames(rows, contract, piece)
+    rows.into(piece, contract, {table: element.get("keys", {}) for table, element in form.elements.items()})
     return piece
 
 
@@ -174,8 +157,8 @@ def _stream(text: str, rows: Rows, piece: Piece) -> bool:
             if event == "start":
                 open_rows += table is not None
                 deep += 1
-                if deep > _DEEP:
-                    piece.find("xml-broken", line=_line(element) + shift, detail=f"> {_DEEP} levels")
+                if deep > DEEPEST:
+                    piece.find("xml-broken", line=_line(element) + shift, detail=f"> {DEEPEST} levels")
                     return False
                 continue
             deep -= 1
@@ -225,57 +208,3 @@ def _root(element: etree._Element, form: Form, piece: Piece) -> None:
     for attribute in map(str, element.attrib):
         if _local(attribute) not in form.declared:
             piece.find("xml-attribute-extra", line=_line(element), field=_local(attribute))
-
-
-def _notes(rows: Rows, piece: Piece) -> None:
-    for (rule, table, name), line in rows.notes.items():
-        piece.find(rule, line=line, field=name, detail=table)
-
-
-def _frames(rows: Rows, contract: Contract, piece: Piece) -> None:
-    """Rows to frames: delivered names to declared columns, keys of enclosing rows filled in, parents by row number."""
-    piece.rows += rows.count
-    around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, position in it, parent
-    frames: dict[str, pd.DataFrame] = {}
-    for table, delivered in rows.rows.items():
-        around |= {own: (table, i, rows.parents[table][i]) for i, own in enumerate(rows.ids[table])}
-        frames[table] = _frame(delivered, table, contract, rows, piece)
-    for table, frame in frames.items():
-        for column, source in rows.form.elements[table].get("keys", {}).items():
-            of, name = source.split(".")
-            values = list(frames[of][name]) if of in frames else []
-            places = [_ancestor(around, parent, of) for parent in rows.parents[table]]
-            frame[column] = pd.array([None if i is None else values[i] for i in places], dtype="str")
-        frame["_part"] = nulls(len(frame))
-        frame["_line"] = pd.array(rows.lines[table], dtype="Int64")
-        frame["_row"] = pd.array(rows.ids[table], dtype="Int64")
-        frame["_parent"] = pd.array(rows.parents[table], dtype="Int64")
-        piece.add(table, frame)
-
-
-def _ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
-    """The position in `table` of the ancestor of row number `row`."""
-    while row is not None:
-        of, place, parent = around[row]
-        if of == table:
-            return place
-        row = parent
-    return None
-
-
-def _frame(delivered: Sequence[Mapping[str, str]], table: str, contract: Contract, rows: Rows, piece: Piece) -> pd.DataFrame:
-    """Match delivered names to declared columns; XML omits empty cells, so an absent element is a finding only if it is required."""
-    names = list(dict.fromkeys(name for row in delivered for name in row))
-    spec, declared = rows.form.elements[table], contract.tables[table]
-    own = {*spec.get("attributes", {}).values(), *spec.get("children", {}).values(), spec.get("text")}
-    part = replace(declared, columns=tuple(c for c in declared.columns if c.name in own))
-    match = headers.match(names, part, by_place=False)
-    optional = {c.name for c in part.columns if not c.required}
-    for finding in match.findings:
-        absent = finding["rule"] == "file-column-missing" and finding["field"] in optional
-        if not absent and finding["rule"] != "file-column-order":
-            piece.find(line=rows.lines[table][0], **({"detail": table} | finding))
-    frame = text_frame({column: [row.get(names[k], "") for row in delivered] for k, column in sorted(match.names.items())})
-    for column in match.missing:
-        frame[column] = nulls(len(delivered))
-    return frame

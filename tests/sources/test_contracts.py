@@ -23,6 +23,9 @@ CANONICAL = {
     *institutions(),
     *("convicted", "acquitted", "rejected", "transfer", "true", "false", "sq", "sr"),
     *("served", "conditional_release", "court_decision", "house_arrest", "sentence_begun", "detention_ended"),
+    *canonical.SERVICES,
+    *canonical.OFFENCE_GROUPS,
+    *("shelter", "organisation", "helpline", "self"),  # kinds of stay, and who refers a victim
     *("KPK2003", "KPRK2012", "KPRK2019", "LRQP2009"),
     *("imprisonment", "fine", "suspended", "measure"),
 }

@@ -26,6 +26,10 @@ PAGE = [
     "persons_convicted_final",
     "persons_admitted_sentence",
     "persons_detained",
+    "victims_referred",
+    "victims_assisted",
+    "victims_sheltered",
+    "victims_represented",
 ]
 
 

@@ -70,5 +70,5 @@ def test_the_notebook_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.Mo
             assert not cell["outputs"], "clear the outputs: they are figures"
             exec("".join(cell["source"]), space)
     assert isinstance(space["yearly"], pd.DataFrame)
-    assert len(space["yearly"]) == 25
+    assert len(space["yearly"]) == 29
     assert {"share indicted"} <= set(space["attrition"].columns)  # type: ignore[attr-defined]

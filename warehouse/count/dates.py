@@ -62,6 +62,12 @@ ORDER: tuple[Order, ...] = (
     Order("received_court", "final", "file"),
     Order("judged", "final", "record"),
     Order("arrested", "detained", "person"),
+    Order("offence", "referred", "case"),
+    Order("referred", "supported", "record"),
+    Order("supported", "represented", "record"),
+    Order("presumed", "identified", "record"),
+    Order("presumed", "not_confirmed", "record"),
+    Order("sheltered", "left_shelter", "record"),
 )
 
 

@@ -40,6 +40,10 @@ def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indi
             NULL::VARCHAR AS giver_institution, NULL::VARCHAR AS giver_case_key
           FROM {facts}.fact_event AS fact JOIN {facts}.dim_institution USING (institution);
         CREATE VIEW event AS SELECT event, case_id FROM fact_event WHERE subject = 'case';
+        CREATE VIEW not_confirmed AS
+          SELECT DISTINCT case_id, person_id FROM fact_event
+          WHERE event = 'referred' AND person_id IS NOT NULL
+            AND (case_id, person_id) NOT IN (SELECT (case_id, person_id) FROM {facts}.fact_victim);
         CREATE VIEW subject_event AS SELECT subject, event, institution, case_key FROM fact_event;
         CREATE TABLE published_period AS SELECT period FROM {facts}.dim_period WHERE published"""
     )

@@ -20,7 +20,7 @@ from sources import contract
 from warehouse import tables
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.count.neutral_names import BORNE_BY, OTHER_UNITS, SEEN_IN
-from warehouse.count.reconciliation_steps import ON_THE_WAY_DAYS, steps
+from warehouse.count.reconciliation_steps import ON_THE_WAY_DAYS, person_steps, steps
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.loading import Rows
 from warehouse.star.tables import CASE_MILESTONES, PERSON_MILESTONES
@@ -208,6 +208,10 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 for position, one in enumerate(contracts)
             ],
         ),
+        "stage": _table(
+            ("stage", "files_state_offence", "one_person_a_file", "form_as_stated"),
+            [(name, spec.files_state_offence, spec.one_person_a_file, spec.form_as_stated) for name, spec in domain.stages().items()],
+        ),
         "number_kind": _table(("kind", "institution"), contract.bearers().items()),
         "record_table": _table(("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]),
         "stage_distance": _table(
@@ -238,6 +242,7 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 "covers_file": [i.rows.covers_file for i in every],
                 "unless_in_file": [i.rows.unless for i in every],
                 "after": [i.rows.after for i in every],
+                "each": [i.rows.each for i in every],
                 "stage": [i.harmonised.stage for i in every],
                 "keep": [i.harmonised.day for i in every],
                 "unless": [i.harmonised.unless for i in every],
@@ -251,6 +256,15 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
         "step": _table(
             ("step", "upstream", "downstream", "upstream_stage", "downstream_stage", "tolerance_days"),
             [(s.name, s.upstream, s.downstream, *s.stages, s.tolerance_days) for s in steps()],
+        ),
+        "person_step": _table(
+            ("step", "role", "side", "institution"),
+            [
+                (one.step, one.role, side, name)
+                for one in person_steps()
+                for side, names in (("upstream", one.upstream), ("downstream", one.downstream))
+                for name in names
+            ],
         ),
         "case_milestone": _table(("milestone", "indicator"), CASE_MILESTONES.items()),
         "person_milestone": _table(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),

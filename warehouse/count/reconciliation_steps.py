@@ -1,4 +1,5 @@
-"""Pairs of institutions that should know the same cases (or persons). What is compared: `models/figures/reconciliation.sql`."""
+"""Pairs of institutions that should know the same cases (or persons). What is compared: `reconciliation` and `person_reconciliation` in
+`models/figures`."""
 
 from __future__ import annotations
 
@@ -29,6 +30,12 @@ class Step:
     def stages(self) -> tuple[str, str]:
         """The stages of upstream and downstream."""
         return contract.stage_of()[self.upstream], contract.stage_of()[self.downstream]
+
+
+@cache
+def person_steps() -> tuple[contract.SharedPersons, ...]:
+    """Every step on persons that a contract declares."""
+    return tuple(one for name in contract.institutions() for one in contract.load(name).shared_persons)
 
 
 @cache

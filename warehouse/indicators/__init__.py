@@ -40,6 +40,7 @@ class Rows:
     covers_file  an event of the file, without a person, covers every person of `roles` who was then in the file
     unless       an event of the same file that excludes it
     after        an event of the same record whose latest outcome, if any, must also be one of the outcomes
+    each         what makes a row: the `record`; each `event` of it (harmonised, the first of the record); each `period` with an event
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -53,6 +54,7 @@ class Rows:
     covers_file: bool = False
     unless: str | None = None
     after: str | None = None
+    each: Literal["record", "event", "period"] = "record"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Harmonised:
 
     stage   stage from which the offence is read
     day     which day counts if a case (and person) has several
-    unless  `indicted`: not if a file of the case led to an indictment; `convicted`: not if the person is convicted in the case
+    unless  `indicted`: not if a file of the case led to an indictment; `convicted`: not if the person is convicted in the case;
+            `not_confirmed`: not if all the person's files of the case say that the person is no victim
     once    a person counts once per `period`, or once `ever`; None for cases
     """
 
@@ -69,7 +72,7 @@ class Harmonised:
 
     stage: str
     day: Day = "earliest"
-    unless: Literal["indicted", "convicted"] | None = None
+    unless: Literal["indicted", "convicted", "not_confirmed"] | None = None
     once: Literal["period", "ever"] | None = None
 
 

@@ -11,6 +11,9 @@ CREATE MACRO period_end(period) AS last_day(period_start(period) + to_months(per
 -- The day on which an event counts if only the period of its delivery is known. In the order of events such an estimate comes last in it.
 CREATE MACRO period_middle(period) AS period_start(period) + ((period_end(period) - period_start(period)) // 2)::INT;
 
+-- The rows that an event makes of its record: one, one for itself, or one for its quarter and one for its year.
+CREATE MACRO parts_of(each, event_id, day) AS
+  CASE each WHEN 'event' THEN [event_id::TEXT] WHEN 'period' THEN ['quarter ' || quarter_of(day), 'year ' || year(day)] ELSE [''] END;
 CREATE MACRO rank_of(offence) AS (SELECT listed.rank FROM offence_group AS listed WHERE listed.offence_group = offence);
 CREATE MACRO offence_of(place) AS (SELECT listed.offence_group FROM offence_group AS listed WHERE listed.rank = coalesce(place, rank_of('other')));
 CREATE MACRO day_number(day) AS year(day) * 10000 + month(day) * 100 + day(day);

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 from sqlalchemy.schema import SchemaItem
 
-from schemas.canonical import STAGES
+from schemas.canonical import CONFIDENTIAL_EVENTS, STAGES
 from warehouse.columns import count, day, flag, text
 from warehouse.tables import OWN, REFERENCE, SHARED, WAREHOUSE
 
@@ -184,6 +184,9 @@ FACT_EVENT = _fact(
     text("scope", "level of the event: own (the record), file (its file as a whole), case (another file of its case)"),
     text("outcome", "judgment: convicted, acquitted, rejected; release: its reason, as of fact_stay.ended_by"),
     text("indictment_number", "number of the indictment stated in the event; null if none", key=True),
+    text(
+        "service", "kind of a service to a victim: legal, medical, psychosocial, financial, return, reintegration; null: unknown, or none"
+    ),
     flag("readable", "the record that it belongs to could be read; else it is known only from the event"),
     flag("inferred", "no record of the event: the case or person was delivered, the day is estimated from the delivery"),
     day("date_reported", "day as delivered, the 15th if only the month was; null if unreadable", of="dim_time.day"),
@@ -325,6 +328,35 @@ FACT_PERSON = _fact(
     *(text(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
     text("form", "form of exploitation stated for the case", of="dim_form.form"),
     *(day(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
+    own=False,
+)
+VICTIM_STEPS = {
+    "identified": "first report of a case that names the person as victim, or first entry of the status identified",
+    "referred": "first referral to victim protection",
+    "assisted": "first service",
+    "sheltered": "first day in a shelter",
+    "represented": "first hearing that a victim advocate attended",
+    "reintegrated": "first service of reintegration",
+}
+FACT_VICTIM = _fact(
+    "fact_victim",
+    "The pathway of a victim in a case: a person whom the police or victim protection know as victim and who was not found to be none",
+    text("case_id", "case", of="fact_case.case_id"),
+    text("person_id", "person"),
+    text(
+        "offence_group",
+        "principal offence, of the case at the prosecution, else at registration, else by the files",
+        of="dim_offence_group.offence_group",
+    ),
+    text("form", "form of exploitation", of="dim_form.form"),
+    *_person(),
+    text("age_group", "child, adult, unknown on the first day"),
+    flag("registration", "named as victim by an institution that registers cases"),
+    flag("file", "victim protection has a file"),
+    *(
+        day(name, meaning, of="dim_time.day", coarse="nothing" if name in CONFIDENTIAL_EVENTS else None)
+        for name, meaning in VICTIM_STEPS.items()
+    ),
     own=False,
 )
 FACT_CASE_SNAPSHOT = _fact(

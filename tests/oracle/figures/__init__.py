@@ -26,7 +26,7 @@ def figures(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         rows = connection.execute(path.read_text("utf-8")).df()
         units = connection.execute((FOLDER / f"{indicator}.harmonised.sql").read_text("utf-8")).df()
         for kind in ("quarter", "year"):
-            reported = _summed(_dated(rows, kind), "as_reported")
+            reported = _summed(_once_a_record(_dated(rows, kind)), "as_reported")
             counted = _summed(_once(_dated(units, kind)), "harmonised")
             parts.append(reported.join(counted, how="outer").reset_index().assign(indicator=indicator))
     found = pd.concat(parts, ignore_index=True)
@@ -39,12 +39,17 @@ def _dated(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     return frame.assign(period=year if kind == "year" else year + "-Q" + day.dt.quarter.astype("Int64").astype("str"))[day.notna()]
 
 
+def _once_a_record(rows: pd.DataFrame) -> pd.DataFrame:
+    """Where the rows name their record, it counts once in a period, with its first row."""
+    return rows.drop_duplicates(["record", "period"]) if "record" in rows else rows
+
+
 def _once(units: pd.DataFrame) -> pd.DataFrame:
     """A person counts once in a period: under the most serious offence, then the earliest."""
     if "person_id" not in units:
         return units
     order = units.assign(rank=units["offence_group"].map(SERIOUS.index))
-    return order.sort_values(["rank", "day", "case_id"]).drop_duplicates(["person_id", "period"])
+    return order.sort_values(["rank", "day", "case_id"], kind="stable").drop_duplicates(["person_id", "period"])
 
 
 def _summed(frame: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -39,7 +39,8 @@ WITH known AS (
 ), offence AS (
   SELECT
     case_id, offence_of(registration) AS offence_registration, offence_of(prosecution) AS offence_prosecution,
-    offence_of(courts) AS offence_courts, offence_of(corrections) AS offence_corrections
+    offence_of(courts) AS offence_courts, offence_of(corrections) AS offence_corrections,
+    offence_of(protection) AS offence_protection
   FROM known LEFT JOIN (SELECT * FROM stage_offence WHERE person_id IS NULL) USING (case_id)
 ), together AS (
   SELECT

@@ -8,8 +8,8 @@ WITH happened AS (
     event IN ('judged', 'judged_before', 'final', 'released') AS coded_outcome,
     subject = 'person' AND stage <> 'registration' AS by_party,
     CASE WHEN stage = 'corrections' AND event IN ('detained', 'imprisoned') THEN event ELSE '' END AS admission,
-    states_form
-  FROM subject_event JOIN institution USING (institution, stage)
+    states_form, form_as_stated, one_person_a_file
+  FROM subject_event JOIN institution USING (institution, stage) JOIN stage USING (stage)
 ), stated_beside AS (  -- events of an institution that states no form, with those of one that does
   SELECT DISTINCT subject, event, stage, case_id, coalesce(person_id, '') AS person_id, coalesce(role, '') AS role
   FROM happened
@@ -23,7 +23,7 @@ WITH happened AS (
     coalesce(CASE WHEN by_party THEN record_offence.offence ELSE file_offence.offence END, rank_of('other')) AS reported,
     CASE WHEN by_party THEN record_offence.form ELSE file_offence.form END AS stated_form,
     coalesce(person_principal.offence, case_principal.offence, rank_of('other')) AS offence,
-    case_form.of_trafficking, case_form.of_case, offence_day,
+    case_form.of_trafficking, case_form.of_case, CASE WHEN one_person_a_file THEN case_form.of_files END AS of_files, offence_day,
     record.sex AS record_sex, record.citizenship AS record_citizenship, record.birth_date AS record_birth_date,
     record.birth_year AS record_birth_year, person.sex, person.citizenship, person.citizenship_group, person.birth_date, person.birth_year
   FROM happened
@@ -48,15 +48,17 @@ WITH happened AS (
 SELECT
   event_id, subject, institution, record_key, case_key AS file_key, case_id, person_id, role, event, scope,
   CASE WHEN coded_outcome THEN outcome END AS outcome,
-  CASE WHEN NOT coded_outcome AND regexp_matches(outcome, '\d') THEN outcome END AS indictment_number,
+  CASE WHEN NOT coded_outcome AND event <> 'assisted' AND regexp_matches(outcome, '\d') THEN outcome END AS indictment_number,
+  CASE WHEN event = 'assisted' THEN outcome END AS service,
   readable, inferred, date AS date_reported, day, method, date_problem, CASE WHEN day IS NOT NULL THEN described.order_day END AS order_day,
   reported.offence_group AS offence_group_reported,
   offence.offence_group,
-  CASE WHEN reported.without_form THEN 'unknown' ELSE coalesce(stated_form, 'unknown') END AS form_reported,
-  CASE WHEN form_is_stated THEN coalesce(offence.fixed_form, CASE WHEN offence.form_of_case THEN of_trafficking END, 'unknown')
+  CASE WHEN reported.without_form AND NOT form_as_stated THEN 'unknown' ELSE coalesce(stated_form, 'unknown') END AS form_reported,
+  CASE WHEN form_is_stated THEN coalesce(offence.fixed_form, CASE WHEN offence.form_of_case THEN coalesce(of_trafficking, of_files) END, 'unknown')
     ELSE coalesce(of_case, 'unknown') END AS form,
   CASE WHEN subject = 'person' THEN coalesce(record_sex, 'unknown') END AS sex_reported,
-  sex, citizenship, citizenship_group,
+  CASE WHEN person_id IS NOT NULL THEN coalesce(sex, 'unknown') END AS sex, citizenship,
+  CASE WHEN person_id IS NOT NULL THEN coalesce(citizenship_group, 'unknown') END AS citizenship_group,
   CASE WHEN person_id IS NULL THEN NULL
     WHEN citizenship IS NULL OR citizenship = (SELECT unspecified_foreign FROM setting) THEN 'unknown'
     WHEN domestic THEN 'domestic'

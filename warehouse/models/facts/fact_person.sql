@@ -29,6 +29,7 @@ SELECT
   offence_of(coalesce(own.prosecution, whole.prosecution)) AS offence_prosecution,
   offence_of(coalesce(own.courts, whole.courts)) AS offence_courts,
   offence_of(coalesce(own.corrections, whole.corrections)) AS offence_corrections,
+  offence_of(coalesce(own.protection, whole.protection)) AS offence_protection,
   coalesce(case_form.of_case, 'unknown') AS form, milestone.* EXCLUDE (case_id, person_id)
 FROM held JOIN person USING (person_id)
 LEFT JOIN stage_offence AS own ON own.case_id = held.case_id AND own.person_id = held.person_id

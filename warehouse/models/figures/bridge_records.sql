@@ -3,30 +3,32 @@
 -- row is added with a cause. So as_reported + Σ sign = harmonised by construction. Causes: causes.yaml.
 WITH paired AS (
   SELECT
-    rows.indicator, rows.institution, rows.record_key, rows.case_key, rows.case_id, rows.person_id, entity, own_date, own_day,
+    rows.indicator, rows.institution, rows.record_key, rows.part, each, moved, rows.case_key, rows.case_id, rows.person_id, entity, own_date, own_day,
     coalesce(own_method IN ('exchanged', 'year', 'middle') AND own_day IS DISTINCT FROM own_date, false) AS corrected,
     rows.giver_institution, rows.giver_case_key, kind,
     unit.unit, unit.excluded, unit.giver_institution AS unit_giver_institution, unit.giver_case_key AS unit_giver_case_key,
-    coalesce(unit.institution = rows.institution AND unit.record_key = rows.record_key, false) AS gives,
+    coalesce(unit.institution = rows.institution AND unit.record_key = rows.record_key AND unit.part = rows.part, false) AS gives,
     if(kind = 'quarter', quarter_of(own_date), year(own_date)::TEXT) AS row_period,
     if(kind = 'quarter', quarter_of(unit.day), year(unit.day)::TEXT) AS unit_period,
     coalesce(if(kind = 'quarter', counts_in_quarter, counts_in_year), false) AS counts,
     rows.day IS NOT NULL AS has_day
   FROM indicator_row AS rows
   LEFT JOIN unit
-    ON unit.indicator = rows.indicator AND unit.case_id = rows.case_id AND unit.person_id IS NOT DISTINCT FROM rows.person_id,
+    ON unit.indicator = rows.indicator AND unit.case_id = rows.case_id AND unit.person_id IS NOT DISTINCT FROM rows.person_id
+    AND unit.span = rows.span,
   (VALUES ('quarter'), ('year')) AS kinds(kind)
+  WHERE rows.span = '' OR starts_with(rows.span, kind)
 ), standing AS (  -- the row that represents each counted unit in the unit's own period: the one with the day, else the first by key
   SELECT *
   FROM paired
   WHERE counts AND row_period = unit_period
-  QUALIFY row_number() OVER (PARTITION BY kind, unit ORDER BY NOT gives, institution, record_key) = 1
+  QUALIFY row_number() OVER (PARTITION BY kind, unit ORDER BY NOT gives, institution, record_key, part) = 1
 ), matched AS (
   SELECT
     paired.*, standing.institution AS standing_institution, standing.case_key AS standing_case_key, standing.unit IS NOT NULL AS has_standing,
-    coalesce(standing.institution = paired.institution AND standing.record_key = paired.record_key, false) AND counts
+    coalesce(standing.institution = paired.institution AND standing.record_key = paired.record_key AND standing.part = paired.part, false) AND counts
       AND row_period = unit_period AS stands
-  FROM paired LEFT JOIN (SELECT kind, unit, institution, record_key, case_key FROM standing) AS standing USING (kind, unit)
+  FROM paired LEFT JOIN (SELECT kind, unit, institution, record_key, part, case_key FROM standing) AS standing USING (kind, unit)
 ), step AS (
   SELECT *, -1 AS sign, row_period AS period FROM matched WHERE own_date IS NOT NULL AND NOT stands
   UNION ALL
@@ -59,7 +61,9 @@ SELECT
     WHEN nowhere AND corrected THEN 'date_corrected'
     WHEN nowhere THEN 'later_judgment'
     WHEN sign = -1 AND excluded IS NOT NULL THEN excluded
+    WHEN sign = -1 AND each = 'event' AND compared.institution = other_institution AND compared.case_key = other_case_key THEN 'shelter_changed'
     WHEN sign = -1 AND unit_period = row_period AND NOT counts THEN 'same_person'
+    WHEN moved THEN 'date_corrected'
     WHEN NOT again AND own_date IS NULL AND own_day IS NULL THEN 'quarantined_record'
     WHEN NOT again AND own_date IS NULL THEN 'missing_date_found'
     WHEN NOT again AND corrected THEN 'date_corrected'

@@ -1,6 +1,7 @@
 -- `reconciliation`: cases and persons that two neighbouring institutions should both know, and whether they do. One row per step and case
 -- (or person in it). Both sides are searched in all accepted records. Between case files: sent or indicted upstream against received
 -- downstream; at the last step: persons finally sentenced to imprisonment against persons admitted as convicts.
+-- Steps on persons beside the case flow: `person_reconciliation`.
 -- Found on both sides is matched, even if the upstream record does not yet say that it was sent.
 WITH cited AS (  -- kinds of numbers cited in a prosecution file
   SELECT institution, case_key, arg_max(kind, (status = 'accepted', n)) AS sender
@@ -121,4 +122,6 @@ SELECT
     WHEN outcome = 'missing_downstream' THEN 'no ' || down_name || ' record of it in any delivery'
   END AS detail
 FROM compared
+UNION ALL BY NAME
+FROM person_reconciliation
 ORDER BY ALL

@@ -3,7 +3,7 @@
 -- could be read from its institutions, and incomplete if one of their deliveries is missing, unreadable or partial.
 WITH figure AS (
   SELECT
-    indicator, unnest([quarter_of(own_date), year(own_date)::TEXT]) AS period, offence_group_reported AS offence_group, form_reported AS form,
+    indicator, unnest(if(span = '', [quarter_of(own_date), year(own_date)::TEXT], [split_part(span, ' ', 2)])) AS period, offence_group_reported AS offence_group, form_reported AS form,
     sex_reported AS sex, age_group_reported AS age_group, citizenship_group_reported AS citizenship_group, 1 AS as_reported, 0 AS harmonised
   FROM indicator_row WHERE own_date IS NOT NULL
   UNION ALL

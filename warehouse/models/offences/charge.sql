@@ -1,12 +1,13 @@
--- One row per charge at any stage, and per file of the registration stage, which names an offence itself.
+-- One row per charge at any stage, and per file of a stage whose files name an offence themselves (registration, protection).
 -- reported: rank of the offence by the record. offence: harmonised rank: by the article in force, else the wording, else only the article's
 -- number if it can mean only one offence (whatever the code named); if the record does not show it, the
--- principal offence of the same person at the nearest other stage of the case, else of the case there, else `other`.
+-- principal offence of the same person at the nearest other stage of the case, else of the case there, else `other`. stated: anything shows it.
 WITH stated AS (
   SELECT
-    institution, case_key, record_key, case_id, NULL AS person_id, stage, form, law, article, NULL AS paragraph,
-    NULL::BOOLEAN AS principal, article_group, words_group, offence_group, 1 AS kind, n
-  FROM accepted_case WHERE stage = 'registration'
+    institution, case_key, record_key, case_id, CASE WHEN one_person_a_file THEN person_id END AS person_id, stage, form, law, article,
+    NULL AS paragraph, NULL::BOOLEAN AS principal, article_group, words_group, offence_group, 1 AS kind, n
+  FROM accepted_case JOIN stage USING (stage) LEFT JOIN linked_person USING (institution, record_key)
+  WHERE files_state_offence
   UNION ALL
   SELECT
     institution, case_key, record_key, case_id, person_id, stage, form, law, article, paragraph,
@@ -32,13 +33,15 @@ WITH stated AS (
     silent.case_id, silent.person_id, silent.stage,
     coalesce(arg_min(of_person.offence, distance), arg_min(of_case.offence, distance)) AS offence
   FROM silent
-  JOIN stage_distance ON stage_distance.stage = silent.stage AND distance > 0
+  JOIN stage_distance ON stage_distance.stage = silent.stage AND other <> silent.stage
   LEFT JOIN of_person
     ON of_person.case_id = silent.case_id AND of_person.person_id = silent.person_id AND of_person.stage = stage_distance.other
   LEFT JOIN of_case ON of_case.case_id = silent.case_id AND of_case.stage = stage_distance.other
   GROUP BY ALL
 )
-SELECT ranked.* EXCLUDE (own), coalesce(own, told_elsewhere.offence, rank_of('other')) AS offence
+SELECT
+  ranked.* EXCLUDE (own), coalesce(own, told_elsewhere.offence, rank_of('other')) AS offence,
+  own IS NOT NULL OR told_elsewhere.offence IS NOT NULL AS stated
 FROM ranked LEFT JOIN told_elsewhere
   ON told_elsewhere.case_id = ranked.case_id AND told_elsewhere.stage = ranked.stage
   AND told_elsewhere.person_id IS NOT DISTINCT FROM ranked.person_id

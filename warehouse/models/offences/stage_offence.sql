@@ -4,7 +4,8 @@ SELECT
   min(offence) FILTER (stage = 'registration') AS registration,
   min(offence) FILTER (stage = 'prosecution') AS prosecution,
   min(offence) FILTER (stage = 'courts') AS courts,
-  min(offence) FILTER (stage = 'corrections') AS corrections
+  min(offence) FILTER (stage = 'corrections') AS corrections,
+  min(offence) FILTER (stage = 'protection') AS protection
 FROM principal_offence
 WHERE admission = ''
 GROUP BY ALL

@@ -1,0 +1,66 @@
+"""From the two tables of the centres for social work to the canonical schema: a row of `persona` is a file, and its victim."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonisation import builders
+from pipelines.harmonisation.offences import OffenceColumns
+
+INSTITUTION = "social_work"
+OFFENCES: tuple[OffenceColumns, ...] = ()  # its records state the offence as a code
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`persona`, `sherbimet` (typed, with status) to rows of the canonical tables. The name of a shelter is left out."""
+    files, rows = tables["persona"], tables["sherbimet"]
+    records = builders.state(INSTITUTION, files).assign(
+        number=builders.own_number(files["Nr_QPS"], "social_work"),
+        form=files["Forma"],
+        words_group=files["Vepra"],
+        offence_group=files["Vepra"].fillna("other"),
+        period=files["_period"],
+    )
+    people = builders.persons(
+        INSTITUTION,
+        files,
+        role="victim",
+        given="Emri",
+        surname="Mbiemri",
+        parent="Emri_i_prindit",
+        number="Nr_personal",
+        born="Datelindja",
+        sex="Gjinia",
+        citizenship="Shtetesia",
+        residence="Komuna",
+        year_of_impossible_day=False,
+    )
+    people["victim_status"] = files["Statusi"]
+    known = files["_key"].notna()
+    stays = (rows["Lloji"] == "shelter") | (rows["Lloji"].isna() & rows["Strehimorja"].notna())
+    services, sheltered = rows[~stays], rows[stays]
+    return {
+        "case_records": [records],
+        "person_records": [people],
+        "events": [
+            builders.events(INSTITUTION, files, "supported", "Data_e_hapjes", entity="person", present=known),
+            builders.events(INSTITUTION, files, "referred", "Data_e_referimit", entity="person", present=known),
+            builders.events(INSTITUTION, files[files["Statusi"].notna()], files["Statusi"].dropna(), "Data_e_statusit", entity="person"),
+            _entries(services, "assisted", "Prej", present=services["_key"].notna(), outcome=services["Lloji"]),
+            _entries(sheltered, "sheltered", "Prej", present=sheltered["_key"].notna()),
+            _entries(sheltered, "left_shelter", "Deri"),
+        ],
+        "references": [
+            builders.references(INSTITUTION, files, "Nr_policise", kind="police"),
+            builders.references(INSTITUTION, files, "Nr_PP", kind="prosecution"),
+            builders.references(INSTITUTION, files, "Nr_ZMNV", kind="victim_protection"),
+        ],
+    }
+
+
+def _entries(
+    rows: pd.DataFrame, event: str, column: str, present: pd.Series | None = None, outcome: pd.Series | None = None
+) -> pd.DataFrame:
+    """Events of services or stays, each identified in its file by its number."""
+    number = rows["Nr_rendor"].astype("str")
+    return builders.events(INSTITUTION, rows, event, column, entity="person", present=present, outcome=outcome, entry=number)

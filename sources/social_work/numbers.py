@@ -1,0 +1,21 @@
+"""Numbers of the centres for social work: `QPS/05/117` (centre, running number in it), typed as `QPS 05/117`, `qps-05-117`,
+`QPS nr. 5/117`."""
+
+import re
+
+from sources.number_forms import NR, START, Form, Number
+
+
+def _build(match: re.Match[str]) -> Number:
+    centre, serial = int(match["centre"]), int(match["serial"])
+    return Number("social_work", f"QPS/{centre:02d}/{serial}", None, serial, None, None)
+
+
+FORMS = (
+    Form(
+        normal=r"QPS/(?P<centre>[0-9]{2})/(?P<serial>[1-9][0-9]{0,5})",
+        patterns=(rf"{START}Q\.?P\.?S{NR}[\s.\-/_:]*(?P<centre>\d{{1,2}})\s*[/\-_.\s]\s*(?P<serial>\d{{1,6}})(?![\d/])",),
+        build=_build,
+        first=True,
+    ),
+)

@@ -1,0 +1,7 @@
+SELECT DISTINCT ON (institution, record_key)
+  date_reported AS day, offence_group_reported AS offence_group, form_reported AS form,
+  sex_reported AS sex, age_group_reported AS age_group, citizenship_group_reported AS citizenship_group
+FROM fact_event
+WHERE subject = 'person' AND event = 'represented' AND role = 'victim' AND institution IN ('victim_protection')
+  AND scope = 'own' AND date_reported IS NOT NULL
+ORDER BY institution, record_key, date_reported, event_id

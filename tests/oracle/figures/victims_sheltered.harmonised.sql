@@ -1,0 +1,6 @@
+SELECT DISTINCT ON (case_id, person_id)
+  case_id, person_id, day, offence_group, form, sex, age_group, citizenship_group
+FROM fact_event
+WHERE subject = 'person' AND event = 'sheltered' AND role = 'victim' AND institution IN ('social_work')
+  AND (case_id, person_id) IN (SELECT (case_id, person_id) FROM fact_victim)  -- not those whom all files call no victim
+ORDER BY case_id, person_id, order_day, institution, record_key, day, event_id

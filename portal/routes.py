@@ -10,10 +10,12 @@ from django.urls.converters import StringConverter
 from portal import home
 from portal.accounts import views as accounts
 from portal.permissions import Role, Route, Scope, pattern
+from portal.steward import views as steward
 from sources import contract
 
 EVERYBODY = frozenset(Role)
 ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+STEWARD = frozenset({Role.STEWARD})
 PAGE, ACTION, FORM = ("GET",), ("POST",), ("GET", "POST")
 
 
@@ -48,6 +50,16 @@ ROUTES: tuple[Route, ...] = (
     Route("invite", "accounts/invite", accounts.invite, ADMINISTRATOR, Scope.COUNTRY, FORM),
     Route("account", "accounts/<int:number>", accounts.account, ADMINISTRATOR, Scope.COUNTRY, FORM),
     Route("audit", "audit", accounts.audit_log, ADMINISTRATOR, Scope.COUNTRY, PAGE),
+    Route("steward", "steward", steward.queue, STEWARD, Scope.COUNTRY, PAGE),
+    Route("steward_pair", "steward/pairs/<path:pair>", steward.pair, STEWARD, Scope.COUNTRY, PAGE),
+    Route("steward_consequence", "steward/consequences/<path:pair>", steward.consequence, STEWARD, Scope.COUNTRY, PAGE),
+    Route("steward_decide", "steward/decisions/<path:pair>", steward.decide, STEWARD, Scope.COUNTRY, ACTION),
+    Route("steward_names", "steward/names/<path:pair>", steward.names, STEWARD, Scope.COUNTRY, ACTION),
+    Route("steward_undo", "steward/undo", steward.undo, STEWARD, Scope.COUNTRY, ACTION),
+    Route("steward_search", "steward/search", steward.search, STEWARD, Scope.COUNTRY, FORM),
+    Route("samples", "steward/samples", steward.samples, STEWARD, Scope.COUNTRY, FORM),
+    Route("sample", "steward/samples/<int:number>", steward.sample, STEWARD, Scope.COUNTRY, PAGE),
+    Route("sample_pair", "steward/samples/<int:number>/<str:pair>", steward.sample_pair, STEWARD, Scope.COUNTRY, PAGE),
 )
 
 urlpatterns = [pattern(route) for route in ROUTES]

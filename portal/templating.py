@@ -20,7 +20,7 @@ from sources import contract
 _OF_DJANGO = {code: language for language, code in words.DJANGO.items()}
 
 
-MENU = (("accounts", False), ("audit", False))
+MENU = (("steward", False), ("samples", False), ("accounts", False), ("audit", False))
 """Routes in the navigation, in order, and whether they are the account's own institution's. The texts are `menu.<route>`."""
 
 

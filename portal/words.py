@@ -1,4 +1,4 @@
-"""The texts of the portal by language. Belongs here: loading `words.yaml`, dates and quarters in words.
+"""The texts of the portal by language. Belongs here: loading the `words.yaml` of the portal and of its parts, dates and quarters in words.
 
 Does not belong here: the texts of a rule (`schemas/rules`) or of the feedback (`harmonia/feedback/texts.yaml`), which pages reuse.
 """
@@ -22,8 +22,10 @@ DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
 
 @cache
 def words(language: str) -> Mapping[str, Any]:
-    """The texts in `language`; nested mappings stay."""
-    found: Mapping[str, Any] = _chosen(declared(Path(__file__).parent / "words.yaml"), language)
+    """The texts in `language`; nested mappings stay. Those of a part (`<part>/words.yaml`) are under its name."""
+    folder = Path(__file__).parent
+    parts = {path.parent.name: declared(path) for path in sorted(folder.glob("*/words.yaml"))}
+    found: Mapping[str, Any] = _chosen({**declared(folder / "words.yaml"), **parts}, language)
     return found
 
 

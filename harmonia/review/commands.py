@@ -166,25 +166,16 @@ def decide(
     blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="You saw neither weight nor decision.")] = False,
 ) -> None:
     """Enter a judgement. It applies from the next run on, until you enter another."""
-    from harmonia.review.judgements import cleaned, enter, read
+    from harmonia.review import deciding
+    from harmonia.review.judgements import cleaned, read
     from harmonia.review.naming import resolve
-    from harmonia.review.pairs import PAIR, parse
+    from harmonia.review.pairs import parse
     from harmonia.review.showing import current_verdict
 
     who, reason = cleaned("steward", by), cleaned("why", why)
     with _opened(home, registry_url) as (found, registry):
         one = resolve(found, registry, parse(pair))
-        weight = found.decisions().merge(one, on=PAIR)["weight"]
-        judgement = one.assign(
-            verdict=verdict.value,
-            steward=who,
-            why=reason,
-            model=found.model,
-            weight=float(weight.iloc[0]) if len(weight) else None,
-            blind=blind,
-            origin=None,
-        )
-        fresh = bool(enter(registry, judgement).iloc[0])
+        fresh = deciding.decide(found, registry, one, verdict.value, who, reason, blind=blind)
         typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
         for line in current_verdict(read(registry), one):
             typer.echo(line)

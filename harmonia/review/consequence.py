@@ -35,6 +35,7 @@ from warehouse.star.figures import CELL
 ENTITIES = {"case": "cases", "person": "persons"}
 FIGURES = [*CELL, "published", "before", "after"]
 RECORDS = ["entity", *RECORD, "before", "after"]
+_KEPT = 6  # latest sets of verdicts of which clusters are kept
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Consequences:
         """Raises `HarmoniaError` where the lake of the run cannot be read."""
         self.found, self._registry, self._lock = found, registry, Lock()
         model, spark = load_model(), Spark.from_environment()
-        canonical = {name: found.table("canonical", name)[columns] for name, columns in INPUT.items()}
+        canonical = {name: found.table("canonical", name, columns) for name, columns in INPUT.items()}
         self._places, self._successors = found.table("identities", "listed"), canonical["successors"]
         self._relinking = Relinking(canonical, model, self._places, found.home.lake / "linkage_memory", spark)
         identities, status, findings, tables = (
@@ -73,6 +74,8 @@ class Consequences:
         self.published = found.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
         self._pending = self.published.iloc[:0]
         self._entered: int | None = None
+        self._decided: dict[tuple[object, ...], tuple[Clusters, Ids]] = {}
+        self._counted: dict[int, tuple[Ids, pd.DataFrame]] = {}
         self._follow()
 
     def close(self) -> None:
@@ -84,9 +87,8 @@ class Consequences:
         with self._lock:
             self._follow()
             judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
-            clusters = self._relinking.clusters(judgements)
-            now, after = self._recount.now, self._ids(clusters)
-            changes = self._recount.changes(after)
+            clusters, after = self._after(judgements)
+            now, changes = self._recount.now, self._changes(after)
         effective = judgements.merge(pair[PAIR], on=PAIR)["verdict"].eq(verdict).any()
         return Consequence(
             records=_records(now, after, pair),
@@ -101,11 +103,32 @@ class Consequences:
         entered = len(read(self._registry))
         if entered == self._entered:
             return
-        after = self._ids(self._relinking.clusters(current_verdicts(self._registry, self._places)))
+        after = self._after(current_verdicts(self._registry, self._places))[1]
         if not _equal(after, self._recount.now):
-            self._pending = _sum(self._pending, self._recount.changes(after).set_index(CELL))
+            self._pending = _sum(self._pending, self._changes(after).set_index(CELL))
             self._recount.move(after)
+            self._counted.clear()
         self._entered = entered
+
+    def _after(self, judgements: pd.DataFrame) -> tuple[Clusters, Ids]:
+        """Clusters and ids under `judgements`. The latest are kept: a verdict that is entered was previewed just before."""
+        binding = judgements[judgements["verdict"].isin(BINDING)].reset_index(drop=True)
+        key = tuple(binding.itertuples(index=False, name=None))
+        if key not in self._decided:
+            clusters = self._relinking.clusters(binding)
+            self._decided[key] = (clusters, self._ids(clusters))
+            while len(self._decided) > _KEPT:
+                self._decided.pop(next(iter(self._decided)))
+        return self._decided[key]
+
+    def _changes(self, after: Ids) -> pd.DataFrame:
+        """`Recount.changes`, kept until `now` moves. Ids that are kept are the same object."""
+        if id(after) not in self._counted:
+            equal = _equal(after, self._recount.now)
+            if len(self._counted) > _KEPT:
+                self._counted.clear()
+            self._counted[id(after)] = (after, pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.changes(after))
+        return self._counted[id(after)][1]
 
     def _ids(self, clusters: Clusters) -> Ids:
         """The ids that the next run would assign."""

@@ -4,7 +4,8 @@ Belongs here: the form of a judgement, the rule that combines several into one v
 uses verdicts.
 
 A judgement is never changed or deleted. A steward's latest judgement on a pair counts; `withdrawn` withdraws the earlier one. Where
-stewards disagree none has effect, and the pair is disputed.
+stewards disagree none has effect, and the pair is disputed. `proposed` is `same` where two stewards are needed: it has effect once a second
+one proposes the same, or judges `same`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from harmonia.registry.tables import Judgement
 from harmonia.review.pairs import PAIR, ordered
 
 VERDICTS = ("same", "different", "unsure", "withdrawn")
+PROPOSED = "proposed"
 JUDGEMENT = ["id", *PAIR, "verdict", "steward", "decided_at", "why", "model", "weight", "blind", "origin"]
 MOST_LETTERS = {"steward": 100, "why": 2000}
 _STORED = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
@@ -104,17 +106,21 @@ def _stored(session: Session) -> pd.DataFrame:
 def effective(judgements: pd.DataFrame) -> pd.DataFrame:
     """The current verdict on each pair: `PAIR`, verdict, in the order of the latest judgement.
 
-    judgements: `PAIR`, verdict, steward, in the order of entry (`read`). Verdicts: `same`, `different`; `unsure` where no steward
-    decided; `disputed` where stewards' latest judgements are both `same` and `different`. A pair with all judgements withdrawn is absent.
+    judgements: `PAIR`, verdict, steward, in the order of entry (`read`). Verdicts: `same`, `different`; `proposed` where one steward
+    proposes `same`; `unsure` where no steward decided; `disputed` where stewards' latest judgements are both for and against. A pair
+    with all judgements withdrawn is absent.
     """
     rows = ordered(judgements[[*PAIR, "verdict", "steward"]])
     rows = rows.assign(who=steward_key(rows["steward"]), place=np.arange(len(rows)))
     rows = rows.drop_duplicates([*PAIR, "who"], keep="last")
     rows = rows[rows["verdict"] != "withdrawn"]
-    for verdict in ("same", "different"):
+    for verdict in ("same", "different", PROPOSED):
         rows[verdict] = rows["verdict"] == verdict
-    pairs = rows.groupby(PAIR, sort=False).agg(same=("same", "any"), different=("different", "any"), place=("place", "max")).reset_index()
-    both = [pairs["same"] & pairs["different"], pairs["same"], pairs["different"]]
-    pairs["verdict"] = np.select(both, ["disputed", "same", "different"], "unsure")
+    counts = {name: (name, "sum") for name in ("same", "different", PROPOSED)}
+    pairs = rows.groupby(PAIR, sort=False).agg(**counts, place=("place", "max")).reset_index()
+    different, proposed = pairs["different"] > 0, pairs[PROPOSED] > 0
+    same = (pairs["same"] > 0) | (pairs[PROPOSED] > 1)
+    chosen = [(same | proposed) & different, same, different, proposed]
+    pairs["verdict"] = np.select(chosen, ["disputed", "same", "different", PROPOSED], "unsure")
     pairs = pairs.sort_values("place", kind="stable").reset_index(drop=True)
     return pairs[[*PAIR, "verdict"]].astype("str")

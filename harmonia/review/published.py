@@ -7,6 +7,7 @@ anything, Dagster (review commands start without it).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,16 +35,18 @@ class PublishedRun:
     run: int
     mark: str
 
-    def table(self, stage: str, name: str) -> pd.DataFrame:
-        """A table of the lake. Raises `HarmoniaError` where it cannot be read."""
+    def table(self, stage: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """A table of the lake, or some of its columns. Raises `HarmoniaError` where it cannot be read, or lacks one of them."""
         path = self.home.lake / stage / f"{name}.parquet"
         try:
             frame = pq.read_table(path).to_pandas()
+            if columns is not None and not set(columns) <= set(frame):
+                raise ValueError(f"columns of another version in {name}")
         except (OSError, ValueError) as error:
             raise HarmoniaError(
                 f"{path}: cannot be read ({type(error).__name__}): run `harmonia run --home {self.home.root}` again"
             ) from error
-        return frame.drop(columns="_item", errors="ignore")
+        return frame.drop(columns="_item", errors="ignore") if columns is None else frame[list(columns)]
 
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables (schemas.canonical) of all states; replaced records and persons of lists with their current keys."""

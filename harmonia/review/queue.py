@@ -19,15 +19,15 @@ DOUBT_BITS = 5.0
 # Birth dates of one person further apart than this contradict each other.
 BIRTH_DAYS = 366
 QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves", "touched", "reasons"]
-OPEN = ("open", "unsure", "disputed")
+OPEN = ("open", "unsure", "disputed", "proposed")
 
 
 def queue(found: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
     """The doubtful pairs, columns `QUEUE`, by figures changed, figures touched, then doubt.
 
     A pair is doubtful where its weight is within `DOUBT_BITS` of zero, where two joined records contradict each other (`contradiction`:
-    number, birth, sex), or where stewards disagree. `state`: open, same, different, unsure, disputed. Judged pairs are left out unless
-    `everything`.
+    number, birth, sex), or where stewards disagree. `state`: open, same, different, unsure, disputed, proposed. Judged pairs are left out
+    unless `everything`.
     """
     decisions = found.decisions()
     states = current_verdicts(registry, found.table("identities", "listed")).rename(columns={"verdict": "state"})

@@ -119,7 +119,7 @@ def labels(registry: Registry, number: int) -> pd.DataFrame:
         query = select(one.name, one.kind, one.joined, one.pairs, one.drawn).where(one.sample_id == number).order_by(one.name)
         strata = pd.DataFrame([tuple(row) for row in session.execute(query)], columns=["stratum", "entity", "joined", "pairs", "drawn"])
     judgements = read(registry)
-    verdicts = effective(judgements[judgements["blind"]]).replace({"verdict": {"disputed": "unsure"}})
+    verdicts = effective(judgements[judgements["blind"]]).replace({"verdict": {"disputed": "unsure", "proposed": "same"}})
     pairs = sampled(registry)
     pairs = pairs[pairs["sample"] == number].merge(verdicts, on=PAIR, how="inner")
     counts = pd.crosstab(pairs["stratum"], pairs["verdict"]).reindex(columns=["same", "different", "unsure"], fill_value=0)

@@ -62,6 +62,7 @@ def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
         "": f"{name}: no current judgement; linkage decides.",
         "disputed": f"{name}: disputed, since stewards disagree; no effect until they agree.",
         "unsure": f"{name}: unsure; linkage decides.",
+        "proposed": f"{name}: proposed as the same by one steward; no effect until a second one agrees.",
     }
     return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *contradictory(judgements)]
 

@@ -21,7 +21,7 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_every_text_is_there_in_three_languages_with_the_same_placeholders() -> None:
-    for path, texts in _leaves(yaml.safe_load((PORTAL / "words.yaml").read_text("utf-8"))):
+    for path, texts in (leaf for file in sorted(PORTAL.rglob("words.yaml")) for leaf in _leaves(yaml.safe_load(file.read_text("utf-8")))):
         assert isinstance(texts, list) and len(texts) == 3, f"{path}: {texts}"
         assert all(isinstance(text, str) and text.strip() for text in texts), path
         assert len({tuple(sorted(re.findall(r"\{\w*\}", text))) for text in texts}) == 1, path

@@ -113,7 +113,7 @@ class Served:
 
 
 def start(place: Workplace, port: int, **settings: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "harmonia.cli.main", "portal", "--demo", "--port", str(port)]
+    command = [sys.executable, "-c", "from harmonia.cli.main import main; main()", "portal", "--demo", "--port", str(port)]
     places = ["--inbox", str(place.inbox), "--home", str(place.home.root)]
     log = place.home.root / "server.log"
     with log.open("ab") as out:

@@ -1,6 +1,6 @@
 """Seals: a hash chain over the registry. Every write transaction adds a seal over its rows, chained to the seal before.
 
-Belongs here: what is sealed, adding a seal, finding changes. Does not belong here: reporting them (`pipelines.checks.whole`,
+Belongs here: what is sealed, adding a seal, finding changes. Does not belong here: reporting them (`pipelines.checks.pipeline_wide`,
 `harmonia.operations.backup.verify`).
 
 A changed, removed or inserted row breaks its seal; a changed seal breaks all later ones. Every column of every table is covered in one of

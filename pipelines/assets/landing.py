@@ -14,7 +14,7 @@ from harmonia.registry import Registry, open_registry, published_seal
 from harmonia.registry.ledger import begin_run
 from harmonia.registry.tables import File, Run
 from pipelines.assets.versions import content
-from pipelines.checks.deliveries import arrived
+from pipelines.checks.deliveries import register_deliveries
 from pipelines.describing import WRITER, redact_stage_errors, say, table
 from pipelines.landing import LandedDelivery, land, landed
 from pipelines.resources.lake import Version, VersionedOutput
@@ -75,7 +75,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
         finally:
             registry.close()
         found = findings.frame(report.findings)
-        arrived(context, deliveries[deliveries["new"]])
+        register_deliveries(context, deliveries[deliveries["new"]])
     by_institution = deliveries.groupby("institution").agg(deliveries=("delivery", "size"), new=("new", "sum"), files=("files", "sum"))
     say(
         context,

@@ -14,7 +14,7 @@ from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
 from pipelines.assets.reporting import write_reports
 from pipelines.assets.versions import hashed, stage
-from pipelines.checks.deliveries import report
+from pipelines.checks.deliveries import report_evaluations
 from pipelines.describing import WRITER, redact_stage_errors, say, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS
@@ -139,7 +139,9 @@ def feedback(
             registry.close()
         found = coded.concatenate([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
         reports = write_reports(workplace, there, received, record_status, found, canonical)
-        report(context, asking(found), record_status["deliveries"], record_status["accounting"], reports.loc[reports["written"], _DELIVERY])
+        report_evaluations(
+            context, asking(found), record_status["deliveries"], record_status["accounting"], reports.loc[reports["written"], _DELIVERY]
+        )
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 

@@ -1,9 +1,9 @@
 """Asset checks in Dagster, with the counts behind each.
 
 Belongs here: the list of checks. `institutions`: row accounting, one current state per record. `deliveries`: no rule exceeds its tolerance
-(partitioned by delivery, reported by the run). `whole`: nothing is lost between stages, the bridge adds up, the published tables are the
-counted ones. `model`: the linkage model still fits. A blocking check stops the run before publishing; the others warn. Does not belong
-here: problems of single rows, which are findings (`schemas/rules`).
+(partitioned by delivery, reported by the run). `pipeline_wide`: nothing is lost between stages, the bridge adds up, the published tables
+are the counted ones. `model`: the linkage model still fits. A blocking check stops the run before publishing; the others warn. Does not
+belong here: problems of single rows, which are findings (`schemas/rules`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from pipelines.checks import institutions as of_institutions
-from pipelines.checks import model, quality, whole
+from pipelines.checks import institutions as institution_checks
+from pipelines.checks import model, pipeline_wide, quality
 
 
 def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
     """Every check, in the order of a record's way."""
     return [
-        *whole.before(),
-        *(check for name in institutions for check in of_institutions.checks(name)),
+        *pipeline_wide.landing_checks(),
+        *(check for name in institutions for check in institution_checks.checks(name)),
         model.model_still_fits,
-        *whole.after(),
+        *pipeline_wide.output_checks(),
         *quality.checks(institutions),
     ]

@@ -9,12 +9,12 @@ from pipelines.resources.lake import Tables
 from schemas.canonical import STATUSES
 
 
-def rows_that_do_not_add_up(accounting: pd.DataFrame) -> pd.DataFrame:
-    """Files whose rows read are not the sum of what became of them (`docs/reference/counting-rules.md`, "Record status")."""
+def unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
+    """Files whose rows read are not the sum of the rows by status (`docs/reference/counting-rules.md`, "Record status")."""
     return accounting[accounting["read"] != accounting[list(ACCOUNTS)].sum(axis=1)]
 
 
-def keys_that_stand_twice(lineage: pd.DataFrame) -> int:
+def count_ambiguous_records(lineage: pd.DataFrame) -> int:
     """Number of records with more than one accepted state."""
     accepted = lineage[lineage["status"] == "accepted"]
     return int(accepted.duplicated(["entity", "record_key"]).sum())
@@ -27,15 +27,17 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
     @check(asset=stage, blocking=True, description="Every row read is accounted for.")
     def rows_add_up(current: Tables) -> dg.AssetCheckResult:
         accounting = current["accounting"]
-        wrong = rows_that_do_not_add_up(accounting)
+        unbalanced = unbalanced_files(accounting)
         sums = {name: int(accounting[name].sum()) for name in ("read", *ACCOUNTS)}
-        return dg.AssetCheckResult(passed=wrong.empty, metadata={"files": len(accounting), "files that do not add up": len(wrong), **sums})
+        return dg.AssetCheckResult(
+            passed=unbalanced.empty, metadata={"files": len(accounting), "files that do not add up": len(unbalanced), **sums}
+        )
 
     @check(asset=stage, blocking=True, description="Each record has one current state.")
-    def one_state_stands(current: Tables) -> dg.AssetCheckResult:
+    def one_current_state(current: Tables) -> dg.AssetCheckResult:
         lineage = current["lineage"]
-        twice = keys_that_stand_twice(lineage)
+        ambiguous = count_ambiguous_records(lineage)
         statuses = {name: int((lineage["status"] == name).sum()) for name in STATUSES}
-        return dg.AssetCheckResult(passed=twice == 0, metadata={"records that stand twice": twice, **statuses})
+        return dg.AssetCheckResult(passed=ambiguous == 0, metadata={"records with several current states": ambiguous, **statuses})
 
-    return [rows_add_up, one_state_stands]
+    return [rows_add_up, one_current_state]

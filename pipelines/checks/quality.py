@@ -16,7 +16,7 @@ from schemas.findings import DIMENSIONS
 _SHOWN = ["period", "score", "tolerance", "state", "before", "trend", "records", "faulty", "whole"]
 
 
-def judged(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
+def newest_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
     """State of the newest quarter that the institution delivered (`not_applicable` where there is none), and its quarters."""
     own = quality[(quality["institution"] == institution) & (quality["dimension"] == dimension) & quality["unit"].isna()]
     own = own.sort_values("period")
@@ -32,15 +32,15 @@ def _check(institution: str) -> dg.AssetChecksDefinition:
     )
     def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
         quality = statistics["quality"]
-        found = {name: judged(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
-        beyond = [name for name, (state, _) in found.items() if state == "beyond"]
-        unjudged = [name for name, (state, _) in found.items() if state == "not_applicable"]
-        said = [f"Beyond its own tolerance: {', '.join(beyond)}."] if beyond else []
-        said += [f"Not applicable, and not passed: {', '.join(unjudged)}: nothing to judge."] if unjudged else []
+        found = {name: newest_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
+        exceeding = [name for name, (state, _) in found.items() if state == "beyond"]
+        not_applicable = [name for name, (state, _) in found.items() if state == "not_applicable"]
+        sentences = [f"Beyond its own tolerance: {', '.join(exceeding)}."] if exceeding else []
+        sentences += [f"Not applicable, and not passed: {', '.join(not_applicable)}: nothing to judge."] if not_applicable else []
         return dg.AssetCheckResult(
-            passed=not beyond and not unjudged,
+            passed=not exceeding and not not_applicable,
             severity=dg.AssetCheckSeverity.WARN,
-            description=" ".join(said) or None,
+            description=" ".join(sentences) or None,
             metadata={
                 **{name: state for name, (state, _) in found.items()},
                 **{f"{name} by quarter": table(q) for name, (_, q) in found.items()},

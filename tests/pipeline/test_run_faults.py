@@ -21,7 +21,7 @@ from harmonia.lock import run_lock
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Run
 from pipelines.assets import counting, publishing
-from pipelines.checks import whole
+from pipelines.checks import pipeline_wide
 from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.progress import Silence
@@ -61,13 +61,13 @@ def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> None:
         raise ValueError(f"cannot read {SECRET}")
 
-    before = fingerprint(few.place.home.warehouse)
+    landing_checks = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(counting, "require_bridges", breaks)
     with pytest.raises(HarmoniaError, match=r"counting failed: ValueError at .*logs/failure") as failed:
         run_everything(few.place, Silence())
     assert SECRET not in str(failed.value)
     assert "\n" not in str(failed.value)
-    assert fingerprint(few.place.home.warehouse) == before
+    assert fingerprint(few.place.home.warehouse) == landing_checks
     assert latest(few).status == dg.DagsterRunStatus.FAILURE
     assert outcomes(few) == ["published", "failed"]
     for path in (*few.place.home.dagster.rglob("*"), *few.place.logs.rglob("*")):
@@ -88,7 +88,7 @@ def quotes_behind(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("place", "breaks", "said"),
     [
-        ((whole, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
+        ((pipeline_wide, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
         ((lake_io, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
         pytest.param((publishing, "publish"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
     ],
@@ -107,7 +107,7 @@ def test_what_breaks_beside_the_stages_quotes_nobody(
 
 
 def test_no_check_is_made_but_by_the_one_that_quotes_nobody() -> None:
-    made = [path for path in Path(whole.__file__).parent.glob("*.py") if "dg.asset_check(" in path.read_text("utf-8")]
+    made = [path for path in Path(pipeline_wide.__file__).parent.glob("*.py") if "dg.asset_check(" in path.read_text("utf-8")]
     assert made == []
 
 
@@ -115,11 +115,11 @@ def test_a_disk_that_is_full(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    before = fingerprint(few.place.home.warehouse)
+    landing_checks = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(lake.pq, "ParquetWriter", full)
     with pytest.raises(HarmoniaError, match="no space is left"):
         run_everything(few.place, Silence())
-    assert fingerprint(few.place.home.warehouse) == before
+    assert fingerprint(few.place.home.warehouse) == landing_checks
 
 
 @pytest.mark.slow
@@ -127,14 +127,14 @@ def test_a_person_who_interrupts(few: Ran, monkeypatch: pytest.MonkeyPatch, caps
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    before = fingerprint(few.place.home.warehouse)
+    landing_checks = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(publishing, "publish", interrupted)
     monkeypatch.setattr(sys, "argv", ["harmonia", "run", "--inbox", str(few.place.inbox), "--home", str(few.place.home.root)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
     assert "interrupted" in capsys.readouterr().err
-    assert fingerprint(few.place.home.warehouse) == before
+    assert fingerprint(few.place.home.warehouse) == landing_checks
     assert outcomes(few) == ["published", "failed"]
 
 
@@ -183,7 +183,7 @@ def test_a_landed_file_that_was_changed_stops_the_run(few: Ran) -> None:
     content = victim.read_bytes()
     victim.chmod(0o600)
     victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    before = fingerprint(few.place.home.warehouse)
+    landing_checks = fingerprint(few.place.home.warehouse)
     with pytest.raises(HarmoniaError, match="bytes_are_as_received"):
         run_everything(few.place, Silence())
-    assert fingerprint(few.place.home.warehouse) == before
+    assert fingerprint(few.place.home.warehouse) == landing_checks

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.checks import deliveries, institutions, whole
+from pipelines.checks import deliveries, institutions, pipeline_wide
 from pipelines.resources.lake import Tables
 from schemas import findings
 
@@ -19,8 +19,8 @@ def _accounting(read: int) -> pd.DataFrame:
 
 
 def test_a_row_too_many_is_seen() -> None:
-    assert institutions.rows_that_do_not_add_up(_accounting(8)).empty
-    assert institutions.rows_that_do_not_add_up(_accounting(9))["file"].tolist() == ["rastet.csv"]
+    assert institutions.unbalanced_files(_accounting(8)).empty
+    assert institutions.unbalanced_files(_accounting(9))["file"].tolist() == ["rastet.csv"]
 
 
 def test_a_record_stands_once_per_entity() -> None:
@@ -34,7 +34,7 @@ def test_a_record_stands_once_per_entity() -> None:
         ],
         columns=["entity", "record_key", "status"],
     )
-    assert institutions.keys_that_stand_twice(lineage) == 1
+    assert institutions.count_ambiguous_records(lineage) == 1
 
 
 def _found(rule: str, count: int, **more: str) -> pd.DataFrame:
@@ -42,25 +42,27 @@ def _found(rule: str, count: int, **more: str) -> pd.DataFrame:
 
 
 def test_a_rule_is_broken_beyond_its_tolerance_with_its_own_severity() -> None:
-    few = deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 5), 100)
+    few = deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 5), 100)
     assert (few.passed, few.partition) == (True, "2013-Q1")
-    many = deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 6), 100)
+    many = deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 6), 100)
     assert (many.passed, many.severity.value) == (False, "WARN")
-    grave = deliveries.evaluation("police", "2013-Q1", "complete", _found("row-cut", 3), 100)
+    grave = deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("row-cut", 3), 100)
     assert (grave.passed, grave.severity.value) == (False, "ERROR")
 
 
 def test_one_finding_on_many_cells_counts_as_many() -> None:
-    told = deliveries.beyond_tolerance(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
+    told = deliveries.rules_with_tolerance(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
     assert told[["findings", "broken"]].to_numpy().tolist() == [[1200, True]]
 
 
 def test_one_fault_of_a_whole_file_is_too_many_and_consequences_and_what_is_permitted_count_for_nothing() -> None:
-    assert not deliveries.evaluation("police", "2013-Q1", "complete", _found("file-truncated", 1), 100).passed
-    assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 50, origin="consequence"), 100).passed
-    assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-code-spelling", 100), 100).passed
-    assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 50).assign(state="accepted_as_is"), 100).passed
-    assert "Not applicable" in str(deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 0), 0).description)
+    assert not deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("file-truncated", 1), 100).passed
+    assert deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 50, origin="consequence"), 100).passed
+    assert deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-code-spelling", 100), 100).passed
+    assert deliveries.evaluate_delivery(
+        "police", "2013-Q1", "complete", _found("cell-missing", 50).assign(state="accepted_as_is"), 100
+    ).passed
+    assert "Not applicable" in str(deliveries.evaluate_delivery("police", "2013-Q1", "complete", _found("cell-missing", 0), 0).description)
 
 
 def test_bytes_that_changed_or_went_are_seen(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_bytes_that_changed_or_went_are_seen(tmp_path: Path) -> None:
     for name, content in ((kept, b"a"), (changed, b"other")):
         (tmp_path / name[:2]).mkdir(exist_ok=True)
         (tmp_path / name[:2] / name).write_bytes(content)
-    assert whole.damaged([kept, changed, gone], tmp_path) == [changed, gone]
+    assert pipeline_wide.damaged_hashes([kept, changed, gone], tmp_path) == [changed, gone]
 
 
 def test_a_record_lost_between_the_stages_is_seen() -> None:
@@ -81,7 +83,7 @@ def test_a_record_lost_between_the_stages_is_seen() -> None:
         }
     )
     records = pd.DataFrame({"institution": ["police"], "status": ["accepted"]})
-    lost = whole.lost_records(Tables({"case_records": records, "person_records": records.iloc[:0]}), lineage)
+    lost = pipeline_wide.lost_records(Tables({"case_records": records, "person_records": records.iloc[:0]}), lineage)
     assert lost[["entity", "accepted", "harmonised"]].to_numpy().tolist() == [["case", 2, 1]]
 
 
@@ -100,7 +102,7 @@ def test_a_record_without_case_or_person_is_counted_but_for_unknown_persons() ->
     people = pd.DataFrame(
         {"institution": "police", "delivery": "2013-Q1", "record_key": list("bce"), "kind": ["natural", "natural", "unknown"]}
     )
-    assert whole.without_identity(lineage, people) == 2
+    assert pipeline_wide.count_without_ids(lineage, people) == 2
 
 
 def test_a_bridge_that_does_not_reach_is_seen() -> None:
@@ -113,4 +115,4 @@ def test_a_bridge_that_does_not_reach_is_seen() -> None:
         ]
     )
     bridge = pd.DataFrame({"indicator": ["a", "a"], "period": ["2013", "2013"], "n": [-3, 1]})
-    assert whole.bridge_gaps(statistics, bridge)["indicator"].tolist() == ["b"]
+    assert pipeline_wide.bridge_gaps(statistics, bridge)["indicator"].tolist() == ["b"]

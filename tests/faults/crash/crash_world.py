@@ -36,7 +36,7 @@ from sqlalchemy import create_engine, text
 
 from harmonia.lock import run_lock
 from pipelines.assets import comparing, landing, linking, publishing
-from pipelines.checks.whole import damaged
+from pipelines.checks.pipeline_wide import damaged_hashes
 from pipelines.definitions import all_assets
 from pipelines.progress import Silence
 from pipelines.resources import lake
@@ -102,9 +102,9 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     """Make the world below `root` from the simulated inbox `delivered`: publish the old state, then, in a copy, the new one."""
     kill_points.watch()
     world = World(root, server, fresh)
-    before = root / "before"
+    landing_checks = root / "before"
     for name in OLD:
-        shutil.copytree(delivered / name, before / name)
+        shutil.copytree(delivered / name, landing_checks / name)
         shutil.copytree(delivered / name, world.inbox / name)
     for name in NEW:
         shutil.copytree(delivered / name, world.inbox / name)
@@ -115,7 +115,7 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     if fresh:
         (root / "base").mkdir()
     else:
-        in_child(lambda: run_everything(world.place("base", before), Silence()) and None)
+        in_child(lambda: run_everything(world.place("base", landing_checks), Silence()) and None)
     copy(world, "undisturbed")
     world.moments[True], world.made = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, Silence()).values))
     copy(world, "effects")
@@ -237,7 +237,7 @@ def in_child(function: Callable[[], Any]) -> Any:
 
 
 def killed(world: World, home: str, kill: Kill, whole: bool = True, again: bool = False) -> bool:
-    """Start a run (or, not `whole`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
+    """Start a run (or, not `pipeline_wide`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
 
     again: the new state stands already. Raises `AssertionError` where it hangs or fails.
     """
@@ -366,7 +366,7 @@ def _open_ends(world: World, home: str) -> list[str]:
         if unknown:
             wrong.append(f"{unknown} receipts name bytes that are not in the ledger")
     engine.dispose()
-    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in damaged(hashes, place.home.landing)]
+    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in damaged_hashes(hashes, place.home.landing)]
     stored = {p.name for p in place.home.landing.rglob("*") if len(p.name) == 64}
     wrong += [f"landed bytes without an entry: {name}" for name in stored - set(hashes)]
     with dg.DagsterInstance.from_config(str(place.home.dagster)) as instance:

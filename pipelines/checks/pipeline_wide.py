@@ -24,8 +24,8 @@ _STATE = ["institution", "delivery", "record_key"]
 _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 
-def damaged(hashes: Iterable[str], landing: Path) -> list[str]:
-    """Hashes whose bytes are absent from the landing store, or are others."""
+def damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
+    """Hashes whose file is missing from the landing store or has other content."""
     store = Store(landing)
     out = []
     for sha256 in hashes:
@@ -49,8 +49,10 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
             hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
     finally:
         registry.close()
-    wrong = damaged(hashes, workplace.home.landing)
-    return dg.AssetCheckResult(passed=not wrong, metadata={"files": len(hashes), "damaged or absent": len(wrong), "which": wrong[:20]})
+    differing = damaged_hashes(hashes, workplace.home.landing)
+    return dg.AssetCheckResult(
+        passed=not differing, metadata={"files": len(hashes), "damaged or absent": len(differing), "which": differing[:20]}
+    )
 
 
 @check(asset="landing", blocking=True, description="The registry is unchanged since it was written.")
@@ -59,10 +61,10 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            wrong, (seals, _) = seal.broken(session), seal.head(session)
+            differing, (seals, _) = seal.broken(session), seal.head(session)
     finally:
         registry.close()
-    return dg.AssetCheckResult(passed=not wrong, metadata={"seals": seals, "broken": len(wrong), "which": wrong[:20]})
+    return dg.AssetCheckResult(passed=not differing, metadata={"seals": seals, "broken": len(differing), "which": differing[:20]})
 
 
 def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
@@ -73,29 +75,33 @@ def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
         frame = canonical.select(name, ["institution", "status"])
         counts = frame[frame["status"] == "accepted"].groupby("institution").size().rename("harmonised").reset_index()
         parts.append(counts.assign(entity=entity).set_index(["institution", "entity"])["harmonised"])
-    both = pd.concat([accepted, pd.concat(parts)], axis=1).fillna(0).astype("int64").reset_index()
-    return both[both["accepted"] != both["harmonised"]]
+    compared = pd.concat([accepted, pd.concat(parts)], axis=1).fillna(0).astype("int64").reset_index()
+    return compared[compared["accepted"] != compared["harmonised"]]
 
 
-def without_identity(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
-    """Records of the published lineage that stand (or stood) and have no case, or are of a natural person and have no person.
+def count_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
+    """Number of records of the published lineage without a case, or of a natural person without a person id; quarantined ones excluded.
 
     people: institution, delivery, record_key, kind of every state.
     """
-    known = lineage[lineage["status"] != "quarantined"]
-    nobody = pd.MultiIndex.from_frame(people.loc[people["kind"].isin(["legal", "unknown"]), _STATE])
-    no_person = (known["entity"] == "person") & known["person_id"].isna() & ~pd.MultiIndex.from_frame(known[_STATE]).isin(nobody)
-    return int((known["case_id"].isna() | no_person).sum())
+    in_force = lineage[lineage["status"] != "quarantined"]
+    not_natural_persons = pd.MultiIndex.from_frame(people.loc[people["kind"].isin(["legal", "unknown"]), _STATE])
+    no_person = (
+        (in_force["entity"] == "person")
+        & in_force["person_id"].isna()
+        & ~pd.MultiIndex.from_frame(in_force[_STATE]).isin(not_natural_persons)
+    )
+    return int((in_force["case_id"].isna() | no_person).sum())
 
 
 def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
     """Indicators and periods where as_reported + the bridge is not harmonised: indicator, period, as_reported, steps, harmonised."""
     dimensions = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
-    grand = statistics.loc[(statistics[dimensions] == "total").all(axis=1), ["indicator", "period", "as_reported", "harmonised"]]
+    totals = statistics.loc[(statistics[dimensions] == "total").all(axis=1), ["indicator", "period", "as_reported", "harmonised"]]
     steps = bridge.groupby(["indicator", "period"])["n"].sum().rename("steps").reset_index()
-    both = grand.dropna(subset=["as_reported", "harmonised"]).merge(steps, on=["indicator", "period"], how="left")
-    both["steps"] = both["steps"].fillna(0)
-    return both[both["as_reported"] + both["steps"] != both["harmonised"]]
+    compared = totals.dropna(subset=["as_reported", "harmonised"]).merge(steps, on=["indicator", "period"], how="left")
+    compared["steps"] = compared["steps"].fillna(0)
+    return compared[compared["as_reported"] + compared["steps"] != compared["harmonised"]]
 
 
 @check(
@@ -105,7 +111,7 @@ def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
     description="Every accepted record has a canonical record.",
 )
 def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
-    """Between what stands and what is counted, by institution and entity."""
+    """Compares accepted records with harmonised records, by institution and entity."""
     lineage = statistics.select("lineage", ["institution", "entity", "status"])
     lost = lost_records(canonical, lineage)
     accepted = int((lineage["status"] == "accepted").sum())
@@ -121,23 +127,23 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """On the lineage as it will be published."""
     lineage = statistics.select("lineage", [*_STATE, "entity", "status", "case_id", "person_id"])
-    missing = without_identity(lineage, canonical.select("person_records", [*_STATE, "kind"]))
+    missing = count_without_ids(lineage, canonical.select("person_records", [*_STATE, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 
 @check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
 def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     """On all grand totals."""
-    wrong = bridge_gaps(statistics["statistics"], statistics["bridge"])
+    differing = bridge_gaps(statistics["statistics"], statistics["bridge"])
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
     return dg.AssetCheckResult(
-        passed=wrong.empty, metadata={"do not add up": len(wrong), "which": table(wrong), "steps by cause": table(by_cause)}
+        passed=differing.empty, metadata={"do not add up": len(differing), "which": table(differing), "steps by cause": table(by_cause)}
     )
 
 
 @check(asset="statistics", description="Every institution delivered every published quarter completely.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
-    """A figure of a period with a delivery that is not complete is flagged wherever it is shown; this says which those are."""
+    """Figures of a period with an incomplete delivery are flagged wherever they are shown; this lists those deliveries."""
     coverage = statistics["coverage"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
     gaps = quarters[quarters["state"] != COMPLETE]
@@ -159,17 +165,17 @@ def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.Re
     """Opens the published file as a reader does and counts its rows."""
     published = rows_published(workplace.home)
     counted = statistics.row_counts()
-    differ = {name: n for name, n in published.items() if name in counted and n != counted[name]}
-    return dg.AssetCheckResult(passed=not differ, metadata={**published, "tables that differ": len(differ)})
+    different_counts = {name: n for name, n in published.items() if name in counted and n != counted[name]}
+    return dg.AssetCheckResult(passed=not different_counts, metadata={**published, "tables that differ": len(different_counts)})
 
 
-def before() -> list[dg.AssetChecksDefinition]:
-    """Checks before anything is read."""
+def landing_checks() -> list[dg.AssetChecksDefinition]:
+    """Checks of landing, before anything is read."""
     return [bytes_are_as_received, ledger_is_as_entered]
 
 
-def after() -> list[dg.AssetChecksDefinition]:
-    """Checks from where the institutions come together."""
+def output_checks() -> list[dg.AssetChecksDefinition]:
+    """Checks of figures and published tables."""
     return [
         nothing_is_lost,
         every_record_has_its_case,

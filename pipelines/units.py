@@ -17,7 +17,7 @@ from pipelines.harmonisation.text import fold, map_values, tidy
 from pipelines.resources.coded import positions
 from sources.contract import Contract, Units, record_tables
 
-_BETWEEN = " – "
+_SEPARATOR = " – "
 
 
 class UnitIndex:
@@ -27,80 +27,89 @@ class UnitIndex:
         self._contract = contract
         if contract.units is None:
             return
-        top = tables[contract.units.table]
-        number = top[f"{contract.units.number}:text"] if contract.units.number else None
-        frame = {"delivery": top["_delivery"], "case": top["_case"], "unit": _named(top, contract.units, contract), "number": number}
-        known = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
-        self._known = known[["unit", "number"]].astype("str")
-        self._cases, self._deliveries = pd.Index(known["case"].unique()), pd.Index(known["delivery"].unique())
-        case = positions(known["case"], self._cases)
-        last = known.drop_duplicates("case", keep="last").index.to_numpy()
-        self._last = np.full(len(self._cases) + 1, -1)
-        self._last[case[last]] = last
-        place = pd.Series(self._places(known["delivery"], case)).drop_duplicates(keep="last")
-        self._same, self._row = pd.Index(place), np.append(place.index.to_numpy(), -1)
+        unit_table = tables[contract.units.table]
+        case_number = unit_table[f"{contract.units.number}:text"] if contract.units.number else None
+        frame = {
+            "delivery": unit_table["_delivery"],
+            "case": unit_table["_case"],
+            "unit": _unit_names(unit_table, contract.units, contract),
+            "number": case_number,
+        }
+        unit_rows = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
+        self._unit_rows = unit_rows[["unit", "number"]].astype("str")
+        self._case_index, self._delivery_index = pd.Index(unit_rows["case"].unique()), pd.Index(unit_rows["delivery"].unique())
+        case = positions(unit_rows["case"], self._case_index)
+        latest_rows = unit_rows.drop_duplicates("case", keep="last").index.to_numpy()
+        self._latest_row_of_case = np.full(len(self._case_index) + 1, -1)
+        self._latest_row_of_case[case[latest_rows]] = latest_rows
+        delivery_case = pd.Series(self._delivery_case_numbers(unit_rows["delivery"], case)).drop_duplicates(keep="last")
+        self._delivery_cases, self._row_of_delivery_case = pd.Index(delivery_case), np.append(delivery_case.index.to_numpy(), -1)
         parts = {name: table[["_record", "_case"]].dropna().drop_duplicates("_record") for name, table in tables.items()}
-        self._of_part = {name: self._of(part) for name, part in parts.items()}
-        self._of_record = self._of(pd.concat(parts.values()).drop_duplicates("_record"))
+        self._case_by_part = {name: self._cases_of_records(part) for name, part in parts.items()}
+        self._case_by_record = self._cases_of_records(pd.concat(parts.values()).drop_duplicates("_record"))
 
-    def add_units(self, found: pd.DataFrame) -> pd.DataFrame:
-        """`found` (findings or records with delivery, part, record_key) with `unit` and `number` of that delivery, else the latest."""
+    def add_units(self, findings: pd.DataFrame) -> pd.DataFrame:
+        """`findings` (findings or records with delivery, part, record_key) with `unit` and `number` of that delivery, else the latest."""
         units = self._contract.units
-        if units is None or found.empty:
-            nothing = pd.Series(None, index=found.index, dtype="str")
-            return found if "unit" in found else found.assign(**dict.fromkeys(("unit", "number"), nothing))
-        case = self._cases_of(found)
-        same = self._rows(self._row[self._same.get_indexer(pd.Index(self._places(found["delivery"], case)))])
-        last = self._rows(self._last[case])
-        elsewhere = found["part"].reset_index(drop=True) if units.columns == ("_part",) else last["unit"]
-        return found.assign(
-            unit=same["unit"].fillna(elsewhere).astype("str").array,
-            number=same["number"].fillna(last["number"]).astype("str").array,
+        if units is None or findings.empty:
+            empty = pd.Series(None, index=findings.index, dtype="str")
+            return findings if "unit" in findings else findings.assign(**dict.fromkeys(("unit", "number"), empty))
+        case = self._cases_of_findings(findings)
+        in_delivery = self._units_at(
+            self._row_of_delivery_case[self._delivery_cases.get_indexer(pd.Index(self._delivery_case_numbers(findings["delivery"], case)))]
+        )
+        latest_rows = self._units_at(self._latest_row_of_case[case])
+        fallback_unit = findings["part"].reset_index(drop=True) if units.columns == ("_part",) else latest_rows["unit"]
+        return findings.assign(
+            unit=in_delivery["unit"].fillna(fallback_unit).astype("str").array,
+            number=in_delivery["number"].fillna(latest_rows["number"]).astype("str").array,
         )
 
-    def _of(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
+    def _cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
         """Records and the index of each record's case; -1 at the end, for unknown records."""
-        return pd.Index(part["_record"]), np.append(positions(part["_case"], self._cases), -1)
+        return pd.Index(part["_record"]), np.append(positions(part["_case"], self._case_index), -1)
 
-    def _places(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
+    def _delivery_case_numbers(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
         """One number per delivery and case, -1 if either is unknown."""
-        at = positions(delivery, self._deliveries)
-        return np.where((at >= 0) & (case >= 0), at * len(self._cases) + case, -1)
+        index = positions(delivery, self._delivery_index)
+        return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
-    def _rows(self, rows: np.ndarray) -> pd.DataFrame:
+    def _units_at(self, rows: np.ndarray) -> pd.DataFrame:
         """Unit and number at these rows, null at -1."""
-        return pd.DataFrame({name: self._known[name].array.take(rows, allow_fill=True) for name in self._known})
+        return pd.DataFrame({name: self._unit_rows[name].array.take(rows, allow_fill=True) for name in self._unit_rows})
 
-    def _cases_of(self, found: pd.DataFrame) -> np.ndarray:
+    def _cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
         """The case index of each finding's record. If a part is a table, only its rows are used: tables may share record numbers."""
-        records, cases = self._of_record
-        out = cases[positions(found["record_key"], records)]
-        for part in set(found["part"].dropna().unique()) & set(self._of_part):
-            own = (found["part"] == part).to_numpy()
-            records, cases = self._of_part[part]
-            out[own] = cases[positions(found["record_key"][own], records)]
-        return out
+        records, cases = self._case_by_record
+        case = cases[positions(findings["record_key"], records)]
+        for part in set(findings["part"].dropna().unique()) & set(self._case_by_part):
+            in_part = (findings["part"] == part).to_numpy()
+            records, cases = self._case_by_part[part]
+            case[in_part] = cases[positions(findings["record_key"][in_part], records)]
+        return case
 
 
-def add_units_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
     """Add unit and number of the record to findings without them. lineage: as returned by `pipelines.record_status`.
 
     If a part is a table, records belong to their table: a file and a party with the same number are two records.
     """
     key = ["institution", "record_key", "table"]
-    missing = found["unit"].isna() & found["record_key"].notna()
-    wanted = _of_tables(found.loc[missing, ["institution", "record_key", "part"]])
-    known = _of_tables(lineage[lineage["unit"].notna() & lineage["record_key"].isin(wanted["record_key"])])
-    own = known.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(wanted[key]))
-    return found.assign(**{name: found[name].mask(missing, pd.Series(own[name].array, index=wanted.index)) for name in own.columns})
+    missing = findings["unit"].isna() & findings["record_key"].notna()
+    records = _with_table(findings.loc[missing, ["institution", "record_key", "part"]])
+    unit_rows = _with_table(lineage[lineage["unit"].notna() & lineage["record_key"].isin(records["record_key"])])
+    units = unit_rows.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(records[key]))
+    return findings.assign(
+        **{name: findings[name].mask(missing, pd.Series(units[name].array, index=records.index)) for name in units.columns}
+    )
 
 
-def _of_tables(rows: pd.DataFrame) -> pd.DataFrame:
+def _with_table(rows: pd.DataFrame) -> pd.DataFrame:
     """`rows` with the `table` of their records; empty if the part is not a table."""
     parts = rows[["institution", "part"]].astype("str").drop_duplicates()
     tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
-    named = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
-    return rows.assign(table=rows[["institution", "part"]].astype("str").merge(named, how="left")["table"].array)
+    with_table = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
+    return rows.assign(table=rows[["institution", "part"]].astype("str").merge(with_table, how="left")["table"].array)
 
 
 def language_of(unit: str | None, contract: Contract) -> str:
@@ -109,20 +118,20 @@ def language_of(unit: str | None, contract: Contract) -> str:
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
 
-def _named(top: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
+def _unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
     """The unit name per row: seats by label, others tidied; spelling variants are replaced by the most frequent one."""
-    out: pd.Series | None = None
+    names: pd.Series | None = None
     for column in units.columns:
-        seat = column in top and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"
-        text = _seat(top[column]) if seat else map_values(top[column], tidy)
+        seat = column in unit_table and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"
+        text = _seat_labels(unit_table[column]) if seat else map_values(unit_table[column], tidy)
         text = text.where(text != "", None)
-        out = text if out is None else (out + _BETWEEN + text).where(text.notna(), out)
-    assert out is not None
-    folded = map_values(out, fold)
-    usual = out.groupby(folded).agg(lambda names: str(names.value_counts().sort_index().idxmax()))
-    return folded.map(usual).astype("str")
+        names = text if names is None else (names + _SEPARATOR + text).where(text.notna(), names)
+    assert names is not None
+    folded = map_values(names, fold)
+    most_frequent = names.groupby(folded).agg(lambda variants: str(variants.value_counts().sort_index().idxmax()))
+    return folded.map(most_frequent).astype("str")
 
 
-def _seat(text: pd.Series) -> pd.Series:
+def _seat_labels(text: pd.Series) -> pd.Series:
     labels = codes.table("seats").drop_duplicates("code").set_index("code")["label_sq"]
     return codes.lookup("seats", text)["code"].map(labels).fillna(text).astype("str")

@@ -59,7 +59,7 @@ KILL_POINTS = {  # in the order of a run
     # in the transaction
     "identities-entered": KillPoint("harmonia.registry.identity", "assign", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one
-    "file-built": KillPoint("warehouse.publish", "_built", "after", "rows[name] = made.result()"),
+    "file-built": KillPoint("warehouse.publish", "_build_stores", "after", "rows[name] = running.result()"),
     "before-swap": KillPoint("harmonia.swap", "swap_in", "before", "tmp.replace(target)"),
     "after-swap": KillPoint("harmonia.swap", "swap_in", "after", "tmp.replace(target)"),
     # PostgreSQL: in the transaction

@@ -35,23 +35,23 @@ from warehouse.loading import Rows, ahead, parts, show
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
-HELD = "500MB"
+MEMORY_LIMIT = "500MB"
 """Memory limit while a file is built; the rest is spilled beside it until the commit."""
-SHARED = 0o640
+GROUP_READABLE = 0o640
 """Mode of the analysts' file: the group of the home may read it."""
 
 
 def ddl(declared: Iterable[Table]) -> list[str]:
     """CREATE and COMMENT statements of tables, then views, in PostgreSQL's dialect, which DuckDB accepts."""
-    out = []
+    statements = []
     for table in tables.makeable(declared):
         comment, view = _compiled(SetTableComment(table)), table.info.get("view")
         if view:
-            out += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
+            statements += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
         else:
-            out += [_compiled(CreateTable(table)), comment]
-        out += [_compiled(SetColumnComment(column)) for column in table.columns if column.comment]
-    return out
+            statements += [_compiled(CreateTable(table)), comment]
+        statements += [_compiled(SetColumnComment(column)) for column in table.columns if column.comment]
+    return statements
 
 
 def _compiled(statement: ExecutableDDLElement) -> str:
@@ -59,13 +59,13 @@ def _compiled(statement: ExecutableDDLElement) -> str:
 
 
 @contextlib.contextmanager
-def _for_this_user_alone() -> Iterator[None]:
+def _owner_only_files() -> Iterator[None]:
     """Files created in the block (also the database's log) can be read only by the running user."""
-    before = os.umask(0o077)
+    previous_mask = os.umask(0o077)
     try:
         yield
     finally:
-        os.umask(before)
+        os.umask(previous_mask)
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
@@ -90,9 +90,9 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
     Raises `HarmoniaError` if it cannot be written (full disk, no permission).
     """
     try:
-        with _for_this_user_alone(), duckdb.connect(str(target)) as connection:
+        with _owner_only_files(), duckdb.connect(str(target)) as connection:
             # One thread preserves the order of rows in full row groups; each store is built in a separate thread.
-            connection.execute(f"SET threads = 1; SET memory_limit = '{HELD}'")
+            connection.execute(f"SET threads = 1; SET memory_limit = '{MEMORY_LIMIT}'")
             connection.begin()  # one transaction: otherwise each of hundreds of statements would wait for the disk
             for statement in ddl(declared):
                 connection.execute(statement)
@@ -105,65 +105,65 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
         ) from error
 
 
-def _built(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
+def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
     """Write the file of every store into `folder` in parallel; returns the rows by table of each."""
     rows = {}
-    with _for_this_user_alone(), ThreadPoolExecutor() as pool:
-        waiting = {
+    with _owner_only_files(), ThreadPoolExecutor() as pool:
+        builds = {
             name: pool.submit(build, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name]) for name, metadata in STORES.items()
         }
-        for name, made in waiting.items():
-            rows[name] = made.result()
+        for name, running in builds.items():
+            rows[name] = running.result()
     return rows
 
 
-def numbers(folder: Path) -> list[int]:
+def publication_numbers(folder: Path) -> list[int]:
     """Numbers of the publications in `folder`, ascending."""
     return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
 
 
-def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: None) -> dict[str, int]:
+def publish(stores: Stores, home: Path, before_swap: Callable[[], None] = lambda: None) -> dict[str, int]:
     """Write every store into a new folder of `home`, then make it current. Call it under the run lock.
 
-    meanwhile  called when all files are complete, before the pointer changes; if it raises, the published files do not change
+    before_swap  called when all files are complete, before the pointer changes; if it raises, the published files do not change
     Returns the rows by table of the warehouse. Raises `HarmoniaError`.
     """
     folder = home / FOLDER
     with storage(folder):
         folder.mkdir(exist_ok=True)
-        for left in folder.glob(".*.tmp"):  # of killed runs: an incomplete publication, or a pointer not yet in place
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        number = max(numbers(folder), default=0) + 1
-        made = folder / f".{number}.tmp"
-        made.mkdir()
+        for leftover in folder.glob(".*.tmp"):  # of killed runs: an incomplete publication, or a pointer not yet in place
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        number = max(publication_numbers(folder), default=0) + 1
+        unfinished = folder / f".{number}.tmp"
+        unfinished.mkdir()
     try:
-        rows = _built(stores, made)
-        with storage(made):
-            (made / f"{ANALYSTS}.duckdb").chmod(SHARED)
-            for file in (*made.iterdir(), made):
+        rows = _build_stores(stores, unfinished)
+        with storage(unfinished):
+            (unfinished / f"{ANALYSTS}.duckdb").chmod(GROUP_READABLE)
+            for file in (*unfinished.iterdir(), unfinished):
                 sync(file)
-        meanwhile()
+        before_swap()
         with storage(folder):
-            made.rename(folder / str(number))
+            unfinished.rename(folder / str(number))
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-    _show(home, folder, number)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    _make_current(home, folder, number)
     return rows[WAREHOUSE]
 
 
 def remove_previous(home: Path) -> None:
     """Remove every publication but the current one. Call it under the run lock."""
     with storage(home / FOLDER):
-        for number in numbers(home / FOLDER)[:-1]:
+        for number in publication_numbers(home / FOLDER)[:-1]:
             shutil.rmtree(home / FOLDER / str(number))
 
 
-def _show(home: Path, folder: Path, number: int) -> None:
+def _make_current(home: Path, folder: Path, number: int) -> None:
     """Point to publication `number`, link its files under their plain names, delete all older ones except the previous."""
-    before = temporary(folder / POINTER)
+    pointer = temporary(folder / POINTER)
     with storage(folder):
-        before.write_text(f"{number}\n")
-    swap_in(before, folder / POINTER)
+        pointer.write_text(f"{number}\n")
+    swap_in(pointer, folder / POINTER)
     for name in STORES:
         target = home / f"{name}.duckdb"
         linked = temporary(target)
@@ -171,5 +171,5 @@ def _show(home: Path, folder: Path, number: int) -> None:
             share(folder / str(number) / target.name, linked)
         swap_in(linked, target)
     with storage(folder):
-        for old in numbers(folder)[:-2]:
+        for old in publication_numbers(folder)[:-2]:
             shutil.rmtree(folder / str(old))

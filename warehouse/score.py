@@ -48,7 +48,7 @@ class Score:
     pairs: pd.DataFrame
     reconciliation: pd.DataFrame
 
-    def off(self, measure: str) -> float:
+    def relative_error(self, measure: str) -> float:
         """Sum of the absolute errors of the yearly totals over the true harmonised sum; for `as_reported`, the error of counting rows."""
         true = self.totals["harmonised_true"]
         return float((self.totals[measure] - true).abs().sum() / true.sum()) if true.sum() else 0.0
@@ -56,7 +56,7 @@ class Score:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Tables for a console."""
         yield f"Records: {len(self.missing)} missing, {len(self.wrong_status)} with a wrong status, {len(self.extra)} not in the truth"
-        yield f"Yearly totals: harmonised {self.off('harmonised'):.2%} off, row by row {self.off('as_reported'):.2%}"
+        yield f"Yearly totals: harmonised {self.relative_error('harmonised'):.2%} off, row by row {self.relative_error('as_reported'):.2%}"
         for frame, title in (
             (self.missing, "Missing in lineage"),
             (self.wrong_status, "Wrong status"),
@@ -71,9 +71,9 @@ class Score:
 
     def __str__(self) -> str:
         """The same as plain text."""
-        out = io.StringIO()
-        Console(file=out, width=120, highlight=False).print(self)
-        return out.getvalue()
+        text = io.StringIO()
+        Console(file=text, width=120, highlight=False).print(self)
+        return text.getvalue()
 
 
 def _grid(frame: pd.DataFrame, title: str) -> Grid:
@@ -105,30 +105,30 @@ def _tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
         raise HarmoniaError(f"{warehouse}: cannot be read as a warehouse ({type(error).__name__}); run `harmonia run` again") from error
 
 
-def records(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def record_differences(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Missing, wrong and extra records of `lineage` (RECORD, status) against `true` (RECORD, expected_status, alt_status).
 
     `unparseable` in the truth is `quarantined` in the lineage; an unparseable record may be absent. If a record has several lines in a
     delivery, it counts as right if one of them has the expected status.
     """
-    true = true.assign(line_of=range(len(true)))
-    as_good = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
+    true = true.assign(true_line=range(len(true)))
+    accepted_status = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
     both = true.merge(lineage[[*RECORD, "status"]].drop_duplicates(), on=RECORD, how="left")
-    good = as_good.loc[both["line_of"]].set_axis(both.index)
-    fits = (both["status"] == good["expected_status"]) | (both["status"] == good["alt_status"])
-    may_lack = (good == "quarantined").any(axis=1)
-    absent = both["status"].isna()
-    settled = both.loc[fits | (absent & may_lack), "line_of"]
-    left = both[~both["line_of"].isin(settled)]
+    accepted = accepted_status.loc[both["true_line"]].set_axis(both.index)
+    is_right = (both["status"] == accepted["expected_status"]) | (both["status"] == accepted["alt_status"])
+    may_be_absent = (accepted == "quarantined").any(axis=1)
+    is_absent = both["status"].isna()
+    right_lines = both.loc[is_right | (is_absent & may_be_absent), "true_line"]
+    wrong = both[~both["true_line"].isin(right_lines)]
     extra = lineage.merge(true[RECORD], on=RECORD, how="left", indicator=True)
     return (
-        left.loc[left["status"].isna(), RECORD],
-        left.loc[left["status"].notna(), [*RECORD, "status", "expected_status", "alt_status"]],
+        wrong.loc[wrong["status"].isna(), RECORD],
+        wrong.loc[wrong["status"].notna(), [*RECORD, "status", "expected_status", "alt_status"]],
         extra.loc[extra["_merge"] == "left_only", RECORD].drop_duplicates(),
     )
 
 
-def compared(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+def compare_cells(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
     """Every cell of the truth with ours (an absent row is 0): CELL, as_reported, harmonised, *_true, table, length.
 
     table: how many dimensions are broken down, and which; length: year or quarter.
@@ -136,60 +136,60 @@ def compared(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
     true = true.assign(**{m: true[m].fillna("0").astype(int) for m in MEASURES})
     periods = set(true["period"])
     ours = statistics.loc[statistics["period"].isin(periods), [*CELL, *MEASURES]]
-    out = true[[*CELL, *MEASURES]].merge(ours, on=CELL, how="left", suffixes=("_true", ""))
-    shown = (out[list(DIMENSIONS)] != "total").dot(pd.Series([f"{d}," for d in DIMENSIONS], index=list(DIMENSIONS), dtype=object))
-    names = shown.astype("str").str.strip(",").replace("", "total")
-    length = out["period"].str.len().map({4: "years"}).fillna("quarters")
-    return out.assign(**{m: out[m].fillna(0).astype(int) for m in MEASURES}, table=names, length=length)
+    both = true[[*CELL, *MEASURES]].merge(ours, on=CELL, how="left", suffixes=("_true", ""))
+    broken_down = (both[list(DIMENSIONS)] != "total").dot(pd.Series([f"{d}," for d in DIMENSIONS], index=list(DIMENSIONS), dtype=object))
+    table = broken_down.astype("str").str.strip(",").replace("", "total")
+    length = both["period"].str.len().map({4: "years"}).fillna("quarters")
+    return both.assign(**{m: both[m].fillna(0).astype(int) for m in MEASURES}, table=table, length=length)
 
 
-def errors(cells: pd.DataFrame) -> pd.DataFrame:
+def figure_errors(cells: pd.DataFrame) -> pd.DataFrame:
     """Errors per table, length of period and measure.
 
     Out: cells, wrong (cells that differ), off (sum of absolute errors), of (true sum), share (off / of).
     """
     parts = []
     for measure in MEASURES:
-        off = (cells[measure] - cells[f"{measure}_true"]).abs()
-        facts = cells.assign(measure=measure, off=off, wrong=(off > 0).astype(int), of=cells[f"{measure}_true"], cells=1)
-        parts.append(facts.groupby(["table", "length", "measure"])[["cells", "wrong", "off", "of"]].sum().reset_index())
-    out = pd.concat(parts, ignore_index=True)
-    out["share"] = (out["off"] / out["of"].where(out["of"] > 0)).astype("float64")
-    return out.sort_values(["table", "length", "measure"], ignore_index=True)
+        error = (cells[measure] - cells[f"{measure}_true"]).abs()
+        by_cell = cells.assign(measure=measure, off=error, wrong=(error > 0).astype(int), of=cells[f"{measure}_true"], cells=1)
+        parts.append(by_cell.groupby(["table", "length", "measure"])[["cells", "wrong", "off", "of"]].sum().reset_index())
+    errors = pd.concat(parts, ignore_index=True)
+    errors["share"] = (errors["off"] / errors["of"].where(errors["of"] > 0)).astype("float64")
+    return errors.sort_values(["table", "length", "measure"], ignore_index=True)
 
 
-def strategy(cells: pd.DataFrame) -> pd.DataFrame:
+def strategy_figures(cells: pd.DataFrame) -> pd.DataFrame:
     """The strategy's figures with ours, if the truth contains all of them; else empty."""
     figures = pd.read_csv(STRATEGY, dtype={"indicator": "str", "period": "str", "offence_group": "str"}).drop(columns="source")
     others = [d for d in DIMENSIONS if d != "offence_group"]
-    known = cells[(cells[others] == "total").all(axis=1)]
-    out = figures.merge(known, on=["indicator", "period", "offence_group"], how="left")
-    carried = (out["harmonised_true"] == out["figure"]).all()
-    return out[["indicator", "period", "offence_group", "figure", "harmonised"]] if carried else out.iloc[:0, :0]
+    by_offence = cells[(cells[others] == "total").all(axis=1)]
+    both = figures.merge(by_offence, on=["indicator", "period", "offence_group"], how="left")
+    truth_has_all = (both["harmonised_true"] == both["figure"]).all()
+    return both[["indicator", "period", "offence_group", "figure", "harmonised"]] if truth_has_all else both.iloc[:0, :0]
 
 
-def _two(n: pd.Series) -> float:
-    return float((n * (n - 1) / 2).sum())
+def _pair_count(cluster_sizes: pd.Series) -> float:
+    return float((cluster_sizes * (cluster_sizes - 1) / 2).sum())
 
 
 def pairwise(ours: pd.Series, true: pd.Series) -> dict[str, float]:
     """Precision, recall and F1 of the pairs of records linked by two clusterings (aligned, no nulls)."""
     both = pd.DataFrame({"ours": ours.to_numpy(), "true": true.to_numpy()})
-    hit, made, wanted = _two(both.groupby(["ours", "true"]).size()), _two(both.groupby("ours").size()), _two(both.groupby("true").size())
-    precision, recall = hit / made if made else 1.0, hit / wanted if wanted else 1.0
-    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall) if hit else 0.0}
+    correct, linked, true_pairs = (_pair_count(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
+    precision, recall = correct / linked if linked else 1.0, correct / true_pairs if true_pairs else 1.0
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall) if correct else 0.0}
 
 
-def pairs(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
     """Pairwise figures of cases (case records) and persons (person records). A record without an id is a singleton."""
     key = ["institution", "entity", "record_key"]
     out = []
     for entity, column in (("case", "case_id"), ("person", "person_id")):
-        wanted = true[(true["entity"] == entity) & true[column].notna()].drop_duplicates(key)
-        found = lineage[lineage["entity"] == entity].drop_duplicates(key)[[*key, column]]
-        both = wanted.merge(found, on=key, how="inner", suffixes=("_true", ""))
-        alone = pd.Series([f"alone-{n}" for n in range(len(both))], index=both.index, dtype="str")
-        out.append({"entity": entity, "records": len(both), **pairwise(both[column].fillna(alone), both[f"{column}_true"])})
+        expected = true[(true["entity"] == entity) & true[column].notna()].drop_duplicates(key)
+        published = lineage[lineage["entity"] == entity].drop_duplicates(key)[[*key, column]]
+        both = expected.merge(published, on=key, how="inner", suffixes=("_true", ""))
+        singletons = pd.Series([f"alone-{n}" for n in range(len(both))], index=both.index, dtype="str")
+        out.append({"entity": entity, "records": len(both), **pairwise(both[column].fillna(singletons), both[f"{column}_true"])})
     return pd.DataFrame(out)
 
 
@@ -201,19 +201,19 @@ def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: st
     return tally.drop_duplicates(column).set_index(column)[f"{column}_true"]
 
 
-def reconciliation(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+def reconciliation_accuracy(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataFrame:
     """Rows per step: ours, true, equal in case (and person), period and outcome, and equal but for the period."""
-    named = ours.assign(
-        case_id=ours["case_id"].map(_true_ids(lineage, known, "case", "case_id")),
-        person_id=ours["person_id"].map(_true_ids(lineage, known, "person", "person_id")),
+    with_true_ids = ours.assign(
+        case_id=ours["case_id"].map(_true_ids(lineage, true_records, "case", "case_id")),
+        person_id=ours["person_id"].map(_true_ids(lineage, true_records, "person", "person_id")),
     )
     out = []
     for step in sorted(set(true["step"]) | set(ours["step"])):
-        a, b = named[named["step"] == step].drop_duplicates(), true[true["step"] == step]
+        published, expected = with_true_ids[with_true_ids["step"] == step].drop_duplicates(), true[true["step"] == step]
         keys = ["case_id", "person_id", "outcome"]
-        outcome = len(b[keys].drop_duplicates().merge(a[keys].drop_duplicates(), on=keys))
-        exact = len(b[[*keys, "period"]].merge(a[[*keys, "period"]].drop_duplicates(), on=[*keys, "period"]))
-        out.append({"step": step, "ours": len(a), "true": len(b), "equal": exact, "equal_but_period": outcome})
+        outcome = len(expected[keys].drop_duplicates().merge(published[keys].drop_duplicates(), on=keys))
+        exact = len(expected[[*keys, "period"]].merge(published[[*keys, "period"]].drop_duplicates(), on=[*keys, "period"]))
+        out.append({"step": step, "ours": len(published), "true": len(expected), "equal": exact, "equal_but_period": outcome})
     return pd.DataFrame(out)
 
 
@@ -225,23 +225,23 @@ def score(warehouse: Path, truth: Path) -> Score:
     for name in NEEDED:
         if not (truth / name).is_file():
             raise HarmoniaError(f"{truth}: has no {name}; name a truth folder with --truth")
-    found = _tables(warehouse, ("statistics", "lineage", "reconciliation"))
-    known = _read(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
-    known = known if "alt_status" in known else known.assign(alt_status=None)
-    missing, wrong, extra = records(found["lineage"], known)
-    cells = compared(found["statistics"], _read(truth, "statistics.csv", [*CELL, *MEASURES]))
+    published = _tables(warehouse, ("statistics", "lineage", "reconciliation"))
+    true_records = _read(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
+    true_records = true_records if "alt_status" in true_records else true_records.assign(alt_status=None)
+    missing, wrong, extra = record_differences(published["lineage"], true_records)
+    cells = compare_cells(published["statistics"], _read(truth, "statistics.csv", [*CELL, *MEASURES]))
     totals = cells[(cells["table"] == "total") & (cells["length"] == "years")]
     steps = pd.DataFrame()
     if (truth / "reconciliation.csv").is_file():
         expected = _read(truth, "reconciliation.csv", ["step", "period", "case_id", "person_id", "outcome"])
-        steps = reconciliation(found["reconciliation"], expected, found["lineage"], known)
+        steps = reconciliation_accuracy(published["reconciliation"], expected, published["lineage"], true_records)
     return Score(
         missing=missing,
         wrong_status=wrong,
         extra=extra,
         totals=totals[["indicator", "period", *MEASURES, *(f"{m}_true" for m in MEASURES)]],
-        errors=errors(cells),
-        strategy=strategy(cells),
-        pairs=pairs(found["lineage"], known),
+        errors=figure_errors(cells),
+        strategy=strategy_figures(cells),
+        pairs=pair_accuracy(published["lineage"], true_records),
         reconciliation=steps,
     )

@@ -19,7 +19,7 @@ from pipelines.run import run_everything
 from warehouse import postgres, tables
 from warehouse.document import DOCS
 from warehouse.indicators.catalogue import catalogue
-from warehouse.star.figures import CELL, statement
+from warehouse.star.figures import CELL, figure_statement
 from warehouse.stores import arranged
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
@@ -39,7 +39,7 @@ def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
         with postgres.prepared_publication(url, arranged(published, persons, b"k" * 32)) as commit:
             commit()
         with psycopg.connect(url, options="-c search_path=warehouse") as connection:
-            asked = [statement(one) for one in catalogue().values() if one.sql]
+            asked = [figure_statement(one) for one in catalogue().values() if one.sql]
             asked += QUERIES.values()
             asked += [f"SELECT * FROM {view.name}" for view in tables.views(tables.WAREHOUSE)]
             for sql in asked:

@@ -19,7 +19,7 @@ from pipelines.progress import Silence
 from pipelines.resources.lake import read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
-from warehouse.publish import numbers
+from warehouse.publish import publication_numbers
 from warehouse.reading import current
 
 DONE = ("police/current", "canonical", "record_status", "links", "identities", "findings", "statistics", "scorecard")
@@ -90,7 +90,7 @@ def test_where_nothing_changed_a_run_only_lands_and_records(place: Workplace) ->
     outcome = run_everything(place, listener)
     assert outcome.unchanged
     assert listener.steps == ["landing", "warehouse"]
-    assert len(numbers(place.home.root / "published")) == 1  # the one before may hold what was erased since
+    assert len(publication_numbers(place.home.root / "published")) == 1  # the one before may hold what was erased since
     with duckdb.connect(str(place.home.warehouse), read_only=True) as warehouse:
         published = warehouse.sql("FROM statistics").fetchall()
     assert len(outcome.values["statistics"]["statistics"]) == len(published)

@@ -11,7 +11,7 @@ from count_world import World
 from harmonia.errors import HarmoniaError
 from warehouse.count import everything
 from warehouse.publish import publish
-from warehouse.score import STRATEGY, pairwise, records, score
+from warehouse.score import STRATEGY, pairwise, record_differences, score
 from warehouse.stores import arranged, people
 
 
@@ -75,7 +75,7 @@ def test_one_good_line_of_a_record_delivered_twice_is_enough() -> None:
     key = {"institution": "police", "entity": "case", "record_key": "A", "delivery": "2013-Q1"}
     lineage = pd.DataFrame([{**key, "status": "superseded"}, {**key, "status": "accepted"}])
     true = pd.DataFrame([{**key, "expected_status": "accepted", "alt_status": None}])
-    missing, wrong, extra = records(lineage, true)
+    missing, wrong, extra = record_differences(lineage, true)
     assert (len(missing), len(wrong), len(extra)) == (0, 0, 0)
 
 

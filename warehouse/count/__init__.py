@@ -30,7 +30,7 @@ from warehouse.count.neutral_names import neutral_names
 from warehouse.count.quality import quality
 from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
-from warehouse.star.figures import statement
+from warehouse.star.figures import figure_statement
 
 __all__ = ["CountInputs", "causes", "counting", "dated_events", "event_days", "everything", "habits_of"]
 
@@ -118,7 +118,7 @@ def _fact_days() -> Model:
 
 def _further_statistics() -> list[Model]:
     """The figures of the indicators defined by SQL, and their union."""
-    single = [of_sql(f"figures_of_{one.code}", statement(one)) for one in catalogue().values() if one.sql and not one.counted]
+    single = [of_sql(f"figures_of_{one.code}", figure_statement(one)) for one in catalogue().values() if one.sql and not one.counted]
     union = " UNION ALL BY NAME ".join(f"FROM {model.name}" for model in single)
     return [*single, of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
 

@@ -7,17 +7,15 @@ file. Does not belong here: what an indicator counts (its file), the counting of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import combinations
 
 import duckdb
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from warehouse import tables
 from warehouse.indicators import DIMENSIONS
-from warehouse.indicators.catalogue import READABLE, Definition
-from warehouse.loading import Rows, show
+from warehouse.indicators.catalogue import Definition
 
 TOTAL = "total"
 CROSSED = (
@@ -28,122 +26,102 @@ CROSSED = (
 """Tables of two and three dimensions; here an absent row is 0. Totals and one-way tables have a row per declared value, including zeros."""
 CELL = ["indicator", "period", *DIMENSIONS]
 VALUES = ["as_reported", "harmonised", "incomplete", "missing"]
-NEEDS = (*READABLE, "coverage")
 
 
-def _breakdowns(one: Definition) -> list[tuple[str, ...]]:
+def _breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
     """The total, each dimension separately, and the crossed tables of `statistics` whose dimensions all apply."""
-    alone = [c for n in (0, 1) for c in combinations(one.dimensions, n)]
-    return [*alone, *(crossed for crossed in CROSSED if set(crossed) <= set(one.dimensions))]
+    one_way = [c for n in (0, 1) for c in combinations(indicator.dimensions, n)]
+    return [*one_way, *(crossed for crossed in CROSSED if set(crossed) <= set(indicator.dimensions))]
 
 
-def _cell(one: Definition, broken_down: Iterable[str] = (), *, all_of: str | None = None) -> str:
-    """The five dimensions as columns: their value, or `total`."""
-    parts = []
-    for name in DIMENSIONS:
-        if all_of:
-            parts.append(
-                f"CASE WHEN GROUPING({name}) = 1 THEN '{TOTAL}' ELSE {name} END AS {name}"
-                if name in one.dimensions
-                else f"'{TOTAL}' AS {name}"
-            )
-        else:
-            parts.append(f"{name} AS {name}" if name in broken_down else f"'{TOTAL}' AS {name}")
-    return ", ".join(parts)
+def _dimension_columns(indicator: Definition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
+    """The five dimensions as columns: their value, or `total`. grouping_sets: of a query with GROUPING SETS."""
+
+    def column(name: str) -> str:
+        if grouping_sets and name in indicator.dimensions:
+            return f"CASE WHEN GROUPING({name}) = 1 THEN '{TOTAL}' ELSE {name} END AS {name}"
+        return f"{name} AS {name}" if name in broken_down else f"'{TOTAL}' AS {name}"
+
+    return ", ".join(column(name) for name in DIMENSIONS)
 
 
-def _units(one: Definition) -> str:
+def _units(indicator: Definition) -> str:
     """Rows as reported and harmonised units with their quarter and year, and whether they count in each (1 or 0)."""
-    dims = "".join(f", u.{name}" for name in one.dimensions)
-    if one.unit == "person" and one.kind == "flow":
-        first = "CASE WHEN row_number() OVER (PARTITION BY u.person_id, t.{} ORDER BY g.position, u.day, u.case_id) = 1 THEN 1 ELSE 0 END"
-        quarter, year, serious = (
-            first.format("quarter"),
-            first.format("year"),
+    dimensions = "".join(f", u.{name}" for name in indicator.dimensions)
+    if indicator.unit == "person" and indicator.kind == "flow":
+        is_first = (
+            "CASE WHEN row_number() OVER (PARTITION BY u.person_id, t.{} ORDER BY g.position, u.day, u.case_id) = 1 THEN 1 ELSE 0 END"
+        )
+        quarter, year, join_seriousness = (
+            is_first.format("quarter"),
+            is_first.format("year"),
             "JOIN dim_offence_group g ON g.offence_group = u.offence_group",
         )
     else:
-        quarter, serious = "1", ""
-        year = "1" if one.kind == "flow" else "CASE WHEN t.month = t.year || '-12' THEN 1 ELSE 0 END"
-    year_reported = "1" if one.kind == "flow" else year
-    return f"""SELECT t.quarter, t.year{dims}, 1 AS reported_quarter, {year_reported} AS reported_year, 0 AS in_quarter, 0 AS in_year
-  FROM ({one.sql["as_reported"]}) u JOIN dim_time t ON t.day = u.day
+        quarter, join_seriousness = "1", ""
+        year = "1" if indicator.kind == "flow" else "CASE WHEN t.month = t.year || '-12' THEN 1 ELSE 0 END"
+    year_reported = "1" if indicator.kind == "flow" else year
+    return f"""SELECT t.quarter, t.year{dimensions}, 1 AS reported_quarter, {year_reported} AS reported_year, 0 AS in_quarter, 0 AS in_year
+  FROM ({indicator.sql["as_reported"]}) u JOIN dim_time t ON t.day = u.day
   UNION ALL
-  SELECT t.quarter, t.year{dims}, 0, 0, {quarter}, {year}
-  FROM ({one.sql["harmonised"]}) u JOIN dim_time t ON t.day = u.day {serious}"""
+  SELECT t.quarter, t.year{dimensions}, 0, 0, {quarter}, {year}
+  FROM ({indicator.sql["harmonised"]}) u JOIN dim_time t ON t.day = u.day {join_seriousness}"""
 
 
-def _zeros(one: Definition) -> str:
+def _zero_cells(indicator: Definition) -> str:
     """Every cell that must exist even if 0: the total, and each value of each dimension, of every published period."""
-    parts = [f"SELECT period, {_cell(one)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
-    for name in one.dimensions:
+    parts = [f"SELECT period, {_dimension_columns(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
+    for name in indicator.dimensions:
         values = ", ".join(f"('{value}')" for value in DIMENSIONS[name])
         rows = f"FROM dim_period CROSS JOIN (VALUES {values}) AS v({name}) WHERE published"
-        parts.append(f"SELECT period, {_cell(one, [name])}, 0, 0 {rows}")
+        parts.append(f"SELECT period, {_dimension_columns(indicator, [name])}, 0, 0 {rows}")
     return "\n  UNION ALL ".join(parts)
 
 
-def _gaps(one: Definition) -> str:
+def _incomplete_periods(indicator: Definition) -> str:
     """Incomplete deliveries of each period: `missing` as text; `silent`: nothing could be read from any of the indicator's
     institutions."""
-    named = ", ".join(f"('{name}', {place})" for place, name in enumerate(one.institutions))
+    institutions = ", ".join(f"('{name}', {place})" for place, name in enumerate(indicator.institutions))
     return f"""SELECT p.period,
     string_agg(i.institution || ' ' || q.period || ' ' || coalesce(c.state, 'missing'), ', ' ORDER BY i.place, q.period) AS missing,
     count(CASE WHEN coalesce(c.state, 'missing') IN ('missing', 'unreadable') THEN 1 END)
-      = {len(one.institutions)} * CASE WHEN p.kind = 'year' THEN 4 ELSE 1 END AS silent
+      = {len(indicator.institutions)} * CASE WHEN p.kind = 'year' THEN 4 ELSE 1 END AS silent
   FROM dim_period p
   JOIN dim_period q ON q.kind = 'quarter' AND q.year = p.year AND (p.kind = 'year' OR q.period = p.period)
-  CROSS JOIN (VALUES {named}) AS i(institution, place)
+  CROSS JOIN (VALUES {institutions}) AS i(institution, place)
   LEFT JOIN coverage c ON c.institution = i.institution AND c.period = q.period
   WHERE p.published AND coalesce(c.state, 'missing') <> 'complete'
   GROUP BY p.period, p.kind"""
 
 
-def statement(one: Definition) -> str:
+def figure_statement(indicator: Definition) -> str:
     """The SQL for every figure of an indicator from facts, for DuckDB and PostgreSQL.
 
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing.
     """
-    dims = "".join(f", {name}" for name in one.dimensions)
-    sets = ", ".join(f"({', '.join(['period', *names])})" for names in _breakdowns(one))
-    known = " AND ".join(f"(GROUPING({name}) = 1 OR {name} IS NOT NULL)" for name in one.dimensions) or "1 = 1"
+    dimensions = "".join(f", {name}" for name in indicator.dimensions)
+    sets = ", ".join(f"({', '.join(['period', *names])})" for names in _breakdowns(indicator))
+    has_known_values = " AND ".join(f"(GROUPING({name}) = 1 OR {name} IS NOT NULL)" for name in indicator.dimensions) or "1 = 1"
     cells = ", ".join(DIMENSIONS)
     return f"""WITH units AS (
-  {_units(one)}
+  {_units(indicator)}
 ), periods AS (
-  SELECT quarter AS period{dims}, reported_quarter AS as_reported, in_quarter AS harmonised FROM units
-  UNION ALL SELECT year{dims}, reported_year, in_year FROM units
+  SELECT quarter AS period{dimensions}, reported_quarter AS as_reported, in_quarter AS harmonised FROM units
+  UNION ALL SELECT year{dimensions}, reported_year, in_year FROM units
 ), cells AS (
-  SELECT period, {_cell(one, all_of="sets")}, sum(as_reported) AS as_reported, sum(harmonised) AS harmonised
+  SELECT period, {_dimension_columns(indicator, grouping_sets=True)}, sum(as_reported) AS as_reported, sum(harmonised) AS harmonised
   FROM periods WHERE period IN (SELECT period FROM dim_period WHERE published)
-  GROUP BY GROUPING SETS ({sets}) HAVING {known}
-  UNION ALL {_zeros(one)}
+  GROUP BY GROUPING SETS ({sets}) HAVING {has_known_values}
+  UNION ALL {_zero_cells(indicator)}
 ), gaps AS (
-  {_gaps(one)}
+  {_incomplete_periods(indicator)}
 )
-SELECT '{one.code}' AS indicator, c.period, {cells},
+SELECT '{indicator.code}' AS indicator, c.period, {cells},
   CASE WHEN coalesce(g.silent, false) THEN NULL ELSE CAST(sum(as_reported) AS bigint) END AS as_reported,
   CASE WHEN coalesce(g.silent, false) THEN NULL ELSE CAST(sum(harmonised) AS bigint) END AS harmonised,
   g.missing IS NOT NULL AS incomplete, g.missing
 FROM cells c LEFT JOIN gaps g ON g.period = c.period
 GROUP BY c.period, {cells}, g.missing, g.silent"""
-
-
-def over(frames: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
-    """A connection that can read facts, dimensions and coverage, and cannot write or access anything else.
-
-    Rows that do not fit in memory are a pyarrow dataset with the types of `tables.arrow_schema`.
-    """
-    connection = duckdb.connect()
-    files = []
-    for name in frames:
-        if name.startswith(NEEDS):
-            rows = frames[name]
-            held = tables.to_arrow(tables.WAREHOUSE.tables[name], rows) if isinstance(rows, pd.DataFrame) else rows
-            files += show(connection, name, held)
-    connection.execute("SET allowed_paths = ?", [files])
-    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-    return connection
 
 
 def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definition]) -> pd.DataFrame:
@@ -152,25 +130,10 @@ def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definit
     Raises `HarmoniaError` naming the indicator whose SQL fails.
     """
     parts = []
-    for one in definitions:
+    for indicator in definitions:
         try:
-            parts.append(connection.execute(statement(one)).df())
+            parts.append(connection.execute(figure_statement(indicator)).df())
         except duckdb.Error as error:
-            raise HarmoniaError(f"indicator {one.code}: its SQL fails on the facts ({str(error).splitlines()[0]})") from error
-    out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*CELL, *VALUES])
-    return out.astype({**dict.fromkeys([*CELL, "missing"], "str"), "as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolean"})
-
-
-def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """Figures that differ between two sets: CELL, and as_reported, harmonised, missing of each (`_theirs`); an absent row is 0.
-
-    Only periods and indicators in both are compared.
-    """
-    both = ours[[*CELL, *VALUES]].merge(theirs[[*CELL, *VALUES]], on=CELL, how="outer", suffixes=("", "_theirs"), indicator=True)
-    differ = pd.Series(False, index=both.index)
-    for value in ("as_reported", "harmonised"):
-        a, b = both[value].mask(both["_merge"] == "right_only", 0), both[f"{value}_theirs"].mask(both["_merge"] == "left_only", 0)
-        differ |= ~((a == b).fillna(False) | (a.isna() & b.isna()))
-    there = both["_merge"] == "both"
-    differ |= there & (both["missing"].fillna("") != both["missing_theirs"].fillna(""))
-    return both[differ].drop(columns="_merge").reset_index(drop=True)
+            raise HarmoniaError(f"indicator {indicator.code}: its SQL fails on the facts ({str(error).splitlines()[0]})") from error
+    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*CELL, *VALUES])
+    return rows.astype({**dict.fromkeys([*CELL, "missing"], "str"), "as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolean"})

@@ -34,11 +34,11 @@ DURATIONS = (
     ("court to last judgment", "received_court", "resolved_court"),
     ("report to final conviction", "registered", "convicted_final"),
 )
-_TAKEN = " UNION ALL ".join(
+_STEP_DURATIONS = " UNION ALL ".join(
     f"SELECT registered, {place} AS place, {later} - {earlier} AS days FROM fact_case WHERE {later} >= {earlier}"
     for place, (_, earlier, later) in enumerate(DURATIONS)
 )
-STAGES_OPEN = ("registration", "prosecution", "courts")
+PENDING_STAGES = ("registration", "prosecution", "courts")
 
 
 def _view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
@@ -46,7 +46,7 @@ def _view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
     return Table(name, WAREHOUSE, *columns, comment=comment, info={**SHARED, "view": sql.strip()})
 
 
-def _gaps(stage: str) -> str:
+def _stage_completeness(stage: str) -> str:
     """Completeness of the quarters of a stage's institutions: gap (not all complete), silent (nothing could be read from any)."""
     return f"""(
   SELECT period, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap
@@ -54,35 +54,41 @@ def _gaps(stage: str) -> str:
 )"""
 
 
-def _cohort(fact: str, where: str, steps: tuple[str, ...], opened: str) -> str:
-    counted = "".join(
+def _cohort_view(fact: str, where: str, steps: tuple[str, ...], pending: str) -> str:
+    step_columns = "".join(
         f",\n  CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.{step}), 0) AS bigint) END AS {step}"
         for step in ("registered", *steps)
     )
     sums = ", ".join(f"count(f.{step}) AS {step}" for step in steps)
-    extra = f", {opened} AS open" if opened else ""
-    shown = ",\n  CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.open), 0) AS bigint) END AS open" if opened else ""
+    pending_sum = f", {pending} AS open" if pending else ""
+    pending_column = (
+        ",\n  CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.open), 0) AS bigint) END AS open" if pending else ""
+    )
     return f"""
-SELECT p.period AS cohort, g.offence_group{counted}{shown},
+SELECT p.period AS cohort, g.offence_group{step_columns}{pending_column},
   bool_or(d.gap) AS incomplete
 FROM dim_period p CROSS JOIN dim_offence_group g
 LEFT JOIN (
-  SELECT t.quarter, f.offence_registration AS offence_group, count(*) AS registered, {sums}{extra}
+  SELECT t.quarter, f.offence_registration AS offence_group, count(*) AS registered, {sums}{pending_sum}
   FROM {fact} f JOIN dim_time t ON t.day = f.registered{where}
   GROUP BY t.quarter, f.offence_registration
 ) c ON c.quarter = p.period AND c.offence_group = g.offence_group
-LEFT JOIN {_gaps("registration")} d ON d.period = p.period
+LEFT JOIN {_stage_completeness("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
 GROUP BY p.period, g.offence_group, g.position
 ORDER BY p.period, g.position"""
 
 
-def _days(share: float, of: str) -> str:
+def _quantile_days(share: float, column: str) -> str:
     """A quantile in days, to a tenth: the two databases differ in the last digit of interpolation."""
-    return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {of}) AS numeric(18, 6)), 1) AS float8)"
+    return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {column}) AS numeric(18, 6)), 1) AS float8)"
 
 
-def _steps(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
+def _median_and_ninth_decile(column: str) -> str:
+    return f"{_quantile_days(0.5, column)} AS median_days, {_quantile_days(0.9, column)} AS ninth_decile_days"
+
+
+def _step_counts(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
     return [count(name, f"of them: {meanings[name]}") for name in names]
 
 
@@ -126,22 +132,22 @@ FROM further_statistics""",
 FLOW_CASES = _view(
     "flow_cases",
     "Cohorts of cases by the quarter of their first report and their offence then: how many reached each step by the last delivery",
-    _cohort("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
+    _cohort_view("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
     text("cohort", "quarter of the first report"),
     text("offence_group", "principal offence as registered"),
     count("registered", "cases registered in that quarter; null if nothing could be read from police and inspectorate"),
-    *_steps(CASE_STEPS, star.MILESTONES),
+    *_step_counts(CASE_STEPS, star.MILESTONES),
     count("open", "of them: pending at the stage that they reached"),
     flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_PERSONS = _view(
     "flow_persons",
     "Cohorts of suspects by the quarter in which their case was reported: how many reached each step by the last delivery",
-    _cohort("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
+    _cohort_view("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
     text("cohort", "quarter of the report"),
     text("offence_group", "principal offence as registered"),
     count("registered", "suspects registered in that quarter, once per case; null if nothing could be read from police and inspectorate"),
-    *_steps(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
+    *_step_counts(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
     flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_DURATIONS = _view(
@@ -152,12 +158,12 @@ SELECT p.period AS cohort, s.step, CASE WHEN d.silent THEN NULL ELSE coalesce(f.
   f.median_days, f.ninth_decile_days, coalesce(d.gap, false) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{step}', {n})" for n, (step, _, _) in enumerate(DURATIONS))}) AS s(step, place)
 LEFT JOIN (
-  SELECT t.quarter, taken.place, count(*) AS cases, {_days(0.5, "days")} AS median_days, {_days(0.9, "days")} AS ninth_decile_days
-  FROM ({_TAKEN}) AS taken
+  SELECT t.quarter, taken.place, count(*) AS cases, {_median_and_ninth_decile("days")}
+  FROM ({_STEP_DURATIONS}) AS taken
   JOIN dim_time t ON t.day = taken.registered
   GROUP BY t.quarter, taken.place
 ) f ON f.place = s.place AND f.quarter = p.period
-LEFT JOIN {_gaps("registration")} d ON d.period = p.period
+LEFT JOIN {_stage_completeness("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
     text("cohort", "quarter of the first report"),
@@ -173,9 +179,9 @@ FLOW_OPEN = _view(
     f"""
 SELECT p.period AS quarter, s.stage, CASE WHEN d.silent THEN NULL ELSE coalesce(f.cases, 0) END AS open,
   f.median_days_open, coalesce(d.gap, false) AS incomplete
-FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{stage}', {n})" for n, stage in enumerate(STAGES_OPEN))}) AS s(stage, place)
+FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{stage}', {n})" for n, stage in enumerate(PENDING_STAGES))}) AS s(stage, place)
 LEFT JOIN (
-  SELECT quarter, stage, count(*) AS cases, {_days(0.5, "days_open")} AS median_days_open
+  SELECT quarter, stage, count(*) AS cases, {_quantile_days(0.5, "days_open")} AS median_days_open
   FROM fact_case_snapshot WHERE open GROUP BY quarter, stage
 ) f ON f.quarter = p.period AND f.stage = s.stage
 LEFT JOIN (
@@ -220,7 +226,7 @@ STAYS_BY_YEAR = _view(
     "stays_by_year",
     "Stays that have ended, by the year of admission; rows of the register that transfers join are one stay",
     f"""
-SELECT t.year, s.kind, count(*) AS stays, {_days(0.5, "s.days")} AS median_days, {_days(0.9, "s.days")} AS ninth_decile_days
+SELECT t.year, s.kind, count(*) AS stays, {_median_and_ninth_decile("s.days")}
 FROM (
   SELECT chain, kind, min(admitted) AS admitted, max(released) - min(admitted) AS days
   FROM fact_stay GROUP BY chain, kind HAVING count(released) = count(*)

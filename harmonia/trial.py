@@ -18,12 +18,14 @@ from rich.console import Console
 from harmonia.console import count
 from harmonia.errors import HarmoniaError, storage
 from harmonia.feedback.console import render_check
+from harmonia.feedback.figures import own_figures
 from harmonia.feedback.texts import texts
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
 from pipelines.assets.portioning import RULES
 from pipelines.failures import redact_errors
+from pipelines.harmonisation.stage import harmonise
 from pipelines.landing import land, landed
 from pipelines.record_status import resolve
 from pipelines.resources import bounded
@@ -41,11 +43,13 @@ _COSTLY = ("reject", "error")  # findings that cost a row or a value
 
 @dataclass(frozen=True)
 class Trial:
-    """Result of the dry run: state of the delivery, findings (`schemas.findings.COLUMNS`), state and physical rows per file."""
+    """Result of the dry run: state of the delivery, findings (`schemas.findings.COLUMNS`), state and physical rows per file; what the
+    delivery would count by its own records alone (`harmonia.feedback.figures.own_figures`)."""
 
     state: str
     findings: pd.DataFrame
     files: pd.DataFrame
+    figures: pd.DataFrame
 
 
 def name_of(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
@@ -88,6 +92,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
         state=str(validated.deliveries["state"].iloc[0]) if len(validated.deliveries) else MISSING,
         findings=pd.concat(every, ignore_index=True) if every else found.frame(),
         files=states.merge(current.accounting.drop(columns=["institution", "delivery"]), on="file", how="left"),
+        figures=own_figures(institution, harmonise(institution, current.tables)),
     )
 
 

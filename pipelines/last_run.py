@@ -20,7 +20,7 @@ from pipelines.landing.walk import walk
 from pipelines.resources.workplace import Workplace
 
 _FILE = ".last_run"
-_NOT_READ = ("dagster", "logs", _FILE)  # of a home: history of runs, which no stage reads
+_NOT_READ = ("dagster", "logs", "portal", _FILE)  # of a home: history of runs, what is the portal's own; no stage reads them
 
 
 def is_unchanged(workplace: Workplace, inbox: str) -> bool:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from harmonia.console import count
 from harmonia.errors import HarmoniaError
+from harmonia.operations import maintenance
 from harmonia.operations.alerts import alert
 from pipelines.checks.deliveries import ZONE
 from pipelines.failures import redact_errors
@@ -25,6 +26,7 @@ def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workp
         return
     with redact_errors("verifying the stores", places.logs):
         found = list(verify_home(places))
+    maintenance.record(places, "verify", len(found))
     for line in found:
         context.log.error(line)
     if found:

@@ -53,9 +53,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return message(request, "not_found", 404)
 
 
-def stale(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403: the form is no longer valid (CSRF)."""
-    return message(request, "stale", 403)
+def stale(request: HttpRequest, reason: str = "", exception: Exception | None = None) -> HttpResponse:
+    """The form is no longer valid (CSRF), or the request is damaged."""
+    return message(request, "stale", 400 if exception else 403)
 
 
 def failed(request: HttpRequest) -> HttpResponse:

@@ -9,6 +9,9 @@ from django.urls.converters import StringConverter
 
 from portal import home
 from portal.accounts import views as accounts
+from portal.coordinator import views as coordinator
+from portal.engineer import views as engineer
+from portal.institution import views as institution
 from portal.permissions import Role, Route, Scope, pattern
 from portal.steward import views as steward
 from sources import contract
@@ -16,6 +19,9 @@ from sources import contract
 EVERYBODY = frozenset(Role)
 ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 STEWARD = frozenset({Role.STEWARD})
+SUPPLIER = frozenset({Role.CLERK, Role.HEAD})
+COORDINATOR, ENGINEER = frozenset({Role.COORDINATOR}), frozenset({Role.ENGINEER})
+CLERK, HEAD = frozenset({Role.CLERK}), frozenset({Role.HEAD})
 PAGE, ACTION, FORM = ("GET",), ("POST",), ("GET", "POST")
 
 
@@ -60,9 +66,46 @@ ROUTES: tuple[Route, ...] = (
     Route("samples", "steward/samples", steward.samples, STEWARD, Scope.COUNTRY, FORM),
     Route("sample", "steward/samples/<int:number>", steward.sample, STEWARD, Scope.COUNTRY, PAGE),
     Route("sample_pair", "steward/samples/<int:number>/<str:pair>", steward.sample_pair, STEWARD, Scope.COUNTRY, PAGE),
+    *(
+        Route(name, path, view, COORDINATOR, Scope.COUNTRY, methods)
+        for name, path, view, methods in (
+            ("coordinator", "coordinator", coordinator.overview, PAGE),
+            ("remind", "coordinator/remind", coordinator.remind, ACTION),
+            ("countersigning", "coordinator/answers", coordinator.countersigning, PAGE),
+            ("decide", "coordinator/answers/decide", coordinator.decide, ACTION),
+            ("releases", "coordinator/releases", coordinator.releases, PAGE),
+            ("sign_policy", "coordinator/releases/policy", coordinator.sign_policy, ACTION),
+            ("preview", "coordinator/releases/preview", coordinator.preview, ACTION),
+            ("release", "coordinator/releases/<str:day>", coordinator.release, PAGE),
+            ("create_release", "coordinator/releases/<str:day>/create", coordinator.create, ACTION),
+            ("creation", "coordinator/releases/<str:day>/creation/<str:state>", coordinator.creation, PAGE),
+            ("register", "coordinator/reports", coordinator.register, PAGE),
+            ("mark_sent", "coordinator/reports/sent", coordinator.mark_sent, ACTION),
+        )
+    ),
+    Route("engineer", "engineer", engineer.overview, ENGINEER, Scope.COUNTRY, PAGE),
+    Route("dagster", "engineer/dagster", engineer.dagster, ENGINEER, Scope.COUNTRY, PAGE),
+    *(
+        Route(name, f"<institution:institution>/{path}".rstrip("/"), view, roles, Scope.INSTITUTION, methods)
+        for name, path, view, roles, methods in (
+            ("institution", "", institution.institution, SUPPLIER, PAGE),
+            ("new", "new", institution.new, CLERK, FORM),
+            ("upload", "uploads/<str:token>", institution.upload, CLERK, PAGE),
+            ("submit", "uploads/<str:token>/submit", institution.submit, CLERK, ACTION),
+            ("discard", "uploads/<str:token>/discard", institution.discard, CLERK, ACTION),
+            ("receipt", "receipts/<int:number>", institution.receipt, SUPPLIER, PAGE),
+            ("delivery", "deliveries/<str:delivery>", institution.delivery, SUPPLIER, PAGE),
+            ("findings", "deliveries/<str:delivery>/findings", institution.finding_list, SUPPLIER, PAGE),
+            ("answer", "deliveries/<str:delivery>/answer", institution.answer, CLERK, ACTION),
+            ("workbook", "deliveries/<str:delivery>/workbook", institution.workbook, SUPPLIER, ACTION),
+            ("answered_workbook", "deliveries/<str:delivery>/answered", institution.answered_workbook, CLERK, ACTION),
+            ("sign", "quarters/<str:period>/sign", institution.sign, HEAD, ACTION),
+        )
+    ),
 )
 
 urlpatterns = [pattern(route) for route in ROUTES]
+handler400 = "portal.home.stale"
 handler403 = "portal.home.refused"
 handler404 = "portal.home.not_found"
 handler500 = "portal.home.failed"

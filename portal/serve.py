@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 
 from rich.console import Console
 
@@ -33,11 +34,14 @@ def prepare(workplace: Workplace, demo: bool) -> None:
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     from portal.accounts import demonstration
+    from portal.institution.uploads import settle
 
     if demo:
         demonstration.create()
     else:
         demonstration.disable()
+    if workplace.inbox.is_dir():
+        settle()
 
 
 def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None:
@@ -53,6 +57,7 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
     from django.core.wsgi import get_wsgi_application
     from waitress import create_server
 
+    tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR  # a request that is still coming lies there, not in /tmp
     trusted = {"trusted_proxy": HOST, "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"} if settings.ORIGIN else {}
     server = create_server(
         get_wsgi_application(),

@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "portal.accounts",
+    "portal.institution",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

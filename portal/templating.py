@@ -20,7 +20,13 @@ from sources import contract
 _OF_DJANGO = {code: language for language, code in words.DJANGO.items()}
 
 
-MENU = (("steward", False), ("samples", False), ("accounts", False), ("audit", False))
+MENU = (
+    ("institution", True),
+    *(
+        (name, False)
+        for name in ("coordinator", "countersigning", "releases", "register", "steward", "samples", "engineer", "accounts", "audit")
+    ),
+)
 """Routes in the navigation, in order, and whether they are the account's own institution's. The texts are `menu.<route>`."""
 
 
@@ -33,7 +39,12 @@ def environment(**options: Any) -> jinja2.Environment:
     made = jinja2.Environment(**{**options, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701 - Django sets autoescape
     made.globals.update(static=static, url=_url, languages=LANGUAGES, demo_open=settings.DEMO)
     made.filters.update(
-        day=words.day, moment=words.moment, quarter=words.quarter, thousands=lambda n: f"{n:,}".replace(",", "\u2009"), size=_size
+        day=words.day,
+        moment=words.moment,
+        quarter=words.quarter,
+        iso_day=words.iso_day,
+        thousands=lambda n: f"{n:,}".replace(",", "\u2009"),
+        size=_size,
     )
     return made
 

@@ -43,14 +43,21 @@ def day(value: date | datetime | None, language: str) -> str:
     return f"{local:%d.%m.%Y}" + ("." if language == "sr" else "")
 
 
+def iso_day(text: str | None, language: str) -> str:
+    """A day given as 2026-12-31."""
+    return day(date.fromisoformat(text) if text else None, language)
+
+
 def moment(value: datetime | None, language: str) -> str:
     """A day and time, local."""
     return "–" if value is None else f"{day(value, language)} {timezone.localtime(value):%H:%M}"
 
 
 def quarter(period: str, language: str) -> str:
-    """`2013-Q2` in words."""
-    year, number = period.split("-Q")
+    """`2013-Q2` in words; a month, half-year or year by its name."""
+    year, _, number = period.partition("-Q")
+    if not number:
+        return period
     if language == "sq":
         return f"tremujori i {('parë', 'dytë', 'tretë', 'katërt')[int(number) - 1]} i vitit {year}"
     if language == "sr":

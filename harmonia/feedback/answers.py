@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pandas as pd
 from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
@@ -43,10 +44,21 @@ def marks(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
 def read(registry: Registry) -> pd.DataFrame:
     """All answers in the order of entry: `ANSWERS`."""
     with registry.read() as session:
-        rows = session.execute(select(*(getattr(Answer, name) for name in ANSWERS)).order_by(Answer.id)).all()
+        return _read(session)
+
+
+def _read(session: Session) -> pd.DataFrame:
+    rows = session.execute(select(*(getattr(Answer, name) for name in ANSWERS)).order_by(Answer.id)).all()
     frame = pd.DataFrame([tuple(row) for row in rows], columns=list(ANSWERS))
     texts = [name for name in ANSWERS if name not in ("id", "answered_at", "decided_at", "until")]
     return frame.astype({**dict.fromkeys(texts, "str"), "id": "int64"})
+
+
+def current(registry: Registry, institution: str) -> dict[str, Answer]:
+    """Finding -> the current answer of an institution to it."""
+    with registry.read() as session:
+        rows = session.scalars(select(Answer).where(Answer.institution == institution).order_by(Answer.id))
+        return {row.finding: row for row in rows}
 
 
 def latest(answers: pd.DataFrame) -> pd.DataFrame:
@@ -54,18 +66,25 @@ def latest(answers: pd.DataFrame) -> pd.DataFrame:
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
-def enter(registry: Registry, given: pd.DataFrame) -> pd.Series:
+def enter(registry: Registry, given: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
     """Enter answers (`GIVEN`) in one transaction, except those equal to the current answer of their finding.
 
+    seen: finding -> number of the answer that was current for whoever answers, 0 for none; where another is current by now, nothing is
+    entered for that finding.
     Returns per row whether it was entered.
     """
-    known = pd.MultiIndex.from_frame(latest(read(registry))[list(_SAME)])
-    fresh = pd.Series(~pd.MultiIndex.from_frame(given[list(_SAME)]).isin(known), index=given.index)
     moment = now()
-    new = given.loc[fresh, list(GIVEN)].astype(object)
-    rows = new.where(new.notna(), None).to_dict("records")
-    if rows:
-        with registry.write() as session:
+    with registry.write() as session:
+        current = latest(_read(session))
+        known = pd.MultiIndex.from_frame(current[list(_SAME)])
+        fresh = pd.Series(~pd.MultiIndex.from_frame(given[list(_SAME)]).isin(known), index=given.index)
+        if seen is not None:
+            numbers = current.set_index(["institution", "finding"])["id"]
+            now_there = numbers.reindex(pd.MultiIndex.from_frame(given[["institution", "finding"]])).fillna(0).astype("int64")
+            fresh &= now_there.to_numpy() == given["finding"].map(dict(seen)).fillna(0).astype("int64").to_numpy()
+        new = given.loc[fresh, list(GIVEN)].astype(object)
+        rows = new.where(new.notna(), None).to_dict("records")
+        if rows:
             session.execute(insert(Answer), [{**{str(k): v for k, v in row.items()}, "answered_at": moment} for row in rows])
     return fresh
 
@@ -75,18 +94,18 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
 
     Raises `HarmoniaError` where an answer does not exist, is decided or superseded, needs no countersignature, or was given by `by`.
     """
-    counts = latest(read(registry)).set_index("id")
-    for number in numbers:
-        if number not in counts.index:
-            raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
-        row = counts.loc[number]
-        if not pd.isna(row["decision"]):
-            raise HarmoniaError(f"answer {number} was already {row['decision']} by {row['decided_by']}")
-        if decision == "countersigned" and row["verdict"] != "accepted":
-            raise HarmoniaError(f"answer {number} is {row['verdict']}: only `accepted` needs a countersignature")
-        if str(row["person"]).casefold() == by.casefold():
-            raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it (--by)")
     with registry.write() as session:
+        counts = latest(_read(session)).set_index("id")
+        for number in numbers:
+            if number not in counts.index:
+                raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
+            row = counts.loc[number]
+            if not pd.isna(row["decision"]):
+                raise HarmoniaError(f"answer {number} was already {row['decision']} by {row['decided_by']}")
+            if decision == "countersigned" and row["verdict"] != "accepted":
+                raise HarmoniaError(f"answer {number} is {row['verdict']}: only `accepted` needs a countersignature")
+            if str(row["person"]).casefold() == by.casefold():
+                raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it (--by)")
         statement = update(Answer).where(Answer.id.in_(list(numbers)))
         session.execute(statement.values(decision=decision, decided_by=by, decided_at=now(), until=until))
     return len(numbers)

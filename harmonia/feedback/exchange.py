@@ -7,6 +7,7 @@ Belongs here: the whole import, over home and registry. Does not belong here: th
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,13 @@ from warehouse.stores import secret
 _COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "record_key", "field", "value"]
 
 
+class ForeignWorkbookError(HarmoniaError):
+    """A workbook of another home or institution."""
+
+
 @dataclass(frozen=True)
 class ImportedAnswers:
-    """The outcome of a workbook's rows: entered, already known, without an answer (`open`), refused (sheet, row, why_not)."""
+    """The outcome of the rows: entered, already known, without an answer (`open`), refused (`intake.validate`)."""
 
     institution: str
     delivery: str
@@ -34,24 +39,43 @@ class ImportedAnswers:
     refused: pd.DataFrame
 
 
-def import_answers(home: Home, registry: Registry, path: Path) -> ImportedAnswers:
-    """Enter all valid answers of a workbook in one transaction.
+def import_answers(home: Home, registry: Registry, path: Path, institution: str | None = None) -> ImportedAnswers:
+    """Enter all valid answers of a workbook in one transaction. institution: the only one whose workbook is taken; None for any.
 
-    Raises `HarmoniaError` where the file is not a workbook or was made by another home.
+    Raises `HarmoniaError` where the file is not a workbook, was made by another home or is of another institution.
     """
     filled = intake.read(path)
     key = secret(home.root)
     if not hmac.compare_digest(filled.mark.encode(), workbook.mark(key, filled.institution, filled.delivery).encode()):
-        raise HarmoniaError(
+        raise ForeignWorkbookError(
             f"{path}: was not made by home {home.root} for {filled.institution} {filled.delivery}: import it into the home that made it"
         )
+    if institution not in (None, filled.institution):
+        raise ForeignWorkbookError(f"{path}: is a workbook of {filled.institution}, not of {institution}")
+    return enter(home, registry, filled)
+
+
+def enter(home: Home, registry: Registry, filled: intake.Filled, seen: Mapping[str, int] | None = None) -> ImportedAnswers:
+    """Enter all valid answers, of a workbook or given one by one, in one transaction.
+
+    seen: finding -> number of the answer that whoever answers saw (0 for none); an answer to a finding that has another one by now is
+    refused as `meanwhile`.
+    """
     known = findings_of(home, filled.institution)
     valid, refused, blank = intake.validate(filled, known)
     own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
     given = valid.merge(own, on="finding")
-    given = given.assign(value_mark=answers.marks(given["finding"], given["value"], key), origin=filled.origin)
-    fresh = answers.enter(registry, given)
-    return ImportedAnswers(filled.institution, filled.delivery, int(fresh.sum()), int((~fresh).sum()), blank, refused)
+    given = given.assign(value_mark=answers.marks(given["finding"], given["value"], secret(home.root)), origin=filled.origin or None)
+    fresh = answers.enter(registry, given, seen)
+    current = answers.latest(answers.read(registry)).set_index(["institution", "finding"])
+    same = ["verdict", "reason", "person"]
+    there = current.reindex(pd.MultiIndex.from_frame(given[["institution", "finding"]])).set_index(given.index)
+    known_already = ~fresh & (there[same] == given[same]).all(axis=1)
+    late = given.loc[~fresh & ~known_already, ["finding"]].assign(problem="meanwhile", about=there["person"])
+    late = filled.rows[["sheet", "row", "id"]].rename(columns={"id": "finding"}).merge(late, on="finding")
+    late = late.assign(why_not=[intake.refusal("meanwhile", about, "en") for about in late["about"]])
+    refused = pd.concat([refused, late], ignore_index=True) if len(late) else refused
+    return ImportedAnswers(filled.institution, filled.delivery, int(fresh.sum()), int(known_already.sum()), blank, refused)
 
 
 def findings_of(home: Home, institution: str) -> pd.DataFrame:

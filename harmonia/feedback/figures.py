@@ -134,6 +134,21 @@ def _numbered_alike() -> dict[str, str]:
     return out
 
 
+def own_figures(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """indicator, period, n: the records that an institution would count by its own records alone, before dates are imputed and records of
+    others linked. canonical: as for `affected`, of any number of its deliveries."""
+    frames = {name: canonical[f"{name}_records"] for name in ("case", "person")}
+    records = {name: frame[(frame["institution"] == institution) & (frame["status"] == "accepted")] for name, frame in frames.items()}
+    events = canonical["events"]
+    events = events[(events["institution"] == institution) & (events["status"] == "accepted") & events["date"].notna()]
+    days = pd.to_datetime(events["date"])
+    dated = events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str"))
+    columns = ["entity", "indicator", "period", "record_key"]
+    rows = [_rows(one, _OwnRecords(records, dated))[columns] for one in indicators().values() if institution in one.institutions]
+    every = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
+    return every.drop_duplicates().groupby(["indicator", "period"]).size().rename("n").reset_index()
+
+
 def foremost(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
     """The figures that most findings affect: indicator, period, findings."""
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()

@@ -14,6 +14,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,9 +174,10 @@ def _formulas(path: Path, content: bytes) -> list[str]:
 def validate(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Which rows can be entered.
 
-    known: the findings of the institution in all deliveries: delivery, finding, state, severity, …
-    Returns the rows to enter (finding, verdict, reason, person), the refused rows (sheet, row, why_not) and the number of rows without an
-    answer.
+    filled: of a workbook, or answers given one by one (`given`). known: the findings of the institution in all deliveries: delivery,
+    finding, state, severity, …
+    Returns the rows to enter (finding, verdict, reason, person), the refused rows (sheet, row, finding, problem, about: `refusal` makes a
+    sentence of the last two; why_not, that sentence in English) and the number of rows without an answer.
     """
     rows = filled.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
@@ -184,25 +186,42 @@ def validate(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
     elsewhere = known.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
     there, severity = rows["id"].isin(own.index), rows["id"].map(own["severity"])
-    why_not = pd.Series("", index=rows.index, dtype="str")
+    problem, about = pd.Series("", index=rows.index, dtype="str"), pd.Series("", index=rows.index, dtype="str")
 
-    def tell(wrong: pd.Series, text: pd.Series | str) -> None:
-        nonlocal why_not
-        why_not = why_not.mask((why_not == "") & wrong & ~blank, text)
+    def refuse(wrong: pd.Series, why: str, what: pd.Series | str = "") -> None:
+        nonlocal problem, about
+        fresh = (problem == "") & wrong & ~blank
+        problem, about = problem.mask(fresh, why), about.mask(fresh, what)
 
-    tell(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "the last column holds no finding id: cells were moved or deleted")
-    of = "is a finding of " + rows["id"].map(elsewhere) + f", not of {filled.delivery}: answer it in the workbook of that delivery"
-    tell(~there & rows["id"].isin(elsewhere.index), of)
-    tell(~there, f"is not a finding of {filled.institution} {filled.delivery}, now or before: the row comes from another workbook")
-    tell(rows["answer"] == "", "has a reason or a name but no answer: choose one from the list")
-    tell(verdict.isna(), "[" + rows["answer"].str[:60] + "] is not in the list of answers in any language: choose one from the list")
-    tell(rows["person"] == "", "does not name who answered")
-    tell((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "this answer needs a reason")
-    tell(rows["reason"].str.len() > _LONGEST, f"the reason is longer than {_LONGEST} characters")
-    tell((verdict == "no_error") & (severity == "reject"), "an unreadable row is never counted, whatever the answer: correct it")
-    tell(rows["id"].map(own["state"]) == "fixed", "was fixed by this delivery: no answer is needed")
-    tell(rows.duplicated("id", keep=False) & (why_not == ""), "the finding is answered in more than one row: keep one")
-    good = ~blank & (why_not == "")
+    here = f"{filled.institution} {filled.delivery}"
+    refuse(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "no_id")
+    refuse(~there & rows["id"].isin(elsewhere.index), "other_delivery", rows["id"].map(elsewhere) + "|" + filled.delivery)
+    refuse(~there, "unknown", here)
+    refuse(rows["answer"] == "", "no_answer")
+    refuse(verdict.isna(), "no_such_answer", rows["answer"].str[:60])
+    refuse(rows["person"] == "", "no_person")
+    refuse((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "no_reason")
+    refuse(rows["reason"].str.len() > _LONGEST, "long_reason", str(_LONGEST))
+    refuse((verdict == "no_error") & (severity == "reject"), "unreadable_row")
+    refuse(rows["id"].map(own["state"]) == "fixed", "fixed")
+    refuse(rows.duplicated("id", keep=False) & (problem == ""), "twice")
+    good = ~blank & (problem == "")
     entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
-    refused = rows.loc[why_not != "", ["sheet", "row"]].assign(why_not=why_not[why_not != ""])
+    refused = rows[["sheet", "row"]].assign(finding=rows["id"], problem=problem, about=about)[problem != ""]
+    why_not = [refusal(one, what, "en") for one, what in zip(refused["problem"], refused["about"], strict=True)]
+    refused = refused.assign(why_not=pd.Series(why_not, index=refused.index, dtype="str"))
     return entered.reset_index(drop=True), refused.reset_index(drop=True), int(blank.sum())
+
+
+def refusal(problem: str, about: str, language: str) -> str:
+    """Why a row was refused, in a language. problem, about: as `validate` returns them."""
+    first, _, second = about.partition("|")
+    return str(texts(language)["refusals"][problem]).format(about=first, delivery=second)
+
+
+def given(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> Filled:
+    """Answers that were not given in a workbook, in its form. answers: finding -> verdict; all with one reason, by one person."""
+    labels = texts("en")["answers"]
+    rows = [("", n, labels.get(verdict, verdict), reason, person, finding) for n, (finding, verdict) in enumerate(answers.items(), 1)]
+    frame = pd.DataFrame(rows, columns=["sheet", "row", *_NEEDED], dtype="str").astype({"row": "int64"})
+    return Filled(institution, delivery, "", frame, "")

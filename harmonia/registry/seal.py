@@ -46,6 +46,7 @@ from harmonia.registry.tables import (
     SampledPair,
     SampleStratum,
     Seal,
+    Signature,
 )
 
 Mark = tuple[int, int, str]  # highest place, number of rows, SHA-256 of a sealed part
@@ -106,6 +107,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("answer", Answer.id, _columns(Answer, "id", "decision", "decided_by", "decided_at", "until")),
     Stream("audit", Audit.id, _columns(Audit, "id", "reason")),
     Stream("reasons in the audit", Audit.id, (Audit.reason,), Audit.reason.is_not(None)),
+    Stream("signature", Signature.id, _columns(Signature, "id")),
     *(
         Stream(str(table.__tablename__).replace("_", " "), table.id, _columns(table, "id"))
         for table in (ErasureOrder, Erasure, Redaction, RemovedFile)

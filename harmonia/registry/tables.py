@@ -198,6 +198,20 @@ class Answer(Base):
     until: Mapped[date | None]  # last day of a countersigned acceptance
 
 
+class Signature(Base):
+    """The signature of a head of institution under a quarter as it was delivered (`harmonia.signing`). Never changed or removed."""
+
+    __tablename__ = "signature"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    institution: Mapped[str]
+    period: Mapped[str]
+    hash: Mapped[str]  # over the deliveries that the quarter had
+    held: Mapped[str]  # JSON: delivery -> hash of its content
+    signed_by: Mapped[str]
+    signed_at: Mapped[datetime]
+
+
 class Entity(Base):
     """A case or person by its minted id. `redirect_to` is set when it is merged into an older one."""
 

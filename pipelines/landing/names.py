@@ -12,6 +12,10 @@ FileKind = Literal["file", "leftover", "dump", "nested", "system"]
 
 STAGING = ".pull"
 """Folder of an inbox in which a pull builds deliveries; it is no institution's."""
+INCOMING = ".incoming"
+"""Folder of an inbox in which the portal keeps uploads until they are submitted."""
+BESIDE = (STAGING, INCOMING)
+"""Folders of an inbox that landing passes over."""
 READ: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds that a reader sees
 _SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".localized", ".directory"})
 _LEFT_ENDS = (".part", ".tmp", "-journal", "-wal", "-shm")

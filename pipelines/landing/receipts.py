@@ -162,7 +162,7 @@ def _merge(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -
 
 def _receive(delivery: Delivery, before: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
     """Add a receipt if the delivery changed; return whether its content is new."""
-    hash_, content = _hash(files), _hash({name: file for name, file in files.items() if file.kind in _CONTENT})
+    hash_, content = hash_of(files), hash_of({name: file for name, file in files.items() if file.kind in _CONTENT})
     if before is not None and before.hash == hash_:
         if before.incomplete != incomplete:
             before.incomplete = incomplete
@@ -232,7 +232,7 @@ def _difference(before: Receipt, after: Receipt) -> str:
 
 
 def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
-    content = reading.name if reading else _hash({file.name: StoredFile(file.sha256, file.kind) for file in read})
+    content = reading.name if reading else hash_of({file.name: StoredFile(file.sha256, file.kind) for file in read})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
@@ -242,7 +242,8 @@ def _files_of(receipt: Receipt) -> dict[str, StoredFile]:
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 
-def _hash(files: Mapping[str, StoredFile]) -> str:
+def hash_of(files: Mapping[str, StoredFile]) -> str:
+    """A hash over names, hashes and kinds of files."""
     listed = sorted((name, file.sha256, file.kind) for name, file in files.items())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import HarmoniaError
-from pipelines.landing.names import STAGING, is_odd, kind_of, shown
+from pipelines.landing.names import BESIDE, is_odd, kind_of, shown
 from sources import contract
 from sources.contract import DeliveryName
 
@@ -106,7 +106,7 @@ def walk(inbox: Path) -> Walk:
     except OSError as error:
         raise HarmoniaError(f"inbox {inbox} cannot be opened ({error.strerror}): name a folder that this user may read") from None
     for name, status in entries:
-        if name == STAGING and _is_folder(status):
+        if name in BESIDE and _is_folder(status):
             continue
         if not _is_folder(status):
             _stray(found, (None, None), name, status)

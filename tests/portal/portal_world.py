@@ -24,12 +24,14 @@ class World:
     place: Workplace
     later: Path
 
-    def client(self, role: str, institution: str = "") -> Any:
-        """A test client signed in as the demo account of a role."""
+    def client(self, role: str, institution: str = "", language: str = "en") -> Any:
+        """A test client signed in as the demo account of a role, who reads a language."""
         from django.test import Client
 
-        client = Client()
-        client.force_login(self.account(role, institution))
+        client, account = Client(), self.account(role, institution)
+        account.language = language
+        account.save(update_fields=["language"])
+        client.force_login(account)
         return client
 
     def account(self, role: str, institution: str = "") -> Any:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from harmonia.console import count
+from harmonia.operations import maintenance
 from harmonia.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
@@ -26,7 +27,9 @@ def backup(
     """Back up everything that cannot be rebuilt: received files, registry, releases, keys. Safe during a run."""
     from harmonia.operations.backup.create import backup as create
 
-    manifest = create(Workplace.of(None, home, registry_url), target.expanduser().absolute())
+    workplace = Workplace.of(None, home, registry_url)
+    manifest = create(workplace, target.expanduser().absolute())
+    maintenance.record(workplace, "backup")
     size = sum(size for size, _ in manifest.files.values())
     typer.echo(
         f"Backup of {manifest.made} in {target}: {count(len(manifest.files), 'file')}, {size:,} bytes, ledger seal {manifest.seal[0]}. "
@@ -68,6 +71,8 @@ def verify(
     problems = [f"{folder}: {line}" for line in verify_backup(folder)] if folder else []
     verify_home_too = folder is None or workplace.home.root.exists() or registry_url is not None
     problems += list(verify_home(workplace, folder)) if verify_home_too else []
+    if verify_home_too:
+        maintenance.record(workplace, "verify", len(problems))
     for line in problems:
         typer.echo(line)
     if problems:

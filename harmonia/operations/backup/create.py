@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,8 +30,10 @@ from pipelines.landing.store import Store
 from pipelines.resources.workplace import Workplace
 from warehouse import stores
 
-REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules")
-"""Folders of a home that a run rebuilds, and Dagster's history. Everything else is copied, including unknown files."""
+_PORTAL = tuple(f"portal/{name}" for name in ("findings", "health", "received", "releases", "uploads"))
+REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules", *_PORTAL)
+"""Folders of a home that a run or the portal rebuilds, and Dagster's history. Everything else is copied, including unknown files."""
+ACCOUNTS = "portal.sqlite3"
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 
 
@@ -99,7 +102,7 @@ def _other_files(root: Path) -> Iterator[Path]:
         name = path.relative_to(root)
         is_rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
         is_unfinished = any(part.startswith(".") for part in name.parts) or name.name.startswith(REGISTRY)
-        if is_rebuilt or is_unfinished:
+        if is_rebuilt or is_unfinished or name.name in (f"{ACCOUNTS}-wal", f"{ACCOUNTS}-shm"):
             continue
         if path.is_symlink() and not path.is_file():
             raise HarmoniaError(
@@ -115,7 +118,10 @@ def _copy(source: Path, partial: Path, name: str, manifest: Manifest) -> None:
     with storage(target):
         target.parent.mkdir(parents=True, exist_ok=True)  # inside the private folder
     try:
-        shutil.copyfile(source, target)
+        if source.name == ACCOUNTS:
+            _copy_sqlite(source, target)
+        else:
+            shutil.copyfile(source, target)
     except FileNotFoundError:
         raise HarmoniaError(f"{source}: is in the ledger but missing; `harmonia verify` names the delivery") from None
     except OSError as error:
@@ -130,14 +136,18 @@ def _sync_and_digest(path: Path) -> tuple[int, str]:
         return digest(path)
 
 
+def _copy_sqlite(source: Path, target: Path) -> None:
+    """Copy an SQLite database in use as of one moment, to one file without a write-ahead log."""
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as copy:
+        there.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+
+
 def copy_registry(registry: Registry, target: Path) -> None:
     """Copy the registry as of one moment to an SQLite file, whatever its database."""
     if registry.engine.dialect.name == "sqlite":
-        with storage(target), sqlite3.connect(str(registry.engine.url.database)) as source, sqlite3.connect(target) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, no write-ahead log
-        source.close()
-        copy.close()
+        with storage(target):
+            _copy_sqlite(Path(str(registry.engine.url.database)), target)
         return
     open_registry(f"sqlite:///{target}").close()  # create it with its tables
     with registry.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source_:

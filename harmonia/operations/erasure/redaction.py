@@ -30,7 +30,10 @@ from sources.contract import DeliveryName
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
 
-_PAGE_FOLDERS = ("feedback", "logs", "explain", "review", "reports", "exports")
+_PAGE_FOLDERS = (
+    *("feedback", "logs", "explain", "review", "reports", "exports"),
+    *("portal/findings", "portal/uploads", "portal/received"),
+)
 """Folders of the home with pages. A page that names the person is deleted; the next run writes it again if it is one of its outputs."""
 _JUDGEMENT_COLUMNS = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 

@@ -1,0 +1,86 @@
+"""Placing a delivery in the inbox whole: files are written into `<inbox>/.incoming/<token>/`, then the folder is renamed.
+
+Belongs here: the names and the rename. Does not belong here: who may deliver (`portal`), reading the inbox (`walk`, which passes over
+`.incoming`). The folder is inside the inbox so that it is on the same file system: the rename is atomic, and a run sees all files or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from harmonia.errors import storage
+from harmonia.registry import Registry
+from harmonia.registry.ledger import deliveries
+from pipelines.landing.names import INCOMING, kind_of, shown
+from pipelines.landing.receipts import StoredFile, hash_of
+from sources.contract import DeliveryName
+
+
+def folder(inbox: Path, token: str) -> Path:
+    """Where the files of an upload are until it is placed or discarded."""
+    return inbox / INCOMING / token
+
+
+def create(inbox: Path, token: str) -> Path:
+    """Create that folder. Raises `HarmoniaError` if the inbox cannot be written."""
+    made = folder(inbox, token)
+    with storage(made):
+        made.mkdir(mode=0o700, parents=True)
+    return made
+
+
+def discard(inbox: Path, token: str) -> None:
+    """Remove an upload that was not placed."""
+    shutil.rmtree(folder(inbox, token), ignore_errors=True)
+
+
+def receipt_hash(where: Path) -> tuple[str, list[dict[str, object]]]:
+    """The hash that the ledger will have for these files as a delivery (`Receipt.hash`), and each file: name, size, sha256."""
+    files = sorted(path for path in where.iterdir() if path.is_file())
+    stored = {shown(path.name): StoredFile(_sha256(path), kind_of(path.name)) for path in files}
+    listed: list[dict[str, object]] = [
+        {"name": shown(path.name), "size": path.stat().st_size, "sha256": stored[shown(path.name)].sha256} for path in files
+    ]
+    return hash_of(stored), listed
+
+
+def next_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:
+    """The name of the next delivery of a period: the period itself, or its next version, by ledger and inbox."""
+    with registry.read() as session:
+        known = {one.version for one in deliveries(session) if (one.institution, one.period) == (institution, period)}
+    names = (DeliveryName.parse(path.name) for path in (inbox / institution).glob("*"))
+    known |= {name.version for name in names if name is not None and name.period == period}
+    return str(DeliveryName(period, max(known, default=0) + 1))
+
+
+def place(inbox: Path, token: str, institution: str, delivery: str) -> bool:
+    """Rename the upload into the inbox; True once it is there, also by an earlier call. False where another delivery has the name.
+
+    Raises `HarmoniaError` if the inbox cannot be written.
+    """
+    source, target = folder(inbox, token), inbox / institution / delivery
+    if not source.is_dir():
+        return target.is_dir()
+    with storage(target):
+        target.parent.mkdir(exist_ok=True)
+        for path in (*source.iterdir(), source):  # on disk before it shows
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        try:
+            source.rename(target)
+        except OSError:
+            if target.is_dir():
+                return False
+            raise
+    return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,49 @@
+"""`python -m portal.engineer.health FOLDER`: the state of Dagster's daemon and sensor, by Dagster's own API.
+
+A process of its own: Dagster takes seconds and a hundred megabytes to load, which the portal does without.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.resources.workplace import Workplace
+from portal.job_result import run
+
+
+def dagster_state(folder: Path) -> dict[str, Any]:
+    """daemons: required ones with their last heartbeat and whether it is recent; sensor: last tick of the inbox sensor; none before the
+    first start of Dagster."""
+    import os
+
+    from dagster import DagsterInstance
+
+    home = Workplace.from_environment().home.dagster
+    if not (home / "dagster.yaml").is_file():
+        return {"daemons": [], "sensor": None}
+    os.environ["DAGSTER_HOME"] = str(home)
+    with DagsterInstance.get() as instance:
+        statuses = instance.get_daemon_statuses()
+        daemons = [
+            {"name": name, "healthy": bool(one.healthy), "at": _moment(one.last_heartbeat.timestamp) if one.last_heartbeat else None}
+            for name, one in sorted(statuses.items())
+            if one.required
+        ]
+        ticks = [
+            tick
+            for state in instance.all_instigator_state()
+            if state.instigator_name == "inbox"
+            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        ]
+    sensor = {"at": _moment(ticks[0].timestamp), "state": ticks[0].status.value} if ticks else None
+    return {"daemons": daemons, "sensor": sensor}
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+if __name__ == "__main__":
+    run(dagster_state)

@@ -1,0 +1,186 @@
+"""The findings of one delivery or upload, as a table that answers any filter quickly.
+
+Belongs here: the table made of a `findings.json` (the report that the institution gets), filters, pages. Does not belong here: what a
+finding is (`schemas/rules`), answers (`harmonia.feedback`).
+
+The table is an SQLite file that is made beside and renamed, and then only read: no lock, however many look at it. It is named by the
+report's size, time and inode, lies in `HOME/portal/findings` (values are personal data) and is made again whenever it is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from harmonia.errors import storage
+from schemas.findings import LANGUAGES, rules
+
+PAGE = 50
+KINDS = ("waiting", "answered", "to_do", "consequence", "fixed", "accepted", "information", "all")
+"""The states by which the list is filtered: without and with an answer, both, and those that need none."""
+_COLUMNS = ("finding", "rule", "severity", "life", "since", "unit", "number", "record_key", "file", "part", "line", "cell", "field")
+_MORE = ("value", "detail", "figures", "follows", "kind", "text")
+_SEVERITIES = ("reject", "error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a list shows. kind: one of `KINDS`; others empty for any; text: in any cell of the row; page: from 1."""
+
+    kind: str = "waiting"
+    unit: str = ""
+    severity: str = ""
+    rule: str = ""
+    text: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One page of a list: rows as mappings, the number of all that match, the number of pages."""
+
+    rows: Sequence[Mapping[str, Any]]
+    total: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The table of one report. head: what the report says of the whole delivery; choices: unit, severity, rule with their numbers."""
+
+    table: Path
+    head: Mapping[str, Any]
+    choices: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+
+    def listed(self, wanted: Filter, answered: Sequence[str] = ()) -> Listed:
+        """A page. answered: findings that have an answer which the last run did not know."""
+        where, values = self._where(wanted, answered)
+        first = (max(1, wanted.page) - 1) * PAGE
+        with _reading(self.table) as connection:
+            total = connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0]
+            rows = connection.execute(f"SELECT * FROM finding WHERE {where} ORDER BY n LIMIT {PAGE} OFFSET {first}", values).fetchall()
+        return Listed([dict(row) for row in rows], total, max(1, -(-total // PAGE)))
+
+    def names(self, wanted: Filter, answered: Sequence[str] = ()) -> list[str]:
+        """Every finding that a filter shows, for an answer in bulk."""
+        where, values = self._where(wanted, answered)
+        with _reading(self.table) as connection:
+            return [row[0] for row in connection.execute(f"SELECT DISTINCT finding FROM finding WHERE {where} ORDER BY n", values)]
+
+    def one(self, finding: str) -> Mapping[str, Any] | None:
+        """A finding by its name."""
+        with _reading(self.table) as connection:
+            row = connection.execute("SELECT * FROM finding WHERE finding = ? LIMIT 1", (finding,)).fetchone()
+        return dict(row) if row else None
+
+    def count(self, kind: str, answered: Sequence[str] = ()) -> int:
+        """How many are of a kind."""
+        where, values = self._where(Filter(kind=kind), answered)
+        with _reading(self.table) as connection:
+            return int(connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0])
+
+    @staticmethod
+    def _where(wanted: Filter, answered: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        given = "(answer IS NOT NULL OR finding IN (SELECT value FROM json_each(:answered)))"
+        kinds = {
+            "waiting": f"kind = 'to_do' AND NOT {given}",
+            "answered": f"kind IN ('to_do', 'accepted') AND {given}",
+            "all": "1",
+        }
+        terms = [kinds.get(wanted.kind, "kind = :kind")]
+        for column in ("unit", "severity", "rule"):
+            if getattr(wanted, column):
+                terms.append(f"{column} = :{column}")
+        if wanted.text:
+            terms.append("text LIKE :text ESCAPE '!'")
+        escaped = "".join(f"!{c}" if c in "!%_" else c for c in wanted.text.casefold())
+        values = {"answered": json.dumps(list(answered)), "kind": wanted.kind, "text": f"%{escaped}%"}
+        return " AND ".join(terms), {**values, "unit": wanted.unit, "severity": wanted.severity, "rule": wanted.rule}
+
+
+def opened(report: Path) -> Findings | None:
+    """The findings of a `findings.json`; None where there is none (never read, or past its day of deletion)."""
+    try:
+        status = report.stat()
+    except FileNotFoundError:
+        return None
+    folder = settings.FOLDER / "findings" / f"{report.parent.parent.name}.{report.parent.name}"
+    table = folder / f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}.sqlite3"
+    if not table.is_file():
+        _make(report, table)
+    with _reading(table) as connection:
+        head = json.loads(connection.execute("SELECT head FROM about").fetchone()[0])
+        choices = {name: json.loads(text) for name, text in connection.execute("SELECT name, counted FROM choice")}
+    return Findings(table, head, choices)
+
+
+def forget() -> None:
+    """Remove every table: they are made again when somebody looks. For an erasure, and for reports that are gone."""
+    shutil.rmtree(settings.FOLDER / "findings", ignore_errors=True)
+
+
+@contextmanager
+def _reading(table: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(f"file:{table}?mode=ro&immutable=1", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        yield connection
+
+
+def _make(report: Path, table: Path) -> None:
+    document = json.loads(report.read_text("utf-8"))
+    found = document.pop("findings")
+    folder = table.parent
+    with storage(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, fresh = tempfile.mkstemp(dir=folder)
+        os.close(descriptor)
+    names = (*_COLUMNS, *_MORE, "answer")
+    with closing(sqlite3.connect(fresh)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute(f"CREATE TABLE finding (n INTEGER PRIMARY KEY, {', '.join(names)})")
+        connection.executemany(
+            f"INSERT INTO finding ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", (_row(one) for one in found)
+        )
+        for columns in ("kind", "finding", "rule, kind", "unit, kind", "severity, kind"):
+            connection.execute(f"CREATE INDEX {'by_' + columns.replace(', ', '_')} ON finding ({columns})")
+        connection.execute("CREATE TABLE about (head)")
+        connection.execute("INSERT INTO about VALUES (?)", (json.dumps(document),))
+        connection.execute("CREATE TABLE choice (name, counted)")
+        for column in ("unit", "severity", "rule"):
+            asked = f"SELECT {column}, count(*) FROM finding WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+            connection.execute("INSERT INTO choice VALUES (?, ?)", (column, json.dumps(connection.execute(asked).fetchall())))
+    with storage(table):
+        Path(fresh).replace(table)
+    for old in folder.glob("*.sqlite3"):
+        if old != table:
+            old.unlink(missing_ok=True)  # whoever reads it goes on reading it
+
+
+def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    cells = {name: one.get(name) for name in _COLUMNS} | {"life": one["state"]}
+    rule = rules()[one["rule"]]
+    said = [rule.text[language] for language in LANGUAGES]
+    delivered = [cells[name] for name in ("unit", "number", "record_key", "file", "part", "cell", "field")]
+    text = " ".join(str(part) for part in (*delivered, one.get("value"), one.get("detail"), one["rule"], *said) if part is not None)
+    more = (one.get("value"), one.get("detail"), json.dumps(one.get("figures") or []), one.get("follows"), _kind(one, rule.level))
+    return (*cells.values(), *more, text.casefold(), one.get("answer"))
+
+
+def _kind(one: Mapping[str, Any], level: str) -> str:
+    if one["state"] == "fixed":
+        return "fixed"
+    if one["state"] == "accepted_as_is":
+        return "accepted"
+    if one["origin"] == "consequence":
+        return "consequence"
+    return "to_do" if one["severity"] != "info" or level == "cross_institution" else "information"

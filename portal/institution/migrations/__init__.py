@@ -1,0 +1,1 @@
+"""Migrations of uploads and submissions."""

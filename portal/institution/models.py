@@ -1,0 +1,39 @@
+"""The portal's own tables of an institution's work: uploads, submissions with their receipts.
+
+Does not belong here: answers, signatures and the ledger of deliveries, which are in the registry.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class Upload(models.Model):
+    """Files that an account uploaded and did not submit yet; they lie in `INBOX/.incoming/<token>/`."""
+
+    token = models.CharField(max_length=32, primary_key=True)
+    institution = models.CharField(max_length=60)
+    period = models.CharField(max_length=10)
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    at = models.DateTimeField(auto_now_add=True)
+
+
+class Submission(models.Model):
+    """A delivery that was submitted: the receipt. `placed` is false between the promise of a name and the rename into the inbox."""
+
+    number = models.BigAutoField(primary_key=True)
+    token = models.CharField(max_length=32, unique=True)
+    institution = models.CharField(max_length=60)
+    period = models.CharField(max_length=10)
+    delivery = models.CharField(max_length=20)
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    at = models.DateTimeField(auto_now_add=True)
+    hash = models.CharField(max_length=64)  # the ledger's, of all files
+    files = models.JSONField()
+    placed = models.BooleanField(default=False)
+
+    class Meta:
+        """One submission a delivery."""
+
+        constraints = [models.UniqueConstraint(fields=["institution", "delivery"], name="one_submission_a_delivery")]  # noqa: RUF012

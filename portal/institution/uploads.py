@@ -1,0 +1,180 @@
+"""Uploads: received, checked, submitted.
+
+Belongs here: the way of an upload, safe against a kill at any moment. Does not belong here: what a check finds (`harmonia.trial`), the
+rename into the inbox (`pipelines.landing.incoming`).
+
+An upload is an `Upload` row and a folder. A submission first promises a name (`Submission`, not placed), then renames, then is placed;
+`settle` completes what a kill left between.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from harmonia.errors import storage
+from harmonia.registry.ledger import deliveries
+from pipelines.landing import incoming
+from pipelines.landing.names import is_odd, kind_of
+from portal.accounts.models import Account
+from portal.institution.checking import FINDINGS
+from portal.institution.models import Submission, Upload
+from portal.jobs import job
+from portal.services import registry, workplace
+
+_MOST_FILES = 50
+_ROOM = 64 << 20  # bytes that stay free on the disk
+_KEPT = timedelta(days=2)  # an upload that nobody submitted
+
+
+class UploadRefusedError(Exception):
+    """An upload that is not taken; `problem` is a key of the texts, `about` its placeholder."""
+
+    def __init__(self, problem: str, about: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.about = problem, about
+
+
+@dataclass(frozen=True)
+class Check:
+    """The check of an upload. state: running, failed or done; result: what it wrote; findings: the path of its findings."""
+
+    state: str
+    result: dict[str, Any]
+    findings: Path
+
+
+def folder(token: str) -> Path:
+    """What the check of an upload wrote."""
+    made: Path = settings.FOLDER / "uploads" / token
+    return made
+
+
+def receive(account: Account, institution: str, period: str, files: Sequence[UploadedFile]) -> Upload:
+    """Store uploaded files and begin their check. Raises `UploadRefusedError`; `HarmoniaError` where the disk is full."""
+    names = [Path((one.name or "").replace("\\", "/")).name for one in files]
+    if not files:
+        raise UploadRefusedError("nothing")
+    if len(files) > _MOST_FILES:
+        raise UploadRefusedError("too_many", str(_MOST_FILES))
+    for name in names:
+        if not name or is_odd(name) or name.startswith(".") or kind_of(name) == "system":
+            raise UploadRefusedError("bad_name")
+    if len({name.lower() for name in names}) < len(names):
+        raise UploadRefusedError("same_name")
+    size = sum(one.size or 0 for one in files)
+    if size > settings.UPLOAD_BYTES:
+        raise UploadRefusedError("too_large", str(settings.UPLOAD_BYTES >> 20))
+    place = workplace()
+    if shutil.disk_usage(place.inbox).free < size + _ROOM:
+        raise UploadRefusedError("disk_full")
+    token = secrets.token_hex(16)
+    where = incoming.create(place.inbox, token)
+    try:
+        for name, one in zip(names, files, strict=True):
+            target = where / name
+            with storage(target), target.open("xb") as out:
+                for chunk in one.chunks(1 << 20):
+                    out.write(chunk)
+        upload = Upload.objects.create(token=token, institution=institution, period=period, account=account)
+    except BaseException:
+        incoming.discard(place.inbox, token)
+        raise
+    check(upload)
+    return upload
+
+
+def check(upload: Upload) -> Check:
+    """The check of an upload; it is begun where it did not begin, or ended with the portal."""
+    place, results = workplace(), folder(upload.token)
+    delivery = incoming.next_name(place.inbox, registry(), upload.institution, upload.period)
+    paths = [str(incoming.folder(place.inbox, upload.token)), str(place.home.root)]
+    found = job(results, "portal.institution.checking", [*paths, upload.institution, delivery])
+    return Check(found.state, found.result, results / FINDINGS)
+
+
+def submit(upload: Upload, account: Account) -> Submission:
+    """Put an upload into the inbox as the next delivery of its quarter; the receipt. A second call returns the same receipt.
+
+    Raises `UploadRefusedError` where its files are gone; `HarmoniaError` where the inbox cannot be written.
+    """
+    known = Submission.objects.filter(token=upload.token).first()
+    place = workplace()
+    if known is None:
+        where = incoming.folder(place.inbox, upload.token)
+        if not where.is_dir():
+            raise UploadRefusedError("gone")
+        whole, files = incoming.receipt_hash(where)
+        known = _promise(upload, account, whole, files)
+    _place(known)
+    return known
+
+
+def _promise(upload: Upload, account: Account, whole: str, files: list[dict[str, object]]) -> Submission:
+    given = {"institution": upload.institution, "period": upload.period, "account": account, "hash": whole, "files": files}
+    for _ in range(20):  # another submission may take the name meanwhile
+        name = incoming.next_name(workplace().inbox, registry(), upload.institution, upload.period)
+        taken = Submission.objects.filter(institution=upload.institution, period=upload.period, placed=False).count()
+        version = int(name.partition("_v")[2] or 1) + taken
+        delivery = upload.period if version == 1 else f"{upload.period}_v{version}"
+        try:
+            with transaction.atomic():
+                return Submission.objects.create(token=upload.token, delivery=delivery, **given)
+        except IntegrityError:
+            there = Submission.objects.filter(token=upload.token).first()
+            if there is not None:
+                return there
+    raise UploadRefusedError("gone")
+
+
+def _place(submission: Submission) -> None:
+    if submission.placed:
+        return
+    if not incoming.place(workplace().inbox, submission.token, submission.institution, submission.delivery):
+        raise UploadRefusedError("gone")
+    Submission.objects.filter(pk=submission.pk).update(placed=True)
+    submission.placed = True
+    Upload.objects.filter(token=submission.token).delete()
+    shutil.rmtree(folder(submission.token), ignore_errors=True)
+
+
+def settle() -> None:
+    """Complete submissions that a kill interrupted; remove uploads that nobody submitted, and files that no upload names."""
+    for one in Submission.objects.filter(placed=False):
+        if incoming.folder(workplace().inbox, one.token).is_dir() or (workplace().inbox / one.institution / one.delivery).is_dir():
+            _place(one)
+        else:
+            one.delete()
+    for old in Upload.objects.filter(at__lt=timezone.now() - _KEPT):
+        discard(old)
+    known = set(Upload.objects.values_list("token", flat=True))
+    hour_ago = timezone.now().timestamp() - 3600
+    for parent in (workplace().inbox / incoming.INCOMING, settings.FOLDER / "uploads", Path(settings.FILE_UPLOAD_TEMP_DIR)):
+        for path in parent.glob("*") if parent.is_dir() else ():
+            if path.name not in known and path.stat().st_mtime < hour_ago:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def discard(upload: Upload) -> None:
+    """Remove an upload and its check."""
+    token = upload.token
+    incoming.discard(workplace().inbox, token)
+    shutil.rmtree(folder(token), ignore_errors=True)
+    upload.delete()
+
+
+def same_as(institution: str, whole: str) -> str | None:
+    """The delivery of the institution that has the same files already; None if there is none."""
+    with registry().read() as session:
+        found = [one.name for one in deliveries(session) if one.institution == institution and one.receipts[-1].hash == whole]
+    return found[-1] if found else None

@@ -1,0 +1,85 @@
+"""Work that takes seconds, in a process of its own, with its result in a file: a page starts it, waits for it and shows it.
+
+Belongs here: starting once, seeing that it runs, reading the result, also after the portal was killed. Does not belong here: the work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from harmonia.errors import storage
+
+_TRIES = 2
+_AT_ONCE = 2
+_started: list[subprocess.Popen[bytes]] = []  # by this process; others of an earlier portal end by themselves
+_starting = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Job:
+    """state: running, failed or done; result: what the process wrote."""
+
+    state: str
+    result: dict[str, Any]
+
+
+def job(folder: Path, module: str, arguments: Sequence[str]) -> Job:
+    """The job of `python -m module FOLDER arguments…`, which writes `done.json` or `failed.json`; started if it was not, or ended without a
+    word (twice at most)."""
+    with storage(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for state in ("done", "failed"):
+        if (folder / f"{state}.json").is_file():
+            return Job(state, json.loads((folder / f"{state}.json").read_text("utf-8")))
+    with _starting:
+        if _running(folder, module) or _busy():
+            return Job("running", {})  # the page asks again
+        begun = folder / "begun"
+        tries = begun.stat().st_size if begun.exists() else 0
+        if tries >= _TRIES:
+            return Job("failed", {"problem": ""})
+        with storage(begun), begun.open("a") as file:
+            file.write("x")
+        _start(folder, module, arguments)
+    return Job("running", {})
+
+
+def _busy() -> bool:
+    """Whether as many processes run as may at once."""
+    _started[:] = [one for one in _started if one.poll() is None]
+    return len(_started) >= _AT_ONCE
+
+
+def _running(folder: Path, module: str) -> bool:
+    try:
+        number = int((folder / "process").read_text("ascii"))
+        return module.encode() in Path(f"/proc/{number}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return False
+
+
+def _start(folder: Path, module: str, arguments: Sequence[str]) -> None:
+    environment = {**os.environ, **settings.WORKPLACE.environment()}
+    silent = subprocess.DEVNULL  # an error may quote a value
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", module, str(folder), *arguments],
+        stdin=silent,
+        stdout=silent,
+        stderr=silent,
+        cwd=settings.BASE.parent,
+        env=environment,
+        start_new_session=True,
+    )
+    _started.append(process)
+    with storage(folder):
+        (folder / "process").write_text(str(process.pid), "ascii")

@@ -20,7 +20,7 @@ from harmonia.registry.tables import Audit
 from pipelines.resources.workplace import Workplace
 from tests.release_world import release, reported, signed, source, units
 from warehouse.exports import catalogue, territory, transmission_approval
-from warehouse.exports.questionnaires import forms
+from warehouse.exports.questionnaires import questionnaires
 from warehouse.releases.reading import open_release
 
 VICTIMS = "victims_identified"
@@ -118,7 +118,7 @@ def test_a_questionnaire_answers_from_the_protected_figures_alone(home, tmp_path
     (path,) = catalogue.publish(home / "releases", "glotip", None, lang, tmp_path / "out")
     found = figures(path)
     cube = open_release(home / "releases").cube
-    asked = {(q.indicator, t) for q in forms()["glotip"].questions for t in q.tables}
+    asked = {(q.indicator, t) for q in questionnaires()["glotip"].questions for t in q.tables}
     answering = pd.Series([pair in asked for pair in zip(cube["indicator"], cube["table"], strict=True)], index=cube.index)
     mine = cube[(cube["measure"] == "harmonised") & answering]
     assert sorted(found.iloc[:, 5].dropna()) == sorted(mine["value"].dropna())
@@ -126,7 +126,7 @@ def test_a_questionnaire_answers_from_the_protected_figures_alone(home, tmp_path
     assert set(found.iloc[:, 7]) == {"F"}
 
 
-@pytest.mark.parametrize("name", sorted(forms()))
+@pytest.mark.parametrize("name", sorted(questionnaires()))
 def test_the_same_release_gives_the_same_workbook(home, tmp_path, name):
     (one,) = catalogue.publish(home / "releases", name, None, "sq", tmp_path / "one")
     (other,) = catalogue.publish(home / "releases", name, None, "sq", tmp_path / "other")
@@ -134,7 +134,7 @@ def test_the_same_release_gives_the_same_workbook(home, tmp_path, name):
 
 
 def test_what_no_source_knows_is_listed_with_who_would():
-    for form in forms().values():
+    for form in questionnaires().values():
         assert [q for q in form.questions if q.not_available], form.code
 
 

@@ -59,7 +59,7 @@ def matrix_page() -> str:
             cells = [
                 f"{table.name}{protection if schema in (WAREHOUSE, ANALYSTS) else ''}",
                 table.info["rows"],
-                *(ROW_LABELS[rows_seen] for rows_seen in visible),
+                *(ROW_LABELS[label] for label in visible),
                 columns,
             ]
             lines.append(f"| {' | '.join(cells)} |")

@@ -1,11 +1,10 @@
 """Role x table x column: derived from `roles.yaml` (what a role sees of a class of tables) and `tables.py` (the class of each table).
 
-Belongs here: roles, and the cells of the matrix. Does not belong here: their enforcement in a database.
+Belongs here: roles, and what each may read. Does not belong here: their enforcement in a database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,9 +13,9 @@ import yaml
 from sqlalchemy import MetaData, Table
 
 from sources import contract
-from warehouse import analysts, tables
+from warehouse import tables
 from warehouse.access.log import AUDIT, REQUESTS
-from warehouse.stores import ANALYSTS, IDENTITY, STORES
+from warehouse.stores import IDENTITY, STORES
 
 ALL, OWN, ON_REQUEST, NONE = "all", "own", "on_request", "none"
 SCHEMAS: dict[str, MetaData] = {**STORES, AUDIT: REQUESTS.metadata}
@@ -49,31 +48,19 @@ class Role:
         return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What `role` sees of `column`: `rows` all, own, on_request or none; `form`: value, or what analysts see."""
-
-    role: Role
-    schema: str
-    table: Table
-    column: str
-    rows: str
-    form: str
-
-
 @cache
 def roles() -> tuple[Role, ...]:
     """Every role, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
     declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
-    found: list[Role] = []
+    declared_roles: list[Role] = []
     for name, spec in declared.items():
         is_per_institution = spec.pop("each", None) is not None
         _check(name, spec)
         if is_per_institution:
-            found += [Role(f"{name}_{institution}", institution=institution, **spec) for institution in contract.institutions()]
+            declared_roles += [Role(f"{name}_{institution}", institution=institution, **spec) for institution in contract.institutions()]
         else:
-            found.append(Role(name, **spec))
-    return tuple(found)
+            declared_roles.append(Role(name, **spec))
+    return tuple(declared_roles)
 
 
 def _check(name: str, declared: dict[str, object]) -> None:
@@ -92,15 +79,3 @@ def _check(name: str, declared: dict[str, object]) -> None:
 def role(name: str) -> Role | None:
     """The role called `name`."""
     return next((declared for declared in roles() if declared.name == name), None)
-
-
-def matrix_cells() -> Iterator[Cell]:
-    """The whole matrix: every role, every schema, every table, every column."""
-    for reader in roles():
-        for schema, metadata in SCHEMAS.items():
-            for table in metadata.sorted_tables:
-                readable = reader.columns(schema, table)
-                for column in table.columns:
-                    form = analysts.changed(table, column) or "value" if schema == ANALYSTS else "value"
-                    rows = reader.visible_rows(schema, table) if column.name in readable else NONE
-                    yield Cell(reader, schema, table, column.name, rows, form)

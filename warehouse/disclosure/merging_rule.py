@@ -65,9 +65,9 @@ class MergingRule:
         for total in np.unique(totals):
             rows = totals == total
             codes, number_by_code = _decisions(self, int(total))
-            wanted = _table_codes(decided_as[rows], int(total))
-            position = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-            numbers[rows] = np.where(codes[position] == wanted, number_by_code[position], 0)
+            requested = _table_codes(decided_as[rows], int(total))
+            position = np.minimum(np.searchsorted(codes, requested), len(codes) - 1)
+            numbers[rows] = np.where(codes[position] == requested, number_by_code[position], 0)
         return numbers
 
     def partition(self, counts: tuple[int, ...]) -> Partition:

@@ -240,8 +240,8 @@ def find_disclosures(
             raise ValueError(f"the published figures of {indicator} contradict each other")
         _assume_external_statements(knowledge, solver, indicator)
         for name, observed in knowledge.latest.items():
-            is_asked = name.indicator == indicator and name in truth and (only is None or name in only)
-            if is_asked and observed.status != "no_delivery":
+            is_included = name.indicator == indicator and name in truth and (only is None or name in only)
+            if is_included and observed.status != "no_delivery":
                 disclosures += _narrow_cells(knowledge, solver, name, observed, truth[name])
         disclosures += _small_differences(knowledge, solver, indicator)
     return disclosures

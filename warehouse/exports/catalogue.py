@@ -14,7 +14,7 @@ from harmonia.errors import HarmoniaError, storage
 from harmonia.swap import write_whole
 from pipelines.resources.workplace import Workplace
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
-from warehouse.exports.questionnaires import Form
+from warehouse.exports.questionnaires import Questionnaire
 from warehouse.exports.transmission_approval import Transmission, verify_approval
 from warehouse.releases.reading import Release, language, open_release, release_hash
 
@@ -60,22 +60,24 @@ def exports() -> Mapping[str, Export]:
     listed = [
         Export("package", _TITLES["package"], lambda release, _: package.files(release), None),
         Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.files(release), None),
-        *(_questionnaire(form) for form in questionnaires.forms().values()),
+        *(_questionnaire_export(q) for q in questionnaires.questionnaires().values()),
         Export("htcds", _TITLES["htcds"], None, _victims),
     ]
     return {export.name: export for export in listed}
 
 
-def _questionnaire(form: Form) -> Export:
+def _questionnaire_export(questionnaire: Questionnaire) -> Export:
     def public(release: Release, lang: str) -> Files:
-        answers = questionnaires.answers(form, questionnaires.protected_figures(release, lang), lang)
-        return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, answers, release, lang, release_hash(release))}
+        answers = questionnaires.answers(questionnaire, questionnaires.protected_figures(release, lang), lang)
+        content = workbook.workbook(questionnaire, answers, release, lang, release_hash(release))
+        return {f"{questionnaire.code}-{lang}.xlsx": content}
 
     def exact(releases: Path, release: Release, lang: str, approval: str) -> Files:
-        answers = questionnaires.answers(form, transmission.exact_figures(releases, release, lang), lang)
-        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, answers, release, lang, release_hash(release), approval)}
+        answers = questionnaires.answers(questionnaire, transmission.exact_figures(releases, release, lang), lang)
+        content = workbook.workbook(questionnaire, answers, release, lang, release_hash(release), approval)
+        return {f"{questionnaire.code}-{lang}-CONFIDENTIAL.xlsx": content}
 
-    return Export(form.code, form.title, public, exact)
+    return Export(questionnaire.code, questionnaire.title, public, exact)
 
 
 def _victims(releases: Path, release: Release, lang: str, approval: str) -> Files:

@@ -40,7 +40,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Form:
+class Questionnaire:
     """One questionnaire; `source_note`: how much of the original form was read."""
 
     code: str
@@ -51,21 +51,21 @@ class Form:
 
 
 @cache
-def forms() -> dict[str, Form]:
+def questionnaires() -> dict[str, Questionnaire]:
     """All questionnaires by code. Raises `HarmoniaError` naming the file and the error."""
-    return {path.stem: _form(path) for path in sorted(FOLDER.glob("*.yaml"))}
+    return {path.stem: _load(path) for path in sorted(FOLDER.glob("*.yaml"))}
 
 
-def _form(path: Path) -> Form:
+def _load(path: Path) -> Questionnaire:
     try:
         raw = declared(path)
         questions = tuple(_question(number, question) for number, question in enumerate(raw["questions"], 1))
-        form = Form(path.stem, _texts(raw["title"]), raw["recipient"], _texts(raw["known"]), questions)
+        questionnaire = Questionnaire(path.stem, _texts(raw["title"]), raw["recipient"], _texts(raw["known"]), questions)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HarmoniaError(
             f"{path}: not a questionnaire ({type(error).__name__}: {error}); the format is in docs/reference/exports.md"
         ) from None
-    return form
+    return questionnaire
 
 
 def _texts(by_language: Any) -> Texts:
@@ -88,10 +88,10 @@ def _question(number: int, raw: Mapping[str, Any]) -> Question:
     )
 
 
-def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
+def answers(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
     """`ANSWERS`, one row per figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
     rows = []
-    for question in form.questions:
+    for question in questionnaire.questions:
         for table in question.tables:
             columns: dict[str, Any] = {
                 "no": question.number,

@@ -32,9 +32,9 @@ def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str,
     exact = _table(releases, release, "exact")
     by_period = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
     exact = exact[(exact["measure"] == "harmonised") & exact["of"].isin(release.years())]
-    shown = release.cube[release.cube["status"] == "shown"]
+    published = release.cube[release.cube["status"] == "shown"]
     columns = ["indicator", "table", "of", "cell", "value"]
-    public = set(shown.loc[shown["measure"] == "harmonised", columns].itertuples(index=False, name=None))
+    public = set(published.loc[published["measure"] == "harmonised", columns].itertuples(index=False, name=None))
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         rows = exact[(exact["indicator"] == indicator) & (exact["table"] == table)]
@@ -50,7 +50,7 @@ def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str,
                 "category": [category(table, cell, lang) for cell in rows["cell"]],
                 "figure": rows["value"].astype("Int64"),
                 "note": notes,
-                "confidentiality": [FREE if published else CONFIDENTIAL for published in is_public],
+                "confidentiality": [FREE if is_free else CONFIDENTIAL for is_free in is_public],
             }
         )
 

@@ -17,10 +17,11 @@ import xlsxwriter
 
 from schemas.declared import declared
 from warehouse.exports import territory
-from warehouse.exports.questionnaires import Form
+from warehouse.exports.questionnaires import Questionnaire
 from warehouse.releases.reading import Release
 
 ANSWERS = ("no", "question", "period", "breakdown", "category", "figure", "note", "confidentiality")
+CROSSWALK = ("no", "question", "indicator", "definition", "differs")
 _WIDTHS = {"no": 5, "question": 44, "period": 12, "breakdown": 22, "category": 44, "figure": 9, "note": 52, "confidentiality": 16}
 _DEFAULT_WIDTH = 60
 
@@ -32,31 +33,35 @@ def texts() -> dict[str, Any]:
     return raw
 
 
-def workbook(form: Form, answers: pd.DataFrame, release: Release, lang: str, manifest_hash: str, approval: str | None = None) -> bytes:
+def workbook(
+    questionnaire: Questionnaire, answers: pd.DataFrame, release: Release, lang: str, manifest_hash: str, approval: str | None = None
+) -> bytes:
     """The workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when, for a full transmission."""
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    book.set_properties({"title": form.title[lang], "created": datetime.fromisoformat(release.name)})
-    _about_sheet(book, lang, _about_rows(form, release, lang, manifest_hash, approval))
+    book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})
+    _about_sheet(book, lang, _about_rows(questionnaire, release, lang, manifest_hash, approval))
     _table_sheet(book, "answers", ANSWERS, answers[list(ANSWERS)], lang)
-    _table_sheet(book, "crosswalk", ("no", "question", "indicator", "definition", "differs"), _crosswalk(form, release, lang), lang)
-    missing = [(q.number, q.text[lang], q.not_available[lang]) for q in form.questions if q.not_available]
+    _table_sheet(book, "crosswalk", CROSSWALK, _crosswalk(questionnaire, release, lang), lang)
+    missing = [(q.number, q.text[lang], q.not_available[lang]) for q in questionnaire.questions if q.not_available]
     _table_sheet(book, "not_available", ("no", "question", "who"), pd.DataFrame(missing, columns=["no", "question", "who"]), lang)
     book.close()
     return sink.getvalue()
 
 
-def _about_rows(form: Form, release: Release, lang: str, manifest_hash: str, approval: str | None) -> list[tuple[str, str]]:
+def _about_rows(
+    questionnaire: Questionnaire, release: Release, lang: str, manifest_hash: str, approval: str | None
+) -> list[tuple[str, str]]:
     labels = texts()
     values = {
-        "title": form.title[lang],
-        "recipient": form.recipient,
+        "title": questionnaire.title[lang],
+        "recipient": questionnaire.recipient,
         "area": territory.name(lang),
         "release": release.name,
         "manifest": manifest_hash,
         "kind": labels["kinds"]["full" if approval else "public"][lang],
         "approval": approval or "",
-        "known": form.source_note[lang],
+        "known": questionnaire.source_note[lang],
         "unit": labels["counts"][lang],
         "citizenship": labels["citizenship"][lang],
         "status": territory.status_note(lang),
@@ -64,7 +69,7 @@ def _about_rows(form: Form, release: Release, lang: str, manifest_hash: str, app
     return [(labels["about"][key][lang], text) for key, text in values.items() if text]
 
 
-def _crosswalk(form: Form, release: Release, lang: str) -> pd.DataFrame:
+def _crosswalk(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
     definitions = release.table("definitions").set_index("indicator")
     rows = [
         (
@@ -74,10 +79,10 @@ def _crosswalk(form: Form, release: Release, lang: str) -> pd.DataFrame:
             definitions.loc[q.indicator, f"definition_{lang}"],
             q.differs[lang] if q.differs else "",
         )
-        for q in form.questions
+        for q in questionnaire.questions
         if q.indicator
     ]
-    return pd.DataFrame(rows, columns=["no", "question", "indicator", "definition", "differs"])
+    return pd.DataFrame(rows, columns=list(CROSSWALK))
 
 
 def _about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) -> None:

@@ -25,11 +25,11 @@ def texts() -> dict[str, dict[str, dict[str, str]]]:
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 
-def language(wanted: str) -> str:
-    """`wanted` if it is a language of releases. Raises `HarmoniaError` otherwise."""
-    if wanted not in LANGUAGES:
-        raise HarmoniaError(f"language {wanted!r} is not known: one of {', '.join(LANGUAGES)}")
-    return wanted
+def language(code: str) -> str:
+    """`code` if it is a language of releases. Raises `HarmoniaError` otherwise."""
+    if code not in LANGUAGES:
+        raise HarmoniaError(f"language {code!r} is not known: one of {', '.join(LANGUAGES)}")
+    return code
 
 
 def label(dimension: str, code: str, lang: str) -> str:

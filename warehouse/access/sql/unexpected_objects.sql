@@ -1,10 +1,10 @@
 -- Objects of the database and the server outside Harmonia's schemas that no setup needs, one line each.
-WITH own AS (SELECT oid FROM pg_namespace WHERE nspname = ANY(%(schemas)s)),
-elsewhere AS (
+WITH harmonia_schema AS (SELECT oid FROM pg_namespace WHERE nspname = ANY(%(schemas)s)),
+other_schema AS (
   SELECT oid, nspname FROM pg_namespace
-  WHERE oid NOT IN (SELECT oid FROM own) AND nspname NOT LIKE 'pg\_temp\_%%' AND nspname NOT LIKE 'pg\_toast%%'
+  WHERE oid NOT IN (SELECT oid FROM harmonia_schema) AND nspname NOT LIKE 'pg\_temp\_%%' AND nspname NOT LIKE 'pg\_toast%%'
 ),
-of_extension AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+extension_member AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
 powerful AS (
   SELECT rolname, oid FROM pg_roles
   WHERE oid <> 10 AND rolname <> ALL(%(administrators)s)
@@ -15,18 +15,18 @@ member AS (
   FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member
   WHERE NOT r.rolsuper AND r.rolname <> ALL(%(administrators)s) AND r.rolname NOT LIKE 'pg\_%%'
 )
-SELECT 'schema ' || nspname || ' is not of Harmonia' FROM elsewhere
+SELECT 'schema ' || nspname || ' is not of Harmonia' FROM other_schema
   WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'public', 'pg_toast') AND (oid >= 16384)
 UNION ALL SELECT format('%%s %%I.%%I is not of Harmonia', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'r' THEN 'table' ELSE 'relation' END,
     e.nspname, c.relname)
-  FROM pg_class c JOIN elsewhere e ON e.oid = c.relnamespace
-  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND ('pg_class'::regclass, c.oid) NOT IN (SELECT * FROM of_extension)
-UNION ALL SELECT format('function %%I.%%I is not of Harmonia', e.nspname, p.proname) FROM pg_proc p JOIN elsewhere e ON e.oid = p.pronamespace
-  WHERE p.oid >= 16384 AND ('pg_proc'::regclass, p.oid) NOT IN (SELECT * FROM of_extension)
+  FROM pg_class c JOIN other_schema e ON e.oid = c.relnamespace
+  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND ('pg_class'::regclass, c.oid) NOT IN (SELECT * FROM extension_member)
+UNION ALL SELECT format('function %%I.%%I is not of Harmonia', e.nspname, p.proname) FROM pg_proc p JOIN other_schema e ON e.oid = p.pronamespace
+  WHERE p.oid >= 16384 AND ('pg_proc'::regclass, p.oid) NOT IN (SELECT * FROM extension_member)
 UNION ALL SELECT format('operator %%s is not of Harmonia', o.oid::regoperator) FROM pg_operator o
-  WHERE o.oid >= 16384 AND ('pg_operator'::regclass, o.oid) NOT IN (SELECT * FROM of_extension)
+  WHERE o.oid >= 16384 AND ('pg_operator'::regclass, o.oid) NOT IN (SELECT * FROM extension_member)
 UNION ALL SELECT format('cast from %%s to %%s is not of Harmonia', c.castsource::regtype, c.casttarget::regtype) FROM pg_cast c
-  WHERE c.oid >= 16384 AND ('pg_cast'::regclass, c.oid) NOT IN (SELECT * FROM of_extension)
+  WHERE c.oid >= 16384 AND ('pg_cast'::regclass, c.oid) NOT IN (SELECT * FROM extension_member)
 UNION ALL SELECT format('event trigger %%I acts on this database', evtname) FROM pg_event_trigger
 UNION ALL SELECT format('publication %%I sends rows elsewhere', pubname) FROM pg_publication
 UNION ALL SELECT format('subscription %%I writes rows from elsewhere', subname) FROM pg_subscription
@@ -61,11 +61,11 @@ UNION ALL SELECT DISTINCT format('%%s has %%s on %%s of the system', CASE a.gran
     AND NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = x.classid AND i.objoid = x.oid))
 UNION ALL SELECT format('%%s may set the parameter %%s', CASE a.grantee WHEN 0 THEN 'everybody' ELSE a.grantee::regrole::text END, p.parname)
   FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) a WHERE a.grantee <> 10
-UNION ALL SELECT format('setting %%s is made for %%s', split_part(one, '=', 1),
+UNION ALL SELECT format('setting %%s is made for %%s', split_part(setting, '=', 1),
     concat_ws(' in ', nullif(s.setrole, 0)::regrole::text, 'database ' || (SELECT datname FROM pg_database WHERE oid = s.setdatabase)))
-  FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) one
+  FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) setting
   WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-    AND NOT (s.setrole <> 0 AND split_part(one, '=', 1) IN ('search_path', 'default_transaction_isolation'))
+    AND NOT (s.setrole <> 0 AND split_part(setting, '=', 1) IN ('search_path', 'default_transaction_isolation'))
 UNION ALL SELECT format('role %%s %%s', p.rolname, concat_ws(', ', CASE WHEN r.rolsuper THEN 'is a superuser' END,
     CASE WHEN r.rolbypassrls THEN 'bypasses row security' END, CASE WHEN r.rolcreaterole THEN 'may create roles' END,
     CASE WHEN r.rolcreatedb THEN 'may make databases' END, CASE WHEN r.rolreplication THEN 'may copy the server' END))

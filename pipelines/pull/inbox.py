@@ -34,7 +34,7 @@ def staging(inbox: Path, institution: str) -> Iterator[Path]:
     folder = parent / institution
     shutil.rmtree(folder, ignore_errors=True)
     with storage(folder):
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)  # a process of the killed pull may not have ended yet
     try:
         yield folder
     finally:

@@ -1,0 +1,116 @@
+"""Pulls that are killed: no delivery is lost, doubled or in the inbox in part, and the next pull goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import kill_points
+import pytest
+from crash_world import own_processes
+from pull_world import PullWorld, Sshd, sshd
+
+from harmonia.registry import open_registry
+from pipelines.pull.steps import Limits, pull
+from pipelines.resources.workplace import Workplace
+
+POINTS = ["pull-file-begun:2", "pull-fetched", "pull-moved", "pull-entered"]
+MOMENTS = 200
+FILES = ("rastet.csv", "personat.csv")
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sshd]:
+    with sshd() as one:
+        yield one
+
+
+@pytest.fixture
+def world(tmp_path: Path, server: Sshd) -> PullWorld:
+    one = PullWorld(tmp_path)
+    one.declare("police", **server.source(one.there))
+    return one
+
+
+def in_child(world: PullWorld, before: Callable[[], None] = lambda: None) -> int:
+    """Start a pull in a process of its own; its id."""
+    child = os.fork()
+    if child:
+        return child
+    own_processes()
+    try:
+        before()
+        registry = open_registry(world.home.registry_url)
+        pull(Workplace.of(world.inbox, world.home.root), registry, limits=Limits(seconds=60))
+    except BaseException as error:  # noqa: BLE001 - the child ends here whatever happens
+        sys.stderr.write(f"{type(error).__name__} {error}\n")
+        os._exit(1)
+    os._exit(0)
+
+
+def ended(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def offer(world: PullWorld, delivery: str, mark: str, size: int = 6 * MIB) -> bytes:
+    """A delivery of two files of several chunks; their content."""
+    content = (mark.encode() + b"\n") * (size // (len(mark) + 1))
+    (world.there / delivery).mkdir(exist_ok=True)
+    for name in FILES:
+        (world.there / delivery / name).write_bytes(content)
+    return content
+
+
+def check(world: PullWorld, expected: dict[str, list[bytes]]) -> None:
+    """Every folder of the inbox is whole; the versions of a delivery are the first of those that were offered, in order."""
+    for period, contents in expected.items():
+        there = {path.name: path for path in (world.inbox / "police").glob(f"{period}*")}
+        names = [period, *(f"{period}_v{n}" for n in range(2, len(contents) + 1))][: len(there)]
+        assert sorted(there) == sorted(names)
+        for name, content in zip(names, contents, strict=False):
+            assert {path.name: path.read_bytes() for path in there[name].iterdir()} == dict.fromkeys(FILES, content), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_a_pull_that_dies_at_a_point_is_done_by_the_next(world: PullWorld, point: str) -> None:
+    expected = {"2013-Q1": [offer(world, "2013-Q1", "one")], "2013-Q2": [offer(world, "2013-Q2", "two")]}
+    assert ended(in_child(world, lambda: kill_points.die_at(point))) == -signal.SIGKILL
+    check(world, expected)
+    world.pull()
+    check(world, expected)
+    assert world.deliveries() == ["police/2013-Q1", "police/2013-Q2"]
+    assert not list((world.inbox / ".pull").iterdir())
+    before = world.inbox_files()
+    assert {one.result for one in world.pull()} == {"unchanged"}
+    assert world.inbox_files() == before
+
+
+@pytest.mark.long
+def test_pulls_killed_at_200_moments_lose_and_double_nothing(world: PullWorld) -> None:
+    chance = random.Random(18)
+    expected: dict[str, list[bytes]] = {}
+    begin = time.monotonic()
+    assert ended(in_child(world)) == 0
+    lasting = time.monotonic() - begin + 1  # of a pull that is let through
+    killed = 0
+    for number in range(MOMENTS):
+        period = f"{2000 + number // 8}-Q{number // 2 % 4 + 1}"  # every second time another content of the same delivery
+        expected.setdefault(period, []).append(offer(world, period, f"number {number}", 2 * MIB))
+        child = in_child(world)
+        time.sleep(chance.uniform(0, lasting))
+        os.kill(child, signal.SIGKILL)
+        killed += ended(child) == -signal.SIGKILL
+        check(world, expected)
+        world.pull()
+        check(world, expected)
+        assert len(world.deliveries()) == number + 1
+    assert killed > MOMENTS / 2
+    world.land()
+    assert len(world.stands()) == MOMENTS

@@ -109,6 +109,7 @@ _CERTIFICATE = re.compile("certificate|SSL", re.IGNORECASE)
 class DatabaseTable:
     """A table as it is in the database: the columns that the contract and `TableSource` name, by that name."""
 
+    spec: TableSpec
     table: sa.TableClause
     columns: Mapping[str, sa.ColumnClause[Any]]
 
@@ -142,13 +143,11 @@ class Database(Source):
             return Look()
         for attempt in self.retrying():
             with attempt, self._snapshot(secrets) as db:
-                tables = {
-                    table.name: self._table(db, table) for file in request.contract.files for table in _tables(request.contract, file)
-                }
-                counts = {name: self._rows_and_mark(db, name, table, request.days) for name, table in tables.items()}
+                tables = [table for file in request.contract.files for table in self._tables(db, request.contract, file)]
+                counts = {table.spec.name: self._rows_and_mark(db, table, request.days) for table in tables}
                 if not any(rows for rows, _ in counts.values()):
                     return Look(problems=[Problem(request.period, "pull-folder-empty", "no table has a row")])
-                certain = all((at := self.tables.get(name)) and at.changed for name in tables)
+                certain = all((at := self.tables.get(name)) and at.changed for name in counts)
                 state = hashlib.sha256(json.dumps([request.period, counts], sort_keys=True).encode()).hexdigest()
                 return Look([Offer(request.period, state if certain else None)])
         raise AssertionError  # the last attempt raises
@@ -161,7 +160,7 @@ class Database(Source):
         raise AssertionError  # the last attempt raises
 
     def _write(self, db: sa.Connection, request: Request, file: FileSpec, target: Path) -> str:
-        tables = [(table, self._rows(db, table, request.days)) for table in _tables(request.contract, file)]
+        tables = [(table.spec, self._rows(db, table, request.days)) for table in self._tables(db, request.contract, file)]
         if file.reader == "database":
             return write_sqlite(tables, target, self.largest * MIB)
         return write_delimited(*tables[0], file.options, target, self.largest * MIB)
@@ -232,16 +231,27 @@ class Database(Source):
             return PullError("pull-unreachable", "the connection was refused or cut", transient=True)
         return PullError("pull-failed", type(error.orig).__name__)
 
-    def _table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable:
-        """The table with the declared columns, labelled as declared. Raises `PullError` where the table or one of them is missing."""
+    def _tables(self, db: sa.Connection, agreed: Contract, file: FileSpec) -> list[DatabaseTable]:
+        """The tables of a file; a crosswalk is there only where records were renumbered. Raises `PullError` where another is missing."""
+        found = ((agreed.tables[name], self._table(db, agreed.tables[name])) for name in file.tables)
+        there = [(spec, table) for spec, table in found if table is not None or spec.crosswalk is None]
+        if missing := [self._name(spec) for spec, table in there if table is None]:
+            raise PullError("pull-table-missing", ", ".join(missing))
+        return [table for _, table in there if table is not None]
+
+    def _name(self, spec: TableSpec) -> str:
+        return self.tables.get(spec.name, TableSource()).name or spec.name
+
+    def _table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable | None:
+        """The table with the declared columns, or None. Raises `PullError` where one of them is missing."""
         at = self.tables.get(spec.name, TableSource())
-        name = at.name or spec.name
+        name = self._name(spec)
         try:
             there = {str(column["name"]): column["type"] for column in sa.inspect(db).get_columns(name, schema=self.schema)}
         except NoSuchTableError:
-            there = {}
+            return None
         if not there:
-            raise PullError("pull-table-missing", name)
+            return None
         folded = {one.casefold(): one for one in there}
         wanted = {column.name: at.columns.get(column.name, column.name) for column in spec.columns}
         limits = [one for one in (at.day, at.changed) if one]
@@ -251,37 +261,33 @@ class Database(Source):
         found = {declared: folded[one.casefold()] for declared, one in wanted.items()} | {one: folded[one.casefold()] for one in limits}
         columns = [sa.column(one, there[one]) for one in dict.fromkeys(found.values())]
         table = sa.table(name, *columns, schema=self.schema)
-        return DatabaseTable(table, {declared: table.c[one] for declared, one in found.items()})
+        return DatabaseTable(spec, table, {declared: table.c[one] for declared, one in found.items()})
 
-    def _rows(self, db: sa.Connection, spec: TableSpec, days: tuple[date, date] | None) -> Rows:
+    def _rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date] | None) -> Rows:
         """The rows of a table in a fixed order, `ROWS` at a time."""
-        statement = self.statement(self._table(db, spec), spec, days)
-        with db.execution_options(stream_results=True, max_row_buffer=ROWS).execute(statement) as result:
+        with db.execution_options(stream_results=True, max_row_buffer=ROWS).execute(self.statement(table, days)) as result:
             yield from (rows for rows in result.yield_per(ROWS).partitions())
 
-    def statement(self, table: DatabaseTable, spec: TableSpec, days: tuple[date, date] | None) -> sa.Select[Any]:
+    def statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
         """The declared columns; by key, then by all others, so that the same rows give the same bytes."""
+        spec = table.spec
         columns = [table.columns[column.name].label(column.name) for column in spec.columns]
         order = [table.columns[name] for name in dict.fromkeys((*spec.key, *(column.name for column in spec.columns)))]
-        sortable = [one for one in order if not isinstance(one.type, _UNSORTED) or (self.kind in ("postgresql", "mysql", "mariadb"))]
-        return sa.select(*columns).where(*self._limits(table, spec.name, days)).order_by(*sortable)
+        sortable = [one for one in order if not isinstance(one.type, _UNSORTED) or self.kind in ("postgresql", "mysql", "mariadb")]
+        return sa.select(*columns).where(*self._limits(table, days)).order_by(*sortable)
 
-    def _limits(self, table: DatabaseTable, name: str, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
-        at = self.tables.get(name)
+    def _limits(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
+        at = self.tables.get(table.spec.name)
         if at is None or at.day is None or days is None:
             return []
         column = table.columns[at.day]
         return [column >= days[0], column < days[1] + timedelta(days=1)]
 
-    def _rows_and_mark(self, db: sa.Connection, name: str, table: DatabaseTable, days: tuple[date, date]) -> tuple[int, str]:
-        at = self.tables.get(name)
+    def _rows_and_mark(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date]) -> tuple[int, str]:
+        at = self.tables.get(table.spec.name)
         mark = sa.func.max(table.columns[at.changed]) if at and at.changed else sa.null()
-        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._limits(table, name, days))).one()
+        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._limits(table, days))).one()
         return int(row[0]), str(row[1])
-
-
-def _tables(contract: Contract, file: FileSpec) -> list[TableSpec]:
-    return [contract.tables[name] for name in file.tables]
 
 
 def _codes(error: Any) -> set[str]:

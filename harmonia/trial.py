@@ -22,8 +22,8 @@ from harmonia.feedback.figures import own_figures
 from harmonia.feedback.texts import texts
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
-from pipelines.assets.portioning import RULES
+from pipelines.assets.delivery_batches import RULES
+from pipelines.assets.delivery_frames import canonical_rows, refused_delivery, validated_frames
 from pipelines.failures import redact_errors
 from pipelines.harmonisation.stage import harmonise
 from pipelines.landing import land, landed
@@ -102,7 +102,9 @@ def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]
         return bounded.run_one(_validate, (institution, dict(delivered)), Bounds.of())
     except ExceededError as ended:
         rule, detail = RULES[ended.reason], ended.detail
-        replacement = {name: refused(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()}
+        replacement = {
+            name: refused_delivery(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()
+        }
         return validate(institution, replacement)
 
 
@@ -111,7 +113,7 @@ def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Vali
     institution, delivered = request
     found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
-        canonical_rows(institution, by_delivery(found))
+        canonical_rows(institution, validated_frames(found))
     return found
 
 

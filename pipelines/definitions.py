@@ -16,7 +16,7 @@ import dagster as dg
 from harmonia import declarations
 from harmonia.lock import run_lock
 from pipelines import schedules, sensors
-from pipelines.assets import comparing, counting, institution, landing, linking, publishing, pulling, union
+from pipelines.assets import comparison, institution_stages, landing, linkage, publication, pull, statistics, union
 from pipelines.checks import all_checks, deliveries
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
@@ -37,16 +37,16 @@ SHAPES: Mapping[str, Any] = {
 def all_assets() -> tuple[dg.AssetsDefinition, ...]:
     """Every asset, in order of the stages."""
     names = institutions()
-    alone = [asset for name in names for asset in institution.institution_assets(name)]
+    alone = [asset for name in names for asset in institution_stages.institution_assets(name)]
     shared = (
-        linking.links,
-        linking.identities,
-        comparing.comparison,
-        counting.findings,
-        counting.statistics,
-        publishing.warehouse,
-        publishing.feedback,
-        publishing.scorecard,
+        linkage.links,
+        linkage.identities,
+        comparison.comparison,
+        statistics.findings,
+        statistics.statistics,
+        publication.warehouse,
+        publication.feedback,
+        publication.scorecard,
     )
     return (landing.landing, *alone, *union.assets(names), *shared)
 
@@ -68,13 +68,13 @@ def build_definitions(
 
     `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own.
     """
-    sources = pulling.sources_of(workplace)
+    sources = pull.sources_of(workplace)
     first, *later = all_assets()
     return dg.Definitions(
-        assets=[*map(pulling.asset, sources), pulling.upstream(first, sources), *later, *map(deliveries.asset, institutions())],
+        assets=[*map(pull.asset, sources), pull.upstream(first, sources), *later, *map(deliveries.asset, institutions())],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=[*schedules.schedules(), *pulling.schedules(sources)],
+        schedules=[*schedules.schedules(), *pull.schedules(sources)],
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
         resources={
             "workplace": dg.ResourceDefinition(

@@ -60,7 +60,7 @@ def table(frame: pd.DataFrame) -> dg.MetadataValue:
     return dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
 
 
-def say(context: dg.AssetExecutionContext, rows: int | None, counts: Mapping[str, Any]) -> None:
+def add_counts(context: dg.AssetExecutionContext, rows: int | None, counts: Mapping[str, Any]) -> None:
     """Attach `rows` and other counts to the materialisation."""
     metadata = dict(counts)
     if rows is not None:

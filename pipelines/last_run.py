@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.assets.versions import hashed, program
+from pipelines.assets.versions import code_version, hash_values
 from pipelines.landing.walk import walk
 from pipelines.resources.workplace import Workplace
 
@@ -42,7 +42,7 @@ def inbox_state(workplace: Workplace) -> str:
     """A hash of the fingerprints of all delivery folders, and of findings about the inbox. Opens no file."""
     found = walk(workplace.inbox)
     folders = [(one.institution, str(one.name), one.fingerprint()) for one in found.folders]
-    return hashed(folders, found.findings, sorted(found.closed))
+    return hash_values(folders, found.findings, sorted(found.closed))
 
 
 def _state(workplace: Workplace, inbox: str) -> str | None:
@@ -51,7 +51,7 @@ def _state(workplace: Workplace, inbox: str) -> str | None:
     settings = sorted((name, value, _stat(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
     files = sorted(_files(workplace.home.root))
     places = [str(workplace.inbox), str(workplace.home.root)]
-    return hashed(inbox, files, program(), settings, places, datetime.now(UTC).date())
+    return hash_values(inbox, files, code_version(), settings, places, datetime.now(UTC).date())
 
 
 def _stat(path: Path) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 Belongs here: gathering the inputs of all reports at once; skipping reports that are up to date.
 Does not belong here: the content of a report (`report`), storing it (`write`), distributing them among processes
-(`pipelines.assets.reporting`).
+(`pipelines.assets.feedback_batches`).
 """
 
 from __future__ import annotations

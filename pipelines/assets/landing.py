@@ -13,9 +13,9 @@ from harmonia.feedback.write import write_receipt
 from harmonia.registry import Registry, open_registry, published_seal
 from harmonia.registry.ledger import begin_run
 from harmonia.registry.tables import File, Run
-from pipelines.assets.versions import content
+from pipelines.assets.versions import hash_frames
 from pipelines.checks.deliveries import register_deliveries
-from pipelines.describing import WRITER, redact_stage_errors, say, table
+from pipelines.describing import WRITER, add_counts, redact_stage_errors, table
 from pipelines.landing import LandedDelivery, land, landed
 from pipelines.resources.lake import Version, VersionedOutput
 from pipelines.resources.workplace import Workplace
@@ -23,16 +23,16 @@ from schemas import findings
 from sources import contract
 
 
-def _frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
-    """institution, delivery, files, new: whether this run received it, or received other bytes for it."""
-    fresh = {(one.institution, str(one.name)) for one in new}
-    rows = [(one.institution, str(one.name), len(one.files), (one.institution, str(one.name)) in fresh) for one in deliveries]
+def _deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
+    """institution, delivery, files, new: whether this run received it, or other bytes for it."""
+    new_keys = {(one.institution, str(one.name)) for one in new}
+    rows = [(one.institution, str(one.name), len(one.files), (one.institution, str(one.name)) in new_keys) for one in deliveries]
     types = {"institution": "str", "delivery": "str", "files": "int64", "new": "bool"}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
-def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
-    """A receipt for every delivery at once, whether or not anybody will be able to read it."""
+def _write_receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
+    """Write a receipt for every new delivery, before it is read."""
     for one in new:
         write_receipt(
             workplace.home.root,
@@ -44,11 +44,13 @@ def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
         )
 
 
-def _is_of(workplace: Workplace, registry: Registry) -> None:
-    """Whether this is the registry that the home was published with: another would begin with new ids. Raises `HarmoniaError`."""
+def _require_matching_registry(workplace: Workplace, registry: Registry) -> None:
+    """Raise `HarmoniaError` if the home was published with another registry: this one would assign new ids."""
     with registry.read() as session:
-        known = session.scalar(select(File.sha256).limit(1)) or session.scalar(select(Run.id).where(Run.outcome == "published").limit(1))
-    if workplace.home.published and known is None:
+        registry_is_used = session.scalar(select(File.sha256).limit(1)) or session.scalar(
+            select(Run.id).where(Run.outcome == "published").limit(1)
+        )
+    if workplace.home.published and registry_is_used is None:
         raise HarmoniaError(
             f"registry {registry.place} knows none of the files landed in {workplace.home.root}, which was published with another: name "
             "that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
@@ -67,17 +69,17 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
     with redact_stage_errors(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:
-            _is_of(workplace, registry)
+            _require_matching_registry(workplace, registry)
             run = begin_run(registry)
             report = land(workplace.inbox, workplace.home, registry)
-            deliveries = _frame(landed(registry, workplace.home), report.new)
-            _receipts(workplace, report.new)
+            deliveries = _deliveries_frame(landed(registry, workplace.home), report.new)
+            _write_receipts(workplace, report.new)
         finally:
             registry.close()
         found = findings.frame(report.findings)
         register_deliveries(context, deliveries[deliveries["new"]])
     by_institution = deliveries.groupby("institution").agg(deliveries=("delivery", "size"), new=("new", "sum"), files=("files", "sum"))
-    say(
+    add_counts(
         context,
         None,
         {
@@ -90,6 +92,6 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             "by institution": table(by_institution.reset_index()),
         },
     )
-    made = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}
-    version = content(deliveries.drop(columns="new"), found)
-    return dg.Output(VersionedOutput(made, Version(version, None)), data_version=dg.DataVersion(version))
+    output = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}
+    version = hash_frames(deliveries.drop(columns="new"), found)
+    return dg.Output(VersionedOutput(output, Version(version, None)), data_version=dg.DataVersion(version))

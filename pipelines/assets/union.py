@@ -7,9 +7,9 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.assets.by_delivery import ROW, files_of, with_status
+from pipelines.assets.delivery_frames import ROW, files_of, with_status
 from pipelines.assets.versions import stage
-from pipelines.describing import redact_stage_errors, say, table
+from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.record_status import ACCOUNTS, LINEAGE
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
@@ -18,15 +18,15 @@ from schemas.canonical import TABLES
 from schemas.findings import COLUMNS, NUMBERS
 
 
-def _stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The frames one below the other; of empty ones the first, for its columns."""
-    given = list(frames)
-    filled = [frame for frame in given if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else given[0]
+def _concatenate(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The concatenated frames; if all are empty, the first, for its columns."""
+    all_frames = list(frames)
+    filled = [frame for frame in all_frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else all_frames[0]
 
 
-class Together(parquet.Stream):
-    """A canonical table, an institution at a time. stages: `harmonised` of each; status: `_status` by `ROW` of each."""
+class CanonicalTable(parquet.Stream):
+    """A canonical table, one institution at a time. stages: `harmonised` of each; status: `_status` by `ROW` of each."""
 
     def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
         self._stages, self._status, self._name = stages, status, name
@@ -47,18 +47,18 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
         with redact_stage_errors(workplace, "making the union"):
             current = {name: stages[f"{name}_current"] for name in institutions}
             status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
-            made = StoredOutput(workplace.home.lake / "canonical")
-            tables: dict[str, Any] = {name: Together(stages, status, name) for name in TABLES}
-            lake.write(made.folder, {**tables, "successors": _stacked(one["successors"] for one in current.values())})
-        rows = {name: number for name, number in Tables(made.folder).row_counts().items() if name in TABLES}
-        say(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
-        return made
+            output = StoredOutput(workplace.home.lake / "canonical")
+            tables: dict[str, Any] = {name: CanonicalTable(stages, status, name) for name in TABLES}
+            lake.write(output.folder, {**tables, "successors": _concatenate(one["successors"] for one in current.values())})
+        rows = {name: number for name, number in Tables(output.folder).row_counts().items() if name in TABLES}
+        add_counts(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
+        return output
 
     return canonical
 
 
-class Stacked(parquet.Stream):
-    """A table of several stages, one below the other. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
+class ConcatenatedTable(parquet.Stream):
+    """A table of several stages, concatenated. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
 
     def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
         self._stages, self._name = stages, name
@@ -69,23 +69,25 @@ class Stacked(parquet.Stream):
             yield one.as_arrow(self._name, self._schema.names).cast(self._schema)
 
 
-def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame | parquet.Stream]:
-    """What is known of all deliveries, but the records themselves.
+def record_status_tables(
+    landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]
+) -> dict[str, pd.DataFrame | parquet.Stream]:
+    """The tables of `record_status`, of all deliveries.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
-    (institution, delivery, file, read and what became of the rows), lineage, quarantined, findings (those of the inbox too)
+    (institution, delivery, file, rows read and rows by status), lineage, quarantined, findings (also of the inbox)
     """
     return {
-        "deliveries": _stacked(one["deliveries"] for one in current),
-        "files": _stacked(files),
-        "accounting": _stacked(one["accounting"] for one in current),
-        "lineage": Stacked(current, "lineage", (*LINEAGE, "unit", "number")),
-        "quarantined": _stacked(one["quarantined"] for one in current),
-        "findings": Stacked([landing, *current], "findings", COLUMNS),
+        "deliveries": _concatenate(one["deliveries"] for one in current),
+        "files": _concatenate(files),
+        "accounting": _concatenate(one["accounting"] for one in current),
+        "lineage": ConcatenatedTable(current, "lineage", (*LINEAGE, "unit", "number")),
+        "quarantined": _concatenate(one["quarantined"] for one in current),
+        "findings": ConcatenatedTable([landing, *current], "findings", COLUMNS),
     }
 
 
-def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
+def _record_status(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @stage(
         group_name="union",
         ins={
@@ -101,16 +103,16 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
     ) -> StoredOutput:
         with redact_stage_errors(workplace, "gathering the record status"):
             files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
-            made = StoredOutput(workplace.home.lake / "record_status")
-            lake.write(made.folder, gathered(landing, files, [stages[f"{name}_current"] for name in institutions]))
-            stand = Tables(made.folder)
-        counts = stand["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
-        say(context, None, {"deliveries": len(stand["deliveries"]), "rows by institution": table(counts)})
-        return made
+            output = StoredOutput(workplace.home.lake / "record_status")
+            lake.write(output.folder, record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions]))
+            tables = Tables(output.folder)
+        counts = tables["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
+        add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": table(counts)})
+        return output
 
     return record_status
 
 
 def assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
-    """`canonical`, `standing`."""
-    return [_canonical(institutions), _standing(institutions)]
+    """`canonical`, `record_status`."""
+    return [_canonical(institutions), _record_status(institutions)]

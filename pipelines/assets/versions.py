@@ -3,8 +3,8 @@
 Belongs here: the data version of a stage's output, and an asset that keeps its output if the version is the same. Does not belong here:
 what a stage does, the layout of an output (`pipelines.resources.lake`).
 
-A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`also`). It is stored with the output in the
-lake. A killed run stores none, and the next run repeats the stage. Dagster shows it as the data version.
+A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`other_inputs`). It is stored with the output
+in the lake. A killed run stores none, and the next run repeats the stage. Dagster shows it as the data version.
 """
 
 from __future__ import annotations
@@ -29,64 +29,65 @@ _CODE = ("harmonia", "pipelines", "warehouse", "schemas", "sources")
 _LIBRARIES = ("duckdb", "pandas", "pyarrow", "rapidfuzz", "pandera")
 
 
-def hashed(*parts: object) -> str:
+def hash_values(*parts: object) -> str:
     """One hash of plain values."""
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-def program() -> str:
+def code_version() -> str:
     """A hash of all code that a stage runs, and of the libraries that compute."""
     return code.digest(_CODE, _LIBRARIES)
 
 
-def content(*frames: pd.DataFrame) -> str:
-    """A hash of what frames hold, for outputs that do not follow from their inputs alone."""
-    return hashed(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
+def hash_frames(*frames: pd.DataFrame) -> str:
+    """A hash of the content of frames, for outputs that depend on more than their inputs."""
+    return hash_values(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
 
 
 def stage(
-    also: Callable[[Workplace], object] = lambda _: None, writes: bool = False, **declared: Any
+    other_inputs: Callable[[Workplace], object] = lambda _: None, changes_inputs: bool = False, **asset_options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dg.asset(**declared)` over a function that is not called where its output has the version that it would get.
+    """`dg.asset(**asset_options)` over a function that is not called if its output already has the expected version.
 
-    also  what the stage reads beside its inputs, as plain values. A stage that changes it itself says so (`writes`); where somebody else
-          did meanwhile, the output gets no version, and the stage is done again.
+    other_inputs    what the stage reads besides its inputs, as plain values
+    changes_inputs  whether the stage changes `other_inputs` itself. If another process changed them meanwhile, the output gets no version,
+                    and the next run repeats the stage
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         @wraps(function)
-        def done(context: dg.AssetExecutionContext, **given: Any) -> Any:
-            workplace = given["workplace"]
+        def run_if_changed(context: dg.AssetExecutionContext, **arguments: Any) -> Any:
+            workplace = arguments["workplace"]
             folder = workplace.home.lake.joinpath(*context.asset_key.path)
-            wanted = _wanted(context, workplace, also)
-            there = read_version(folder)
-            if there and there.version == wanted:
-                rows = {} if there.rows is None else {ROWS: there.rows}
+            expected = _expected_version(context, workplace, other_inputs)
+            stored = read_version(folder)
+            if stored and stored.version == expected:
+                rows = {} if stored.rows is None else {ROWS: stored.rows}
                 context.add_output_metadata({**rows, "unchanged": "code and inputs are those of an earlier run"})
-                return dg.Output(StoredOutput(folder), data_version=dg.DataVersion(wanted))
-            value = function(context, **given)
-            after = _wanted(context, workplace, also)
-            if after != wanted and not writes:
+                return dg.Output(StoredOutput(folder), data_version=dg.DataVersion(expected))
+            value = function(context, **arguments)
+            version = _expected_version(context, workplace, other_inputs)
+            if version != expected and not changes_inputs:
                 return dg.Output(value)
-            said = (context.op_execution_context.get_output_metadata("result") or {}).get(ROWS)
-            return dg.Output(VersionedOutput(value, Version(after, said)), data_version=dg.DataVersion(after))
+            row_count = (context.op_execution_context.get_output_metadata("result") or {}).get(ROWS)
+            return dg.Output(VersionedOutput(value, Version(version, row_count)), data_version=dg.DataVersion(version))
 
-        done.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
-        return dg.asset(**declared)(done)
+        run_if_changed.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
+        return dg.asset(**asset_options)(run_if_changed)
 
     return decorate
 
 
-def _wanted(context: dg.AssetExecutionContext, workplace: Workplace, also: Callable[[Workplace], object]) -> str:
+def _expected_version(context: dg.AssetExecutionContext, workplace: Workplace, other_inputs: Callable[[Workplace], object]) -> str:
     keys = sorted(key.path for key in context.assets_def.keys_by_input_name.values())
-    inputs = [(key, _of_input(workplace.home.lake.joinpath(*key))) for key in keys]
-    return hashed(program(), inputs, also(workplace))
+    inputs = [(key, _input_version(workplace.home.lake.joinpath(*key))) for key in keys]
+    return hash_values(code_version(), inputs, other_inputs(workplace))
 
 
-def _of_input(folder: Path) -> str | None:
-    """The version of what a stage before made: its own, or of portions which of them stand."""
-    stands = folder / MANIFEST
-    if stands.exists():
-        return hashed(stands.read_text("utf-8"))
-    there = read_version(folder)
-    return there.version if there else None
+def _input_version(folder: Path) -> str | None:
+    """The version of an upstream output: of its manifest for outputs by delivery, else the stored one."""
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        return hash_values(manifest.read_text("utf-8"))
+    stored = read_version(folder)
+    return stored.version if stored else None

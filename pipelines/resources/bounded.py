@@ -1,7 +1,7 @@
 """Processes with limits of time and memory, for work on untrusted deliveries.
 
 Belongs here: the processes, their limits, the reason why one was ended. Does not belong here: the work, and the finding on a delivery that
-exceeded a limit (`pipelines.assets.portioning`). A process does one task after another; one that dies is replaced.
+exceeded a limit (`pipelines.assets.delivery_batches`). A process does one task after another; one that dies is replaced.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Reason = Literal["seconds", "memory", "size", "ended", "failed"]
 
 _JOIN_TIMEOUT = 30.0  # seconds to wait for a process to end
 _REASON_BY_EXIT_CODE: Mapping[int, Reason] = {-signal.SIGXCPU: "seconds", -signal.SIGABRT: "memory"}  # C++ libraries abort without memory
-_PRELOADED = ["__main__", "pipelines.assets.portioning"]
+_PRELOADED = ["__main__", "pipelines.assets.delivery_batches"]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from pipelines.resources.lake import Frames, StoredOutput
 DELIVERY = "_portion"  # column of every stored frame: the delivery of the row
 _INDEX, MANIFEST = "_index", "manifest.json"
 _MAX_FOLDER_ROWS = 200_000  # larger folders are not merged, so that memory does not grow with history
-_CODE = ("sources", "schemas", "pipelines/validation", "pipelines/harmonisation")
+_CODE = ("sources", "schemas", "pipelines/validation", "pipelines/harmonisation", "pipelines/assets/delivery_frames.py")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
 _CurrentPart = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
 

@@ -16,7 +16,7 @@ from landing_world import World
 import pipelines.landing
 from harmonia.errors import HarmoniaError
 from harmonia.lock import landing_lock, run_lock
-from pipelines.assets import portioning
+from pipelines.assets import delivery_batches
 from pipelines.landing.store import Store
 from schemas.findings import frame, rules
 
@@ -64,7 +64,7 @@ def test_every_rule_of_landing_has_its_texts(world: World) -> None:
     assert frame(world.land().findings)["severity"].tolist() == ["error"]
     source = "".join(p.read_text("utf-8") for p in Path(pipelines.landing.__file__).parent.glob("*.py"))
     declared = {code for code in rules() if code.startswith(("inbox-", "delivery-"))} - {"delivery-missing-quarter"}  # told over time
-    declared -= set(portioning.RULES.values())  # told of what was landed
+    declared -= set(delivery_batches.RULES.values())  # told of what was landed
     assert {code for code in declared if f'"{code}"' not in source} == set()
 
 

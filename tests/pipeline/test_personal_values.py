@@ -16,7 +16,7 @@ from hostile_names import planted
 from personal_world import found, persons, taken_out
 
 from harmonia.errors import HarmoniaError
-from pipelines.assets import counting
+from pipelines.assets import statistics
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -32,7 +32,7 @@ def failing(place: Workplace, truth: Path, monkeypatch: pytest.MonkeyPatch) -> s
 
     (place.home.lake / "statistics").rename(place.home.lake / "statistics before")  # else nothing is counted again
     with monkeypatch.context() as patched, pytest.raises(HarmoniaError) as failed:
-        patched.setattr(counting, "counting", stumbles)
+        patched.setattr(statistics, "counting", stumbles)
         run_everything(place, Silence())
     return str(failed.value)
 

@@ -10,8 +10,8 @@ import pytest
 from pipeline_world import Ran
 
 from harmonia.registry import open_registry
-from pipelines.assets import portioning
-from pipelines.assets.by_delivery import stage_folder
+from pipelines.assets import delivery_batches
+from pipelines.assets.delivery_frames import stage_folder
 from pipelines.landing import landed
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore, stage_key
@@ -19,8 +19,8 @@ from pipelines.resources.workplace import Workplace
 
 
 def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portioning, "_WORTH", 0)
-    monkeypatch.setattr(portioning, "_LEAST", 1)
+    monkeypatch.setattr(delivery_batches, "_MIN_PARALLEL_ROWS", 0)
+    monkeypatch.setattr(delivery_batches, "_MIN_BATCH_BYTES", 1)
     for name in ("landing", "registry.sqlite"):
         source = ran.place.home.root / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
@@ -32,10 +32,10 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
         registry.close()
     wanted = {name: stage_key(one.receipt, one.incomplete) for name, one in ours.items()}
     raw, validated, harmonised = (DeliveryStore(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
-    assert portioning.read_all(place, "police", list(ours.values()), wanted, raw) == {}
+    assert delivery_batches.read_deliveries(place, "police", list(ours.values()), wanted, raw) == {}
     assert len(raw.keys_by_folder(wanted)) == 0, "nothing stands before it is settled"
     raw.set_current(wanted)
-    assert portioning.judge_all(place, "police", list(wanted), raw) == {}
+    assert delivery_batches.validate_deliveries(place, "police", list(wanted), raw) == {}
     validated.set_current(wanted)
     harmonised.set_current(wanted)
     for made in (raw, validated, harmonised):

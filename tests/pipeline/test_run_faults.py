@@ -20,7 +20,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.lock import run_lock
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Run
-from pipelines.assets import counting, publishing
+from pipelines.assets import publication, statistics
 from pipelines.checks import pipeline_wide
 from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
@@ -62,7 +62,7 @@ def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError(f"cannot read {SECRET}")
 
     landing_checks = fingerprint(few.place.home.warehouse)
-    monkeypatch.setattr(counting, "require_bridges", breaks)
+    monkeypatch.setattr(statistics, "require_bridges", breaks)
     with pytest.raises(HarmoniaError, match=r"counting failed: ValueError at .*logs/failure") as failed:
         run_everything(few.place, Silence())
     assert SECRET not in str(failed.value)
@@ -90,7 +90,7 @@ def quotes_behind(*_: object, **__: object) -> None:
     [
         ((pipeline_wide, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
         ((lake_io, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
-        pytest.param((publishing, "publish"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
+        pytest.param((publication, "publish"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
     ],
     ids=["check", "lake", "behind"],
 )
@@ -128,7 +128,7 @@ def test_a_person_who_interrupts(few: Ran, monkeypatch: pytest.MonkeyPatch, caps
         os.kill(os.getpid(), signal.SIGINT)
 
     landing_checks = fingerprint(few.place.home.warehouse)
-    monkeypatch.setattr(publishing, "publish", interrupted)
+    monkeypatch.setattr(publication, "publish", interrupted)
     monkeypatch.setattr(sys, "argv", ["harmonia", "run", "--inbox", str(few.place.inbox), "--home", str(few.place.home.root)])
     with pytest.raises(SystemExit) as ended:
         cli.main()

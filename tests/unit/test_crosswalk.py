@@ -12,7 +12,7 @@ from linkage_world import background, person
 
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign
-from pipelines.assets.linking import _by_first_key
+from pipelines.assets.linkage import _assign_persons
 from pipelines.crosswalk import with_old_keys
 from pipelines.linkage import link
 
@@ -109,7 +109,7 @@ def test_cases_and_persons_keep_their_ids_over_the_change(complete: bool, tmp_pa
         for state in (before, tables):
             linked = link(state)
             cases = assign(registry, "case", with_old_keys(linked.cases, state["successors"], "case"))
-            people = _by_first_key(linked, state["successors"], lambda partition: assign(registry, "person", partition))
+            people = _assign_persons(linked, state["successors"], lambda partition: assign(registry, "person", partition))
             both = [cases, people.rename(columns={"person_id": "entity_id"})]
             ids.append(pd.concat(both).query("institution == 'prosecution'").set_index("record_key")["entity_id"])
     finally:

@@ -11,7 +11,7 @@ from harmonia.feedback import answers
 from harmonia.feedback.life import life
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from pipelines.assets import following
+from pipelines.assets import finding_states
 from pipelines.resources import lake
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
@@ -36,7 +36,7 @@ def _lineage() -> pd.DataFrame:
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 100])
 def test_some_at_a_time_is_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int) -> None:
-    monkeypatch.setattr(following, "_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(finding_states, "_BATCH_ROWS", at_a_time)
     own = _found(("2012-Q1", "a", 3), ("2012-Q1", "b", 4), ("2012-Q1_v2", "a", 9), ("2012-Q1", None, None), ("2012-Q2", "c", 1))
     others = _found(("2012-Q1", "b", 4), ("2012-Q2", "b", 2), ("2012-Q9", "b", 1), rule="check-sex", severity="warning")
     place = Workplace(tmp_path, Home(tmp_path))
@@ -45,7 +45,7 @@ def test_some_at_a_time_is_all_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     registry.close()
     standing = Tables({"findings": own, "deliveries": _CAME, "lineage": _lineage()})
 
-    made, counts = following.follow_all(place, standing, Tables({"findings": others}), said, b"key")
+    made, counts = finding_states.write_finding_states(place, standing, Tables({"findings": others}), said, b"key")
 
     every = add_units_by_record(pd.concat([own, others], ignore_index=True), _lineage())
     expected = answers.applied(life(every, _CAME, _lineage()), said, b"key")

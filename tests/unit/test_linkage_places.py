@@ -13,7 +13,7 @@ from harmonia.comparison.duplicates import changed_persons
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign
 from harmonia.review.following import followed
-from pipelines.assets.linking import _by_first_key
+from pipelines.assets.linkage import _assign_persons
 from pipelines.crosswalk import SUCCESSORS
 from pipelines.linkage import link, load_model
 from pipelines.linkage.places import listed
@@ -111,7 +111,7 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
             [("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA, BEN]), ("2014-Q3", [ANNA, DINA])],
         ):
             linked = link(lists(*states).tables)
-            found = _by_first_key(linked, pd.DataFrame(columns=SUCCESSORS), lambda partition: assign(registry, "person", partition))
+            found = _assign_persons(linked, pd.DataFrame(columns=SUCCESSORS), lambda partition: assign(registry, "person", partition))
             ids.append(found.set_index("record_key")["person_id"].to_dict())
     finally:
         registry.close()

@@ -35,7 +35,7 @@ import published_world as published
 from sqlalchemy import create_engine, text
 
 from harmonia.lock import run_lock
-from pipelines.assets import comparing, landing, linking, publishing
+from pipelines.assets import comparison, landing, linkage, publication
 from pipelines.checks.pipeline_wide import damaged_hashes
 from pipelines.definitions import all_assets
 from pipelines.progress import Silence
@@ -46,7 +46,7 @@ from pipelines.run import run_everything
 OLD = ("police/2013-Q1", "prosecution/2013-Q1")
 NEW = ("police/2013-Q2", "police/2013-Q2_v2", "courts/2013-Q1", "corrections/2013-Q1")
 FILES = ("warehouse.duckdb", "analysts.duckdb", "identity.duckdb")
-EFFECTS = (linking.identities, comparing.comparison, publishing.warehouse, publishing.feedback, publishing.scorecard)  # beyond the lake
+EFFECTS = (linkage.identities, comparison.comparison, publication.warehouse, publication.feedback, publication.scorecard)  # beyond the lake
 _WAIT = 600  # seconds after which a child counts as hanging
 
 
@@ -162,7 +162,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     with (
         run_lock(place.home),
         dg.build_asset_context() as context,
-        patch.object(publishing, "report"),
+        patch.object(publication, "report_evaluations"),
         patch.object(type(context), "run", create=True),
         patch.object(dg.DagsterInstance, "add_run_tags"),
     ):

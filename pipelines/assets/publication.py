@@ -12,10 +12,10 @@ from harmonia.registry.ledger import DeliveryState, deliveries, end_run, record_
 from harmonia.registry.published_seal import remember
 from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
-from pipelines.assets.reporting import write_reports
-from pipelines.assets.versions import hashed, stage
+from pipelines.assets.feedback_batches import write_reports
+from pipelines.assets.versions import hash_values, stage
 from pipelines.checks.deliveries import report_evaluations
-from pipelines.describing import WRITER, redact_stage_errors, say, table
+from pipelines.describing import WRITER, add_counts, redact_stage_errors, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources import coded
@@ -30,17 +30,17 @@ from warehouse.reading import current
 from warehouse.releases import folder as releases
 from warehouse.stores import arranged, people, secret
 
-_COUNTS = ["read", *ACCOUNTS]
+_COUNT_COLUMNS = ["read", *ACCOUNTS]
 _DELIVERY = ["institution", "delivery"]
-_NAMED = ["status", "case_key", *(c.name for c in tables.PERSONS.columns if c.name not in ("case_id", "person_id"))]
+_PERSON_COLUMNS = ["status", "case_key", *(c.name for c in tables.PERSONS.columns if c.name not in ("case_id", "person_id"))]
 
 
-def _states(record_status: Tables) -> list[DeliveryState]:
-    """What the ledger keeps about each delivery: its state, and its rows by what became of them."""
-    counted = record_status["accounting"].groupby(_DELIVERY)[_COUNTS].sum().reset_index()
-    rows = record_status["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNTS, 0))
+def _delivery_states(record_status: Tables) -> list[DeliveryState]:
+    """State and rows by status of each delivery, for the ledger."""
+    counted = record_status["accounting"].groupby(_DELIVERY)[_COUNT_COLUMNS].sum().reset_index()
+    rows = record_status["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
     return [
-        DeliveryState(str(row["institution"]), str(row["delivery"]), str(row["state"]), {name: int(row[name]) for name in _COUNTS})
+        DeliveryState(str(row["institution"]), str(row["delivery"]), str(row["state"]), {name: int(row[name]) for name in _COUNT_COLUMNS})
         for row in rows.to_dict("records")
     ]
 
@@ -67,28 +67,30 @@ def warehouse(
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
         require_versions(published_rules(home), catalogue())
-        records = {"person_records": canonical.select("person_records", _NAMED)}
-        wanted, there = _wanted(workplace), read_version(current(home))
-        unchanged = wanted is not None and there is not None and there.version == wanted
+        records = {"person_records": canonical.select("person_records", _PERSON_COLUMNS)}
+        version, published_version = _publication_version(workplace), read_version(current(home))
+        unchanged = version is not None and published_version is not None and published_version.version == version
         changed = delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS)
         if unchanged:
-            remove_previous(home)  # readers had a whole run to go on to the current one; it may hold what was erased since
+            remove_previous(home)  # readers had a whole run to switch; it may contain data erased since
         else:
             before = delivery_report.published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
             stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
-            also = postgres.prepared_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
-            with also as put_in_place:
-                publish(stores, home, put_in_place)
-            if wanted is not None:
-                write_version(current(home), Version(wanted, None))
+            server = (
+                postgres.prepared_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
+            )
+            with server as commit_server:
+                publish(stores, home, commit_server)
+            if version is not None:
+                write_version(current(home), Version(version, None))
             if before is not None:
                 changed = delivery_report.changed_totals(before, delivery_report.totals(statistics["statistics"]))
         counts = {name: n for name, n in statistics.row_counts().items() if name in tables.WAREHOUSE.tables}
         releases.remove_unfinished(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
-            record_states(registry, _states(record_status))
+            record_states(registry, _delivery_states(record_status))
             end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
             remember(workplace.home, registry)
         finally:
@@ -96,23 +98,23 @@ def warehouse(
         new = delivery_report.new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
         context.instance.add_run_tags(context.run.run_id, delivery_report.tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
-    said = {
+    metadata = {
         "new deliveries": table(new),
         "yearly totals changed (harmonised)": table(changed),
         "file": dg.MetadataValue.path(str(workplace.home.warehouse)),
         "rows by table": table(rows),
         "unchanged": unchanged,
     }
-    say(context, int(rows["rows"].sum()), said)
+    add_counts(context, int(rows["rows"].sum()), metadata)
     return {"published": rows, "new": new, "changed": changed}
 
 
-def _wanted(workplace: Workplace) -> str | None:
-    """What a publishing hangs on; None where it is not known, or where it goes to a server too, whose tables others could have changed."""
+def _publication_version(workplace: Workplace) -> str | None:
+    """Hash of everything that the published files depend on; None if unknown, or if a server gets them too, whose tables may be changed."""
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
-    return hashed([one.version for one in versions if one], secret(workplace.home.root).hex())
+    return hash_values([one.version for one in versions if one], secret(workplace.home.root).hex())
 
 
 @dg.asset(
@@ -128,21 +130,21 @@ def feedback(
     canonical: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """`reports`: a row a delivery."""
+    """`reports`: one row per delivery."""
     with redact_stage_errors(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
-            there = landed(registry, workplace.home)
+            landed_deliveries = landed(registry, workplace.home)
             with registry.read() as session:
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
         found = coded.concatenate([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
-        reports = write_reports(workplace, there, received, record_status, found, canonical)
+        reports = write_reports(workplace, landed_deliveries, received, record_status, found, canonical)
         report_evaluations(
             context, asking(found), record_status["deliveries"], record_status["accounting"], reports.loc[reports["written"], _DELIVERY]
         )
-    say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
+    add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 
 
@@ -159,5 +161,7 @@ def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: 
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name))) for name in contract.institutions()]
     newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]
     states = newest.groupby(["dimension", "state"]).size().rename("institutions").reset_index()
-    say(context, len(quality), {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": table(states)})
+    add_counts(
+        context, len(quality), {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": table(states)}
+    )
     return {"pages": pd.DataFrame(rows, columns=["institution", "pages"])}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from harmonia.registry import open_registry
 from pipelines.checks.deliveries import ZONE
-from pipelines.describing import redact_stage_errors, say, table
+from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.jobs import PULL, automated
 from pipelines.pull.declared import configured
 from pipelines.pull.source import SCHEDULE, Source
@@ -57,7 +57,7 @@ def asset(institution: str) -> dg.AssetsDefinition:
         failed = [f"{one.delivery or one.kind} {one.rule} {one.detail}: {one.remedy}" for one in outcomes if one.result == "failed"]
         if failed:
             raise dg.Failure(f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _table(outcomes)}, allow_retries=False)
-        say(context, None, {**Counter(one.result for one in outcomes), "outcomes": _table(outcomes)})
+        add_counts(context, None, {**Counter(one.result for one in outcomes), "outcomes": _table(outcomes)})
 
     return pulled
 

@@ -13,7 +13,7 @@ from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import pair_ids
 from pipelines.assets.versions import stage
 from pipelines.crosswalk import with_old_keys
-from pipelines.describing import redact_stage_errors, say, table
+from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.model import named_model
 from pipelines.linkage.places import listed, with_first_keys
@@ -25,23 +25,23 @@ from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
 
-def _stewards_said(workplace: Workplace, places: pd.DataFrame) -> pd.DataFrame:
-    """The judgements that stand. places: of `pipelines.linkage.places.listed`."""
+def _current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
+    """The judgements in force. list_positions: from `pipelines.linkage.places.listed`."""
     registry = open_registry(workplace.registry)
     try:
-        return current_verdicts(registry, places)
+        return current_verdicts(registry, list_positions)
     finally:
         registry.close()
 
 
-def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
+def _unmet_judgements(judged: pd.DataFrame) -> pd.DataFrame:
     """Judgements that do not hold, or hold against a rule: pair, verdict, outcome."""
-    odd = judged[judged["outcome"] != "holds"]
-    return odd.assign(pair=pair_ids(odd))[["pair", "verdict", "outcome"]]
+    unmet = judged[judged["outcome"] != "holds"]
+    return unmet.assign(pair=pair_ids(unmet))[["pair", "verdict", "outcome"]]
 
 
-def _judged(workplace: Workplace) -> object:
-    """What stewards decided, and the model and engine that score pairs."""
+def _judgements_version(workplace: Workplace) -> object:
+    """All judgements of stewards, and the model and engine that score pairs."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -51,8 +51,8 @@ def _judged(workplace: Workplace) -> object:
     return [[list(row) for row in rows], str(Spark.from_environment()), named_model()]
 
 
-def _registered(workplace: Workplace) -> object:
-    """What the register of identities holds."""
+def _register_version(workplace: Workplace) -> object:
+    """The state of the register of identities."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -64,7 +64,7 @@ def _registered(workplace: Workplace) -> object:
 
 
 @stage(
-    also=_judged,
+    other_inputs=_judgements_version,
     group_name="link",
     kinds={"python", "parquet"},
     description="Record linkage: which records are of the same person, and which of the same case.",
@@ -74,22 +74,22 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
         model, tables, spark = load_model(), canonical.restricted_to(INPUT), Spark.from_environment()
-        places = listed(states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model)
-        said = _stewards_said(workplace, places)
-        linked = link(tables, model, said, workplace.home.lake / "linkage_memory", places, spark)
-    say(
+        list_positions = listed(states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model)
+        judgements = _current_judgements(workplace, list_positions)
+        linked = link(tables, model, judgements, workplace.home.lake / "linkage_memory", list_positions, spark)
+    add_counts(
         context,
         len(linked.persons) + len(linked.cases),
         {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics}
         | {"candidate pairs scored": f"by Splink on Spark ({spark.master})" if spark else "in process"}
-        | {"judgements that do not hold, or hold against a rule": table(_worth_a_look(linked.judged))},
+        | {"judgements that do not hold, or hold against a rule": table(_unmet_judgements(linked.judged))},
     )
     return linked
 
 
 @stage(
-    also=_registered,
-    writes=True,
+    other_inputs=_register_version,
+    changes_inputs=True,
     group_name="link",
     kinds={"sqlite", "parquet"},
     description="Ids of cases and persons that do not change from run to run.",
@@ -104,11 +104,11 @@ def identities(
         try:
             successors = canonical["successors"]
             cases = assign(registry, "case", with_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
-            persons = _by_first_key(links, successors, lambda partition: assign(registry, "person", partition))
+            persons = _assign_persons(links, successors, lambda partition: assign(registry, "person", partition))
         finally:
             registry.close()
     sizes = persons.groupby("person_id").size().value_counts().sort_index().rename_axis("records").rename("persons").reset_index()
-    say(
+    add_counts(
         context,
         len(cases) + len(persons),
         {"cases": cases["case_id"].nunique(), "persons": persons["person_id"].nunique(), "persons by number of records": table(sizes)},
@@ -117,8 +117,8 @@ def identities(
     return {"cases": cases, "persons": persons, "listed": listed}
 
 
-def _by_first_key(links: Linked, successors: pd.DataFrame, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+def _assign_persons(links: Linked, successors: pd.DataFrame, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
     """`links.persons`, and replaced records, with `person_id`; the register knows a listed person by the key that stays."""
     persons = with_old_keys(links.persons, successors, "person")
-    ids = assign_(with_first_keys(persons, links.listed))
-    return ids.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})
+    assigned = assign_(with_first_keys(persons, links.listed))
+    return assigned.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})

@@ -7,10 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
-from pipelines.assets.portioning import as_refused, judge_all, read_all
+from pipelines.assets.delivery_batches import read_deliveries, validate_deliveries, with_refusal_keys
+from pipelines.assets.delivery_frames import ROW, count_validated, load_validated, stage_folder
 from pipelines.assets.versions import stage
-from pipelines.describing import redact_stage_errors, say, table
+from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS, resolve
 from pipelines.resources.delivery_store import DeliveryStore, stage_key
@@ -29,26 +29,28 @@ def _raw(institution: str) -> dg.AssetsDefinition:
         with redact_stage_errors(workplace, f"{institution}: reading", context):
             registry = open_registry(workplace.registry)
             try:
-                ours = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}
+                deliveries = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}
             finally:
                 registry.close()
-            portions = DeliveryStore(stage_folder(workplace, institution, "raw"))
-            wanted = as_refused({name: stage_key(d.receipt, d.incomplete) for name, d in ours.items()}, [portions])
-            new = portions.missing(wanted)
-            portions.set_current({**wanted, **read_all(workplace, institution, [ours[name] for name in new], wanted, portions)})
-            kept = portions.load({"told"}.__contains__)
-        counts = kept.get("told", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[["rows", "unreadable", "structural"]].sum()
-        say(
+            store = DeliveryStore(stage_folder(workplace, institution, "raw"))
+            keys = with_refusal_keys({name: stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store])
+            new = store.missing(keys)
+            store.set_current({**keys, **read_deliveries(workplace, institution, [deliveries[name] for name in new], keys, store)})
+            frames = store.load({"row_counts"}.__contains__)
+        counts = frames.get("row_counts", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[
+            ["rows", "unreadable", "structural"]
+        ].sum()
+        add_counts(
             context,
             int(counts["rows"]),
             {
-                "deliveries": len(wanted),
+                "deliveries": len(keys),
                 "read in this run": len(new),
                 "unreadable rows": int(counts["unreadable"]),
                 "structural rows": int(counts["structural"]),
             },
         )
-        return portions
+        return store
 
     return raw
 
@@ -63,12 +65,12 @@ def _validated(institution: str) -> dg.AssetsDefinition:
     )
     def validated(context: dg.AssetExecutionContext, raw: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: validating"):
-            portions, harmonised = (DeliveryStore(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
-            wanted = as_refused(raw.manifest, [portions, harmonised])
-            new = [name for name in wanted if name in {*portions.missing(wanted), *harmonised.missing(wanted)}]
-            portions.set_current({**wanted, **judge_all(workplace, institution, new, raw)})
-            rows, quarantined, findings = counted(portions)
-        say(
+            store, harmonised = (DeliveryStore(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
+            keys = with_refusal_keys(raw.manifest, [store, harmonised])
+            new = [name for name in keys if name in {*store.missing(keys), *harmonised.missing(keys)}]
+            store.set_current({**keys, **validate_deliveries(workplace, institution, new, raw)})
+            rows, quarantined, findings = count_validated(store)
+        add_counts(
             context,
             rows,
             {
@@ -78,7 +80,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
                 "findings by rule": table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
             },
         )
-        return portions
+        return store
 
     return validated
 
@@ -94,14 +96,16 @@ def _current(institution: str) -> dg.AssetsDefinition:
     def current(
         context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]
     ) -> dict[str, pd.DataFrame]:
-        """What `pipelines.record_status.Current` holds, but of the tables only `statuses`: `ROW`, `_status`."""
+        """The fields of `pipelines.record_status.Current`; instead of the tables `statuses`: `ROW`, `_status`."""
         with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
-            stands = resolve(judged(institution, validated))
-            statuses = pd.concat([frame[[ROW, "_status"]] for frame in stands.tables.values()], ignore_index=True).astype({ROW: "int64"})
-        by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
+            current_state = resolve(load_validated(institution, validated))
+            statuses = pd.concat([frame[[ROW, "_status"]] for frame in current_state.tables.values()], ignore_index=True).astype(
+                {ROW: "int64"}
+            )
+        by_delivery = current_state.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
         sums = by_delivery.sum()
-        by_delivery = by_delivery.join(stands.deliveries.set_index("delivery")["state"], how="right").reset_index()
-        say(
+        by_delivery = by_delivery.join(current_state.deliveries.set_index("delivery")["state"], how="right").reset_index()
+        add_counts(
             context,
             int(sums["accepted"]),
             {
@@ -109,7 +113,9 @@ def _current(institution: str) -> dg.AssetsDefinition:
                 "rows by delivery": table(by_delivery),
             },
         )
-        others = {name: getattr(stands, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries", "successors")}
+        others = {
+            name: getattr(current_state, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries", "successors")
+        }
         return {"statuses": statuses, **others}
 
     return current
@@ -125,10 +131,10 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
     )
     def harmonised(context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: harmonising"):
-            portions = DeliveryStore(stage_folder(workplace, institution, "harmonised"))
-            portions.set_current(validated.manifest)  # made as it was judged: a delivery that cannot be harmonised is refused as a whole
-        say(context, None, {"deliveries": len(validated.manifest)})
-        return portions
+            store = DeliveryStore(stage_folder(workplace, institution, "harmonised"))
+            store.set_current(validated.manifest)  # harmonised together with validation
+        add_counts(context, None, {"deliveries": len(validated.manifest)})
+        return store
 
     return harmonised
 

@@ -11,8 +11,8 @@ from harmonia.comparison.collect import collect_evidence
 from harmonia.comparison.duplicates import changed_persons, duplicate_registrations
 from harmonia.comparison.permitted import LOCATION, as_findings, permitted, restricted
 from harmonia.registry import open_registry
-from pipelines.assets.versions import content
-from pipelines.describing import redact_stage_errors, say, table
+from pipelines.assets.versions import hash_frames
+from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables, Version, VersionedOutput
 from pipelines.resources.workplace import Workplace
@@ -55,7 +55,7 @@ def comparison(
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
         withheld = restricted(evidence[newest], agreements)
     counts = found.groupby(["institution", "rule"]).size().rename("findings").reset_index()
-    say(
+    add_counts(
         context,
         len(found),
         {
@@ -65,7 +65,7 @@ def comparison(
             "by rule": table(counts),
         },
     )
-    version = content(found)
+    version = hash_frames(found)
     return dg.Output(
         VersionedOutput({"findings": found, "withheld": withheld}, Version(version, len(found))), data_version=dg.DataVersion(version)
     )

@@ -11,10 +11,10 @@ import pyarrow as pa
 from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import read
 from harmonia.registry import open_registry
-from pipelines.assets.following import follow_all
-from pipelines.assets.versions import content, hashed, stage
+from pipelines.assets.finding_states import write_finding_states
+from pipelines.assets.versions import hash_frames, hash_values, stage
 from pipelines.delivery_report import totals
-from pipelines.describing import redact_stage_errors, say, table
+from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
@@ -24,21 +24,21 @@ from warehouse.count.inputs import run_inputs
 from warehouse.count.models import Models
 from warehouse.stores import secret
 
-ROWS = "indicator_row"
-"""The rows behind every figure, kept beside the published tables for whoever explains one."""
+ROWS_TABLE = "indicator_row"
+"""The rows behind every figure, stored beside the published tables for explanations."""
 
 
-def _answered(workplace: Workplace) -> object:
-    """What institutions answered and was decided on it."""
+def _answers_version(workplace: Workplace) -> object:
+    """The answers of institutions with the decisions on them."""
     registry = open_registry(workplace.registry)
     try:
-        return [content(read(registry)), hashed(secret(workplace.home.root).hex())]
+        return [hash_frames(read(registry)), hash_values(secret(workplace.home.root).hex())]
     finally:
         registry.close()
 
 
 @stage(
-    also=_answered,
+    other_inputs=_answers_version,
     group_name="count",
     kinds={"pandas", "parquet"},
     description="Findings of all institutions with their state: new, remaining or fixed.",
@@ -56,13 +56,13 @@ def findings(
             answers = read(registry)
         finally:
             registry.close()
-        made, counts = follow_all(workplace, record_status, comparison, answers, secret(workplace.home.root))
-    say(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
-    return made
+        output, counts = write_finding_states(workplace, record_status, comparison, answers, secret(workplace.home.root))
+    add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
+    return output
 
 
-class Published(parquet.Stream):
-    """A table of the models, some rows at a time."""
+class ModelTable(parquet.Stream):
+    """A table of the SQL models, in batches."""
 
     def __init__(self, models: Models, name: str) -> None:
         self._models, self._name = models, name
@@ -72,15 +72,15 @@ class Published(parquet.Stream):
         yield from self._models.parts(self._name, schema)
 
 
-def memory() -> str:
-    """How much memory DuckDB may take while it counts, beside some 300 MiB of this process: `HARMONIA_COUNTING_MEMORY`, in MiB.
+def memory_limit() -> str:
+    """Memory limit of DuckDB while counting, beside some 300 MiB of this process: `HARMONIA_COUNTING_MEMORY`, in MiB.
 
-    Raises `HarmoniaError` where that is no number.
+    Raises `HarmoniaError` if it is not a number.
     """
-    given = os.environ.get("HARMONIA_COUNTING_MEMORY") or "1024"
-    if not given.isascii() or not given.isdigit() or int(given) < 1:
-        raise HarmoniaError(f"HARMONIA_COUNTING_MEMORY is {given!r}: give a whole number of MiB, 1 or more")
-    return f"{given}MiB"
+    value = os.environ.get("HARMONIA_COUNTING_MEMORY") or "1024"
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise HarmoniaError(f"HARMONIA_COUNTING_MEMORY is {value!r}: give a whole number of MiB, 1 or more")
+    return f"{value}MiB"
 
 
 @stage(
@@ -96,20 +96,20 @@ def statistics(
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Every table of the warehouse by its name, and `ROWS`."""
-    made, spill = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
+    """Every table of the warehouse by its name, and `ROWS_TABLE`."""
+    output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
-            _write(run_inputs(canonical, identities, record_status, findings), made, spill)
+            _write_tables(run_inputs(canonical, identities, record_status, findings), output, spill_folder)
         finally:
-            shutil.rmtree(spill, ignore_errors=True)
-    figures = parquet.read_table(made.folder / "statistics.parquet")
-    say(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
-    return made
+            shutil.rmtree(spill_folder, ignore_errors=True)
+    figures = parquet.read_table(output.folder / "statistics.parquet")
+    add_counts(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
+    return output
 
 
-def _write(given: CountInputs, made: StoredOutput, spill: Path) -> None:
-    with counting(given, spill, memory()) as models:
+def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
+    with counting(inputs, spill_folder, memory_limit()) as models:
         require_bridges(models)
-        names = [*(one.name for one in tables.stored(tables.WAREHOUSE)), ROWS]
-        lake.write(made.folder, {name: Published(models, name) for name in names})
+        names = [*(one.name for one in tables.stored(tables.WAREHOUSE)), ROWS_TABLE]
+        lake.write(output.folder, {name: ModelTable(models, name) for name in names})

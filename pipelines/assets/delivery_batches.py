@@ -1,0 +1,266 @@
+"""Reading, validating and harmonising deliveries in batches, in bounded processes.
+
+Belongs here: the size of a batch, the work on it from the lake to the lake, and the refusal of a delivery that exceeds its bounds. Does not
+belong here: which deliveries are new (`institution_stages`), the layout of the result (`delivery_frames`), the processes
+(`pipelines.resources.bounded`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate, count, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harmonia.errors import HarmoniaError
+from harmonia.operations.erasure import reading
+from pipelines.assets.delivery_frames import (
+    RawDelivery,
+    canonical_rows,
+    from_frames,
+    refused_delivery,
+    stage_folder,
+    to_frames,
+    validated_frames,
+)
+from pipelines.failures import describe, disk_full, write_log
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError, Reason
+from pipelines.resources.delivery_store import DeliveryStore
+from pipelines.resources.workplace import Workplace
+from pipelines.validation import Validated, validate
+from sources.readers.result import ReadResult, SourceFile
+from sources.reading import read_delivery
+
+if TYPE_CHECKING:  # the processes need nothing of landing
+    from pipelines.landing import LandedDelivery
+
+_MAX_BATCH_BYTES = 12_000_000  # bytes of files per batch: some 150,000 rows
+_MIN_BATCH_BYTES = 3_000_000  # smaller sets are not divided among processes
+_MIN_PARALLEL_ROWS = 60_000  # with fewer rows, a second process costs more than it saves
+_BYTES_PER_ROW = 80
+_BATCH_SHARE = 2  # a batch gets half of the CPU time of a single delivery; if that is too little, each delivery is tried alone
+RULES: Mapping[Reason, str] = {
+    "seconds": "delivery-too-slow",
+    "memory": "delivery-too-large",
+    "size": "delivery-too-large",
+    "ended": "delivery-failed",
+    "failed": "delivery-failed",
+}
+
+
+@dataclass(frozen=True)
+class DeliveryFiles:
+    """The input of reading a delivery: its files, or the redacted reading that replaces them after an erasure."""
+
+    name: str
+    files: tuple[SourceFile, ...]
+    incomplete: bool
+    reading: Path | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some deliveries of an institution: `keys` (delivery -> key), `number` of the output folder, and their files, for reading."""
+
+    workplace: Workplace
+    institution: str
+    keys: Mapping[str, str]
+    number: int
+    files_by_delivery: tuple[DeliveryFiles, ...] = ()
+
+    def stage(self, name: str) -> DeliveryStore:
+        """The output of a stage of the institution."""
+        return DeliveryStore(stage_folder(self.workplace, self.institution, name))
+
+    def split(self, numbers: Iterator[int]) -> list[Batch]:
+        """One batch for each of its deliveries."""
+        return [
+            replace(
+                self,
+                keys={name: key},
+                number=next(numbers),
+                files_by_delivery=tuple(delivery for delivery in self.files_by_delivery if delivery.name == name),
+            )
+            for name, key in self.keys.items()
+        ]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A step on batches: the work, the stages that it writes, and how it stores a refused delivery."""
+
+    step: str
+    work: Callable[[Batch], None]
+    output_stages: tuple[str, ...]
+    refuse: Callable[[Batch, ExceededError], None]
+
+
+def read_deliveries(
+    workplace: Workplace, institution: str, new: Sequence[LandedDelivery], keys: Mapping[str, str], store: DeliveryStore
+) -> dict[str, str]:
+    """Read the deliveries `new` into `store`; keys: delivery -> key. Returns the keys of those that were refused."""
+    sizes = [sum(file.size or 0 for file in delivery.files) for delivery in new]
+    max_bytes = max(_MIN_BATCH_BYTES, min(_MAX_BATCH_BYTES, sum(sizes) // 2))
+    begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
+    groups = [tuple(delivery for delivery, _ in group) for _, group in groupby(begins, key=lambda with_offset: with_offset[1] // max_bytes)]
+    numbers = count(store.next_number())
+    batches = []
+    for group in groups:
+        files_by_delivery = tuple(
+            DeliveryFiles(str(delivery.name), tuple(delivery.files), delivery.incomplete, delivery.reading) for delivery in group
+        )
+        batches.append(
+            Batch(
+                workplace,
+                institution,
+                {delivery.name: keys[delivery.name] for delivery in files_by_delivery},
+                next(numbers),
+                files_by_delivery,
+            )
+        )
+    return _run_batches(_READ, batches, sum(sizes) // _BYTES_PER_ROW, numbers)
+
+
+def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
+    """Validate and harmonise the deliveries `new`. Returns the keys of those that were refused."""
+    result = raw.keys_by_folder(new)
+    numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).next_number() for stage in _VALIDATE.output_stages))
+    batches = [Batch(workplace, institution, keys, next(numbers)) for keys, _ in result]
+    return _run_batches(_VALIDATE, batches, sum(rows for _, rows in result), numbers)
+
+
+def with_refusal_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
+    """`keys` (delivery -> key), with the refusal key for each delivery that was refused under the same limits."""
+    bounds = Bounds.of()
+    refusal_keys = {name: _refusal_key(key, bounds) for name, key in keys.items()}
+    new = {name for store in stores for name in store.missing(keys)}
+    not_refused_before = {name for store in stores for name in store.missing(refusal_keys)}
+    return {name: refusal_keys[name] if name in new - not_refused_before else key for name, key in keys.items()}
+
+
+def _refusal_key(key: str, bounds: Bounds) -> str:
+    return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
+
+
+def _run_batches(stage: _Stage, batches: Sequence[Batch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
+    """Run a step on every batch; if one exceeds its limits, on each of its deliveries alone. Returns the keys of refused deliveries."""
+    bounds = Bounds.of()
+    processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
+    single = [batch for batch in batches if len(batch.keys) < 2]
+    multiple = [batch for batch in batches if len(batch.keys) > 1]
+    for done in bounded.run_each(stage.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
+        if done.ended:
+            _drop_partial_output(stage, done.task)
+            single += done.task.split(numbers)
+    refused: dict[str, str] = {}
+    failures = list[ExceededError]()
+    for done in bounded.run_each(stage.work, single, bounds, processes):
+        if done.ended:
+            _drop_partial_output(stage, done.task)
+            (name, key) = next(iter(done.task.keys.items()))
+            refused[name] = _refusal_key(key, bounds) if done.ended.permanent else f"{key} once"
+            failures.append(done.ended)
+            stage.refuse(replace(done.task, keys={name: refused[name]}), done.ended)
+    if len(single) > 1 and len(failures) == len(single) and all(failure.reason in ("ended", "failed") for failure in failures):
+        step = f"{single[0].institution}: {stage.step}"
+        raise HarmoniaError(
+            f"{step} failed with every delivery ({failures[0].detail or 'the process was ended'}): that is no delivery's fault"
+        )
+    return refused
+
+
+def _drop_partial_output(stage: _Stage, batch: Batch) -> None:
+    """Remove the output of a process that was ended."""
+    for name in stage.output_stages:
+        batch.stage(name).drop(batch.number)
+
+
+@contextmanager
+def _log_unexpected(batch: Batch, step: str) -> Iterator[None]:
+    """Turn an unexpected error into the failure of the batch, with its trace in a log."""
+    try:
+        yield
+    except (HarmoniaError, ExceededError, MemoryError):
+        raise
+    except Exception as error:
+        if disk_full(error):
+            raise
+        step = f"{batch.institution} {', '.join(batch.keys)}: {step}"
+        write_log(error, batch.workplace.logs, step)
+        raise ExceededError("failed", describe(error)) from None
+
+
+def _read_batch(batch: Batch) -> None:
+    with _log_unexpected(batch, "reading"):
+        read = [
+            RawDelivery(**vars(_read_result(batch.institution, delivery)), delivery=delivery.name, incomplete=delivery.incomplete)
+            for delivery in batch.files_by_delivery
+        ]
+        for delivery in read:
+            _require_at_most(
+                sum(map(len, delivery.tables.values())) + len(delivery.structure) + len(delivery.unreadable), Bounds.of().rows, "rows"
+            )
+            _require_at_most(len(delivery.findings), Bounds.of().findings, "findings")
+        batch.stage("raw").add(batch.keys, to_frames(read), batch.number)
+
+
+def _require_at_most(number: int, limit: int, what: str) -> None:
+    """Raise `ExceededError` if a delivery has more rows or findings than the rest of a run can handle."""
+    if number > limit:
+        raise ExceededError("size", f"> {limit:,} {what}")
+
+
+def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
+    """A delivery as read from its files, or its redacted reading after an erasure."""
+    return reading.load(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
+
+
+def _store_refused_raw(batch: Batch, error: ExceededError) -> None:
+    read = [
+        refused_delivery(batch.institution, delivery.name, [file.name for file in delivery.files], RULES[error.reason], error.detail)
+        for delivery in batch.files_by_delivery
+    ]
+    batch.stage("raw").add(batch.keys, to_frames(read), batch.number)
+
+
+def _validate_batch(batch: Batch) -> None:
+    """Validate and harmonise together: a delivery that cannot be harmonised is refused as a whole."""
+    with _log_unexpected(batch, "validating and harmonising"):
+        for keys, frames in batch.stage("raw").batches(batch.keys):
+            _store_validated(batch, keys, {delivery.delivery: delivery for delivery in from_frames(frames)})
+
+
+def _store_validated(batch: Batch, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
+    partial = {name for name, delivery in read.items() if delivery.incomplete}
+    result = validate(batch.institution, read, partial=partial)
+    _require_at_most(
+        int(result.findings["delivery"].value_counts().max()) if len(result.findings) else 0,
+        Bounds.of().findings,
+        _most_frequent_rules(result),
+    )
+    validated = validated_frames(result)
+    harmonised = canonical_rows(batch.institution, validated)
+    batch.stage("validated").add(keys, validated, batch.number)
+    batch.stage("harmonised").add(keys, harmonised, batch.number)
+
+
+def _most_frequent_rules(result: Validated) -> str:
+    """The most frequent rules, since the single findings are not shown."""
+    rules = result.findings["rule"].value_counts().head(3)
+    return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
+
+
+def _store_refused_validated(batch: Batch, error: ExceededError) -> None:
+    (name,) = batch.keys
+    _, frames = next(batch.stage("raw").batches([name]))
+    files = next(iter(from_frames(frames))).files
+    _store_validated(batch, batch.keys, {name: refused_delivery(batch.institution, name, files, RULES[error.reason], error.detail)})
+
+
+_READ = _Stage("reading", _read_batch, ("raw",), _store_refused_raw)
+_VALIDATE = _Stage("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_refused_validated)

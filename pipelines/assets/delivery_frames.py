@@ -1,0 +1,149 @@
+"""The frames of a stage by delivery, and their union over all deliveries.
+
+Belongs here: adding the delivery to each row of what reading, validation and harmonising return, and reading it back. Does not belong here:
+storing them (`pipelines.resources.delivery_store`), the stages (`institution`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.harmonisation.stage import harmonise
+from pipelines.resources import lake
+from pipelines.resources.delivery_store import DELIVERY, DeliveryStore
+from pipelines.resources.lake import Frames
+from pipelines.resources.workplace import Workplace
+from pipelines.validation import Validated, validate
+from schemas.canonical import arrow_schema
+from sources import contract
+from sources.contract import TableSpec
+from sources.readers.delivery import assemble
+from sources.readers.piece import Piece
+from sources.readers.result import ReadResult
+
+ROW = "_row"  # number of the delivered row from which a canonical row was made; it has the same record status
+_TABLE = "tables."
+
+
+@dataclass
+class RawDelivery(ReadResult):
+    """One delivery as read, with its name. `incomplete`: a file was still being written, so that missing records mean nothing."""
+
+    delivery: str = ""
+    incomplete: bool = False
+
+
+def refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
+    """A refused delivery: all its files count as unreadable, with a finding that says why."""
+    declared = contract.load(institution)
+    pieces = [Piece(file, state="unreadable") for file in files]
+    result = assemble(pieces, declared)
+    result.findings = [{"file": None, "rule": rule, "detail": detail or None}]
+    return RawDelivery(**vars(result), delivery=delivery, incomplete=True)
+
+
+def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
+    """Folder of the lake for a stage of an institution."""
+    return workplace.home.lake / institution / stage
+
+
+def to_frames(deliveries: list[RawDelivery]) -> Frames:
+    """Frames of deliveries as read, with the delivery of each row; `row_counts`: numbers for the asset's page in Dagster."""
+    names = pd.Series([delivery.delivery for delivery in deliveries], dtype="str")
+    frames = lake.pack(deliveries)
+    items = frames.pop(lake.ITEMS).assign(**{DELIVERY: names})
+    out = {name: frame.assign(**{DELIVERY: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
+    row_counts = [
+        (delivery.delivery, sum(map(len, delivery.tables.values())), len(delivery.unreadable), len(delivery.structure))
+        for delivery in deliveries
+    ]
+    counts = pd.DataFrame(row_counts, columns=[DELIVERY, "rows", "unreadable", "structural"])
+    return {**out, lake.ITEMS: items, "row_counts": counts.astype({DELIVERY: "str"})}
+
+
+def from_frames(frames: Frames) -> list[RawDelivery]:
+    """The deliveries in frames from `to_frames`."""
+    index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS][DELIVERY])}
+    numbered = {name: frame.assign(**{lake.ITEM: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
+    deliveries: list[RawDelivery] = lake.unpack(list[RawDelivery], numbered)
+    return deliveries
+
+
+def load_validated(institution: str, store: DeliveryStore) -> Validated:
+    """The validated rows of all deliveries; of the tables only the columns that decide the record status."""
+    if not store.manifest:
+        return deepcopy(_validated_nothing(institution))
+    declared = contract.load(institution)
+    columns_by_frame = {f"{_TABLE}{name}": _status_columns(spec) for name, spec in declared.tables.items()}
+    if units := declared.units:
+        columns_by_frame[f"{_TABLE}{units.table}"] |= {*units.columns, f"{units.number}:text"}
+    frames = store.load(columns=lambda name, c: name not in columns_by_frame or c in columns_by_frame[name])
+    tables = {name.removeprefix(_TABLE): frames.pop(name) for name in list(frames) if name.startswith(_TABLE)}
+    return Validated(institution=institution, tables=tables, **frames)
+
+
+@cache
+def _validated_nothing(institution: str) -> Validated:
+    """The result of validation for an institution without deliveries; never modified."""
+    return validate(institution, {})
+
+
+def count_validated(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
+    """Of all validated deliveries: number of readable rows, number of quarantined rows, `severity` and `rule` of every finding."""
+    frames = store.load(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
+    rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE))
+    nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
+    return rows, len(frames.get("quarantined", nothing)), frames.get("findings", nothing)[["severity", "rule"]]
+
+
+def _status_columns(spec: TableSpec) -> set[str]:
+    """The columns of a validated table that decide the record status, and those for findings across deliveries."""
+    position_columns = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
+    filled_columns = {f"{column.name}:given" for column in spec.columns}
+    argument_columns = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
+    keys = {spec.crosswalk.table, spec.crosswalk.old, spec.crosswalk.new} if spec.crosswalk else set()
+    return position_columns | filled_columns | argument_columns | keys | ({"_content"} if spec.entity else set())
+
+
+def files_of(institution: str, store: DeliveryStore) -> pd.DataFrame:
+    """Files of all deliveries: institution, delivery, file, state."""
+    files = store.load({"files"}.__contains__)["files"] if store.manifest else _validated_nothing(institution).files
+    return files[["delivery", "file", "state"]].assign(institution=institution)
+
+
+def validated_frames(validated: Validated) -> Frames:
+    """Frames of `validated` with the delivery of each row."""
+    tables = {f"{_TABLE}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
+    others = {name: getattr(validated, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
+    return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
+
+
+def canonical_rows(institution: str, frames: Frames) -> Frames:
+    """Canonical rows of validated ones, without status, with `ROW` and `DELIVERY`. Mappings copy the status of a row unchanged, so that the
+    number of the row is passed in its place."""
+    tables = {name.removeprefix(_TABLE): frame for name, frame in frames.items() if name.startswith(_TABLE)}
+    canonical_tables = harmonise(institution, {name: frame.assign(_status=frame[ROW].astype("str")) for name, frame in tables.items()})
+    rows = {name: frame["status"].astype("int64") for name, frame in canonical_tables.items()}
+    return {
+        name: frame.drop(columns="status").assign(**{ROW: rows[name], DELIVERY: frame["delivery"]})
+        for name, frame in canonical_tables.items()
+    }
+
+
+def with_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
+    """A canonical table of an institution: all versions of its records, with record status. status: `_status` (a category) by `ROW`."""
+    rows, schema = harmonised.table(name), arrow_schema(name)
+    if rows is None:
+        return schema.empty_table()
+    codes = np.append(status.cat.codes, -1)[status.index.get_indexer(rows[ROW].to_numpy())]
+    status_column = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(status.cat.categories, pa.string()))
+    columns = {**dict(zip(rows.column_names, rows.columns, strict=True)), "status": status_column}
+    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)

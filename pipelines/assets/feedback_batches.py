@@ -1,0 +1,107 @@
+"""Writing the feedback of a run in batches, so that several processes can share the work.
+
+Belongs here: the size of a batch, and reading its data from the lake. Does not belong here: which reports are due and what they contain
+(`harmonia.feedback.deliveries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harmonia.feedback.deliveries import (
+    Due,
+    Parts,
+    Place,
+    contents,
+    reports_of,
+    rows_by_delivery,
+    summary,
+    up_to_date_reports,
+    write_not_landed,
+    write_some,
+)
+from pipelines.describing import redact_stage_errors
+from pipelines.landing import LandedDelivery
+from pipelines.resources import coded, lake
+from pipelines.resources.processes import run_each
+from pipelines.resources.workplace import Workplace
+
+_MAX_FINDINGS = 30_000  # per batch
+
+
+@dataclass(frozen=True)
+class ReportBatch:
+    """Some reports, and the folder of the lake with their content."""
+
+    workplace: Workplace
+    due: tuple[Due, ...]
+    today: date
+    folder: Path
+
+
+def write_reports(
+    workplace: Workplace,
+    landed: Sequence[LandedDelivery],
+    received: Mapping[Place, date],
+    record_status: Mapping[str, pd.DataFrame],
+    found: pd.DataFrame,
+    canonical: Mapping[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """Write the report of every delivery whose report is missing or would differ from the existing one.
+
+    The arguments are those of `harmonia.feedback.deliveries.contents` and `reports_of`. Returns institution, delivery, files (of the
+    report), written (in this run), new, remains, fixed (findings).
+    """
+    home, today = workplace.home.root, datetime.now(UTC).date()
+    parts = contents(landed, record_status, found, canonical)
+    reports = reports_of(home, landed, received, today, record_status["deliveries"], parts)
+    up_to_date = up_to_date_reports(home, reports)
+    due = [one for one in reports if (one.institution, one.delivery) not in up_to_date]
+    write_in_batches(workplace, due, today, parts)
+    write_not_landed(home, found, {(one.institution, str(one.name)) for one in landed})
+    return summary(reports, up_to_date_reports(home, reports), {(one.institution, one.delivery) for one in due}, found)
+
+
+def write_in_batches(workplace: Workplace, due: Sequence[Due], today: date, parts: Parts) -> None:
+    """Write the reports `due`. Their content is passed in the folder of `feedback` in the lake, which the run replaces."""
+    rows = {name: rows_by_delivery(frame) for name, frame in parts.items()}
+    sizes = {(one.institution, one.delivery): len(rows["findings"].get((one.institution, one.delivery), [])) for one in due}
+    batches = []
+    for number, group in enumerate(_group_by_size(due, sizes)):
+        batch = ReportBatch(workplace, group, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
+        parts_of_group = {name: frame.iloc[_row_numbers(group, rows[name])].reset_index(drop=True) for name, frame in parts.items()}
+        lake.write(batch.folder, {**parts_of_group, "findings": coded.decode(parts_of_group["findings"])})
+        batches.append(batch)
+    run_each(_write_batch, batches, sum(sizes.values()))
+
+
+def _row_numbers(group: Sequence[Due], rows: Mapping[Place, np.ndarray]) -> np.ndarray:
+    """The row numbers of these deliveries."""
+    nothing = np.empty(0, "int64")
+    return np.concatenate([rows.get((one.institution, one.delivery), nothing) for one in group])
+
+
+def _group_by_size(due: Sequence[Due], sizes: dict[tuple[str, str], int]) -> Iterator[tuple[Due, ...]]:
+    """Groups of consecutive reports with up to `_MAX_FINDINGS` findings."""
+    group: list[Due] = []
+    group_size = 0
+    for one in due:
+        size = sizes[one.institution, one.delivery]
+        if group and group_size + size > _MAX_FINDINGS:
+            yield tuple(group)
+            group, group_size = [], 0
+        group.append(one)
+        group_size += size
+    if group:
+        yield tuple(group)
+
+
+def _write_batch(batch: ReportBatch) -> None:
+    with redact_stage_errors(batch.workplace, "feedback"):
+        write_some(batch.workplace.home.root, batch.due, batch.today, lake.read(batch.folder))

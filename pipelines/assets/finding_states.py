@@ -1,0 +1,73 @@
+"""Findings with their state and answer, processed in batches: all together may exceed memory.
+
+Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
+(`harmonia.feedback.life`), the effect of an answer (`harmonia.feedback.answers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harmonia.feedback.answers import applied
+from harmonia.feedback.life import HELD, KEYS, Life, follow
+from pipelines.resources import coded, lake, parquet
+from pipelines.resources.lake import StoredOutput, Tables
+from pipelines.resources.workplace import Workplace
+from pipelines.units import add_units_by_record
+
+_BATCH_ROWS = 250_000
+_UNIT_COLUMNS = ("unit", "number")
+_GROUP_BY = ["institution", "severity", "state"]
+
+
+class FindingStates(parquet.Stream):
+    """The open findings of `stages` in order, then the fixed ones. `counts`: their number by `_GROUP_BY`, after iteration.
+
+    records: the lineage of records whose findings lack a unit. answers, key: arguments of `harmonia.feedback.answers.applied`.
+    """
+
+    def __init__(self, stages: Sequence[Tables], life: Life, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
+        self._stages, self._life, self._records, self._answers, self._key = stages, life, records, answers, key
+        self._counts: list[pd.Series] = []
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        first, fixed = 0, []
+        for findings in (part for stage in self._stages for part in stage.batches("findings", _BATCH_ROWS)):
+            with_unit = add_units_by_record(findings, self._records)
+            yield self._with_answers(self._life.there(with_unit, first))
+            positions = np.flatnonzero((self._life.gone >= first) & (self._life.gone < first + len(with_unit)))
+            fixed.append(with_unit.iloc[self._life.gone[positions] - first].set_axis(positions))
+            first += len(with_unit)
+        yield self._with_answers(self._life.fixed(pd.concat(fixed).sort_index()))
+
+    def _with_answers(self, states: pd.DataFrame) -> pd.DataFrame:
+        out = applied(states, self._answers, self._key)
+        self._counts.append(out.groupby(_GROUP_BY).size())
+        return out
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """`_GROUP_BY`, findings."""
+        return pd.concat(self._counts).groupby(level=_GROUP_BY).sum().rename("findings").reset_index()
+
+
+def write_finding_states(
+    workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
+) -> tuple[StoredOutput, pd.DataFrame]:
+    """Write `findings` into the lake: `harmonia.feedback.life.LIVED`, `answer` and `answer_id`. Returns the output, and the number of
+    findings by institution, severity and state."""
+    stages = (record_status, comparison)
+    findings = coded.concatenate([stage.encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
+    records = coded.concatenate([record_status.encoded("lineage", [*HELD, *_UNIT_COLUMNS])])
+    without_unit = findings.loc[findings["unit"].isna() & findings["record_key"].notna(), "record_key"].unique()
+    with_unit = records.loc[
+        records["unit"].notna() & records["record_key"].isin(without_unit), ["institution", "record_key", "part", *_UNIT_COLUMNS]
+    ].astype("str")
+    states = FindingStates(stages, follow(findings, record_status["deliveries"], records), with_unit, answers, key)
+    del findings, records  # free memory: `states` has what it needs
+    output = StoredOutput(workplace.home.lake / "findings")
+    lake.write(output.folder, {"findings": states})
+    return output, states.counts

@@ -46,8 +46,8 @@ def test_a_restored_home_publishes_the_same_rows_with_the_same_ids(few: Ran, tmp
     assert kept(place.home.root) == kept(few.place.home.root)
     run_everything(place, Silence())
     for name in ("warehouse", "analysts", "identity"):
-        landing_checks, output_checks = (published.of_file(home / f"{name}.duckdb") for home in (few.place.home.root, place.home.root))
-        assert published.content_hash(landing_checks, {}) == published.content_hash(output_checks, {}), name
+        before, after = (published.of_file(home / f"{name}.duckdb") for home in (few.place.home.root, place.home.root))
+        assert published.content_hash(before, {}) == published.content_hash(after, {}), name
     assert list(verify_home(place, tmp_path / "kept")) == []
 
 
@@ -69,11 +69,11 @@ def test_without_its_inbox_a_restored_home_publishes_the_same_figures(few: Ran, 
     place = Workplace.of(tmp_path / "empty", tmp_path / "anew")
     restore(tmp_path / "kept", place)
     run_everything(place, Silence())
-    landing_checks, output_checks = (published.of_file(home.home.warehouse) for home in (few.place, place))
-    gone = output_checks["findings"]["rule"] == "delivery-gone"
+    before, after = (published.of_file(home.home.warehouse) for home in (few.place, place))
+    gone = after["findings"]["rule"] == "delivery-gone"
     assert gone.sum() == 2
-    output_checks["findings"] = output_checks["findings"][~gone]
-    assert published.content_hash(landing_checks) == published.content_hash(output_checks)
+    after["findings"] = after["findings"][~gone]
+    assert published.content_hash(before) == published.content_hash(after)
 
 
 def test_a_backup_is_taken_while_another_process_writes(few: Ran, tmp_path: Path) -> None:
@@ -157,10 +157,10 @@ def test_a_home_is_not_run_with_another_registry_than_it_was_published_with(few:
         run_everything(few.place, Silence())
     assert not (few.place.home.root / "registry.sqlite").exists()
     empty = Workplace.of(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'empty.sqlite'}")
-    landing_checks = few.place.home.warehouse.read_bytes()
+    before = few.place.home.warehouse.read_bytes()
     with pytest.raises(HarmoniaError, match="knows none of the files landed in"):
         run_everything(empty, Silence())
-    assert few.place.home.warehouse.read_bytes() == landing_checks
+    assert few.place.home.warehouse.read_bytes() == before
     right = Workplace.of(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
     assert list(verify_home(right)) == []
 
@@ -246,10 +246,10 @@ def test_an_edited_ledger_is_named_and_stops_the_next_run(few: Ran) -> None:
         registry.execute("UPDATE delivery SET period = '2013-Q3', name = '2013-Q3' WHERE institution = 'police'")
     told = list(verify_home(few.place))
     assert any(line.startswith("ledger: receipt 1") for line in told)
-    landing_checks = few.place.home.warehouse.read_bytes()
+    before = few.place.home.warehouse.read_bytes()
     with pytest.raises(HarmoniaError, match=r"ledger_is_as_entered.*harmonia verify"):
         run_everything(few.place, Silence())
-    assert few.place.home.warehouse.read_bytes() == landing_checks
+    assert few.place.home.warehouse.read_bytes() == before
 
 
 def test_a_ledger_that_was_exchanged_whole_is_found_by_the_backup(few: Ran, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Erased:
 
     place: Workplace
     person: Person
-    landing_checks: published.Tables
+    before: published.Tables
     named: list[str]  # files that named the person
     releases: dict[str, bytes]
     said: str
@@ -62,7 +62,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     code, said = harmonia(place, "release", "create", "--as-of", "2013-03-31")
     assert code == 0, said
     chosen = of_most_institutions(place.home.root)
-    person, landing_checks = find_person(place, chosen), published.of_file(place.home.warehouse)
+    person, before = find_person(place, chosen), published.of_file(place.home.warehouse)
     named = search.find_files(place.home.root, person)
     (place.home.root / "logs").mkdir(exist_ok=True)
     (place.home.root / "logs" / "an-error.log").write_text(f"cannot parse {sorted(person.numbers)}")
@@ -72,7 +72,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     assert (code, "a different user" in said) == (1, True)
     code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
     assert code == 0, said
-    return Erased(place, person, landing_checks, named, kept, said)
+    return Erased(place, person, before, named, kept, said)
 
 
 def test_the_search_finds_the_person_in_every_kind_of_store_before(erased: Erased) -> None:
@@ -88,11 +88,11 @@ def test_no_file_of_the_home_holds_the_person(erased: Erased) -> None:
 
 
 def test_every_figure_and_id_is_as_before(erased: Erased) -> None:
-    output_checks = published.of_file(erased.place.home.warehouse)
+    after = published.of_file(erased.place.home.warehouse)
     moved = [
         name
         for name in erased.before
-        if published.content_hash({name: erased.before[name]}, {}) != published.content_hash({name: output_checks[name]}, {})
+        if published.content_hash({name: erased.before[name]}, {}) != published.content_hash({name: after[name]}, {})
     ]
     assert moved == []
 

@@ -29,7 +29,7 @@ class Erased:
     server: Server
     place: Workplace
     person: Person
-    landing_checks: list[str]
+    before: list[str]
     code: int
     said: str
     figures: tuple[str, str]
@@ -48,11 +48,11 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
         place = Workplace.of(made.inbox, root / "home", registry, server.new_database("justice"))
         run_everything(place, Silence())
         person = find_person(place, of_most_institutions(place.home.root))
-        landing_checks, figures = databases.find_tables(place, person), warehouse(place)
+        before, figures = databases.find_tables(place, person), warehouse(place)
         (number,) = sorted(person.numbers)[:1]
         assert harmonia(place, "erase", "order", person.id, "--ground", f"request of {number}", "--by", "A. Officer")[0] == 0
         code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
-        yield Erased(server, place, person, landing_checks, code, said, (figures, warehouse(place)))
+        yield Erased(server, place, person, before, code, said, (figures, warehouse(place)))
 
 
 def test_the_search_finds_the_person_on_the_server_before(erased: Erased) -> None:

@@ -55,7 +55,7 @@ def test_a_workbook_saved_by_libreoffice_is_read_back(few: Ran, tmp_path: Path, 
 
 def test_an_answer_shows_in_the_next_run_and_a_bad_delivery_of_one_blocks_no_other(few: Ran, tmp_path: Path) -> None:
     home, inbox = few.place.home.root, tmp_path / "inbox"
-    landing_checks = json.loads((home / "feedback" / "police" / "2013-Q1" / "findings.json").read_text("utf-8"))
+    before = json.loads((home / "feedback" / "police" / "2013-Q1" / "findings.json").read_text("utf-8"))
     fill(home / "feedback" / "police" / "2013-Q1" / "findings.xlsx", tmp_path / "filled.xlsx", "accepted")
     assert "answers entered" in CliRunner().invoke(app, ["feedback", "import", str(tmp_path / "filled.xlsx"), "--home", str(home)]).output
     numbers = [str(n + 1) for n in range(3)]
@@ -72,8 +72,8 @@ def test_an_answer_shows_in_the_next_run_and_a_bad_delivery_of_one_blocks_no_oth
     assert json.loads((folder / "receipt.json").read_text("utf-8"))["state"] == "unreadable"
     assert (folder / "receipt.html").is_file()
     assert "prosecution" in set(published(place)["lineage"]["institution"])
-    output_checks = json.loads((home / "feedback" / "police" / "2013-Q1" / "findings.json").read_text("utf-8"))
-    assert (landing_checks["counts"]["accepted_as_is"], output_checks["counts"]["accepted_as_is"]) == (0, 3)
+    after = json.loads((home / "feedback" / "police" / "2013-Q1" / "findings.json").read_text("utf-8"))
+    assert (before["counts"]["accepted_as_is"], after["counts"]["accepted_as_is"]) == (0, 3)
     assert (published(place)["findings"]["state"] == "accepted_as_is").sum() == 3, "counted where everybody sees it"
     with dg.DagsterInstance.from_config(str(place.home.dagster)) as instance:
         results, before_that = {}, {}

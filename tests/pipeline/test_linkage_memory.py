@@ -114,15 +114,13 @@ def test_the_levels_that_persons_reach_are_those_of_comparing_again(tables: Tabl
 
 
 def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path) -> None:
-    landing_checks = link(tables, memory=tmp_path / "memory")
-    joined = landing_checks.decisions[
-        (landing_checks.decisions["entity"] == "person") & (landing_checks.decisions["decision"] == "joined")
-    ].head(1)
+    before = link(tables, memory=tmp_path / "memory")
+    joined = before.decisions[(before.decisions["entity"] == "person") & (before.decisions["decision"] == "joined")].head(1)
     said = joined[["entity", "institution_a", "key_a", "institution_b", "key_b"]].assign(verdict="different")
     told = link(tables, judgements=said, memory=tmp_path / "memory")
-    assert told.newest_state["outcome"].tolist() == ["holds"]
+    assert told.judged["outcome"].tolist() == ["holds"]
     assert_same(told, link(tables, judgements=said))
-    assert_same(link(tables, memory=tmp_path / "memory"), landing_checks)
+    assert_same(link(tables, memory=tmp_path / "memory"), before)
 
 
 def test_a_damaged_memory_is_as_good_as_none(tables: Tables, tmp_path: Path) -> None:

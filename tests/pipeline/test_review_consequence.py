@@ -63,8 +63,8 @@ def _pairs(place: Workplace, size: int) -> pd.DataFrame:
     return pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"})).head(size)
 
 
-def _changed(landing_checks: pd.Series, output_checks: pd.Series) -> dict[tuple[str, ...], tuple[int, int]]:
-    both = pd.concat([landing_checks, output_checks], axis=1, keys=["before", "after"]).fillna(0).astype("int64")
+def _changed(before: pd.Series, after: pd.Series) -> dict[tuple[str, ...], tuple[int, int]]:
+    both = pd.concat([before, after], axis=1, keys=["before", "after"]).fillna(0).astype("int64")
     both = both[both["before"] != both["after"]]
     return {tuple(cell): (int(row["before"]), int(row["after"])) for cell, row in zip(both.index, both.to_dict("records"), strict=True)}
 
@@ -76,14 +76,14 @@ def _told(figures: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, int]]:
 
 @pytest.mark.slow
 def test_twenty_verdicts_change_what_their_previews_say(ran: Ran, tmp_path: Path) -> None:
-    landing_checks, moved = _figures(ran.place), 0
+    before, moved = _figures(ran.place), 0
     for n, pair in enumerate(_pairs(ran.place, 20).to_dict("records")):
         one, verdict = pd.DataFrame([pair])[PAIR], str(pair["verdict"])
         place = _home(ran, tmp_path / str(n))
         said = _told(_predicted(place, one, verdict))
         _enter(place, one, verdict)
         run_everything(place, Silence())
-        assert said == _changed(landing_checks, _figures(place)), f"{pair['pair']} {verdict}"
+        assert said == _changed(before, _figures(place)), f"{pair['pair']} {verdict}"
         moved += len(said) > 0
         shutil.rmtree(place.home.root)
     assert moved >= 5, "too few of the verdicts move a figure: the test shows nothing"
@@ -93,9 +93,7 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
     place = _home(ran, tmp_path / "home")
     pair = _pairs(place, 1)
     registry = opened(place)
-    landing_checks = {
-        path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name
-    }
+    before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
     consequences = Consequences(published(place.home, registry), registry)
     try:
         found = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
@@ -105,16 +103,14 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
         assert found.holds
         assert (found.records["before"] != found.records["after"]).any()
         _enter(place, pair, str(pair["verdict"].iloc[0]))
-        output_checks = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
-        assert (output_checks.records["before"] == output_checks.records["after"]).all(), (
-            "entered, so that the verdict changes nothing more"
-        )
+        after = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        assert (after.records["before"] == after.records["after"]).all(), "entered, so that the verdict changes nothing more"
         against = consequences.of(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
         assert not against.holds, "stewards who disagree: linkage decides"
     finally:
         consequences.close()
         registry.close()
-    assert landing_checks == {path: path.stat().st_mtime_ns for path in landing_checks}
+    assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
 def test_preview_on_the_command_line(ran: Ran, tmp_path: Path) -> None:

@@ -103,17 +103,17 @@ def test_stages_can_be_made_again_from_the_lake(ran: Ran) -> None:
     definitions = build_definitions(ran.place)
     job = definitions.resolve_job_def(HARMONISE_EVERYTHING)
     wanted = [dg.AssetKey(["police", "harmonised"]), dg.AssetKey("canonical"), dg.AssetKey("statistics")]
-    landing_checks = lake.read(ran.place.home.lake / "statistics")
+    before = lake.read(ran.place.home.lake / "statistics")
     job.execute_in_process(asset_selection=wanted)
-    assert_equal(landing_checks, lake.read(ran.place.home.lake / "statistics"), without=[])
+    assert_equal(before, lake.read(ran.place.home.lake / "statistics"), without=[])
 
 
 @pytest.mark.slow
 def test_twice_changes_nothing(ran: Ran) -> None:
-    landing_checks = published(ran.place)
+    before = published(ran.place)
     outcome = run_everything(ran.place, Silence())
     assert not outcome.values["landing"]["deliveries"]["new"].any()
-    assert_equal(landing_checks, published(ran.place), without=[])
+    assert_equal(before, published(ran.place), without=[])
 
 
 @pytest.mark.slow

@@ -61,13 +61,13 @@ def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> None:
         raise ValueError(f"cannot read {SECRET}")
 
-    landing_checks = fingerprint(few.place.home.warehouse)
+    before = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(statistics, "require_bridges", breaks)
     with pytest.raises(HarmoniaError, match=r"counting failed: ValueError at .*logs/failure") as failed:
         run_everything(few.place, Silence())
     assert SECRET not in str(failed.value)
     assert "\n" not in str(failed.value)
-    assert fingerprint(few.place.home.warehouse) == landing_checks
+    assert fingerprint(few.place.home.warehouse) == before
     assert latest(few).status == dg.DagsterRunStatus.FAILURE
     assert outcomes(few) == ["published", "failed"]
     for path in (*few.place.home.dagster.rglob("*"), *few.place.logs.rglob("*")):
@@ -115,11 +115,11 @@ def test_a_disk_that_is_full(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    landing_checks = fingerprint(few.place.home.warehouse)
+    before = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(lake.pq, "ParquetWriter", full)
     with pytest.raises(HarmoniaError, match="no space is left"):
         run_everything(few.place, Silence())
-    assert fingerprint(few.place.home.warehouse) == landing_checks
+    assert fingerprint(few.place.home.warehouse) == before
 
 
 @pytest.mark.slow
@@ -127,14 +127,14 @@ def test_a_person_who_interrupts(few: Ran, monkeypatch: pytest.MonkeyPatch, caps
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
-    landing_checks = fingerprint(few.place.home.warehouse)
+    before = fingerprint(few.place.home.warehouse)
     monkeypatch.setattr(publication, "publish", interrupted)
     monkeypatch.setattr(sys, "argv", ["harmonia", "run", "--inbox", str(few.place.inbox), "--home", str(few.place.home.root)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
     assert "interrupted" in capsys.readouterr().err
-    assert fingerprint(few.place.home.warehouse) == landing_checks
+    assert fingerprint(few.place.home.warehouse) == before
     assert outcomes(few) == ["published", "failed"]
 
 
@@ -183,7 +183,7 @@ def test_a_landed_file_that_was_changed_stops_the_run(few: Ran) -> None:
     content = victim.read_bytes()
     victim.chmod(0o600)
     victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    landing_checks = fingerprint(few.place.home.warehouse)
+    before = fingerprint(few.place.home.warehouse)
     with pytest.raises(HarmoniaError, match="bytes_are_as_received"):
         run_everything(few.place, Silence())
-    assert fingerprint(few.place.home.warehouse) == landing_checks
+    assert fingerprint(few.place.home.warehouse) == before

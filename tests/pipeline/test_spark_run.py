@@ -57,8 +57,8 @@ def test_figures_are_equal_to_the_row(deliveries: Path, in_process: Ran, tmp_pat
 def test_a_large_history_is_decided_alike_with_memory_and_without(in_process: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "FIRST", 150)  # the little history of the tests counts as large
     tables = {name: in_process.outcome.values["canonical"][name] for name in READ}
-    landing_checks = {name: frame[frame["delivery"] < frame["delivery"].max()] for name, frame in tables.items()}
-    link(landing_checks, memory=tmp_path / "memory")
+    before = {name: frame[frame["delivery"] < frame["delivery"].max()] for name, frame in tables.items()}
+    link(before, memory=tmp_path / "memory")
     found = link(tables, memory=tmp_path / "memory", spark=Spark.at("local[2]"))
     expected = link(tables)
     pd.testing.assert_frame_equal(found.persons, expected.persons)

@@ -41,30 +41,28 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
 
 @pytest.mark.slow
 def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    landing_checks, published = written(place), current(place.home.root)
+    before, published = written(place), current(place.home.root)
     assert all(read_version(place.home.lake / name) for name in DONE)
     run_everything(place, Silence())
-    assert written(place) == landing_checks
+    assert written(place) == before
     assert current(place.home.root) == published
     shutil.rmtree(place.home.lake / "statistics")  # the lake may be deleted
     run_everything(place, Silence())
-    output_checks = written(place)
-    assert {name for name in DONE if output_checks[name] != landing_checks[name]} == {"statistics"}
+    after = written(place)
+    assert {name for name in DONE if after[name] != before[name]} == {"statistics"}
     monkeypatch.setattr(versions.code, "digest", lambda *_: "another program")
     run_everything(place, Silence())
-    assert all(written(place)[name] != output_checks[name] for name in DONE)
+    assert all(written(place)[name] != after[name] for name in DONE)
 
 
 @pytest.mark.slow
 def test_a_new_delivery_is_taken_through_every_stage(place: Workplace) -> None:
-    landing_checks = written(place)
+    before = written(place)
     newest = max((place.inbox / "police").iterdir())
     shutil.copytree(newest, newest.with_name(f"{newest.name[:7]}_v9"))
     run_everything(place, Silence())
-    output_checks = written(place)
-    assert {"police/current", "canonical", "record_status", "statistics"} <= {
-        name for name in DONE if output_checks[name] != landing_checks[name]
-    }
+    after = written(place)
+    assert {"police/current", "canonical", "record_status", "statistics"} <= {name for name in DONE if after[name] != before[name]}
 
 
 class Tomorrow(datetime):

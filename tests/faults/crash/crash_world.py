@@ -102,9 +102,9 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     """Make the world below `root` from the simulated inbox `delivered`: publish the old state, then, in a copy, the new one."""
     kill_points.watch()
     world = World(root, server, fresh)
-    landing_checks = root / "before"
+    before = root / "before"
     for name in OLD:
-        shutil.copytree(delivered / name, landing_checks / name)
+        shutil.copytree(delivered / name, before / name)
         shutil.copytree(delivered / name, world.inbox / name)
     for name in NEW:
         shutil.copytree(delivered / name, world.inbox / name)
@@ -115,7 +115,7 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     if fresh:
         (root / "base").mkdir()
     else:
-        in_child(lambda: run_everything(world.place("base", landing_checks), Silence()) and None)
+        in_child(lambda: run_everything(world.place("base", before), Silence()) and None)
     copy(world, "undisturbed")
     world.moments[True], world.made = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, Silence()).values))
     copy(world, "effects")
@@ -237,7 +237,7 @@ def in_child(function: Callable[[], Any]) -> Any:
 
 
 def killed(world: World, home: str, kill: Kill, whole: bool = True, again: bool = False) -> bool:
-    """Start a run (or, not `pipeline_wide`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
+    """Start a run (or, not `whole`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
 
     again: the new state stands already. Raises `AssertionError` where it hangs or fails.
     """

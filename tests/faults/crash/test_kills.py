@@ -110,12 +110,12 @@ def test_a_run_leaves_a_release_alone_that_is_being_written(tmp_path: Path) -> N
 
 def browser(tmp_path: Path, then: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser that prints something, and then does `then`."""
-    code_version = tmp_path / "browser"
-    code_version.write_text(f"""#!/bin/sh
+    program = tmp_path / "browser"
+    program.write_text(f"""#!/bin/sh
 for word; do case "$word" in --print-to-pdf=*) printf fresh > "${{word#*=}}"; {then};; esac; done
 """)
-    code_version.chmod(0o700)
-    monkeypatch.setenv(printing.VARIABLE, str(code_version))
+    program.chmod(0o700)
+    monkeypatch.setenv(printing.VARIABLE, str(program))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # a killed process leaves its own there
 
 

@@ -60,7 +60,7 @@ DIMENSIONS = ("offence", "quarter", "sex", "age_group", "citizenship_group", "fo
 
 
 @dataclass
-class People:
+class Persons:
     """Persons of one indicator and year: a column of category numbers per dimension."""
 
     columns: np.ndarray
@@ -75,7 +75,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.kind, self.twice = KINDS.get(seed % 20, "plain"), TWICE[seed % len(TWICE)]
-        self.known: dict[str, dict[tuple[str, int], People]] = {}
+        self.known: dict[str, dict[tuple[str, int], Persons]] = {}
         self._shares = {code: self._scattered(code) for code in SIZES}
         self._grow()
 
@@ -100,15 +100,15 @@ class World:
 
     def _grow(self) -> None:
         level = {code: self._size(code) for code in SIZES}
-        before: dict[tuple[str, int], People] = {}
+        before: dict[tuple[str, int], Persons] = {}
         for release in RELEASES:
-            now = {key: People(self._revised(key[0], people.columns)) for key, people in before.items()}
+            now = {key: Persons(self._revised(key[0], persons.columns)) for key, persons in before.items()}
             for code in SIZES:
                 for year in (y for y in YEARS if y < int(release[:4]) and (code, y) not in now):
                     drift = int(np.clip(round(level[code] * self.rng.uniform(0.75, 1.3)), *SIZES[code]))
                     size = self._size(code) if self.kind == "tiny" else drift
                     size = 1 if self.kind == "one victim" and self.rng.random() < 0.5 else size
-                    now[code, year] = People(self._people(code, size))
+                    now[code, year] = Persons(self._people(code, size))
             self.known[release] = before = now
 
     def _revised(self, code: str, columns: np.ndarray) -> np.ndarray:
@@ -121,16 +121,16 @@ class World:
     def exact(self, programme: Programme, release: str) -> dict[TableKey, tuple[int, ...] | None]:
         """The exact figures as known at a release."""
         out: dict[TableKey, tuple[int, ...] | None] = {}
-        for (code, year), people in self.known[release].items():
-            out |= dict(self._tables(programme, code, str(year), people.columns))
+        for (code, year), persons in self.known[release].items():
+            out |= dict(self._tables(programme, code, str(year), persons.columns))
         return out
 
     def _tables(self, programme: Programme, code: str, year: str, columns: np.ndarray) -> Iterator[tuple[TableKey, tuple[int, ...]]]:
-        said = programme.indicators[code]
+        indicator_tables = programme.indicators[code]
         yield TableKey(code, HARMONISED, TOTAL, year), (len(columns),)
-        yield TableKey(code, HARMONISED, OFFENCE, year), _tally(columns[:, 0], len(said.offences))
-        inside = columns[columns[:, 0] == said.offences.index(TRAFFICKING)]
-        for table in said.tables:
+        yield TableKey(code, HARMONISED, OFFENCE, year), _tally(columns[:, 0], len(indicator_tables.offences))
+        inside = columns[columns[:, 0] == indicator_tables.offences.index(TRAFFICKING)]
+        for table in indicator_tables.tables:
             if table == "sex_age_group":
                 yield TableKey(code, HARMONISED, table, year), _tally(inside[:, 2] * 3 + inside[:, 3], 9)
             else:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import disclosure_replay
-from benchmarks.disclosure_attack import attack, released, the_programme
+from benchmarks.disclosure_attack import attack, release_population, simulated_programme
 from benchmarks.disclosure_populations import World
 from warehouse.disclosure_risk import enumeration, integer_programme
 from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName
@@ -109,19 +109,19 @@ def test_nothing_is_learnt_from_releases_of_more_populations(first):
 
 def assert_nothing(seed: int, again: bool = False) -> None:
     tally: Counter[str] = Counter()
-    done = released(World(seed), the_programme())
+    done = release_population(World(seed), simulated_programme())
     assert (len(done.history), done.refused) == (4, 0)
-    attack(done, tally, rerun=again)
+    attack(done, tally, recompute=again)
     assert {kind: n for kind, n in tally.items() if (n and "(" in kind) or kind == "differences"} == {"differences": 0}
 
 
 @pytest.mark.slow
 def test_a_second_solver_finds_the_same_bounds():
-    from benchmarks.disclosure_attack import second
+    from benchmarks.disclosure_attack import compare_solvers
 
     tally: Counter[str] = Counter()
-    done = released(World(3), the_programme())
-    second(attack(done, tally), tally)
+    done = release_population(World(3), simulated_programme())
+    compare_solvers(attack(done, tally), tally)
     assert tally["second solver: intervals"] == tally["second solver: agree"] > 100
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from benchmarks.disclosure_attack import released, the_programme
+from benchmarks.disclosure_attack import release_population, simulated_programme
 from benchmarks.disclosure_populations import RELEASES, World
 from tests.oracle.intruder.attack import Cube, Policy, Row, read_cube, read_policy
 from tests.oracle.intruder.score import Truth
@@ -54,8 +54,8 @@ def _plain(frame: pd.DataFrame) -> list[Row]:
 
 def published(seed: int) -> Published:
     """A population, released four times."""
-    world, programme = World(seed), the_programme()
-    done = released(world, programme)
+    world, programme = World(seed), simulated_programme()
+    done = release_population(world, programme)
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "edition", "known"]
     cubes = []
     for release, prints in zip(RELEASES, done.history, strict=False):

@@ -11,11 +11,11 @@ import os
 import re
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -26,17 +26,22 @@ from pipelines.pull.source import MIB, Look, Offer, Problem, RemoteFile, Request
 from sources.contract import Contract, DeliveryName
 
 CHUNK = 4 * MIB  # bytes that are held at a time
-_MOST = 1000  # files of a delivery, and entries of the source that are named
-_NAMED = 5
+_MOST = 1000  # files of a delivery
+_NAMED = 5  # entries of a source that are no deliveries
 _PARTIAL = (".filepart", ".partial", ".crdownload", ".uploading")  # in addition to `kind_of`: how transfer programs name what they write
+
+
+Kind = Literal["file", "folder", "other"]
+Files = dict[str, RemoteFile]
+"""The files of a delivery by name."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder of a source."""
+    """What lies in a folder of a source. `other`: a link or device."""
 
     name: str
-    folder: bool
+    kind: Kind
     size: int | None = None
     mark: str = ""
 
@@ -45,7 +50,7 @@ class Remote(Protocol):
     """An open connection to a source of files. Paths are relative to the root of the source, "" is the root."""
 
     def entries(self, folder: str) -> list[Entry]:
-        """The files and folders directly in a folder; links and devices are left out."""
+        """What lies directly in a folder."""
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a file, at most `CHUNK` at a time."""
@@ -83,55 +88,59 @@ class FileSource(Source):
                 for file in offer.files:
                     if file.name not in there:
                         there[file.name] = write(remote.chunks(file.path), folder / file.name, file.size, self.largest * MIB)
-                if _state(self._deliveries(remote, request.contract)[0].get(offer.delivery, {})) != _state(
-                    {f.name: f for f in offer.files}
-                ):
+                now = self._deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
+                if _state(now) != _state({file.name: file for file in offer.files}):
                     raise PullError("pull-file-growing")
         return there
 
-    def _deliveries(self, remote: Remote, contract: Contract) -> tuple[dict[str, dict[str, RemoteFile]], list[Problem]]:
-        """Files by delivery and name; what does not fit the layout, and folders without files, as problems."""
-        found: dict[str, dict[str, RemoteFile]] = {}
+    def _deliveries(self, remote: Remote, agreed: Contract, only: str | None = None) -> tuple[dict[str, Files], list[Problem]]:
+        """Files by delivery and name, of all deliveries or one; a source without any, or names that are none, as a problem."""
+        found: dict[str, Files] = {}
         odd: list[str] = []
-        entries = remote.entries("")
-        if self.layout != "{delivery}/{file}":
-            pattern = self._pattern(contract)
-            for entry in entries:
-                match = None if entry.folder else pattern.fullmatch(entry.name)
-                if match is None or DeliveryName.parse(match["delivery"], contract.cadence) is None:
-                    odd.append(entry.name)
-                else:
-                    found.setdefault(match["delivery"], {})[match["file"]] = RemoteFile(match["file"], entry.name, entry.size, entry.mark)
-        else:
-            for entry in entries:
-                if not entry.folder or DeliveryName.parse(entry.name, contract.cadence) is None:
-                    odd.append(entry.name)
-                    continue
-                inside = remote.entries(entry.name)
-                files = [one for one in inside if not one.folder and kind_of(one.name) != "system"]
-                odd += [f"{entry.name}/{one.name}" for one in inside if one.folder]
-                if len(files) > _MOST:
-                    raise PullError("pull-too-large", f"{entry.name}: more than {_MOST:,} files")
-                found[entry.name] = {one.name: RemoteFile(one.name, f"{entry.name}/{one.name}", one.size, one.mark) for one in files}
-        problems = [Problem(None, "pull-name", shown(name)) for name in sorted(odd)[:_NAMED] if kind_of(name) != "system"]
+        pattern = self._pattern(agreed)
+        for entry in remote.entries(""):
+            match = pattern.fullmatch(entry.name)
+            expected = "folder" if self._in_folders else "file"
+            if match is None or entry.kind != expected or DeliveryName.parse(match["delivery"], agreed.cadence) is None:
+                odd += [entry.name] if kind_of(entry.name) != "system" else []
+            elif only not in (None, match["delivery"]):
+                continue
+            elif self._in_folders:
+                found[entry.name], others = self._folder(remote, entry.name)
+                odd += others
+            else:
+                file = match["file"]
+                found.setdefault(match["delivery"], {})[file] = RemoteFile(file, entry.name, entry.size, entry.mark)
+        names = ", ".join(map(shown, sorted(odd)[:_NAMED]))
         if not found:
-            problems.append(Problem(None, "pull-folder-empty"))
-        return found, problems
+            return found, [Problem(None, "pull-folder-empty", names)]
+        return found, [Problem(None, "pull-name", names)] if odd else []
 
-    def _pattern(self, contract: Contract) -> re.Pattern[str]:
-        names = "|".join(re.escape(n) for file in contract.files for n in (file.name, *file.alternatives))
-        pattern = re.escape(self.layout).replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})")
-        return re.compile(pattern)
+    def _folder(self, remote: Remote, delivery: str) -> tuple[Files, list[str]]:
+        """The files of a delivery's folder, and what else is in it: landing reads neither folders nor links."""
+        entries = [one for one in remote.entries(delivery) if kind_of(one.name) != "system"]
+        if len(entries) > _MOST:
+            raise PullError("pull-too-large", f"{delivery}: more than {_MOST:,} files")
+        files = {one.name: RemoteFile(one.name, f"{delivery}/{one.name}", one.size, one.mark) for one in entries if one.kind == "file"}
+        return files, [f"{delivery}/{one.name}" for one in entries if one.kind != "file"]
 
-    def _settled(
-        self, before: dict[str, dict[str, RemoteFile]], now: dict[str, dict[str, RemoteFile]], problems: list[Problem], contract: Contract
-    ) -> Look:
+    @property
+    def _in_folders(self) -> bool:
+        return "/" in self.layout
+
+    def _pattern(self, agreed: Contract) -> re.Pattern[str]:
+        """Of the names directly in the source."""
+        names = "|".join(re.escape(n) for file in agreed.files for n in (file.name, *file.alternatives))
+        first = re.escape(self.layout.partition("/")[0])
+        return re.compile(first.replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})"))
+
+    def _settled(self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract) -> Look:
         look = Look(problems=problems)
         for delivery, files in sorted(now.items()):
             partial = [name for name in files if kind_of(name) == "leftover" or name.lower().endswith(_PARTIAL)]
             missing = [
                 file.name
-                for file in contract.files
+                for file in agreed.files
                 if file.name not in self.optional
                 and not {name.lower() for name in files} & {n.lower() for n in (file.name, *file.alternatives)}
             ]
@@ -153,7 +162,7 @@ class FileSource(Source):
         return look
 
 
-def _state(files: dict[str, RemoteFile]) -> str:
+def _state(files: Files) -> str:
     listed = sorted((file.name, file.size, file.mark) for file in files.values())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.pull.files import CHUNK, Entry
+from pipelines.pull.files import CHUNK, Entry, Kind
 
 _TIMES = ("mtime", "LastModified", "ETag")
+_KINDS: Mapping[str, Kind] = {"file": "file", "directory": "folder"}
 
 
 class FileSystem:
@@ -18,15 +19,15 @@ class FileSystem:
         self._system, self._root, self._options = system, root.rstrip("/") or "/", options
 
     def entries(self, folder: str) -> list[Entry]:
-        """Files and folders, without links and devices."""
+        """What lies directly in a folder."""
         path = posixpath.join(self._root, folder).rstrip("/") or "/"
         self._system.invalidate_cache()
         found = []
         for info in self._system.ls(path, detail=True):
-            name = posixpath.basename(info["name"].rstrip("/"))
-            if info["type"] in ("file", "directory") and not info.get("islink") and info["name"].rstrip("/") != path.strip("/"):
+            if info["name"].strip("/") != path.strip("/"):  # S3 lists a folder that was made by hand in itself
                 mark = " ".join(str(info[time]) for time in _TIMES if info.get(time) is not None)
-                found.append(Entry(name, info["type"] == "directory", info["size"], mark))
+                kind: Kind = "other" if info.get("islink") else _KINDS.get(info["type"], "other")
+                found.append(Entry(posixpath.basename(info["name"].rstrip("/")), kind, info["size"], mark))
         return found
 
     def chunks(self, path: str) -> Iterator[bytes]:

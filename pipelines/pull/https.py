@@ -77,7 +77,7 @@ class _Pages:
             inside = target.geturl().startswith(url) and not target.query and not target.fragment
             name = unquote(target.path[len(urlsplit(url).path) :]) if inside else ""
             if name.rstrip("/") and "/" not in name[:-1]:
-                found[name] = Entry(name[:-1], True) if name.endswith("/") else self._file(folder, name)
+                found[name] = Entry(name[:-1], "folder") if name.endswith("/") else self._file(folder, name)
         return list(found.values())
 
     def chunks(self, path: str) -> Iterator[bytes]:
@@ -89,7 +89,7 @@ class _Pages:
         with self._ask("head", self._url(f"{folder}/{name}" if folder else name)) as answer:
             length, headers = answer.headers.get("Content-Length", ""), answer.headers
         mark = " ".join(headers[key] for key in ("ETag", "Last-Modified") if key in headers)
-        return Entry(name, False, int(length) if length.isdigit() else None, mark)
+        return Entry(name, "file", int(length) if length.isdigit() else None, mark)
 
     def _url(self, path: str) -> str:
         return self._root + quote(path)

@@ -50,6 +50,7 @@ class Sftp(FileSource):
             login_timeout=ANSWER_SECONDS,
             keepalive_interval=ANSWER_SECONDS / 3,
             skip_instance_cache=True,
+            sftp_client_kwargs={"path_errors": "surrogateescape"},
         )
         try:
             yield FileSystem(system, self.path)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pipelines.pull.files import FileSource
+from pipelines.landing.walk import opened
+from pipelines.pull.failure import PullError
+from pipelines.pull.files import CHUNK, FileSource
 from pipelines.pull.filesystem import FileSystem
 from pipelines.pull.source import Secrets
+
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,4 +32,28 @@ class Share(FileSource):
         """The folder."""
         from fsspec.implementations.local import LocalFileSystem
 
-        yield FileSystem(LocalFileSystem(skip_instance_cache=True), str(self.path.absolute()))
+        yield _Folder(LocalFileSystem(skip_instance_cache=True), self.path.absolute())
+
+
+class _Folder(FileSystem):
+    """A folder that others write to: no link in it is followed, also none that took a file's place meanwhile."""
+
+    def __init__(self, system: Any, root: Path) -> None:
+        super().__init__(system, str(root))
+        self._path = root
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The bytes of a file."""
+        *parts, name = path.split("/")
+        try:
+            with opened(self._path, *parts) as folder:
+                file = os.open(name, _FILE, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise PullError("pull-file-growing", "a link took its place") from None
+            raise
+        with os.fdopen(file, "rb", buffering=0) as content:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise PullError("pull-file-growing", "another kind of file took its place")
+            while chunk := content.read(CHUNK):
+                yield chunk

@@ -118,7 +118,9 @@ def pull(
         if name not in sources:
             raise HarmoniaError(f"{name} declares no source: add `pull:` to its contract, or name it in HOME/pull.yaml (or {SETTING})")
     chosen = {name: source for name, source in sources.items() if names is None or name in names}
-    return _Pulling(workplace, registry, dry_run, limits or Limits.of()).run(chosen, today or datetime.now(UTC).date())
+    pulling = _Pulling(workplace, registry, dry_run, limits or Limits.of())
+    pulling.close_without_source(set(sources))
+    return pulling.run(chosen, today or datetime.now(UTC).date())
 
 
 @dataclass
@@ -132,6 +134,14 @@ class _Pulling:
     outcomes: list[Outcome] = field(default_factory=list)
     before: dict[Place, Pull] = field(default_factory=dict)
     landed: CurrentFiles = field(default_factory=dict)
+
+    def close_without_source(self, names: Collection[str]) -> None:
+        """Close the problems of institutions that no longer have a source."""
+        with self.registry.read() as session:
+            rows = current(session)
+        for (institution, delivery), row in rows.items():
+            if institution not in names and row.rule is not None and not self.dry_run:
+                add(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
     def run(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[Outcome]:
         """Look, fetch, put, record; outcomes in order of the institutions."""

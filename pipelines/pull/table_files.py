@@ -38,12 +38,12 @@ def text(value: Any, column: ColumnSpec) -> str | None:
         return str(int(value))
     if isinstance(value, Decimal):
         return str(int(value)) if value.is_finite() and value == value.to_integral_value() else str(value)
-    if isinstance(value, datetime) and (column.type == "date" or value.time().isoformat() == "00:00:00"):
+    if isinstance(value, datetime) and column.format != "utc" and (column.type == "date" or value.time().isoformat() == "00:00:00"):
         value = value.date()
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, date):
-        return value.strftime(_DATES[column.format]) if value.year >= 1000 else value.isoformat()
+        return value.strftime(_DATES.get(column.format, "%Y-%m-%d")) if value.year >= 1000 else value.isoformat()
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
     return str(value)
@@ -62,41 +62,36 @@ def texts(batches: Rows, columns: Sequence[ColumnSpec], what: str, room: int) ->
 def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, largest: int) -> str:
     """Delimited text with a header, in the declared dialect; in UTF-8 where its code page lacks a character. Returns its SHA-256."""
     form = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _FORM & set(options)}
-    lines = _lines(table, texts(rows, table.columns, target.name, largest), form)
-    encodings = dict.fromkeys((form["encoding"], "utf-8"))
-    with storage(target), target.with_suffix(".utf-8").open("w+b") as plain:
-        encodable = True
-        for block in lines:
-            plain.write(block.encode("utf-8", "replace"))
+    encodable, plain = True, target.with_suffix(".utf-8")
+    with storage(plain):
+        out = plain.open("w", encoding="utf-8", errors="replace", newline="")
+    with out:
+        for block in _lines(table, texts(rows, table.columns, target.name, largest), form):
             encodable = encodable and _encodes(block, form["encoding"])
-        plain.seek(0)
-        encoding = next(iter(encodings)) if encodable else "utf-8"
-        source = io.TextIOWrapper(plain, encoding="utf-8", newline="")
-        with target.open("wb") as out:
-            while block := source.read(MIB):
-                out.write(block.encode(encoding))
-    target.with_suffix(".utf-8").unlink()
+            with storage(plain):
+                out.write(block)
+    encoding = form["encoding"] if encodable else "utf-8"
+    with storage(target), plain.open(encoding="utf-8", newline="") as source, target.open("w", encoding=encoding, newline="") as copy:
+        while block := source.read(MIB):
+            copy.write(block)
+    plain.unlink()
     return _finished(target, largest)
 
 
 def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest: int) -> str:
     """A SQLite file with a table of texts for each. Returns its SHA-256."""
     target.unlink(missing_ok=True)
-    try:
-        with closing(sqlite3.connect(target, isolation_level=None)) as db:
-            db.execute("PRAGMA journal_mode = OFF")
-            db.execute("PRAGMA synchronous = OFF")
-            db.execute("PRAGMA cache_size = -16384")  # KiB
-            db.execute("BEGIN")
-            for table, rows in tables:
-                names = ", ".join(f"{_quoted(column.name)} TEXT" for column in table.columns)
-                db.execute(f"CREATE TABLE {_quoted(table.name)} ({names})")
-                insert = f"INSERT INTO {_quoted(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
-                for batch in texts(rows, table.columns, target.name, largest):
-                    db.executemany(insert, batch)
-            db.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        raise OSError(os.strerror(28) if "full" in str(error) else "the staged file cannot be written") from None
+    with closing(sqlite3.connect(target, isolation_level=None)) as db:
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384"):  # KiB
+            db.execute(f"PRAGMA {pragma}")
+        db.execute("BEGIN")
+        for table, rows in tables:
+            names = ", ".join(f"{_quoted(column.name)} TEXT" for column in table.columns)
+            db.execute(f"CREATE TABLE {_quoted(table.name)} ({names})")
+            insert = f"INSERT INTO {_quoted(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
+            for batch in texts(rows, table.columns, target.name, largest):
+                db.executemany(insert, batch)
+        db.execute("COMMIT")
     return _finished(target, largest)
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from pull_world import Authority, PullWorld, Sshd, https, keygen, s3, secret, silent_server, sshd
 
+from pipelines.pull.failure import PullError
+from pipelines.pull.share import Share
 from pipelines.pull.steps import Limits
 
 BOTH = {"rastet.csv": b"rastet.csv one\r\n", "personat.csv": b"personat.csv one\r\n"}
@@ -348,8 +350,31 @@ def test_names_that_are_no_deliveries_are_told_and_links_not_followed(world: Pul
     (world.there / "2013-Q3").symlink_to("/etc")
     (world.there / "2013-Q2" / "passwd").symlink_to("/etc/passwd")
     world.declare("police", kind="share", path=str(world.there))
-    assert world.results() == [("police", None, "waiting", "pull-name"), *PULLED]
+    (world.there / "2013-Q2" / "inner").mkdir()
+    told, pulled = world.pull()
+    assert (told.rule, told.detail) == ("pull-name", "2013-Q2/inner, 2013-Q2/passwd, 2013-Q3, old exports")
+    assert pulled.result == "pulled"
     assert whole(world.inbox_files())
+    before = world.ledger()["pull"]
+    world.pull()
+    assert world.ledger()["pull"] == before  # the same again is no news
+    world.declare("police", kind="share", path=str(world.there))
+    (world.home.root / "pull.yaml").write_text("{}")
+    world.pull()
+    assert world.told() == []
+
+
+def test_a_link_that_takes_a_files_place_is_not_followed(world: PullWorld) -> None:
+    world.offer()
+    source = Share(kind="share", path=world.there)
+    target = world.there / "2013-Q2" / "rastet.csv"
+    with source.connect({}) as remote:
+        (entry,) = [one for one in remote.entries("2013-Q2") if one.name == "rastet.csv"]
+        assert entry.kind == "file"
+        target.unlink()
+        target.symlink_to("/etc/passwd")
+        with pytest.raises(PullError, match="a link took its place"):
+            next(remote.chunks("2013-Q2/rastet.csv"))
 
 
 def test_files_of_a_flat_layout_are_grouped_by_delivery(world: PullWorld) -> None:

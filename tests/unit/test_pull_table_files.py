@@ -30,7 +30,7 @@ FORM = {"encoding": "windows-1250", "delimiter": ";", "line_end": "\r\n"}
         (2.5, ColumnSpec("x"), "2.5"),
         (date(2013, 4, 5), ColumnSpec("x", type="date"), "05.04.2013"),
         (date(2013, 4, 5), ColumnSpec("x", type="date", format="iso"), "2013-04-05"),
-        (datetime(2013, 4, 5, 23, 10), ColumnSpec("x", type="date", format="dmy-"), "05-04-2013"),
+        (datetime.fromisoformat("2013-04-05 23:10"), ColumnSpec("x", type="date", format="dmy-"), "05-04-2013"),
         (datetime(2013, 4, 5, 23, 10, tzinfo=UTC), ColumnSpec("x"), "2013-04-05T23:10:00+00:00"),
         (date(113, 4, 5), ColumnSpec("x", type="date"), "0113-04-05"),
         (b"Gj\xc3\xabrgj", ColumnSpec("x"), "Gjërgj"),

@@ -14,7 +14,7 @@ import pandas as pd
 from harmonia.reports.document import SUPPRESSED_MARK, Cell, Table
 from harmonia.reports.texts import ReportTexts
 from warehouse.indicators import indicators
-from warehouse.releases.reading import Release, category, label, status_text
+from warehouse.releases.reading import Release, category_label, label, status_text
 
 MAX_YEARS = 5
 
@@ -108,4 +108,4 @@ class Figures:
 
     def category(self, table: str, cell: str) -> str:
         """The label of a cell of a table."""
-        return category(table, cell, self.texts.lang)
+        return category_label(table, cell, self.texts.lang)

@@ -10,7 +10,7 @@ from typing import Any
 from schemas.declared import declared
 from sources import contract
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import gap_text, label, language
+from warehouse.releases.reading import label, missing_text, supported_language
 
 
 @cache
@@ -27,7 +27,7 @@ class ReportTexts:
     lang: str
 
     def __post_init__(self) -> None:
-        language(self.lang)
+        supported_language(self.lang)
 
     def __call__(self, *path: str, **values: object) -> str:
         """The text at a path, e.g. `words("sections", "key")`, with the placeholders filled in."""
@@ -49,8 +49,8 @@ class ReportTexts:
         return contract.load(name).publisher[self.lang]
 
     def gap(self, missing: str | None) -> str:
-        """Incomplete deliveries (`warehouse.releases.labels.gap_text`) in words; empty where there are none."""
-        return gap_text(missing, self.lang)
+        """Incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty where there are none."""
+        return missing_text(missing, self.lang)
 
     def state(self, state: str) -> str:
         """The state of a delivery in words."""

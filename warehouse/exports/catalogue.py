@@ -16,7 +16,7 @@ from pipelines.resources.workplace import Workplace
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Questionnaire
 from warehouse.exports.transmission_approval import Transmission, verify_approval
-from warehouse.releases.reading import Release, language, open_release, release_hash
+from warehouse.releases.reading import Release, open_release, release_hash, supported_language
 
 Files = dict[str, bytes]
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -46,7 +46,7 @@ class Export:
 
     def title(self, lang: str) -> str:
         """Its title. Raises `HarmoniaError` for an unknown language."""
-        return self.titles[language(lang)]
+        return self.titles[supported_language(lang)]
 
     @property
     def kinds(self) -> str:
@@ -97,7 +97,7 @@ def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) ->
         raise HarmoniaError(
             f"{name} contains individual persons and is never public: use --full with the coordinator's approval, for one recipient"
         )
-    files = export.public(open_release(releases, day), language(lang))
+    files = export.public(open_release(releases, day), supported_language(lang))
     return _write(out, files)
 
 
@@ -127,7 +127,7 @@ def transmit(
     approval = verify_approval(workplace.home.root, approval_file, requested)
     create_files = _export(name).exact
     assert create_files is not None  # refused above
-    files = create_files(releases, release, language(lang), f"{approval.name}, {approval.day}; {recipient}")
+    files = create_files(releases, release, supported_language(lang), f"{approval.name}, {approval.day}; {recipient}")
     transmission.log(workplace, requested, approval)
     return _write(out, files, private=True)
 

@@ -18,7 +18,7 @@ import yaml
 from harmonia.errors import HarmoniaError
 from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import Release, category, gap_text, label, status_text
+from warehouse.releases.reading import Release, category_label, label, missing_text, status_text
 
 FOLDER = Path(__file__).with_name("questionnaires")
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
@@ -116,7 +116,7 @@ def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.Da
         return pd.DataFrame(
             {
                 "period": rows["period"],
-                "category": [category(table, cell, lang) for cell in rows["cell"]],
+                "category": [category_label(table, cell, lang) for cell in rows["cell"]],
                 "figure": rows["value"].astype("Int64"),
                 "note": notes,
                 "confidentiality": FREE,
@@ -128,5 +128,5 @@ def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.Da
 
 def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
     notes = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
-    notes += [gap_text(missing, lang)] if isinstance(missing, str) else []
+    notes += [missing_text(missing, lang)] if isinstance(missing, str) else []
     return " ".join(filter(None, notes))

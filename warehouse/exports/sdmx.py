@@ -21,7 +21,7 @@ from sdmx.model import v21 as m
 
 from warehouse.exports import territory
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import MERGE_SEPARATOR, QUARTERS, Release, gap_text, label, status_text
+from warehouse.releases.reading import MERGE_SEPARATOR, QUARTERS, Release, label, missing_text, status_text
 
 _MERGED_CODES = "_OR_"
 
@@ -73,7 +73,7 @@ def _time_period(of: str) -> str:
 
 def _comment(status: str, limit: float | None, missing: str | None) -> str | None:
     notes = [status_text(status, "en", None if pd.isna(limit) else int(limit or 0))]
-    notes += [gap_text(missing, "en")] if isinstance(missing, str) else []
+    notes += [missing_text(missing, "en")] if isinstance(missing, str) else []
     return " ".join(filter(None, notes)) or None
 
 

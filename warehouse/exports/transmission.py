@@ -19,7 +19,7 @@ from schemas.declared import declared
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
 from warehouse.releases.confidential import open_confidential
-from warehouse.releases.reading import Release, category, gap_text, status_text
+from warehouse.releases.reading import Release, category_label, missing_text, status_text
 
 _VICTIMS = "victims_identified"
 
@@ -42,12 +42,12 @@ def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str,
         periods = rows["of"] + ("-" + rows["cell"] if table == "quarter" else "")
         missing = by_period["missing"].reindex(pd.MultiIndex.from_arrays([rows["indicator"], periods]))
         no_delivery = rows["value"].isna().map({True: status_text("no_delivery", lang), False: ""})
-        gaps = ("" if pd.isna(deliveries) else gap_text(deliveries, lang) for deliveries in missing)
+        gaps = ("" if pd.isna(deliveries) else missing_text(deliveries, lang) for deliveries in missing)
         notes = [" ".join(filter(None, both)) for both in zip(no_delivery, gaps, strict=True)]
         return pd.DataFrame(
             {
                 "period": periods,
-                "category": [category(table, cell, lang) for cell in rows["cell"]],
+                "category": [category_label(table, cell, lang) for cell in rows["cell"]],
                 "figure": rows["value"].astype("Int64"),
                 "note": notes,
                 "confidentiality": [FREE if is_free else CONFIDENTIAL for is_free in is_public],

@@ -15,7 +15,7 @@ from harmonia.errors import HarmoniaError, storage
 from warehouse.disclosure import policy
 from warehouse.releases import folder
 from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot
-from warehouse.releases.labels import language, texts
+from warehouse.releases.labels import supported_language, texts
 from warehouse.releases.reasons import changed_units, record_keys
 
 _OWNER_ONLY = 0o600
@@ -44,7 +44,7 @@ def _number(value: Any) -> str:
 
 def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
     """Figures published differently, one line each; reads only the public parts."""
-    language(lang)
+    supported_language(lang)
     _check_order(releases, old, new)
     differences = public_diff(releases, old, new)
     for row in differences.to_dict("records"):
@@ -55,7 +55,7 @@ def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]
 
 def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
     """Every exact figure that differs, with its reasons; `records`: a CSV of the records behind it, by unit."""
-    language(lang)
+    supported_language(lang)
     releases = home / "releases"
     _check_order(releases, old, new)
     files = [folder.verified_files(releases / name) for name in (old, new)]

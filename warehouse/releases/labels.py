@@ -25,7 +25,7 @@ def texts() -> dict[str, dict[str, dict[str, str]]]:
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 
-def language(code: str) -> str:
+def supported_language(code: str) -> str:
     """`code` if it is a language of releases. Raises `HarmoniaError` otherwise."""
     if code not in LANGUAGES:
         raise HarmoniaError(f"language {code!r} is not known: one of {', '.join(LANGUAGES)}")
@@ -36,12 +36,12 @@ def label(dimension: str, code: str, lang: str) -> str:
     """The label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
     language.
     """
-    language(lang)
+    supported_language(lang)
     parts = [texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
     return texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
 
 
-def category(table: str, cell: str, lang: str) -> str:
+def category_label(table: str, cell: str, lang: str) -> str:
     """The label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total, or if there is one category."""
     if table == QUARTER:
         return cell.replace(MERGE_SEPARATOR, ", ")
@@ -55,10 +55,10 @@ def category(table: str, cell: str, lang: str) -> str:
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
     """The text in place of a suppressed figure, or beside a merged one."""
-    return texts()["status"][status][language(lang)].format(limit=limit)
+    return texts()["status"][status][supported_language(lang)].format(limit=limit)
 
 
-def gap_text(missing: str | None, lang: str) -> str:
+def missing_text(missing: str | None, lang: str) -> str:
     """The text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
     if not missing:
         return ""
@@ -66,7 +66,7 @@ def gap_text(missing: str | None, lang: str) -> str:
     deliveries = []
     for delivery in missing.split(","):
         institution, period, state = delivery.split()
-        publisher = contract.load(institution).publisher[language(lang)] if institution in institutions else institution
+        publisher = contract.load(institution).publisher[supported_language(lang)] if institution in institutions else institution
         quarter = note["quarter"][lang].format(n=period[-1], year=period[:4])
         deliveries.append(note["delivery"][lang].format(institution=publisher, period=quarter, state=label("delivery_state", state, lang)))
     return note["incomplete"][lang].format(missing="; ".join(dict.fromkeys(deliveries)))

@@ -16,20 +16,20 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTERS
 from warehouse.releases import folder
-from warehouse.releases.labels import category, gap_text, label, language, status_text
+from warehouse.releases.labels import category_label, label, missing_text, status_text, supported_language
 
 __all__ = [
     "MERGE_SEPARATOR",
     "QUARTERS",
     "Release",
-    "category",
-    "gap_text",
+    "category_label",
     "label",
-    "language",
     "latest",
+    "missing_text",
     "open_release",
     "release_hash",
     "status_text",
+    "supported_language",
 ]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from warehouse.releases.labels import category, gap_text, label, status_text, texts
-from warehouse.releases.labels import language as supported_language
+from warehouse.releases.labels import category_label, label, missing_text, status_text, supported_language, texts
 from warehouse.releases.reading import Release
 
 
@@ -13,7 +12,7 @@ def cell_label(row: pd.Series, language: str) -> str:
     """The label of a row of the cube: its category."""
     if row["table"] in ("total", "quarter"):
         return str(row["period"]) if row["table"] == "quarter" else label("offence_group", "total", language)
-    return category(row["table"], row["cell"], language)
+    return category_label(row["table"], row["cell"], language)
 
 
 def figure_text(row: pd.Series, language: str) -> str:
@@ -38,7 +37,7 @@ def release_text(release: Release, language: str) -> str:
         indicator, measure, table, of = map(str, names)
         heading = f"{titles[indicator]} | {of} | {label('table', table, language)} | {label('measure', measure, language)}"
         cells = [f"{cell_label(row, language)}: {figure_text(row, language)}".lstrip(": ") for _, row in rows.iterrows()]
-        notes = [gap_text(missing, language) for missing in rows["missing"].dropna().unique()]
+        notes = [missing_text(missing, language) for missing in rows["missing"].dropna().unique()]
         notes += [texts()["note"]["revised"][language]] if rows["revised"].any() else []
         lines.append(f"{heading}: {'; '.join(cells)}{' (' + '; '.join(notes) + ')' if notes else ''}")
     return "\n".join(lines)

@@ -4,11 +4,10 @@ Belongs here: assembling the parts. Does not belong here: the parts. `dagster de
 environment; `harmonia run` and tests call `build_definitions` with their own workplace.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -51,14 +50,56 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
     return (landing.landing, *alone, *union.assets(names), *shared)
 
 
-def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:
-    def opened(_: dg.InitResourceContext) -> Iterator[Workplace]:
-        workplace.ready()
+class WorkplaceResource(dg.ConfigurableResource[Workplace]):
+    """The workplace of a run, with the run lock. The URLs are environment variables, since Dagster stores and shows its configuration."""
+
+    inbox: str
+    home: str
+    registry_url: str | None = None
+    warehouse_url: str | None = None
+    hold_lock: bool = True
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
+        """Check inbox and declarations, create the home, and hold its lock for the run."""
+        workplace = self.create_resource(context).ready()
         declarations.check()
-        with run_lock(workplace.home) if hold_lock else nullcontext():
+        with run_lock(workplace.home) if self.hold_lock else nullcontext():
             yield workplace
 
-    return opened
+    def create_resource(self, context: dg.InitResourceContext) -> Workplace:
+        """The workplace, without checks."""
+        return Workplace.of(Path(self.inbox), Path(self.home), self.registry_url, self.warehouse_url)
+
+
+class UnlockedWorkplaceResource(WorkplaceResource):
+    """The same for jobs beside a run: without checks and lock."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
+        """The workplace, without checks."""
+        yield self.create_resource(context)
+
+
+class LakeResource(dg.ConfigurableIOManagerFactory[LakeIOManager]):
+    """Parquet files in the lake, small ones cached in memory during a run."""
+
+    lake: str
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> LakeIOManager:
+        """The IO manager of a run."""
+        return LakeIOManager(Path(self.lake), SHAPES)
+
+
+def _resources(workplace: Workplace, hold_lock: bool) -> dict[str, Any]:
+    variables = {"registry_url": "HARMONIA_REGISTRY_URL", "warehouse_url": "HARMONIA_WAREHOUSE_URL"}
+    settings: dict[str, Any] = {name: dg.EnvVar(variable) for name, variable in variables.items() if getattr(workplace, name)}
+    settings |= {"inbox": str(workplace.inbox), "home": str(workplace.home.root)}
+    return {
+        "workplace": WorkplaceResource(**settings, hold_lock=hold_lock),
+        "unlocked_workplace": UnlockedWorkplaceResource(**settings),
+        "io_manager": LakeResource(lake=str(workplace.home.lake)),
+    }
 
 
 def build_definitions(
@@ -67,6 +108,7 @@ def build_definitions(
     """The definitions for a workplace.
 
     `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own.
+    A run of a workplace with URLs needs its environment variables (`Workplace.environment`).
     """
     sources = pull.sources_of(workplace)
     first, *later = all_assets()
@@ -76,15 +118,7 @@ def build_definitions(
         jobs=[harmonise_everything, *schedules.JOBS],
         schedules=[*schedules.schedules(), *pull.schedules(sources)],
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
-        resources={
-            "workplace": dg.ResourceDefinition(
-                _opened(workplace, hold_lock), description="Inbox, home, registry and warehouse of the run; holds the run lock"
-            ),
-            "places": dg.ResourceDefinition.hardcoded_resource(workplace, description="The same for read-only jobs, without the run lock"),
-            "io_manager": dg.IOManagerDefinition(
-                lambda _: LakeIOManager(workplace.home.lake, SHAPES), description="Parquet files in the lake, cached in memory during a run"
-            ),
-        },
+        resources=_resources(workplace, hold_lock),
         executor=dg.in_process_executor,
         loggers=loggers,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 import time
 import warnings
@@ -132,6 +133,21 @@ def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+@contextmanager
+def _environment(workplace: Workplace) -> Iterator[None]:
+    """The environment variables from which Dagster's resources take the URLs."""
+    before = {name: os.environ.get(name) for name in workplace.environment()}
+    os.environ.update(workplace.environment())
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _close_as_failed(workplace: Workplace) -> None:
     registry = open_registry(workplace.registry)
     try:
@@ -188,13 +204,13 @@ def _may_have_new_files(workplace: Workplace) -> bool:
 
 
 def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
-    """Run the job, or `restricted_to` some of its assets; return the run id."""
+    """Run the job, or `only` some of its assets; return the run id."""
     handler = _ProgressHandler(listener)
     token = _RUNNING.set(_job(workplace, handler))
     assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]
     listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
-        with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
+        with _environment(workplace), _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
             # not `execute_in_process`, which keeps every output in memory until the end
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
             # Dagster caches the last job: without a unique argument a run would get the job, and the home, of the run before.

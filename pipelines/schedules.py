@@ -17,16 +17,20 @@ from pipelines.resources.workplace import Workplace
 
 
 @dg.op(description="Verify landing, ledger, warehouse and releases; fails if anything was changed or lost.")
-def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
+def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
     """Verify every store in the backup. Logs paths, never contents."""
     from harmonia.operations.backup.verify import verify_home
 
-    if places.registry_url is None and not places.home.registry_file.exists() and not places.home.published:
+    if (
+        unlocked_workplace.registry_url is None
+        and not unlocked_workplace.home.registry_file.exists()
+        and not unlocked_workplace.home.published
+    ):
         context.log.info("nothing ingested yet")
         return
-    with redact_errors("verifying the stores", places.logs):
-        found = list(verify_home(places))
-    maintenance.record(places, "verify", len(found))
+    with redact_errors("verifying the stores", unlocked_workplace.logs):
+        found = list(verify_home(unlocked_workplace))
+    maintenance.record(unlocked_workplace, "verify", len(found))
     for line in found:
         context.log.error(line)
     if found:
@@ -34,7 +38,7 @@ def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workp
 
 
 @dg.op(description="Count due and late reports.")
-def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
+def reports_due(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
     """Check the register of reports; late reports raise an alert."""
     from datetime import UTC, datetime
 
@@ -43,7 +47,7 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
 
     today = datetime.now(UTC).date()
     try:
-        listed, _ = due_reports(places, open_release(places.home.releases), today)
+        listed, _ = due_reports(unlocked_workplace, open_release(unlocked_workplace.home.releases), today)
         states = [one.state(today) for one in listed]
     except HarmoniaError as error:
         context.log.info(str(error))

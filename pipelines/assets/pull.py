@@ -47,11 +47,11 @@ def asset(institution: str) -> dg.AssetsDefinition:
         kinds={"file"},
         description=f"New deliveries of {institution}, fetched from its source into the inbox.",
     )
-    def pulled(context: dg.AssetExecutionContext, config: PullConfig, places: dg.ResourceParam[Workplace]) -> None:
-        with redact_stage_errors(places, f"{institution}: pulling", context):
-            registry = open_registry(places.ready().registry)
+    def pulled(context: dg.AssetExecutionContext, config: PullConfig, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
+        with redact_stage_errors(unlocked_workplace, f"{institution}: pulling", context):
+            registry = open_registry(unlocked_workplace.ready().registry)
             try:
-                outcomes = pull(places, registry, [institution], dry_run=config.dry_run)
+                outcomes = pull(unlocked_workplace, registry, [institution], dry_run=config.dry_run)
             finally:
                 registry.close()
         failed = [f"{one.delivery or one.kind} {one.rule} {one.detail}: {one.remedy}" for one in outcomes if one.result == "failed"]

@@ -207,18 +207,22 @@ def test_the_nightly_check_fails_where_a_store_was_edited_and_names_no_value(wor
     registry.close()
     (workplace.home.root / "registry.sqlite").write_bytes(b"no database")
     with dg.DagsterInstance.ephemeral() as instance:
-        done = schedules.nightly_checks.execute_in_process(instance=instance, resources={"places": workplace}, raise_on_error=False)
+        done = schedules.nightly_checks.execute_in_process(
+            instance=instance, resources={"unlocked_workplace": workplace}, raise_on_error=False
+        )
     assert not done.success
 
 
 def test_the_nightly_check_of_a_home_in_which_nothing_was_landed_yet_is_no_alarm(workplace):
     workplace.home.create()
     with dg.DagsterInstance.ephemeral() as instance:
-        done = schedules.nightly_checks.execute_in_process(instance=instance, resources={"places": workplace})
+        done = schedules.nightly_checks.execute_in_process(instance=instance, resources={"unlocked_workplace": workplace})
         assert done.success
         (workplace.home.root / "published").mkdir()
         (workplace.home.root / "published" / "current").write_text("1", "utf-8")  # the registry was there, and is gone
-        done = schedules.nightly_checks.execute_in_process(instance=instance, resources={"places": workplace}, raise_on_error=False)
+        done = schedules.nightly_checks.execute_in_process(
+            instance=instance, resources={"unlocked_workplace": workplace}, raise_on_error=False
+        )
     assert not done.success
 
 

@@ -7,20 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from schemas.declared import DeclarationError
+from schemas.declared import DeclarationError, wrong
 
 
 def check() -> None:
-    """Read contracts, rules, agreements and indicators. Raises `HarmoniaError` with file, key, value and remedy."""
+    """Read domain, contracts, rules, agreements and indicators. Raises `HarmoniaError` with file, key, value and remedy."""
     from harmonia.comparison.agreements import load_agreements
+    from schemas import domain, domain_folder
     from schemas.findings import rules
+    from schemas.topic import topic
     from sources.contract import bearers, institutions
     from warehouse.indicators import indicators
     from warehouse.indicators.catalogue import catalogue
 
-    for read in (institutions, bearers, rules, load_agreements, indicators):
+    for read in (domain_folder.check, topic, domain.country, domain.stages, institutions, bearers, rules, load_agreements, indicators):
         read()
+    check_domain()
     check_coverage({name for one in catalogue().values() for name in one.institutions})
+
+
+def check_domain() -> None:
+    """Raise `DeclarationError` where parts of the domain do not fit each other."""
+    from pipelines.harmonisation import codes
+    from schemas import domain, domain_folder
+    from schemas.texts import texts
+    from schemas.topic import OTHER, topic
+    from warehouse.disclosure.policy import check_shipped
+    from warehouse.indicators import indicators
+
+    place, known = domain_folder.place, topic()
+    if domain.country().domestic not in set(codes.table("countries")["code"]):
+        raise wrong(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
+    for name, column in (("offences", "group"), ("offence_words", "group")):
+        if odd := sorted(set(codes.table(name)[column]) - set(known.offence_groups)):
+            raise wrong(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(known.offence_groups)}")
+    if lacking := [group for group in known.offence_groups if group != OTHER and group not in set(codes.table("offences")["code"])]:
+        raise wrong(place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code")
+    forms = set(codes.table("forms")["code"])
+    if odd := sorted(forms ^ set(known.forms)):
+        raise wrong(place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(known.forms)}")
+    if odd := [code for code in known.report.indicators if code not in indicators()]:
+        raise wrong(place("topic.yaml"), "report", odd[0], f"it must be an indicator: one of {', '.join(indicators())}")
+    for stage in domain.stages():
+        if stage not in texts("reports")["stages"]:
+            raise wrong(place("texts.yaml"), "reports.stages", ", ".join(texts("reports")["stages"]), f"add {stage}")
+    check_shipped()
 
 
 def check_coverage(counted: Collection[str]) -> None:

@@ -29,7 +29,7 @@ NO_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).asty
 
 
 def totals(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The grand totals by year: indicator, period, as_reported, harmonised. All offence groups: trafficking and related offences."""
+    """The grand totals by year: indicator, period, as_reported, harmonised. All offence groups together."""
     grand = (statistics[list(DIMENSIONS)] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
     return statistics.loc[grand, [*_TOTAL, "as_reported", "harmonised"]]
 

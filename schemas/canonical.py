@@ -15,21 +15,16 @@ from typing import Literal, get_args
 import pandas as pd
 import pyarrow as pa
 
+from schemas.topic import topic
+
 Kind = Literal["text", "date", "int", "bool", "float"]
 
 Stage = Literal["registration", "prosecution", "courts", "corrections", "protection"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """In the order of the case flow, victim protection beside it; the contract names an institution's stage."""
 STATUSES = ("accepted", "superseded", "withdrawn", "quarantined")
-OFFENCE_GROUPS = (
-    "trafficking",
-    "slavery",
-    "withholding_identity_papers",
-    "facilitating_prostitution",
-    "prostitution",
-    "other",
-)  # most serious first
-FORMS = ("sexual", "forced_labour", "forced_begging", "slavery_servitude", "organ_removal", "other", "unknown")
+OFFENCE_GROUPS = tuple(topic().offence_groups)  # most serious first
+FORMS = topic().forms
 SEXES = ("male", "female", "unknown")
 AGE_GROUPS = ("child", "adult", "unknown")
 FOREIGN = "XXF"  # foreign citizenship, country unknown

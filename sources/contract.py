@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from schemas import canonical, domain
+from schemas import canonical, domain, domain_folder
 from schemas.declared import DeclarationError, checked, declared, shown, wrong
 from schemas.findings import DIMENSIONS, LANGUAGES
 from sources import periods
@@ -26,7 +26,7 @@ from sources.periods import Cadence
 
 _DELIVERY = re.compile(rf"(?P<period>{'|'.join(map(periods.pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?")
 
-SOURCES = Path(__file__).parent
+SOURCES = domain_folder.place("sources")
 FURTHER = "HARMONIA_SOURCES"
 """Environment variable: further folders with institutions, separated as in `PATH`."""
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an institution's folder must contain
@@ -271,6 +271,8 @@ def _check(found: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
     if found.due_days > (most := _MOST_DUE_DAYS[found.cadence]):
         raise wrong(path, "due_days", found.due_days, f"it must be less than or equal to {most}")
+    if found.stage not in domain.stages():
+        raise wrong(path, "stage", found.stage, f"it must be one of {', '.join(domain.stages())}, the stages of the domain")
     if found.institution != path.parent.name:
         raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
     if lacking := [language for language in LANGUAGES if not found.publisher.get(language)]:
@@ -312,6 +314,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
         place = f"{key}.columns.{column.name}"
         if column.type not in TYPES:
             raise wrong(path, f"{place}.type", column.type, f"it must be one of {', '.join(TYPES)}")
+        if column.type == "personal_number" and domain.country().personal_number is None:
+            raise wrong(path, f"{place}.type", column.type, "the domain's country.yaml has no personal_number: add it")
         if (column.type == "code") != bool(column.codes):
             raise wrong(path, f"{place}.codes", dict(column.codes), "only a column of type code has a list of codes, and it must have one")
         if column.key != (column.name in table.key) or (column.key and not column.required):
@@ -382,13 +386,16 @@ def folders(*parents: Path) -> Mapping[str, Path]:
                 raise DeclarationError(f"{shown(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away")
             if other := found.get(folder.name):
                 raise DeclarationError(f"{shown(folder)}: an institution of this name is in {shown(other)}: rename one of the folders")
+            part = domain_folder.built_in("sources") / folder.name
+            if part != folder and (part / "__init__.py").is_file() and not (part / "contract.yaml").is_file():
+                raise DeclarationError(f"{shown(folder)}: {folder.name} is the name of a part of Harmonia: rename the institution")
             found[folder.name] = folder
     return found
 
 
 @cache
 def folder_of() -> Mapping[str, Path]:
-    """The folder of each institution, in `sources` and in the folders named in `HARMONIA_SOURCES`."""
+    """The folder of each institution of the domain, and in the folders named in `HARMONIA_SOURCES`."""
     return folders(SOURCES, *further())
 
 

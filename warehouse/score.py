@@ -16,6 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as Grid
 
 from harmonia.errors import HarmoniaError
+from schemas.texts import texts
 from warehouse.indicators import DIMENSIONS
 
 RECORD = ["institution", "entity", "record_key", "delivery"]
@@ -61,7 +62,7 @@ class Score:
             (self.missing, "Missing in lineage"),
             (self.wrong_status, "Wrong status"),
             (self.errors, "Errors of figures"),
-            (self.totals, "Yearly totals: trafficking and related offences"),
+            (self.totals, f"Yearly totals: {texts('console')['total']}"),
             (self.strategy, "The strategy's figures"),
             (self.pairs, "Linked records"),
             (self.reconciliation, "Reconciliation"),

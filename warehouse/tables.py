@@ -32,7 +32,7 @@ STATISTICS = Table(
     WAREHOUSE,
     _text("indicator", "indicator: a code of the table `indicators`"),
     _text("period", "year (2013) or quarter (2013-Q2)"),
-    _text("offence_group", "principal offence; total: not broken down (trafficking and related offences)"),
+    _text("offence_group", "principal offence; total: not broken down"),
     _text("form", "form of exploitation; total: not broken down"),
     _text("sex", "male, female, unknown; total: not broken down"),
     _text("age_group", "child (under 18 on the day of the event), adult, unknown; total: not broken down"),

@@ -123,8 +123,11 @@ def simulate(
     noise: Annotated[Noise, typer.Option("--noise", envvar="HARMONIA_NOISE", help="Error rate of the deliveries.")] = Noise.typical,
 ) -> None:
     """Write synthetic deliveries in the institutions' formats, with the ground truth."""
+    from schemas import domain_folder
     from sources.simulator import simulate as write_deliveries
 
+    if domain_folder.folder() is not None:
+        raise HarmoniaError(f"the simulator writes deliveries of the built-in domain: unset {domain_folder.SETTING}")
     try:
         simulated = write_deliveries(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
     except ValueError as error:

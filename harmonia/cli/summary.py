@@ -21,12 +21,19 @@ from pipelines.delivery_report import not_complete as not_complete_new
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES
+from schemas.texts import texts
+from schemas.topic import topic
 from sources.states import COMPLETE, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
-RELATED = "trafficking and related offences"
-COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "minor offence of prostitution (separate)"}
 _ROWS = ("read", *ACCOUNTS)
+
+
+def columns() -> dict[str, str]:
+    """Offence groups of which the summary shows figures, with heads: the total, the leading group, the minor one if there is one."""
+    heads, known = texts("console"), topic()
+    found = {"total": heads["total"], known.leading: heads["leading"]}
+    return found | dict.fromkeys(known.minor, heads["minor"])
 
 
 def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
@@ -53,13 +60,13 @@ def latest_year(statistics: pd.DataFrame) -> str | None:
 def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
     """The year's figures by offence group, without other breakdowns.
 
-    Columns: indicator, group (total, trafficking, prostitution), as_reported, harmonised, incomplete, missing.
+    Columns: indicator, group (of `columns`), as_reported, harmonised, incomplete, missing.
     """
     others = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
     whole = (statistics["period"] == year) & (statistics[others] == "total").all(axis=1)
-    rows = statistics[whole & statistics["offence_group"].isin(COLUMNS)]
-    columns = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
-    return rows[columns].rename(columns={"offence_group": "group"}).reset_index(drop=True)
+    rows = statistics[whole & statistics["offence_group"].isin(columns())]
+    wanted = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
+    return rows[wanted].rename(columns={"offence_group": "group"}).reset_index(drop=True)
 
 
 def _number(value: Any) -> str:
@@ -82,13 +89,13 @@ def rows_table(counts: pd.DataFrame) -> Table:
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
     """The year's figures, as reported and harmonised, and the incomplete deliveries of figures marked with a star."""
     table = grid("", title=f"{year}: as reported → harmonised")
-    for heading in COLUMNS.values():
+    for heading in columns().values():
         table.add_column(heading, justify="right", max_width=20)
     found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
     absent: dict[str, None] = {}
     for indicator in indicators().values():
         cells = []
-        for group in COLUMNS:
+        for group in columns():
             row = found.get((indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False})
             incomplete = bool(row["incomplete"]) if pd.notna(row["incomplete"]) else False
             if incomplete and pd.notna(row["missing"]):
@@ -178,7 +185,7 @@ def show(
 
 def _next(console: Console, workplace: Workplace, year: str | None, seconds: float) -> None:
     home, python = workplace.home, Path(sys.executable)
-    query = f"FROM statistics WHERE period = '{year}' AND offence_group = 'trafficking'" if year else "FROM coverage"
+    query = f"FROM statistics WHERE period = '{year}' AND offence_group = '{topic().leading}'" if year else "FROM coverage"
     also = " and the database of --warehouse-url" if workplace.warehouse_url else ""
     lines = [
         ("Published", f"{home.warehouse}{also}, in {seconds:.1f} s"),

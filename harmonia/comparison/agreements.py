@@ -20,7 +20,6 @@ from sources.contract import institutions
 ROLES = ("accused", "victim", "witness", "case")
 STATUSES = ("investigation", "indicted", "judged", "final")
 COLUMNS = ("sender", "receiver", "role", "status")
-SOURCES = Path(__file__).resolve().parents[2] / "sources"
 _REQUIRED = ("receivers", "roles", "statuses", "agreement")
 
 
@@ -71,11 +70,14 @@ def _positions(column: pd.Series, values: pd.Index) -> np.ndarray:
     return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]
 
 
-def load_agreements(folder: Path = SOURCES) -> AgreementMatrix:
-    """The current matrix. Raises `DeclarationError` where an entry is invalid or lacks a required exception."""
+def load_agreements(folder: Path | None = None) -> AgreementMatrix:
+    """The current matrix; `folder`: with the institutions' folders, if not those of their contracts.
+
+    Raises `DeclarationError` where an entry is invalid or lacks a required exception.
+    """
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
-        path = folder / sender / "agreements.yaml"
+        path = (folder / sender if folder else contract.folder_of()[sender]) / "agreements.yaml"
         if not path.is_file():
             continue
         file = checked(_AgreementsFile, declared(path) or {}, path)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harmonia.comparison.evidence import contract_columns, drop_frequent_values
+from pipelines.harmonisation.personal_numbers import FULL
 from pipelines.resources.coded import group_numbers, is_in
 from pipelines.resources.lake import read_columns
 from schemas import findings
@@ -113,7 +114,7 @@ def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
 def _person_keys(records: pd.DataFrame) -> pd.DataFrame:
     """The identifiers of persons by file: institution, case_key, identifier (number, or name and birth date), name (as in the file)."""
     own = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
-    number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
+    number = own["personal_number"].where(own["personal_number"].str.fullmatch(FULL, na=False))
     day, dates = pd.factorize(own["birth_date"])
     texts = pd.array([*pd.DatetimeIndex(dates).strftime("%Y-%m-%d"), None], dtype="str")
     born = pd.Series(texts.take(day), index=own.index).where(own["birth_precision"] == "day")

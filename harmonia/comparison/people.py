@@ -17,6 +17,7 @@ import pandas as pd
 
 from harmonia.comparison import name_differences
 from harmonia.comparison.evidence import LinkedRecords, contract_columns
+from pipelines.harmonisation.personal_numbers import FULL
 from pipelines.harmonisation.text import map_frame, phrase_skeleton
 
 _MIN_COMMON_NAMES = 2  # with so many common names, two names are certainly one person's
@@ -112,7 +113,7 @@ def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
     """The records of persons known to several institutions, with the compared columns, reindexed."""
     out = _known_to_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     exact_day = out["birth_precision"] == "day"
-    valid_number = out["personal_number"].str.fullmatch(r"\d{10}", na=False)
+    valid_number = out["personal_number"].str.fullmatch(FULL, na=False)
     name_parts = map_frame(out["full_name"].fillna(""), _name_parts, dict.fromkeys(("first", "last", "folded", "single"), "str"))
     return out.assign(
         birth_day=out["birth_date"].where(exact_day),

@@ -13,13 +13,16 @@ import pandas as pd
 from harmonia.reports.figures import Figures
 from harmonia.reports.texts import LANGUAGES, ReportTexts
 from schemas.declared import declared
+from schemas.texts import merged, texts
+from warehouse.disclosure.programme import LEADING
 from warehouse.releases.reading import Release, label, status_text
 
 Translations = list[str]
 
 
 def page_data(release: Release) -> dict[str, Any]:
-    """The page's data: `release`, `words`, `indicators`, `tables`, `measures`, `rows`; every text in all languages.
+    """The page's data: `release`, `words`, `leading` (the offence group beside the total), `indicators`, `tables`, `measures`,
+    `rows`; every text in all languages.
 
     A row: indicator, measure, table, of, category, value (null where suppressed), notes, the category's code.
     """
@@ -30,14 +33,14 @@ def page_data(release: Release) -> dict[str, Any]:
     return {
         "release": release.name,
         "languages": list(LANGUAGES),
-        "words": declared(Path(__file__).with_name("words.yaml")),
+        "words": merged(declared(Path(__file__).with_name("words.yaml")), texts("explorer")),
         "indicators": {
             str(row["indicator"]): {"title": _translations(row, "title"), "definition": _translations(row, "definition")}
             for _, row in definitions.iterrows()
         },
         "tables": {table: [label("table", table, lang) for lang in LANGUAGES] for table in cube["table"].unique()},
         "measures": {measure: [label("measure", measure, lang) for lang in LANGUAGES] for measure in cube["measure"].unique()},
-        "trafficking": [label("offence_group", "trafficking", lang) for lang in LANGUAGES],
+        "leading": {"code": LEADING, "label": [label("offence_group", LEADING, lang) for lang in LANGUAGES]},
         "rows": [_row(row, figures) for row in cube.to_dict("records")],
     }
 

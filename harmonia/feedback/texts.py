@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.declared import declared
 from schemas.findings import LANGUAGES
+from schemas.texts import texts as domain_texts
 
 LONGEST = 400  # characters shown of one delivered value; findings.json has the whole value
 _INVISIBLE = (*range(0x80, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
@@ -31,7 +32,8 @@ def texts(language: str) -> dict[str, Any]:
     if language not in LANGUAGES:
         raise ValueError(f"feedback is not available in {language!r}: set `language` in the contract to one of {', '.join(LANGUAGES)}")
     found: dict[str, Any] = declared(Path(__file__).parent / "texts.yaml")[language]
-    return found
+    of_domain = {key: text[LANGUAGES.index(language)] for key, text in domain_texts("feedback").items()}
+    return {**found, "letter": {**found["letter"], **of_domain}}
 
 
 def visible(text: str) -> str:

@@ -12,26 +12,12 @@ from harmonia.reports import charts
 from harmonia.reports.document import SUPPRESSED_MARK, Cell, Chart, Document, Section, Table
 from harmonia.reports.figures import Figures
 from harmonia.reports.texts import ReportTexts
+from schemas.topic import topic
 from sources.states import COMPLETE, MISSING, PARTIAL
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, status_text
 
-VICTIMS = "victims_identified"
-_MINOR = "prostitution"
-_TRAFFICKING = "trafficking"
 _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
-_TREND = (VICTIMS, "persons_arrested", "cases_received_prosecution", "persons_indicted", "persons_convicted", "persons_convicted_final")
-_FLOW = {
-    "case": ("cases_registered", "cases_referred", "cases_received_prosecution", "cases_received_court"),
-    "person": (
-        "suspects_registered",
-        "persons_reported",
-        "persons_indicted",
-        "persons_convicted",
-        "persons_convicted_final",
-        "persons_admitted_sentence",
-    ),
-}
 
 
 def report(release: Release, period: str, audience: str, lang: str) -> Document:
@@ -85,24 +71,24 @@ def _key_figures(figures: Figures, year: str) -> Section:
     texts = figures.texts
     years = figures.years(year)
     header = [texts("columns", "indicator"), *years[:-1], f"{year}: {texts('columns', 'total').lower()}"]
-    header += [texts("columns", "trafficking"), texts("columns", "minor")]
+    header += [texts("columns", "leading"), *(texts("columns", "minor") for _ in topic().minor)]
     tables = []
     for stage, codes in figures.by_stage.items():
         rows = []
         for code in codes:
             cells = [figures.total(code, y) for y in years]
-            cells += [figures.part(code, year, _TRAFFICKING), _minor(figures, code, year)]
+            cells += [figures.part(code, year, topic().leading), *(_minor(figures, code, year, minor) for minor in topic().minor)]
             rows.append([Cell(figures.titles[code], number=False), *cells])
         tables.append(Table(texts("stages", stage), header, rows, _suppression_note(texts, rows)))
     return Section("key", texts("sections", "key"), [texts("intro", "key")], tables, notes=figures.incomplete_notes(*years))
 
 
-def _minor(figures: Figures, code: str, year: str) -> Cell:
+def _minor(figures: Figures, code: str, year: str, minor: str) -> Cell:
     """The minor offence's part; a dash for indicators without such a part (victims)."""
     categories = figures.rows(code, "offence_group", year)["cell"]
-    if len(categories) and not categories.str.contains(_MINOR).any() and (categories != "").all():
+    if len(categories) and not categories.str.contains(minor, regex=False).any() and (categories != "").all():
         return Cell("–")
-    return figures.part(code, year, _MINOR)
+    return figures.part(code, year, minor)
 
 
 def _suppression_note(texts: ReportTexts, rows: list[list[Cell]]) -> list[str]:
@@ -116,19 +102,19 @@ def _chart_note(texts: ReportTexts, drawn_charts: list[Chart]) -> list[str]:
 def _trend(figures: Figures, year: str) -> Section:
     texts, years = figures.texts, figures.years(year)
     drawn_charts = []
-    for code in _TREND:
+    for code in topic().report.trend:
         totals = [figures.number(code, "total", y, "total") for y in years]
-        parts = [figures.number(code, "offence_group", y, _TRAFFICKING) for y in years]
+        parts = [figures.number(code, "offence_group", y, topic().leading) for y in years]
         is_incomplete = [any(figures.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
         labels = [f"{y}*" if incomplete else y for y, incomplete in zip(years, is_incomplete, strict=True)]
         drawn_charts.append(Chart(figures.titles[code], charts.bar_chart(figures.titles[code], labels, totals, parts, SUPPRESSED_MARK)))
-    notes = [*_chart_note(texts, drawn_charts), *figures.incomplete_notes(*years, codes=_TREND)]
+    notes = [*_chart_note(texts, drawn_charts), *figures.incomplete_notes(*years, codes=topic().report.trend)]
     return Section("trend", texts("sections", "trend"), [texts("intro", "trend")], charts=drawn_charts, notes=notes)
 
 
 def _broken_down(figures: Figures, year: str) -> list[Section]:
     texts = figures.texts
-    tables = [table for name in _BROKEN_DOWN if (table := _latest_breakdown(figures, VICTIMS, name, year))]
+    tables = [table for name in _BROKEN_DOWN if (table := _latest_breakdown(figures, topic().report.broken_down, name, year))]
     victims = Section(
         "victims", texts("sections", "victims"), [texts("intro", "victims")], tables, notes=[] if tables else [texts("unpublished")]
     )
@@ -149,11 +135,14 @@ def _latest_breakdown(figures: Figures, code: str, table: str, year: str) -> Tab
 def _flow(figures: Figures, year: str) -> Section:
     texts = figures.texts
     lanes = [
-        (texts("entities", unit), [(figures.titles[c], figures.part(c, year, _TRAFFICKING).text) for c in codes])
-        for unit, codes in _FLOW.items()
+        (texts("entities", unit), [(figures.titles[c], figures.part(c, year, topic().leading).text) for c in codes])
+        for unit, codes in topic().report.flow.items()
     ]
     chart = Chart(texts("sections", "flow"), charts.flow_chart(texts("sections", "flow"), lanes))
-    notes = [*_chart_note(texts, [chart]), *figures.incomplete_notes(year, codes=[code for codes in _FLOW.values() for code in codes])]
+    notes = [
+        *_chart_note(texts, [chart]),
+        *figures.incomplete_notes(year, codes=topic().report.in_flow),
+    ]
     return Section("flow", texts("sections", "flow"), [texts("intro", "flow", year=year)], charts=[chart], notes=notes)
 
 
@@ -219,7 +208,7 @@ def _quarter(figures: Figures, period: str) -> Section:
             rows.append([Cell(title, number=False), cell, Cell(figures.category("quarter", str(own["cell"].iloc[0])), number=False)])
         elif len(quarters):
             rows.append([Cell(title, number=False), Cell(SUPPRESSED_MARK, suppressed=True), Cell("", number=False)])
-    header = [texts("columns", "indicator"), texts("columns", "trafficking"), texts("facts", "period")]
+    header = [texts("columns", "indicator"), texts("columns", "leading"), texts("facts", "period")]
     tables = [Table(texts.period(period), header, rows, _suppression_note(texts, rows))] if rows else []
     notes = [texts("unpublished")] if unpublished else []
     return Section(

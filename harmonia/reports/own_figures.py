@@ -16,6 +16,7 @@ from harmonia.reports.figures import Figures
 from harmonia.reports.joint import document, is_delivered
 from harmonia.reports.joint import report as joint
 from harmonia.reports.texts import ReportTexts
+from schemas.topic import topic
 from sources import contract
 from warehouse.indicators import DIMENSIONS, indicators
 from warehouse.releases.confidential import Confidential, open_confidential
@@ -119,12 +120,13 @@ def _exact_figures(figures: Figures, confidential: Confidential, period: str) ->
     counts = confidential.table("statistics")
     counts = counts[(counts["period"] == period) & (counts[_DIMENSION_COLUMNS[1:]] == "total").all(axis=1)]
     by_group = counts.set_index(["indicator", "offence_group"])
+    groups = ["total", topic().leading, *topic().minor]
     rows = []
     for code, title in figures.titles.items():
         if (code, "total") in by_group.index:
-            parts = [by_group["harmonised"].get((code, group)) for group in ("total", "trafficking", "prostitution")]
+            parts = [by_group["harmonised"].get((code, group)) for group in groups]
             rows.append([Cell(title, number=False), _number(by_group["as_reported"].get((code, "total"))), *(_number(n) for n in parts)])
-    header = [texts("columns", column) for column in ("indicator", "reported", "total", "trafficking", "minor")]
+    header = [texts("columns", column) for column in ("indicator", "reported", "total", "leading", "minor")[: 2 + len(groups)]]
     incomplete_notes = [texts.gap(missing) for missing in counts["missing"].dropna().unique()]
     return Section(
         "exact", texts("sections", "exact"), [texts("intro", "exact")], [Table(texts.period(period), header, rows, incomplete_notes)]

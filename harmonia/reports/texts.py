@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.declared import declared
+from schemas.texts import merged, texts
 from sources import contract
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import label, missing_text, supported_language
@@ -16,8 +17,7 @@ from warehouse.releases.reading import label, missing_text, supported_language
 @cache
 def load_texts() -> dict[str, Any]:
     """All texts as declared: each in three languages, in the order of `LANGUAGES`."""
-    text: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
-    return text
+    return merged(declared(Path(__file__).with_suffix(".yaml")), texts("reports"))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
+from schemas.texts import texts
 from warehouse import tables
 from warehouse.count import CountInputs, counting, require_bridges
 from warehouse.count.inputs import run_inputs
@@ -104,7 +105,7 @@ def statistics(
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")
-    add_counts(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
+    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": table(totals(figures))})
     return output
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonisation import codes, names, numbers, personal_numbers
+from schemas import domain
 from sources import contract
 
 IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
@@ -110,7 +111,7 @@ def birth(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True)
     if not year_of_impossible_day:
         year = year.mask(frame[f"{column}:unreadable"])
     end = frame["_period_end"]
-    possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
+    possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - domain.country().oldest)).fillna(False).astype(bool)
     year_only = precision.isin(["year", "month"]) | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
     day = precision.eq("day").fillna(False) & ~year_only
     return {

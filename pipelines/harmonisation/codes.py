@@ -1,4 +1,4 @@
-"""Code lists of `schemas/codes`, and looking up the code of a delivered text.
+"""Code lists of the domain (built in: `schemas/codes`), and looking up the code of a delivered text.
 
 Belongs here: loading the lists, matching of labels and aliases. Does not belong here: the lists themselves (data), offences in words
 (`offence_words`), articles (`articles`).
@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -19,10 +18,10 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pipelines.harmonisation.text import fold, map_frame, phrase_skeleton, tidy
+from schemas import domain_folder
 
 How = Literal["exact", "alias", "fuzzy"]
-FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "codes"
-LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "person_kinds", "offences", "laws")
+LISTS = tuple(name for name in domain_folder.CODE_LISTS if name != "offence_words")
 
 _SHORT = 3  # texts of up to so many letters are codes: matched exactly, never by skeleton or similarity
 _ONE_ERROR, _TWO_ERRORS = 5, 9  # least number of letters for which one, two typing errors are tolerated
@@ -59,7 +58,7 @@ class Index:
 @cache
 def table(name: str) -> pd.DataFrame:
     """A code list as text columns, empty cells as empty text. Raises `KeyError` for an unknown list."""
-    path = FOLDER / f"{name}.csv"
+    path = domain_folder.place(f"codes/{name}.csv")
     if not path.is_file():
         raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(LISTS)}")
     rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")

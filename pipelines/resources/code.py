@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from schemas import domain_folder
 from sources import contract
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -18,11 +19,12 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def digest(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
-    """Hash of the repository's files that match `patterns` (a folder: all files below it), of the institutions in folders outside the
-    repository (`HARMONIA_SOURCES`), and of the versions of `libraries`."""
+    """Hash of the repository's files that match `patterns` (a folder: all files below it), of the domain and the institutions in folders
+    outside the repository (`HARMONIA_DOMAIN`, `HARMONIA_SOURCES`), and of the versions of `libraries`."""
     hasher = hashlib.sha256()
     repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files(_ROOT.glob(pattern))})
-    for name, path in [*repository_files, *((str(file), file) for file in sorted(_files(contract.further())))]:
+    outside = _files([*filter(None, [domain_folder.folder()]), *contract.further()])
+    for name, path in [*repository_files, *((str(file), file) for file in sorted(outside))]:
         hasher.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     for library in libraries:
         hasher.update(f"{library} {_version(library)}\n".encode())

@@ -1,6 +1,7 @@
-"""One country and topic as data: the country, the stages of the case flow. Another country needs other files here, not other code.
+"""The country of a warehouse and the stages of its case flow (`country.yaml`, `stages.yaml` of the domain; built in: this folder).
 
-Belongs here: the typed content of the files. Does not belong here: codes with labels (`schemas/codes`), institutions (`sources`).
+Belongs here: the typed content of the files. Does not belong here: where they are (`schemas.domain_folder`), the topic (`schemas.topic`),
+codes with labels (`codes`), institutions (`sources`).
 """
 
 from __future__ import annotations
@@ -8,13 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import ClassVar
 
+from schemas import domain_folder
 from schemas.canonical import STAGES, Stage
 from schemas.declared import checked, declared, wrong
 
-_FOLDER = Path(__file__).parent
+
+@dataclass(frozen=True)
+class PersonalNumber:
+    """Digits, the last a check digit: 11 - (weighted sum of the others mod 11), 10 and 11 give 0; `unchecked`: first digit of numbers
+    without one."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    weights: tuple[int, ...]
+    unchecked: int | None = None
+
+    @property
+    def digits(self) -> int:
+        """Number of digits."""
+        return len(self.weights) + 1
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,7 @@ class Country:
     criminal_responsibility: int
     oldest: int
     criminal_codes: str
+    personal_number: PersonalNumber | None = None
 
 
 @dataclass(frozen=True)
@@ -58,18 +74,20 @@ class StageSpec:
 @cache
 def country() -> Country:
     """The country. Raises `DeclarationError` if the file is invalid."""
-    path = _FOLDER / "country.yaml"
+    path = domain_folder.place("country.yaml")
     return checked(Country, declared(path), path)
 
 
 @cache
 def stages() -> Mapping[Stage, StageSpec]:
-    """The stages in order. Raises `DeclarationError` if the file is invalid."""
-    path = _FOLDER / "stages.yaml"
+    """The stages that the country has, in order. Raises `DeclarationError` if the file is invalid."""
+    path = domain_folder.place("stages.yaml")
     found = {stage: checked(StageSpec, spec, path, stage) for stage, spec in declared(path).items()}
-    if tuple(found) != STAGES:
-        raise wrong(path, "stages", ", ".join(found), f"they must be {', '.join(STAGES)}, in this order")
+    if not found or tuple(found) != tuple(stage for stage in STAGES if stage in found):
+        raise wrong(path, "stages", ", ".join(found), f"they must be some of {', '.join(STAGES)}, in this order")
     for stage, spec in found.items():
         if stage not in spec.nearest or len(set(spec.nearest)) < len(spec.nearest):
             raise wrong(path, f"{stage}.nearest", ", ".join(spec.nearest), f"it must name stages once each, and {stage} among them")
+        if unknown := [one for one in (*spec.nearest, *([spec.hands_to.stage] if spec.hands_to else [])) if one not in found]:
+            raise wrong(path, stage, unknown[0], f"it must be one of {', '.join(found)}")
     return found

@@ -12,15 +12,17 @@ from importlib.util import find_spec
 
 import pandera.pandas as pa
 
+from schemas import domain_folder
 from schemas.exports.build import build
 from sources import contract
 
 
 @cache
 def models(institution: str) -> dict[str, pa.DataFrameSchema]:
-    """The models of an institution's tables: `MODELS` of `schemas/exports/<institution>.py`, or of `exports.py` in the institution's own
-    folder; where it has neither, what its contract says."""
-    for module in (f"schemas.exports.{institution}", f"sources.{institution}.exports"):
+    """The models of an institution's tables: `MODELS` of `schemas/exports/<institution>.py` (built-in domain), or of `exports.py` in the
+    institution's own folder; where it has neither, what its contract says."""
+    built_in = [f"schemas.exports.{institution}"] if domain_folder.folder() is None else []
+    for module in (*built_in, f"sources.{institution}.exports"):
         if find_spec(module):
             return dict(import_module(module).MODELS)
     return build(contract.load(institution))

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import log10
-from pathlib import Path
 
+from schemas import domain_folder
 from sources.contract import Contract
 
 CANDIDATES = (
@@ -37,7 +37,6 @@ _LONGEST = 60  # bytes of a word
 MARGIN = 3.0  # minimum lead over every other code page to replace the agreed one
 _BYTES = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
-_CODES = Path(__file__).resolve().parents[2] / "schemas" / "codes"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def agreed_words(contract: Contract) -> frozenset[str]:
 def _listed() -> frozenset[str]:
     texts: list[str] = []
     for name in _LISTS:
-        with (_CODES / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        with domain_folder.place(f"codes/{name}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 texts += [row["label_sq"] or "", row["label_sr"] or "", row["aliases"] or ""]
     return _words(texts)

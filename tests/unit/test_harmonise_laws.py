@@ -12,6 +12,7 @@ import pytest
 from harmonia.errors import HarmoniaError
 from pipelines.harmonisation import articles, codes
 from pipelines.harmonisation.articles import classify, parse_articles
+from schemas import domain_folder
 from warehouse.count import inputs
 
 ADDED = {
@@ -40,8 +41,8 @@ def before() -> pd.DataFrame:
 @pytest.fixture
 def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "codes"
-    shutil.copytree(codes.FOLDER, folder)
-    monkeypatch.setattr(codes, "FOLDER", folder)
+    shutil.copytree(domain_folder.place("codes"), folder)
+    monkeypatch.setattr(domain_folder, "place", lambda part: tmp_path / part)
     clear()
     yield folder
     clear()

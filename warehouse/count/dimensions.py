@@ -13,18 +13,17 @@ from pathlib import Path
 
 import pandas as pd
 
-import schemas
-from schemas import domain
+from schemas import domain, domain_folder
 from schemas.canonical import OFFENCE_GROUPS
 from schemas.declared import declared
 from schemas.findings import LANGUAGES
+from schemas.topic import topic
 from sources import contract
 from warehouse.count.coverage import QUARTERS, published
 from warehouse.count.periods import period_end, period_start, quarter_of, year_of
 
 FOLDER = Path(__file__).parent
 LABELS = ["label_sq", "label_sr", "label_en"]
-MINOR = ("prostitution",)
 BANDS = {
     "band": (0, 14, 16, 18, 21, 25, 35, 45, 55, 65),
     "band_ctdc": (0, 9, 18, 21, 24, 27, 30, 39, 48),
@@ -34,7 +33,7 @@ BANDS = {
 @cache
 def _codes(name: str) -> pd.DataFrame:
     """A code list of `schemas/codes`; empty cells null."""
-    return pd.read_csv(Path(schemas.__file__).parent / "codes" / f"{name}.csv", dtype="str", keep_default_na=False, na_values=[""])
+    return pd.read_csv(domain_folder.place(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
 
 
 @cache
@@ -114,7 +113,7 @@ def offence_group() -> pd.DataFrame:
     """`dim_offence_group`."""
     known = pd.concat([_codes("offences").rename(columns={"code": "offence_group"}), _labelled("offence_groups", "offence_group")])
     out = known[known["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
-    return out.assign(position=range(1, len(out) + 1), minor=out["offence_group"].isin(MINOR))
+    return out.assign(position=range(1, len(out) + 1), minor=[topic().offence_groups[group].minor for group in out["offence_group"]])
 
 
 def institution() -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 from pipelines.harmonisation import codes
 from pipelines.resources.lake import Tables
 from schemas import canonical, domain, findings
+from schemas.topic import NO_FORM, OF_CASE, topic
 from sources import contract
 from warehouse import tables
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
@@ -33,10 +34,6 @@ NAMES = (
 BARE_YEAR, UNLIKELY = 0.2, 0.5
 """Weight in the vote on the year of birth (a full date: 1) of a year only, and of a year that makes an accused person too young."""
 QUALITY_QUARTERS = 12
-FORM_OF_CASE = ("trafficking", "withholding_identity_papers")
-"""Offences whose form is that of the case; only their charges and records state it."""
-WITHOUT_FORM = ("prostitution", "other")
-FIXED_FORM = {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}
 _SQL = {"text": "VARCHAR", "date": "DATE", "int": "BIGINT", "bool": "BOOLEAN", "float": "DOUBLE"}
 
 
@@ -167,7 +164,7 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str
 
 @cache
 def by_number() -> Mapping[str, str]:
-    """The offence group of each article number that belongs to only one group in all codes: 171 is trafficking, 4 prostitution.
+    """The offence group of each article number that belongs to only one group in all codes.
 
     Laws that apply only if named (`laws.csv`) are ignored.
     """
@@ -221,8 +218,8 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
         "offence_group": _table(
             ("offence_group", "rank", "form_of_case", "without_form", "fixed_form"),
             [
-                (group, rank, group in FORM_OF_CASE, group in WITHOUT_FORM, FIXED_FORM.get(group))
-                for rank, group in enumerate(canonical.OFFENCE_GROUPS)
+                (name, rank, group.form == OF_CASE, group.form == NO_FORM, group.form if group.form in canonical.FORMS else None)
+                for rank, (name, group) in enumerate(topic().offence_groups.items())
             ],
         ),
         "form": _table(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),

@@ -18,10 +18,13 @@ from typing import Any
 import yaml
 
 from harmonia.errors import HarmoniaError, storage
+from schemas import domain_folder
+from schemas.declared import shown
+from schemas.texts import texts
 from warehouse.disclosure import signature
 from warehouse.disclosure.programme import Programme, parse_programme
 
-SHIPPED = Path(__file__).with_name("disclosure_policy.yaml")
+SHIPPED = domain_folder.place("disclosure_policy.yaml")
 POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
 
 
@@ -54,6 +57,17 @@ def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = 
         if source.absolute() != (home / POLICY).absolute():
             shutil.copyfile(source, home / POLICY)
         (home / SIGNATURE).write_text(json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def check_shipped() -> None:
+    """Raise `HarmoniaError`, with the file, for a policy of the domain that cannot be applied to its indicators, or has no labels."""
+    try:
+        programme = parse_programme(_parse(_read(SHIPPED), SHIPPED))
+        for dimension in ("offence_group", "form"):
+            if lacking := [category for category in programme.categories[dimension] if category not in texts("labels")[dimension]]:
+                raise HarmoniaError(f"category {lacking[0]} of {dimension} has no label: add it to labels.{dimension} in texts.yaml")
+    except HarmoniaError as error:
+        raise HarmoniaError(f"{shown(SHIPPED)}: {error}") from None
 
 
 def load(home: Path) -> Policy:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harmonia.errors import HarmoniaError
+from schemas.topic import topic
 from warehouse.disclosure.merging_rule import MergingRule
 from warehouse.indicators import DIMENSIONS, indicators
 
 TOTAL, OFFENCE, QUARTER, SEX_AGE = "total", "offence_group", "quarter", "sex_age_group"
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
-TRAFFICKING, REST, UNKNOWN = "trafficking", "rest", "unknown"
+LEADING, REST, UNKNOWN = topic().leading, "rest", "unknown"
 HARMONISED, REPORTED = "harmonised", "as_reported"
 CROSS_SEPARATOR, MERGE_SEPARATOR = "|", "+"
 """Separators in the name of a cell: between the dimensions of a crossed table; between merged categories."""
@@ -83,7 +84,7 @@ class Programme:
         if key.table == TOTAL:
             return (TOTAL,)
         if key.table == OFFENCE:
-            return self.indicators[key.indicator].offences if key.measure == HARMONISED else (TRAFFICKING, REST)
+            return self.indicators[key.indicator].offences if key.measure == HARMONISED else (LEADING, REST)
         if key.table == QUARTER:
             return QUARTERS
         if key.table == SEX_AGE:
@@ -168,8 +169,8 @@ def _check(programme: Programme) -> None:
         tables = set(entry.tables)
         problems += [f"{code}: group {entry.group} has no threshold"] if entry.group not in programme.groups else []
         problems += [f"{code}: table {t} is unknown" for t in tables - {QUARTER, SEX_AGE, "sex", "age_group", "citizenship_group", "form"}]
-        if entry.offences[:1] != (TRAFFICKING,):
-            problems.append(f"{code}: the first offence category must be {TRAFFICKING}: no total is published without it")
+        if entry.offences[:1] != (LEADING,):
+            problems.append(f"{code}: the first offence category must be {LEADING}: no total is published without it")
         if SEX_AGE in tables and not {"sex", "age_group"} <= tables:
             problems.append(f"{code}: {SEX_AGE} goes with tables sex and age_group, which are not in its programme")
     problems += [

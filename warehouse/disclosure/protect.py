@@ -4,7 +4,7 @@ Belongs here: what is due in a release, what is carried over, revised, withheld.
 (`merging_rule`, `published_tables`), attacks (`warehouse/releases/risk_check`).
 Year totals (with their part by offence) are published from the first release after the year on, and revised if every difference from all
 earlier values is 0 or at least `revise_from`; else the published figures stay, or only the parts stay if the new total reveals too little
-about them. Breakdowns are published once, one release later, of the records that published trafficking counts, so that they add up
+about them. Breakdowns are published once, one release later, of the records that the published leading group counts, so that they add up
 to it; windows once, of the records that the breakdowns of their years count. So no two figures of one table differ by 1 to 4.
 """
 
@@ -16,11 +16,11 @@ from datetime import date
 
 from warehouse.disclosure.programme import (
     HARMONISED,
+    LEADING,
     OFFENCE,
     REPORTED,
     SEX_AGE,
     TOTAL,
-    TRAFFICKING,
     UNKNOWN,
     Programme,
     TableKey,
@@ -125,7 +125,7 @@ def _kept_if_safe(
     if total.status == "published":
         table, key, cell = total, total_key, TOTAL
     elif offences:
-        table, key, cell = offences, total_key._replace(table=OFFENCE), TRAFFICKING
+        table, key, cell = offences, total_key._replace(table=OFFENCE), LEADING
     else:
         return reported
     earlier = {value for tables in inputs.history if key in tables and (value := tables[key].value(cell)) is not None}
@@ -179,7 +179,7 @@ def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tabl
     if any(tables.get(offence_key) is None or tables[offence_key].status != "published" for tables in (new_tables, kept)):
         return False
     published = (dict(tables[offence_key].cells) for tables in inputs.history if offence_key in tables)
-    pairs = {(cells[TRAFFICKING], sum(cells.values()) - cells[TRAFFICKING]) for cells in published if len(cells) > 1}
+    pairs = {(cells[LEADING], sum(cells.values()) - cells[LEADING]) for cells in published if len(cells) > 1}
     minimum, min_difference = inputs.programme.minimum_total(total_key.indicator), inputs.programme.revise_from
     return can_revise_total_alone(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
 
@@ -199,20 +199,20 @@ def _are_breakdowns_due(inputs: ReleaseInputs, indicator: str, year: str) -> boo
     return int(year) < inputs.as_of.year and total_is_public and is_complete
 
 
-def _trafficking_table(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
-    """The published part by offence of a year, if it shows trafficking separately."""
+def _leading_table(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
+    """The published part by offence of a year, if it shows the leading group separately."""
     offences = tables.get(TableKey(indicator, HARMONISED, OFFENCE, year))
-    return offences if offences and offences.value(TRAFFICKING) is not None else None
+    return offences if offences and offences.value(LEADING) is not None else None
 
 
 def is_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
-    """Whether a window is pooled: its first year's trafficking is suppressed or small, and no year of it was broken down yet."""
+    """Whether a window is pooled: its first year's leading group is suppressed or small, and no year of it is broken down yet."""
     years = [year for year in years_in(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
     breakdowns = inputs.programme.indicators[indicator].tables
     if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous for year in years for table in breakdowns):
         return False
-    first = _trafficking_table(tables, indicator, years[0]) if years else None
-    return first is None or (first.value(TRAFFICKING) or 0) < inputs.programme.pool_below
+    first = _leading_table(tables, indicator, years[0]) if years else None
+    return first is None or (first.value(LEADING) or 0) < inputs.programme.pool_below
 
 
 def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
@@ -233,12 +233,12 @@ def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) 
     for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
         if key in inputs.previous or overlapping_table(key, inputs.previous):
             continue
-        if not all(_trafficking_table(tables, indicator, year) for year in years_in(key.period)):
+        if not all(_leading_table(tables, indicator, year) for year in years_in(key.period)):
             continue
         if "/" in key.period:
             pooled = _window_table(inputs, key, _with_previous(inputs, {**tables, **new}))
             new[key] = replace(pooled, first_release=inputs.release)
-        elif (offences := _trafficking_table(tables, indicator, key.period)) and (counts := inputs.exact[offences.source_release].get(key)):
+        elif (offences := _leading_table(tables, indicator, key.period)) and (counts := inputs.exact[offences.source_release].get(key)):
             cells = inputs.programme.cells(key)
             table = publish_breakdown(inputs.programme.merging_rule(indicator, cells, key), cells, counts)
             new[key] = replace(table, first_release=inputs.release, source_release=offences.source_release)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from warehouse.disclosure.merging_rule import MIN_POSSIBLE_VALUES, MergingRule
-from warehouse.disclosure.programme import CROSS_SEPARATOR, MERGE_SEPARATOR, TOTAL, TRAFFICKING, UNKNOWN
+from warehouse.disclosure.programme import CROSS_SEPARATOR, LEADING, MERGE_SEPARATOR, TOTAL, UNKNOWN
 
 Status = Literal["published", "not_broken_down", "not_shown", "fewer_than", "no_delivery"]
 
@@ -22,7 +22,7 @@ Margins = tuple[tuple[int, int], tuple[int, int]]
 """Of one year: counts by sex and by age group, if both are published and nobody is unknown."""
 Bounds = tuple[int, int]
 """What others published about a figure: minimum, maximum."""
-_SMALL_TOTAL, _NOTHING, _TRAFFICKING_ONLY, _TOTAL_ONLY, _BOTH = range(5)
+_SMALL_TOTAL, _NOTHING, _LEADING_ONLY, _TOTAL_ONLY, _BOTH = range(5)
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class PublishedTable:
 def publish_year(
     rule: MergingRule, cells: tuple[str, ...], counts: tuple[int, ...], total_bounds: Bounds | None = None
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Publish a year's total and its part by offence; trafficking comes first in `cells`, `rule` is that of the other offences.
+    """Publish a year's total and its part by offence; the leading group comes first in `cells`, `rule` is that of the other offences.
 
-    Both, if trafficking and the rest reach the minimum total. Only trafficking, the total suppressed, if the rest does not. Only the total,
-    marked as not broken down, if trafficking does not and the total does not bound it. Else only that the total is
+    Both, if the leading group and the rest reach the minimum total. Only the leading group, the total suppressed, if the rest does not.
+    Only the total, marked as not broken down, if the leading group does not and the total does not bound it. Else only that the total is
     below the minimum. total_bounds: what others published about the total.
     """
-    whole, trafficking = sum(counts), counts[0]
-    total, rest = PublishedTable("published", ((TOTAL, whole),)), whole - trafficking
-    form = int(year_form_numbers(rule, np.array([[trafficking, rest]]), total_bounds)[0])
+    whole, leading = sum(counts), counts[0]
+    total, rest = PublishedTable("published", ((TOTAL, whole),)), whole - leading
+    form = int(year_form_numbers(rule, np.array([[leading, rest]]), total_bounds)[0])
     if form == _SMALL_TOTAL:
         return PublishedTable("fewer_than", limit=rule.minimum_total), None
     if form == _NOTHING:
         return PublishedTable("not_shown"), None
     if form == _TOTAL_ONLY:
         return total, PublishedTable("not_broken_down")
-    if form == _TRAFFICKING_ONLY:
-        return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], trafficking),))
+    if form == _LEADING_ONLY:
+        return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], leading),))
     others = publish_breakdown(rule, cells[1:], counts[1:]).cells if len(cells) > 2 else ()
     merged_rest = ((MERGE_SEPARATOR.join(cells[1:]), rest),)
-    return total, PublishedTable("published", ((cells[0], trafficking), *(others or merged_rest)))
+    return total, PublishedTable("published", ((cells[0], leading), *(others or merged_rest)))
 
 
 def publish_as_reported(
@@ -84,42 +84,42 @@ def publish_as_reported(
 ) -> tuple[PublishedTable, PublishedTable | None]:
     """Publish a year as reported: never finer than the harmonised tables (total, by offence), no difference below `min_difference`.
 
-    With the harmonised total: the total, and trafficking and the rest if both reach the minimum total. With only harmonised trafficking:
-    trafficking.
+    With the harmonised total: the total, and the leading group and the rest if both reach the minimum total. With only the harmonised
+    leading group: the leading group.
     """
-    whole, trafficking = sum(counts), counts[0]
+    whole, leading = sum(counts), counts[0]
     harmonised_total, harmonised_offences = harmonised
     if harmonised_total.status != "published":
-        published = harmonised_offences.value(TRAFFICKING) if harmonised_offences else None
-        differs = published is not None and trafficking >= rule.minimum_total and abs(trafficking - published) >= min_difference
-        return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], trafficking),)) if differs else None
+        published = harmonised_offences.value(LEADING) if harmonised_offences else None
+        differs = published is not None and leading >= rule.minimum_total and abs(leading - published) >= min_difference
+        return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], leading),)) if differs else None
     if whole < rule.minimum_total:
         return PublishedTable("fewer_than", limit=rule.minimum_total), None
     if abs(whole - (harmonised_total.value(TOTAL) or 0)) < min_difference:
         return PublishedTable("not_shown"), None
-    both_large = min(trafficking, whole - trafficking) >= rule.minimum_total
+    both_large = min(leading, whole - leading) >= rule.minimum_total
     if both_large and harmonised_offences is not None and harmonised_offences.status == "published":
-        offences = PublishedTable("published", ((cells[0], trafficking), (cells[1], whole - trafficking)))
+        offences = PublishedTable("published", ((cells[0], leading), (cells[1], whole - leading)))
     else:
         offences = PublishedTable("not_broken_down")
     return PublishedTable("published", ((TOTAL, whole),)), offences
 
 
 def year_form_numbers(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
-    """For tables by offence (rows × categories, trafficking first) one number each: equal if `publish_year` publishes the same
+    """For tables by offence (rows × categories, the leading group first) one number each: equal if `publish_year` publishes the same
     categories.
     """
-    trafficking, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
-    whole, minimum = trafficking + rest, rule.minimum_total
-    form = np.where((trafficking >= minimum) & (rest >= minimum), _BOTH, _NOTHING)
-    trafficking_only = (trafficking >= minimum) & (rest < minimum)
-    if total_bounds:  # trafficking together with others' total would bound the rest
+    leading, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
+    whole, minimum = leading + rest, rule.minimum_total
+    form = np.where((leading >= minimum) & (rest >= minimum), _BOTH, _NOTHING)
+    leading_only = (leading >= minimum) & (rest < minimum)
+    if total_bounds:  # the leading group together with others' total would bound the rest
         low, high = total_bounds
-        largest_total = trafficking + minimum - 1
-        trafficking_only &= (high < trafficking) | (low > largest_total) | ((low <= trafficking) & (high >= largest_total))
-    form[trafficking_only] = _TRAFFICKING_ONLY
-    # A smaller total would bound trafficking further.
-    form[(trafficking < minimum) & (rest >= minimum) & (whole >= 2 * minimum - 1)] = _TOTAL_ONLY
+        largest_total = leading + minimum - 1
+        leading_only &= (high < leading) | (low > largest_total) | ((low <= leading) & (high >= largest_total))
+    form[leading_only] = _LEADING_ONLY
+    # A smaller total would bound the leading group further.
+    form[(leading < minimum) & (rest >= minimum) & (whole >= 2 * minimum - 1)] = _TOTAL_ONLY
     form[whole < minimum] = _SMALL_TOTAL
     both = form == _BOTH
     if tables.shape[1] > 2 and both.any():
@@ -162,18 +162,18 @@ def is_safe_revision(new: PublishedTable, old: PublishedTable, min_difference: i
 def can_revise_total_alone(
     new_total: PublishedTable, old_total: PublishedTable, offence_pairs: Sequence[tuple[int, int]], minimum: int, min_difference: int
 ) -> bool:
-    """Whether a year's new total may be published while its parts by offence stay: if that leaves trafficking
+    """Whether a year's new total may be published while its parts by offence stay: if that leaves the leading group
     `MIN_POSSIBLE_VALUES` values.
 
-    Unchanged parts reveal that trafficking, or the rest, differs by 1 to `min_difference` - 1 from a published pair. offence_pairs: those
-    pairs (trafficking, rest), at least one. Both parts of the new total reach `minimum`.
+    Unchanged parts reveal that the leading group, or the rest, differs by 1 to `min_difference` - 1 from a published pair. offence_pairs:
+    those pairs (the leading group, rest), at least one. Both parts of the new total reach `minimum`.
     """
     new, old = new_total.value(TOTAL), old_total.value(TOTAL)
     if new is None or old is None or abs(new - old) < min_difference or not offence_pairs:
         return False
     possible = np.arange(minimum, new - minimum + 1)
-    trafficking, rest = zip(*offence_pairs, strict=True)
-    near = _is_near(possible, trafficking, min_difference) | _is_near(new - possible, rest, min_difference)
+    leading, rest = zip(*offence_pairs, strict=True)
+    near = _is_near(possible, leading, min_difference) | _is_near(new - possible, rest, min_difference)
     return int(np.count_nonzero(near)) >= MIN_POSSIBLE_VALUES
 
 

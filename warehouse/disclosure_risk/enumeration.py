@@ -111,13 +111,13 @@ def consistent_tables(knowledge: IntruderKnowledge, name: TableName, observed: O
 def _offence_tables(
     knowledge: IntruderKnowledge, name: TableName, blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]
 ) -> np.ndarray:
-    """By offence: published completely; trafficking only, the total suppressed; or the total only."""
+    """By offence: published completely; the leading group only, the total suppressed; or the total only."""
     total = knowledge.latest.get(name._replace(table="total"))
     if total and total.blocks:
         return _distributions(blocks or [(cells, total.blocks[0][1])], cells)
     small_counts = range(2 * MAX_SMALL_COUNT)
-    trafficking = [blocks] if blocks else [[(cells[:1], count)] for count in small_counts]
-    return np.concatenate([_distributions([*own, (cells[1:], rest)], cells) for own in trafficking for rest in small_counts])
+    leading = [blocks] if blocks else [[(cells[:1], count)] for count in small_counts]
+    return np.concatenate([_distributions([*own, (cells[1:], rest)], cells) for own in leading for rest in small_counts])
 
 
 def _distributions(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:

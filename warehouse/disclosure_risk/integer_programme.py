@@ -14,6 +14,7 @@ from itertools import product
 
 import numpy as np
 
+from schemas.topic import topic
 from warehouse.disclosure_risk.intruder import (
     CROSS_SEPARATOR,
     MIN_POSSIBLE_VALUES,
@@ -95,19 +96,19 @@ def _add_table(
         _add_sex_age(constraints, knowledge, name, observed, tables)
         return
     # Trafficking of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
-    yearly = [_trafficking(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in years_in(name.of)]
-    terms += [(trafficking, -1) for trafficking in yearly if trafficking]
+    yearly = [_leading(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in years_in(name.of)]
+    terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
 
 
-def _trafficking(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
-    """The unknown of trafficking in a year, from the newest figures that count no later release than `newest`.
+def _leading(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
+    """The unknown of the leading group in a year, from the newest figures that count no later release than `newest`.
 
     None if no release broke the year down.
     """
     versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
     candidates = [observed for observed in versions if observed.source_release <= newest] or versions
-    return cell_variable(offence_table, candidates[-1], "trafficking") if candidates else None
+    return cell_variable(offence_table, candidates[-1], topic().leading) if candidates else None
 
 
 def _add_reported_part(
@@ -121,7 +122,7 @@ def _add_reported_part(
     totals = [tables.get(n._replace(table="total")) for n in (name, reported_name)]
     values = [total.blocks[0][1] for total in totals if total and total.blocks]
     if reported and len(values) == 2 and values[0] <= values[1]:
-        difference = [(cell_variable(name, observed, "trafficking"), 1), (cell_variable(reported_name, reported, "trafficking"), -1)]
+        difference = [(cell_variable(name, observed, topic().leading), 1), (cell_variable(reported_name, reported, topic().leading), -1)]
         constraints.add(difference, -MAX_COUNT, 0)
 
 

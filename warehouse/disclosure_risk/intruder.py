@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from schemas.topic import topic
+
 MIN_POSSIBLE_VALUES = 3
 """Minimum number of possible values of a protected cell."""
 MERGE_SEPARATOR, CROSS_SEPARATOR = "+", "|"
@@ -138,7 +140,7 @@ def years_in(period: str) -> list[str]:
 
 
 def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
-    """The public total of a breakdown: its published figures, or trafficking in its years as known when it was broken down; None if
+    """The public total of a breakdown: its published figures, or the leading group in its years as known when it was broken down; None if
     that is not public.
     """
     breakdown = knowledge.latest[name]
@@ -148,7 +150,7 @@ def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
     for year in years_in(name.of):
         offence_table = name._replace(table="offence_group", of=year)
         versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
-        values = [dict(v.blocks).get(("trafficking",)) for v in versions if v.source_release <= breakdown.source_release]
+        values = [dict(v.blocks).get((topic().leading,)) for v in versions if v.source_release <= breakdown.source_release]
         if not values or values[-1] is None:
             return None
         total += values[-1]

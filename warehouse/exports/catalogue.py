@@ -13,6 +13,7 @@ from pathlib import Path
 from harmonia.errors import HarmoniaError, storage
 from harmonia.swap import write_whole
 from pipelines.resources.workplace import Workplace
+from schemas import domain_folder
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Questionnaire
 from warehouse.exports.transmission_approval import Transmission, verify_approval
@@ -56,12 +57,13 @@ class Export:
 
 @cache
 def exports() -> Mapping[str, Export]:
-    """All exports by name: the data package, SDMX, a workbook for each questionnaire, victims in the fields of HTCDS."""
+    """All exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, victims in the fields of
+    HTCDS if the domain declares them."""
     listed = [
         Export("package", _TITLES["package"], lambda release, _: package.files(release), None),
         Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.files(release), None),
         *(_questionnaire_export(q) for q in questionnaires.questionnaires().values()),
-        Export("htcds", _TITLES["htcds"], None, _victims),
+        *([Export("htcds", _TITLES["htcds"], None, _victims)] if domain_folder.place("htcds.yaml").is_file() else []),
     ]
     return {export.name: export for export in listed}
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.declared import declared
+from schemas.texts import merged, texts
 from warehouse.releases.reading import Release
 
 _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
@@ -22,8 +23,7 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 @cache
 def _descriptions() -> dict[str, Any]:
     """Descriptions of the resources and their columns."""
-    raw: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
-    return raw
+    return merged(declared(Path(__file__).with_suffix(".yaml")), texts("exports")["package"])
 
 
 def files(release: Release) -> dict[str, bytes]:

@@ -1,4 +1,5 @@
-"""Questionnaires: questions of other organisations, and the figures that answer them. Each is a file in `questionnaires/`.
+"""Questionnaires: questions of other organisations, and the figures that answer them. Each is a file in
+`questionnaires/` of the domain.
 
 Belongs here: reading the files, a release's answers. Does not belong here: the workbook (`workbook`), exact figures
 (`transmission`).
@@ -16,11 +17,11 @@ import pandas as pd
 import yaml
 
 from harmonia.errors import HarmoniaError
+from schemas import domain_folder
 from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, category_label, label, missing_text, status_text
 
-FOLDER = Path(__file__).with_name("questionnaires")
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
 ANSWERS = ("no", "question", "indicator", "period", "breakdown", "category", "figure", "note", "confidentiality")
 FREE, CONFIDENTIAL = "F", "C"
@@ -52,8 +53,8 @@ class Questionnaire:
 
 @cache
 def questionnaires() -> dict[str, Questionnaire]:
-    """All questionnaires by code. Raises `HarmoniaError` naming the file and the error."""
-    return {path.stem: _load(path) for path in sorted(FOLDER.glob("*.yaml"))}
+    """The questionnaires of the domain by code. Raises `HarmoniaError` naming the file and the error."""
+    return {path.stem: _load(path) for path in sorted(domain_folder.place("questionnaires").glob("*.yaml"))}
 
 
 def _load(path: Path) -> Questionnaire:

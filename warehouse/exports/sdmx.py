@@ -110,7 +110,7 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
         "OBS_VALUE": {"title": _VALUE_TITLE},
         **config["attributes"],
     }
-    concepts = m.ConceptScheme(id="CS_THB", name=config["name"], **common)
+    concepts = m.ConceptScheme(id=config["structure"]["concepts"], name=config["name"], **common)
     for name, spec in components.items():
         concepts.append(m.Concept(id=name, name=spec["title"]))
     lists = {}

@@ -9,20 +9,21 @@ from typing import Any
 
 from harmonia.errors import HarmoniaError
 from schemas.declared import declared
+from schemas.texts import merged, texts
 
 CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
 
 @cache
 def sdmx_config() -> dict[str, Any]:
-    """`sdmx.yaml`: the names of dimensions, attributes and codes, territories and the footnote."""
-    raw: dict[str, Any] = declared(Path(__file__).with_name("sdmx.yaml"))
-    return raw
+    """`sdmx.yaml` and the domain's texts: the names of dimensions, attributes and codes, territories and the footnote."""
+    of_domain = {key: text for key, text in texts("exports").items() if key not in ("package", "workbook")}
+    return merged(declared(Path(__file__).with_name("sdmx.yaml")), of_domain)
 
 
 def code() -> str:
-    """`XK` unless `HARMONIA_AREA_CODE` is `XKX`. Raises `HarmoniaError` for another code."""
-    territory = os.environ.get(CODE_VARIABLE, "XK")
+    """The first of the domain's codes, or `HARMONIA_AREA_CODE`. Raises `HarmoniaError` for one that the domain does not have."""
+    territory = os.environ.get(CODE_VARIABLE) or next(iter(sdmx_config()["areas"]))
     if territory not in sdmx_config()["areas"]:
         raise HarmoniaError(f"{CODE_VARIABLE}={territory}: the territory's code is one of {', '.join(sdmx_config()['areas'])}")
     return territory

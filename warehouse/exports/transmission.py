@@ -15,13 +15,13 @@ import pandas as pd
 from harmonia.audit import note
 from harmonia.registry import open_registry
 from pipelines.resources.workplace import Workplace
+from schemas import domain_folder
 from schemas.declared import declared
+from schemas.topic import topic
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
 from warehouse.releases.confidential import open_confidential
 from warehouse.releases.reading import Release, category_label, missing_text, status_text
-
-_VICTIMS = "victims_identified"
 
 
 def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
@@ -59,7 +59,7 @@ def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str,
 
 @cache
 def _htcds_fields() -> dict[str, dict[str, dict[str, str] | str]]:
-    raw: dict[str, dict[str, dict[str, str] | str]] = declared(Path(__file__).with_name("htcds.yaml"))
+    raw: dict[str, dict[str, dict[str, str] | str]] = declared(domain_folder.place("htcds.yaml"))
     return raw
 
 
@@ -69,7 +69,7 @@ def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
     For the years that the release publishes. A field that no source delivers is an empty column.
     """
     counted = _table(releases, release, "counted")
-    rows = counted[(counted["indicator"] == _VICTIMS) & counted["counts_in_year"].astype("bool")]
+    rows = counted[(counted["indicator"] == topic().report.broken_down) & counted["counts_in_year"].astype("bool")]
     rows = rows.assign(year=pd.to_datetime(rows["day"]).dt.year.astype("str"))
     rows = rows[rows["year"].isin(release.years())]
     victims = pd.DataFrame(index=rows.index)

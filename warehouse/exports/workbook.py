@@ -16,6 +16,8 @@ import pandas as pd
 import xlsxwriter
 
 from schemas.declared import declared
+from schemas.texts import merged
+from schemas.texts import texts as domain_texts
 from warehouse.exports import territory
 from warehouse.exports.questionnaires import Questionnaire
 from warehouse.releases.reading import Release
@@ -29,8 +31,7 @@ _DEFAULT_WIDTH = 60
 @cache
 def texts() -> dict[str, Any]:
     """The texts of the workbooks by language."""
-    raw: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
-    return raw
+    return merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("exports")["workbook"])
 
 
 def workbook(

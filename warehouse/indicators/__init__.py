@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from schemas import canonical
+from schemas import canonical, domain, domain_folder
 from schemas.declared import DeclarationError, checked, declared, shown, wrong
 from sources import contract
 
@@ -116,7 +116,7 @@ def read(path: Path, raw: Mapping[str, Any]) -> Indicator:
     _known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
     _known(path, "roles", found.rows.roles, canonical.ROLES)
     _known(path, "event", (found.rows.event,), canonical.EVENTS)
-    _known(path, "stage", (found.harmonised.stage,), canonical.STAGES)
+    _known(path, "stage", (found.harmonised.stage,), tuple(domain.stages()))
     for language in LANGUAGES:
         if not found.title.get(language) or not found.definition.get(language):
             raise DeclarationError(f"{shown(path)}: title or definition lacks {language}: add it")
@@ -129,6 +129,6 @@ def indicators() -> Mapping[str, Indicator]:
 
     Raises `DeclarationError` naming file, key and remedy for an invalid definition.
     """
-    paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (declared(path) or {})]
+    paths = [path for path in domain_folder.place("indicators").glob("*.yaml") if "rows" in (declared(path) or {})]
     found = sorted((read(path, declared(path)) for path in paths), key=lambda i: i.order)
     return {i.code: i for i in found}

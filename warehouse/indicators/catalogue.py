@@ -20,12 +20,13 @@ import duckdb
 import yaml
 
 from harmonia.errors import HarmoniaError
+from schemas import domain_folder
 from schemas.declared import declared
 from sources import contract
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS, LANGUAGES, of_institutions, read
 
-FOLDER = Path(__file__).parent
+FOLDER = domain_folder.place("indicators")
 MEASURES = ("as_reported", "harmonised")
 UNITS = ("case", "person", "indictment")
 KINDS = ("flow", "stock")

@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from warehouse.disclosure.programme import (
     CROSS_SEPARATOR,
+    LEADING,
     MERGE_SEPARATOR,
     OFFENCE,
     QUARTER,
     SEX_AGE,
     TOTAL,
-    TRAFFICKING,
     TableKey,
     years_in,
 )
@@ -63,7 +63,7 @@ def _period_type(key: TableKey) -> str:
 def _dimensions(key: TableKey, cell: str) -> dict[str, str]:
     values = dict.fromkeys(DIMENSIONS, TOTAL)
     if key.table != TOTAL:
-        values["offence_group"] = TRAFFICKING
+        values["offence_group"] = LEADING
     if key.table == OFFENCE:
         values["offence_group"] = cell or TOTAL
     elif key.table == SEX_AGE and cell:

@@ -14,12 +14,12 @@ import pandas as pd
 from warehouse.disclosure.programme import (
     CROSS_SEPARATOR,
     HARMONISED,
+    LEADING,
     OFFENCE,
     QUARTER,
     REPORTED,
     SEX_AGE,
     TOTAL,
-    TRAFFICKING,
     Programme,
     TableKey,
 )
@@ -85,7 +85,7 @@ def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
         categories = {d: programme.category_of[d].get(unit[d], "") for d in (OFFENCE, "form", "sex", "age_group", "citizenship_group")}
         offence = categories[OFFENCE] if categories[OFFENCE] in indicator.offences else indicator.offences[-1]
         cells = {TOTAL: TOTAL, OFFENCE: offence}
-        if offence == TRAFFICKING:
+        if offence == LEADING:
             categories |= {QUARTER: unit[QUARTER], SEX_AGE: f"{categories['sex']}{CROSS_SEPARATOR}{categories['age_group']}"}
             cells |= {table: categories[table] for table in indicator.tables}
         for table, cell in cells.items():

@@ -15,12 +15,12 @@ from warehouse.count import causes
 from warehouse.disclosure.programme import (
     CROSS_SEPARATOR,
     HARMONISED,
+    LEADING,
     OFFENCE,
     QUARTER,
     REPORTED,
     SEX_AGE,
     TOTAL,
-    TRAFFICKING,
     Programme,
     TableKey,
 )
@@ -35,7 +35,7 @@ def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Co
     """Every table of every published year.
 
     tables: `statistics`, `counted`, `bridge` of the warehouse. Out: counts in the order of `Programme.cells` (bridge: of the causes); None
-    if none of the indicator's institutions delivered. Tables other than total and offence are about trafficking only; units count in
+    if none of the indicator's institutions delivered. Tables other than total and offence are about the leading group only; units count in
     the quarter of the event with which they count in the year, so that quarters add up to the year.
     """
     statistics = tables["statistics"]
@@ -67,11 +67,11 @@ def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
 def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
     indicator = programme.indicators[code]
     offence = units[OFFENCE].where(units[OFFENCE].isin(indicator.offences), indicator.offences[-1])
-    trafficking = units[offence == TRAFFICKING]
+    leading = units[offence == LEADING]
     columns = {
-        **{table: trafficking[table] for table in (*_PERSON_DIMENSIONS, QUARTER)},
+        **{table: leading[table] for table in (*_PERSON_DIMENSIONS, QUARTER)},
         OFFENCE: offence,
-        SEX_AGE: trafficking["sex"] + CROSS_SEPARATOR + trafficking["age_group"],
+        SEX_AGE: leading["sex"] + CROSS_SEPARATOR + leading["age_group"],
     }
     counts: Counts = {TableKey(code, HARMONISED, TOTAL, year): (len(units),)}
     for table in (OFFENCE, *indicator.tables):
@@ -82,10 +82,10 @@ def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame)
 
 
 def _as_reported(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
-    """As reported: the total, and trafficking beside the rest."""
-    rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == TRAFFICKING)]
-    trafficking = int(rows["as_reported"].iloc[0]) if len(rows) else 0
-    offences = (trafficking, total - trafficking)
+    """As reported: the total, and the leading group beside the rest."""
+    rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == LEADING)]
+    leading = int(rows["as_reported"].iloc[0]) if len(rows) else 0
+    offences = (leading, total - leading)
     return {TableKey(code, REPORTED, TOTAL, year): (total,), TableKey(code, REPORTED, OFFENCE, year): offences}
 
 

@@ -13,6 +13,8 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from schemas.declared import declared
+from schemas.texts import merged
+from schemas.texts import texts as domain_texts
 from sources import contract
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTER, SEX_AGE, TOTAL
 from warehouse.indicators import LANGUAGES, indicators
@@ -21,7 +23,7 @@ from warehouse.indicators import LANGUAGES, indicators
 @cache
 def texts() -> dict[str, dict[str, dict[str, str]]]:
     """dimension → code → language → label."""
-    by_dimension = declared(Path(__file__).with_suffix(".yaml"))
+    by_dimension = merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("labels"))
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 

@@ -16,6 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
+from schemas.topic import topic
+
 Row = Mapping[Hashable, Any]
 _REST = "rest"
 _DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
@@ -41,7 +43,7 @@ class ReleaseWarehouse:
         names = yearly[["indicator", "period", *_DIMENSIONS]].itertuples(index=False, name=None)
         values = yearly[["as_reported", "harmonised"]].astype("int64").to_dict("records")
         self._figures = dict(zip(names, values, strict=True))
-        units = counted[counted["counts_in_year"].astype("bool") & (counted["offence_group"] == "trafficking")]
+        units = counted[counted["counts_in_year"].astype("bool") & (counted["offence_group"] == topic().leading)]
         day = pd.to_datetime(units["day"])
         self._quarters = Counter(zip(units["indicator"], day.dt.year.astype("str"), "Q" + day.dt.quarter.astype("str"), strict=True))
         self._bridge = bridge
@@ -52,7 +54,7 @@ class ReleaseWarehouse:
         return int(self._figures[name][measure]) if name in self._figures else 0
 
     def quarter(self, indicator: str, year: str, quarter: str) -> int:
-        """Units of trafficking that count in the year, by the quarter of their event."""
+        """Units of the leading group that count in the year, by the quarter of their event."""
         return self._quarters[(indicator, year, quarter)]
 
     def cause_records(self, indicator: str, year: str, causes: list[str]) -> int:
@@ -104,7 +106,7 @@ def mismatched_figures(
 
 
 def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
-    """Year → release whose records a row counts; the years of a window as their breakdowns count them, else as trafficking does."""
+    """Year → release whose records a row counts; the years of a window as their breakdowns count them, else as the leading group does."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
@@ -131,13 +133,13 @@ def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories
     names = ("sex", "age_group") if table == "sex_age_group" else (table,)
     values = [categories.warehouse_values(name, cell) for name, cell in zip(names, row["cell"].split("|"), strict=True)]
     cells = (dict(zip(names, combination, strict=True)) for combination in product(*values))
-    return sum(warehouse.figure(indicator, year, measure, offence_group="trafficking", **cell) for cell in cells)
+    return sum(warehouse.figure(indicator, year, measure, offence_group=topic().leading, **cell) for cell in cells)
 
 
 def _recounted_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
     """One offence category; the last of an indicator contains the remainder."""
     indicator, measure = row["indicator"], row["measure"]
-    offences = categories.offences[indicator] if measure == "harmonised" else ("trafficking", _REST)
+    offences = categories.offences[indicator] if measure == "harmonised" else (topic().leading, _REST)
 
     def count(name: str) -> int:
         values = categories.warehouse_values("offence_group", name)

@@ -16,18 +16,18 @@ import pandas as pd
 
 import pipelines
 import schemas
-import sources
 import warehouse
+from schemas import domain_folder
 from warehouse.indicators import indicators
 
 _CODE_PARTS = {
     "counting": (warehouse, ("models/**/*.sql", "count/**/*.py", "count/*.yaml")),
     "linkage": (pipelines, ("linkage/**/*.py", "linkage/models/*")),
     "harmonising": (pipelines, ("harmonise/**/*.py", "current.py")),
-    "codes": (schemas, ("codes/*.csv", "canonical.py")),
-    "sources": (sources, ("*/mapping.py", "*/contract.yaml")),
+    "schemas": (schemas, ("canonical.py", "topic.py", "domain/*.py")),
     "disclosure": (warehouse, ("disclosure/*.py",)),
 }
+_DOMAIN_PARTS = {"codes": ("codes", ("*.csv",)), "sources": ("sources", ("*/mapping.py", "*/contract.yaml"))}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Source:
 def versions() -> dict[str, Any]:
     """The program's version, and a hash of each part that affects figures, separately for each indicator."""
     code = {part: _hash(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
-    folder = Path(str(warehouse.__path__[0])) / "indicators"
+    code |= {part: _hash(domain_folder.place(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
+    folder = domain_folder.place("indicators")
     return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash(folder, (f"{i}.yaml",)) for i in indicators()}}
 
 

@@ -75,7 +75,7 @@ DIM_INSTITUTION = _dimension(
 )
 DIM_OFFENCE_GROUP = _dimension(
     "dim_offence_group",
-    "Groups of offences, most serious first; all together: trafficking and related offences",
+    "Groups of offences, most serious first",
     text("offence_group", "group"),
     count("position", "1: most serious; a case counts under its most serious offence"),
     flag("minor", "a minor offence, published as a separate block"),

@@ -45,11 +45,11 @@
     const over = choice.table === "total";
     const found = rows(choice.indicator, choice.measure, choice.table, over ? null : choice.of);
     if (!over) return found.map((row) => line(row, row[4][at()]));
-    // every total is shown with its trafficking part
+    // every total is shown with the part of the leading offence group
     return found.sort((a, b) => a[3].localeCompare(b[3])).flatMap((row) => {
       const parts = rows(choice.indicator, choice.measure, "offence_group", row[3]);
-      const part = parts.find((one) => one[7] === "trafficking") ?? parts.find((one) => one[7] === "");
-      const beside = part ? [line({ ...part, 5: part[7] ? part[5] : null }, `${row[3]} · ${data.trafficking[at()]}`)] : [];
+      const part = parts.find((one) => one[7] === data.leading.code) ?? parts.find((one) => one[7] === "");
+      const beside = part ? [line({ ...part, 5: part[7] ? part[5] : null }, `${row[3]} · ${data.leading.label[at()]}`)] : [];
       return [line(row, `${row[3]} · ${row[4][at()]}`), ...beside];
     });
   }

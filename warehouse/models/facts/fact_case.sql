@@ -46,7 +46,7 @@ WITH known AS (
   SELECT
     known.case_id, municipality, seat, offence_day, offence.* EXCLUDE (case_id),
     coalesce(case_form.of_case, 'unknown') AS form,
-    coalesce(fixed_form, CASE WHEN form_of_case THEN case_form.of_trafficking END, 'unknown') AS form_prosecution,
+    coalesce(fixed_form, CASE WHEN form_of_case THEN case_form.of_form_offences END, 'unknown') AS form_prosecution,
     coalesce(files, 0) AS files, coalesce(suspects, 0) AS suspects, coalesce(victims, 0) AS victims, coalesce(defendants, 0) AS defendants,
     first_day, milestone.* EXCLUDE (case_id), investigated, indicted, resolved_prosecution, resolved_court, convicted, convicted_final,
     imprisoned, coalesce(registration_open, false) AS registration_open,

@@ -23,7 +23,7 @@ WITH happened AS (
     coalesce(CASE WHEN by_party THEN record_offence.offence ELSE file_offence.offence END, rank_of('other')) AS reported,
     CASE WHEN by_party THEN record_offence.form ELSE file_offence.form END AS stated_form,
     coalesce(person_principal.offence, case_principal.offence, rank_of('other')) AS offence,
-    case_form.of_trafficking, case_form.of_case, CASE WHEN one_person_a_file THEN case_form.of_files END AS of_files, offence_day,
+    case_form.of_form_offences, case_form.of_case, CASE WHEN one_person_a_file THEN case_form.of_files END AS of_files, offence_day,
     record.sex AS record_sex, record.citizenship AS record_citizenship, record.birth_date AS record_birth_date,
     record.birth_year AS record_birth_year, person.sex, person.citizenship, person.citizenship_group, person.birth_date, person.birth_year
   FROM happened
@@ -54,7 +54,7 @@ SELECT
   reported.offence_group AS offence_group_reported,
   offence.offence_group,
   CASE WHEN reported.without_form AND NOT form_as_stated THEN 'unknown' ELSE coalesce(stated_form, 'unknown') END AS form_reported,
-  CASE WHEN form_is_stated THEN coalesce(offence.fixed_form, CASE WHEN offence.form_of_case THEN coalesce(of_trafficking, of_files) END, 'unknown')
+  CASE WHEN form_is_stated THEN coalesce(offence.fixed_form, CASE WHEN offence.form_of_case THEN coalesce(of_form_offences, of_files) END, 'unknown')
     ELSE coalesce(of_case, 'unknown') END AS form,
   CASE WHEN subject = 'person' THEN coalesce(record_sex, 'unknown') END AS sex_reported,
   CASE WHEN person_id IS NOT NULL THEN coalesce(sex, 'unknown') END AS sex, citizenship,

@@ -1,0 +1,85 @@
+"""The topic of a warehouse: offence groups, forms, what the joint report shows (`topic.yaml` of the domain).
+
+Belongs here: the typed content of the file. Does not belong here: codes with names (`codes`), texts (`schemas/texts.py`), the country and
+its stages (`schemas/domain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, Literal
+
+from schemas import domain_folder
+from schemas.declared import checked, declared, wrong
+
+OTHER, UNKNOWN, OF_CASE, NO_FORM = "other", "unknown", "case", "none"
+
+
+@dataclass(frozen=True)
+class OffenceGroup:
+    """form: `case`, `none`, or a form; minor: a minor offence."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    form: str = NO_FORM
+    minor: bool = False
+
+
+@dataclass(frozen=True)
+class JointReport:
+    """Indicators in the joint report; `flow`: by unit."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    broken_down: str
+    trend: tuple[str, ...]
+    flow: Mapping[Literal["case", "person"], tuple[str, ...]]
+
+    @property
+    def in_flow(self) -> tuple[str, ...]:
+        """The indicators of the flow."""
+        return tuple(code for codes in self.flow.values() for code in codes)
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Every indicator named, once."""
+        return tuple(dict.fromkeys([self.broken_down, *self.trend, *self.in_flow]))
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The content of `topic.yaml`."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    leading: str
+    offence_groups: Mapping[str, OffenceGroup]
+    forms: tuple[str, ...]
+    report: JointReport
+
+    @property
+    def minor(self) -> tuple[str, ...]:
+        """The minor offence, which has a column of its own; empty if there is none."""
+        return tuple(name for name, group in self.offence_groups.items() if group.minor)
+
+
+@cache
+def topic() -> Topic:
+    """The topic. Raises `DeclarationError` if the file is invalid."""
+    path = domain_folder.place("topic.yaml")
+    found = checked(Topic, declared(path), path)
+    groups = tuple(found.offence_groups)
+    if groups[-1:] != (OTHER,):
+        raise wrong(path, "offence_groups", ", ".join(groups), f"the last must be {OTHER}, for offences in no other group")
+    if found.forms[-1:] != (UNKNOWN,):
+        raise wrong(path, "forms", ", ".join(found.forms), f"the last must be {UNKNOWN}")
+    if found.leading not in groups:
+        raise wrong(path, "leading", found.leading, f"it must be one of {', '.join(groups)}")
+    for name, group in found.offence_groups.items():
+        if group.form not in (OF_CASE, NO_FORM, *found.forms):
+            raise wrong(path, f"offence_groups.{name}.form", group.form, f"it must be {', '.join((OF_CASE, NO_FORM, *found.forms))}")
+    if len(found.minor) > 1:
+        raise wrong(path, f"offence_groups.{found.minor[1]}.minor", True, f"only one group can be minor, and {found.minor[0]} is")
+    return found

@@ -28,12 +28,12 @@ def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> 
     left, right: codes of texts, -1 for none.
     """
     words = {code: texts[code].split() if code >= 0 else [] for code in _present_codes(left, right)}
-    sizes = pd.Series({code: len(set(one)) for code, one in words.items()}, dtype="int64")
+    sizes = pd.Series({code: len(set(names)) for code, names in words.items()}, dtype="int64")
     common, left_only, right_only = sizes.reindex(left).to_numpy(copy=True), *(np.full(len(left), "", dtype=object) for _ in range(2))
     for a, b, positions in _distinct_pairs(left, right):
-        one, other = words[a], words[b]
-        common[positions] = len(set(one).intersection(other))
-        left_extra, right_extra = [t for t in one if t not in other], [t for t in other if t not in one]
+        left_words, right_words = words[a], words[b]
+        common[positions] = len(set(left_words).intersection(right_words))
+        left_extra, right_extra = [w for w in left_words if w not in right_words], [w for w in right_words if w not in left_words]
         if len(left_extra) == len(right_extra) == 1:
             left_only[positions], right_only[positions] = left_extra[0], right_extra[0]
     return common, left_only, right_only

@@ -34,9 +34,9 @@ def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) 
     """The page of a case; `names`: include the names of its persons, for stewards."""
     keys = member_keys(home, resolved)
     records = load_records(home, "case", keys)
-    known = {r.key for r in records}
+    described_keys = {r.key for r in records}
     labels = {r.key: letter_label(n) for n, r in enumerate(records)}
-    labels |= {key: letter_label(len(labels) + n) for n, key in enumerate(k for k in keys if k not in known)}
+    labels |= {key: letter_label(len(labels) + n) for n, key in enumerate(k for k in keys if k not in described_keys)}
     inside = [d for d in pair_decisions(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
     tree = links.spanning_links((d.a, d.b, d.weight) for d in inside)
     people = home.query(
@@ -137,8 +137,8 @@ def evidence_name(name: str) -> str:
 
 def meaning(name: str) -> str:
     """A short description of a kind of evidence; empty where its label says it all."""
-    known = evidence_description(name) or evidence_meanings().get(name, "")
-    return "" if known == evidence_name(name) else known
+    described_keys = evidence_description(name) or evidence_meanings().get(name, "")
+    return "" if described_keys == evidence_name(name) else described_keys
 
 
 def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
@@ -152,10 +152,10 @@ def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) ->
     ]
     rows: list[list[Cell]] = []
     for person, own in people.groupby(people["person_id"].fillna("unknown persons"), sort=True):
-        held = [described[key] for key in zip(own["institution"], own["record_key"], strict=True) if key in described]
-        shown = [", ".join(dict.fromkeys(r.value("full_name") for r in held))] if names else []
-        role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in held)))) for c in ("role", "sex"))
-        rows.append([str(person), *shown, role, sex, ", ".join(r.name for r in held)])
+        person_records = [described[key] for key in zip(own["institution"], own["record_key"], strict=True) if key in described]
+        shown = [", ".join(dict.fromkeys(r.value("full_name") for r in person_records))] if names else []
+        role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in person_records)))) for c in ("role", "sex"))
+        rows.append([str(person), *shown, role, sex, ", ".join(r.name for r in person_records)])
     return Table("Persons", columns, rows)
 
 
@@ -192,9 +192,9 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
 
 def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
     """Why two files, of the cases with the files `group_a` and `group_b`, were not joined."""
-    judged = home.pair_judged_different("case", group_a, group_b)
-    if judged:
-        return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two cases"
+    judged_pair = home.pair_judged_different("case", group_a, group_b)
+    if judged_pair:
+        return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"
     if d.weight <= THRESHOLD:
         return f"the odds are against it, {format_odds(d.weight)}"
     return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"

@@ -81,8 +81,8 @@ def case(
 
 @explain.command()
 def pair(
-    one: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `harmonia review list`, or INSTITUTION:KEY of the first record.")],
-    other: Annotated[str | None, typer.Argument(metavar="[INSTITUTION:KEY]", help="The second record, e.g. prosecution:512")] = None,
+    first: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `harmonia review list`, or INSTITUTION:KEY of the first record.")],
+    second: Annotated[str | None, typer.Argument(metavar="[INSTITUTION:KEY]", help="The second record, e.g. prosecution:512")] = None,
     home: HomeFolder = None,
     page: Page = None,
     names: Names = False,
@@ -101,15 +101,15 @@ def pair(
         from harmonia.review.pairs import parse
         from harmonia.review.published import published as reviewed
 
-        if other is None:
+        if second is None:
             run = reviewed(Home(published.folder), published.registry)
-            entity, *ends = resolve(run, published.registry, parse(one)).iloc[0]
+            entity, *ends = resolve(run, published.registry, parse(first)).iloc[0]
             return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
-        keys = (read_key(one), read_key(other))
+        keys = (read_key(first), read_key(second))
         found = kind_of_pair(published, keys, kind.value if kind else None)
         return explain_pair(published, found, keys, names=names)
 
-    _explain("pair", " ".join(filter(None, (one, other))), home, registry_url, page, make, names=names)
+    _explain("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make, names=names)
 
 
 @explain.command()

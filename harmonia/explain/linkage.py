@@ -116,12 +116,9 @@ def evidence_meanings() -> dict[str, str]:
     out: dict[str, str] = {}
     for evidence in load_model().evidence:
         first, second = (part.split(".")[1].replace("_", " ") for part in (evidence.first, evidence.second))
-        one, other = evidence.between.split("-")
-        if evidence.kind == "gap":
-            meaning = f"days {first} → {second}"
-        else:
-            meaning = f"{first} equal or not" if first == second else f"{first} ({one}) against {second} ({other})"
-        out.setdefault(evidence.name.split(":")[0], meaning if evidence.kind == "gap" else meaning.split(" (")[0])
+        comparison = f"{first} equal or not" if first == second else first
+        meaning = f"days {first} → {second}" if evidence.kind == "gap" else comparison
+        out.setdefault(evidence.name.split(":")[0], meaning)
     return out
 
 

@@ -228,9 +228,9 @@ def _person_by_record(home: PublishedHome) -> dict[Key, str]:
 
 def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
     """Why two groups were not joined, by their best pair and as wholes."""
-    judged = home.pair_judged_different("person", group_a, group_b)
-    if judged:
-        return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two persons"
+    judged_pair = home.pair_judged_different("person", group_a, group_b)
+    if judged_pair:
+        return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"
     if w.one_file:
         return "rule: one file names them as two persons"
     if w.unidentifiable:

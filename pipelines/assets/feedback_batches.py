@@ -62,16 +62,16 @@ def write_reports(
     parts = contents(landed, record_status, found, canonical)
     reports = reports_of(home, landed, received, today, record_status["deliveries"], parts)
     up_to_date = up_to_date_reports(home, reports)
-    due = [one for one in reports if (one.institution, one.delivery) not in up_to_date]
+    due = [report for report in reports if (report.institution, report.delivery) not in up_to_date]
     write_in_batches(workplace, due, today, parts)
-    write_not_landed(home, found, {(one.institution, str(one.name)) for one in landed})
-    return summary(reports, up_to_date_reports(home, reports), {(one.institution, one.delivery) for one in due}, found)
+    write_not_landed(home, found, {(delivery.institution, str(delivery.name)) for delivery in landed})
+    return summary(reports, up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, found)
 
 
 def write_in_batches(workplace: Workplace, due: Sequence[Due], today: date, parts: Parts) -> None:
     """Write the reports `due`. Their content is passed in the folder of `feedback` in the lake, which the run replaces."""
     rows = {name: rows_by_delivery(frame) for name, frame in parts.items()}
-    sizes = {(one.institution, one.delivery): len(rows["findings"].get((one.institution, one.delivery), [])) for one in due}
+    sizes = {(report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), [])) for report in due}
     batches = []
     for number, group in enumerate(_group_by_size(due, sizes)):
         batch = ReportBatch(workplace, group, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
@@ -84,19 +84,19 @@ def write_in_batches(workplace: Workplace, due: Sequence[Due], today: date, part
 def _row_numbers(group: Sequence[Due], rows: Mapping[Place, np.ndarray]) -> np.ndarray:
     """The row numbers of these deliveries."""
     nothing = np.empty(0, "int64")
-    return np.concatenate([rows.get((one.institution, one.delivery), nothing) for one in group])
+    return np.concatenate([rows.get((report.institution, report.delivery), nothing) for report in group])
 
 
 def _group_by_size(due: Sequence[Due], sizes: dict[tuple[str, str], int]) -> Iterator[tuple[Due, ...]]:
     """Groups of consecutive reports with up to `_MAX_FINDINGS` findings."""
     group: list[Due] = []
     group_size = 0
-    for one in due:
-        size = sizes[one.institution, one.delivery]
+    for report in due:
+        size = sizes[report.institution, report.delivery]
         if group and group_size + size > _MAX_FINDINGS:
             yield tuple(group)
             group, group_size = [], 0
-        group.append(one)
+        group.append(report)
         group_size += size
     if group:
         yield tuple(group)

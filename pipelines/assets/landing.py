@@ -25,21 +25,24 @@ from sources import contract
 
 def _deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
     """institution, delivery, files, new: whether this run received it, or other bytes for it."""
-    new_keys = {(one.institution, str(one.name)) for one in new}
-    rows = [(one.institution, str(one.name), len(one.files), (one.institution, str(one.name)) in new_keys) for one in deliveries]
+    new_keys = {(delivery.institution, str(delivery.name)) for delivery in new}
+    rows = [
+        (delivery.institution, str(delivery.name), len(delivery.files), (delivery.institution, str(delivery.name)) in new_keys)
+        for delivery in deliveries
+    ]
     types = {"institution": "str", "delivery": "str", "files": "int64", "new": "bool"}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def _write_receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
     """Write a receipt for every new delivery, before it is read."""
-    for one in new:
+    for delivery in new:
         write_receipt(
             workplace.home.root,
-            one.institution,
-            str(one.name),
-            received_files([one]),
-            contract.load(one.institution).language,
+            delivery.institution,
+            str(delivery.name),
+            received_files([delivery]),
+            contract.load(delivery.institution).language,
             datetime.now(UTC).date(),
         )
 

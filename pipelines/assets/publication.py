@@ -114,7 +114,7 @@ def _publication_version(workplace: Workplace) -> str | None:
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
-    return hash_values([one.version for one in versions if one], secret(workplace.home.root).hex())
+    return hash_values([version.version for version in versions if version], secret(workplace.home.root).hex())
 
 
 @dg.asset(
@@ -136,7 +136,9 @@ def feedback(
         try:
             landed_deliveries = landed(registry, workplace.home)
             with registry.read() as session:
-                received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
+                received = {
+                    (delivery.institution, delivery.name): delivery.receipts[-1].first_seen.date() for delivery in deliveries(session)
+                }
         finally:
             registry.close()
         found = coded.concatenate([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])

@@ -54,17 +54,23 @@ def asset(institution: str) -> dg.AssetsDefinition:
                 outcomes = pull(unlocked_workplace, registry, [institution], dry_run=config.dry_run)
             finally:
                 registry.close()
-        failed = [f"{one.delivery or one.kind} {one.rule} {one.detail}: {one.remedy}" for one in outcomes if one.result == "failed"]
+        failed = [
+            f"{outcome.delivery or outcome.kind} {outcome.rule} {outcome.detail}: {outcome.remedy}"
+            for outcome in outcomes
+            if outcome.result == "failed"
+        ]
         if failed:
             raise dg.Failure(f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _table(outcomes)}, allow_retries=False)
-        add_counts(context, None, {**Counter(one.result for one in outcomes), "outcomes": _table(outcomes)})
+        add_counts(context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _table(outcomes)})
 
     return pulled
 
 
 def _table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
     columns = ("delivery", "result", "inbox_name", "rule", "detail")
-    return table(pd.DataFrame([[getattr(one, column) for column in columns] for one in outcomes], columns=list(columns), dtype="str"))
+    return table(
+        pd.DataFrame([[getattr(outcome, column) for column in columns] for outcome in outcomes], columns=list(columns), dtype="str")
+    )
 
 
 def upstream(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:

@@ -112,5 +112,5 @@ def statistics(
 def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
     with counting(inputs, spill_folder, memory_limit()) as models:
         require_bridges(models)
-        names = [*(one.name for one in tables.stored(tables.WAREHOUSE)), ROWS_TABLE]
+        names = [*(table.name for table in tables.stored(tables.WAREHOUSE)), ROWS_TABLE]
         lake.write(output.folder, {name: ModelTable(models, name) for name in names})

@@ -46,10 +46,10 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> StoredOutput:
         with redact_stage_errors(workplace, "making the union"):
             current = {name: stages[f"{name}_current"] for name in institutions}
-            status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
+            status = {name: outputs["statuses"].set_index(ROW)["_status"].astype("category") for name, outputs in current.items()}
             output = StoredOutput(workplace.home.lake / "canonical")
             tables: dict[str, Any] = {name: CanonicalTable(stages, status, name) for name in TABLES}
-            lake.write(output.folder, {**tables, "successors": _concatenate(one["successors"] for one in current.values())})
+            lake.write(output.folder, {**tables, "successors": _concatenate(outputs["successors"] for outputs in current.values())})
         rows = {name: number for name, number in Tables(output.folder).row_counts().items() if name in TABLES}
         add_counts(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return output
@@ -65,8 +65,8 @@ class ConcatenatedTable(parquet.Stream):
         self._schema = pa.schema([(column, pa.int64() if column in NUMBERS else pa.large_string()) for column in columns])
 
     def __iter__(self) -> Iterator[pa.Table]:
-        for one in self._stages:
-            yield one.as_arrow(self._name, self._schema.names).cast(self._schema)
+        for stage_tables in self._stages:
+            yield stage_tables.as_arrow(self._name, self._schema.names).cast(self._schema)
 
 
 def record_status_tables(
@@ -78,11 +78,11 @@ def record_status_tables(
     (institution, delivery, file, rows read and rows by status), lineage, quarantined, findings (also of the inbox)
     """
     return {
-        "deliveries": _concatenate(one["deliveries"] for one in current),
+        "deliveries": _concatenate(outputs["deliveries"] for outputs in current),
         "files": _concatenate(files),
-        "accounting": _concatenate(one["accounting"] for one in current),
+        "accounting": _concatenate(outputs["accounting"] for outputs in current),
         "lineage": ConcatenatedTable(current, "lineage", (*LINEAGE, "unit", "number")),
-        "quarantined": _concatenate(one["quarantined"] for one in current),
+        "quarantined": _concatenate(outputs["quarantined"] for outputs in current),
         "findings": ConcatenatedTable([landing, *current], "findings", COLUMNS),
     }
 

@@ -46,12 +46,12 @@ def looked_up(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndar
 class Table:
     """The minimum of `values` (or another reduction) by code, for lookups."""
 
-    def __init__(self, codes: np.ndarray, values: np.ndarray, least: np.ufunc = np.minimum) -> None:
+    def __init__(self, codes: np.ndarray, values: np.ndarray, reduction: np.ufunc = np.minimum) -> None:
         order = np.argsort(codes, kind="stable")
         codes, values = codes[order], np.asarray(values, dtype="float64")[order]
         first = np.flatnonzero(begins(codes))
         self._codes = codes[first]
-        self._values = least.reduceat(values, first) if len(codes) else values
+        self._values = reduction.reduceat(values, first) if len(codes) else values
 
     def at(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
         """The value of each code; `missing` where there is none."""

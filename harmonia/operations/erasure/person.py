@@ -55,7 +55,7 @@ class Person:
         if delivery is None:
             return own_keys
         added, removed = (
-            {key for name, one, key in states if (name, one) == (institution, delivery)}
+            {key for name, delivered, key in states if (name, delivered) == (institution, delivery)}
             for states in (self.own_positions, self.other_positions)
         )
         return (own_keys | added) - removed

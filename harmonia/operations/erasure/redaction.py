@@ -58,9 +58,9 @@ def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[Re
         for delivery in all_deliveries:
             if person.keys(delivery.institution):
                 for receipt in delivery.receipts:
-                    one = _redact_receipt(store, delivery, receipt, readings.get(receipt.id), person)
-                    if one is not None:
-                        yield one
+                    redacted_receipt = _redact_receipt(store, delivery, receipt, readings.get(receipt.id), person)
+                    if redacted_receipt is not None:
+                        yield redacted_receipt
 
 
 def _redact_receipt(
@@ -94,22 +94,22 @@ def record_redactions(
     """
     store = Store(home.landing)
     with landing_lock(home):
-        staged = [store.stage_bytes(one.reading) for one in receipts]
+        staged = [store.stage_bytes(redacted_receipt.reading) for redacted_receipt in receipts]
         store.commit(staged)
         with registry.write() as session:
             erasure = Erasure(at=now(), order_id=order, carried_out_by=by)
             session.add(erasure)
             session.flush()
             known_hashes = set(session.scalars(select(File.sha256)))
-            new_files = {one.sha256: one.size for one in staged if one.sha256 not in known_hashes}
+            new_files = {file.sha256: file.size for file in staged if file.sha256 not in known_hashes}
             session.add_all(File(sha256=sha256, size=size, first_seen=erasure.at) for sha256, size in new_files.items())
             session.flush()
             readings_by_receipt = zip(receipts, staged, strict=True)
             session.add_all(
-                Redaction(erasure_id=erasure.id, receipt_id=one.receipt, reading=staged_reading.sha256)
-                for one, staged_reading in readings_by_receipt
+                Redaction(erasure_id=erasure.id, receipt_id=redacted_receipt.receipt, reading=staged_reading.sha256)
+                for redacted_receipt, staged_reading in readings_by_receipt
             )
-            removed = sorted(frozenset[str]().union(*(one.removed for one in receipts)))
+            removed = sorted(frozenset[str]().union(*(redacted_receipt.removed for redacted_receipt in receipts)))
             session.add_all(RemovedFile(erasure_id=erasure.id, sha256=sha256) for sha256 in removed)
             _add_judgements(session, constraints, erasure)
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))

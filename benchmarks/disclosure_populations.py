@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse.count import causes
-from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Programme, TableKey
+from warehouse.disclosure.programme import HARMONISED, LEADING, OFFENCE, REPORTED, TOTAL, Programme, TableKey
 from warehouse.releases.exact import BRIDGE
 
 RELEASES = ("2014-06-30", "2015-06-30", "2016-06-30", "2017-06-30")
@@ -129,7 +129,7 @@ class World:
         indicator_tables = programme.indicators[code]
         yield TableKey(code, HARMONISED, TOTAL, year), (len(columns),)
         yield TableKey(code, HARMONISED, OFFENCE, year), _tally(columns[:, 0], len(indicator_tables.offences))
-        inside = columns[columns[:, 0] == indicator_tables.offences.index(TRAFFICKING)]
+        inside = columns[columns[:, 0] == indicator_tables.offences.index(LEADING)]
         for table in indicator_tables.tables:
             if table == "sex_age_group":
                 yield TableKey(code, HARMONISED, table, year), _tally(inside[:, 2] * 3 + inside[:, 3], 9)

@@ -14,7 +14,7 @@ from harmonia.reports.figures import Figures
 from harmonia.reports.texts import LANGUAGES, ReportTexts
 from schemas.declared import declared
 from schemas.texts import merged, texts
-from warehouse.disclosure.programme import LEADING
+from schemas.topic import topic
 from warehouse.releases.reading import Release, label, status_text
 
 Translations = list[str]
@@ -30,6 +30,7 @@ def page_data(release: Release) -> dict[str, Any]:
     cube = release.cube
     definitions = release.table("definitions").sort_values("position")
     definitions = definitions[definitions["indicator"].isin(cube["indicator"])]
+    leading = topic().leading
     return {
         "release": release.name,
         "languages": list(LANGUAGES),
@@ -40,7 +41,7 @@ def page_data(release: Release) -> dict[str, Any]:
         },
         "tables": {table: [label("table", table, lang) for lang in LANGUAGES] for table in cube["table"].unique()},
         "measures": {measure: [label("measure", measure, lang) for lang in LANGUAGES] for measure in cube["measure"].unique()},
-        "leading": {"code": LEADING, "label": [label("offence_group", LEADING, lang) for lang in LANGUAGES]},
+        "leading": {"code": leading, "label": [label("offence_group", leading, lang) for lang in LANGUAGES]},
         "rows": [_row(row, figures) for row in cube.to_dict("records")],
     }
 

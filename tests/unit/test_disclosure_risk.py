@@ -31,6 +31,7 @@ def outsider(*cubes: pd.DataFrame) -> IntruderKnowledge:
     return IntruderKnowledge(
         cubes=cubes,
         categories=lambda name: CELLS[name.table],
+        leading="trafficking",
         threshold={VICTIMS: 5},
         known_persons={VICTIMS: 3},
         publication_numbers=lambda table, cells, tables: np.zeros(len(tables), dtype=np.int64),

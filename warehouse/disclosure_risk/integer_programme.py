@@ -14,7 +14,6 @@ from itertools import product
 
 import numpy as np
 
-from schemas.topic import topic
 from warehouse.disclosure_risk.intruder import (
     CROSS_SEPARATOR,
     MIN_POSSIBLE_VALUES,
@@ -59,7 +58,7 @@ def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_a
             if n == 0 or name not in earlier or observed.content != earlier[name].content:
                 _add_table(constraints, knowledge, name, observed, tables)
                 if parts_are_reported and name.table == "offence_group":
-                    _add_reported_part(constraints, name, observed, tables)
+                    _add_reported_part(constraints, knowledge.leading, name, observed, tables)
     return constraints
 
 
@@ -95,7 +94,7 @@ def _add_table(
     if name.table == "sex_age_group":
         _add_sex_age(constraints, knowledge, name, observed, tables)
         return
-    # Trafficking of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
+    # The leading group of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
     yearly = [_leading(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in years_in(name.of)]
     terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
@@ -108,11 +107,11 @@ def _leading(knowledge: IntruderKnowledge, offence_table: TableName, newest: str
     """
     versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
     candidates = [observed for observed in versions if observed.source_release <= newest] or versions
-    return cell_variable(offence_table, candidates[-1], topic().leading) if candidates else None
+    return cell_variable(offence_table, candidates[-1], knowledge.leading) if candidates else None
 
 
 def _add_reported_part(
-    constraints: Constraints, name: TableName, observed: ObservedTable, tables: Mapping[TableName, ObservedTable]
+    constraints: Constraints, leading: str, name: TableName, observed: ObservedTable, tables: Mapping[TableName, ObservedTable]
 ) -> None:
     """Counted parts do not exceed reported parts, if that is true for the totals."""
     if name.measure != "harmonised":
@@ -122,7 +121,7 @@ def _add_reported_part(
     totals = [tables.get(n._replace(table="total")) for n in (name, reported_name)]
     values = [total.blocks[0][1] for total in totals if total and total.blocks]
     if reported and len(values) == 2 and values[0] <= values[1]:
-        difference = [(cell_variable(name, observed, topic().leading), 1), (cell_variable(reported_name, reported, topic().leading), -1)]
+        difference = [(cell_variable(name, observed, leading), 1), (cell_variable(reported_name, reported, leading), -1)]
         constraints.add(difference, -MAX_COUNT, 0)
 
 

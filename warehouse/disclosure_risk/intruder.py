@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from schemas.topic import topic
-
 MIN_POSSIBLE_VALUES = 3
 """Minimum number of possible values of a protected cell."""
 MERGE_SEPARATOR, CROSS_SEPARATOR = "+", "|"
@@ -78,6 +76,7 @@ class IntruderKnowledge:
     """Everything public: the cubes of all releases, oldest first; the policy's programme; the program's code.
 
     categories           categories of a table, in the order of the policy
+    leading              the offence group of which breakdowns are published
     threshold            by indicator: minimum count published separately
     known_persons        by indicator: number of persons about whom an insider may know everything
     publication_numbers  the program, asked which tables it publishes identically
@@ -88,6 +87,7 @@ class IntruderKnowledge:
 
     cubes: Sequence[pd.DataFrame]
     categories: Callable[[TableName], tuple[str, ...]]
+    leading: str
     threshold: Mapping[str, int]
     known_persons: Mapping[str, int]
     publication_numbers: PublicationNumbers
@@ -150,7 +150,7 @@ def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
     for year in years_in(name.of):
         offence_table = name._replace(table="offence_group", of=year)
         versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
-        values = [dict(v.blocks).get((topic().leading,)) for v in versions if v.source_release <= breakdown.source_release]
+        values = [dict(v.blocks).get((knowledge.leading,)) for v in versions if v.source_release <= breakdown.source_release]
         if not values or values[-1] is None:
             return None
         total += values[-1]

@@ -15,7 +15,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from warehouse.count import causes
 from warehouse.disclosure.merging_rule import separate_causes
-from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey
+from warehouse.disclosure.programme import HARMONISED, LEADING, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey
 from warehouse.disclosure.protect import (
     PublishedTables,
     ReleaseInputs,
@@ -106,6 +106,7 @@ def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedT
         cubes=[cube.cube_rows(tables, {}, set()) for tables in releases],
         bridge=published.bridge,
         categories=lambda name: tuple(causes()) if name.table == BRIDGE else programme.cells(TableKey(*name)),
+        leading=LEADING,
         threshold={code: protection.threshold for code, protection in protections.items()},
         known_persons={code: protection.known_persons for code, protection in protections.items()},
         publication_numbers=publication_numbers,

@@ -31,7 +31,7 @@ portal: install
 	$(VENV)/bin/harmonia portal --inbox data/inbox --home data/home --demo
 
 test: install
-	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not (slow or spark)"
+	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not (slow or long or spark)"
 
 test-slow: install test-spark
 	HARMONIA_TEST_VOLUME=whole $(VENV)/bin/python -m pytest -q -n auto -m "(slow or hypothesis) and not (long or spark)"

@@ -176,7 +176,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("HARMONIA_PORTAL_FROM", "harmonia@localhost"
 
 LOGGING: dict[str, Any] = {  # neither paths nor values: `portal.home` records failures without them
     "version": 1,
-    "disable_existing_loggers": True,
+    "disable_existing_loggers": False,
     "handlers": {"none": {"class": "logging.NullHandler"}},
     "root": {"handlers": ["none"]},
     "loggers": {name: {"handlers": ["none"], "propagate": False} for name in ("django", "django.request", "axes", "waitress")},

@@ -1,5 +1,5 @@
 """Numbers of the centres for social work: `QPS/05/117` (centre, running number in it), typed as `QPS 05/117`, `qps-05-117`,
-`QPS nr. 5/117`."""
+`QPS nr. 5/117`. What ends in a year is no such number unless it is written in the normal form: `QPS 12/2013` is a letter of that year."""
 
 import re
 
@@ -14,7 +14,10 @@ def _build(match: re.Match[str]) -> Number:
 FORMS = (
     Form(
         normal=r"QPS/(?P<centre>[0-9]{2})/(?P<serial>[1-9][0-9]{0,5})",
-        patterns=(rf"{START}Q\.?P\.?S{NR}[\s.\-/_:]*(?P<centre>\d{{1,2}})\s*[/\-_.\s]\s*(?P<serial>\d{{1,6}})(?![\d/])",),
+        patterns=(
+            rf"{START}QPS/(?P<centre>\d{{2}})/(?P<serial>\d{{1,6}})(?![\d/])",
+            rf"{START}Q\.?P\.?S{NR}[\s.\-/_:]*(?P<centre>\d{{1,2}})\s*[/\-_.\s]\s*(?!(?:19|20)\d\d(?!\d))(?P<serial>\d{{1,6}})(?![\d/])",
+        ),
         build=_build,
         first=True,
     ),

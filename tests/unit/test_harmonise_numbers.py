@@ -104,7 +104,13 @@ def test_own_number_is_null_where_it_is_not_of_the_kind() -> None:
     st.sampled_from(["PP.I", "PP.II", "PP.III", "PP.?", "PPS", "PKR", "P", "PAKR"]),
 )
 def test_normal_forms_are_their_own(serial: int, year: int, region: str, register: str) -> None:
-    forms = [f"{year}-{region}-{serial:05d}", f"IPK-{serial:03d}/{year}", f"{register}.nr.{serial}/{year}", f"QPS {serial}/{year}"]
+    forms = [
+        f"{year}-{region}-{serial:05d}",
+        f"IPK-{serial:03d}/{year}",
+        f"{register}.nr.{serial}/{year}",
+        f"QPS/{serial % 100:02d}/{serial}",
+        f"QPS {serial}/{year}",
+    ]
     assert [number for _, number in chain.from_iterable(map(found, forms))] == forms
 
 

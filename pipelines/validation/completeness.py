@@ -61,17 +61,21 @@ def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataF
     delivered = [(spec, _delivered_as(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
+    without_records = False
     for spec, file in opened:
         rows = aside[aside["file"] == file]
         absent = [name for name in spec.tables if tables[name].empty and _required(contract.tables[name], tables)]
         if absent and not (len(rows) == 0 and _total_confirms_none(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
+            without_records = True
             finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
             yield file, UNREADABLE if nothing else PARTIAL, finding
         elif _exceeds(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
+    if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty says nothing either
+        yield from ((file, UNREADABLE, None) for _, file in opened)
     yield from _between(contract, tables, aside, file_of)
 
 

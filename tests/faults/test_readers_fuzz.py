@@ -44,6 +44,8 @@ NAMES = {
     "prosecution": "psh.sqlite",
     "courts": "smil.xml",
     "corrections": "shkk.xlsx",
+    "victim_protection": "zmnv.json",
+    "social_work": "persona.csv",
 }
 
 

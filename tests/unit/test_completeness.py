@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from reader_world import PERSONAT, RASTET, deliver, lendet, read, shkk, text
+from reader_world import PERSONA, PERSONAT, RASTET, SHERBIMET, deliver, lendet, read, shkk, text
 
 from pipelines.over_time import findings_of
 from pipelines.validation import validate
@@ -23,6 +24,8 @@ MAIN = {
     "prosecution": "psh.sqlite",
     "courts": "smil.xml",
     "corrections": "shkk.xlsx",
+    "victim_protection": "zmnv.json",
+    "social_work": "persona.csv",
 }
 
 
@@ -43,7 +46,7 @@ def test_a_damaged_file_is_never_complete(institution: str, damage: str, tmp_pat
     else:
         path.write_bytes({"third": held[: len(held) // 3], "noise": bytes(range(1, 256)) * 80, "empty": b""}[damage])
     state, files, _ = judged(institution, tmp_path)
-    assert state == ("partial" if institution == "police" else state)  # its other file was read
+    assert state == ("partial" if institution in ("police", "social_work") else state)  # its other file was read
     assert state in ("partial", "unreadable")
     assert files.get(path.name) in ("partial", "unreadable", "missing")
 
@@ -62,6 +65,11 @@ def _only_header(institution: str, folder: Path) -> None:
     if institution == "police":
         path.write_text(text(RASTET[:1]), "windows-1250")
         (folder / "personat.csv").write_text(text(PERSONAT[:1]), "windows-1250")
+    elif institution == "social_work":
+        path.write_text(text(PERSONA[:1]), "utf-8-sig")
+        (folder / "sherbimet.csv").write_text(text(SHERBIMET[:1]), "utf-8-sig")
+    elif institution == "victim_protection":
+        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "viktimat": []}), "utf-8")
     elif institution == "courts":
         path.write_text(re.sub(r"<lenda.*</lenda>", "", path.read_text("utf-8"), flags=re.DOTALL), "utf-8")
     elif institution == "prosecution":

@@ -76,8 +76,9 @@ def test_assets_that_write_share_one_slot(tmp_path):
 @pytest.mark.parametrize("institution", institutions())
 def test_a_delivery_is_due_when_its_contract_says(institution):
     policy = deliveries.freshness(institution)
-    assert policy.deadline_cron == "0 0 16 1,4,7,10 *"
-    assert policy.lower_bound_delta.days == 15
+    monthly = institution == "social_work"
+    assert policy.deadline_cron == ("0 0 11 1,2,3,4,5,6,7,8,9,10,11,12 *" if monthly else "0 0 16 1,4,7,10 *")
+    assert policy.lower_bound_delta.days == (10 if monthly else 15)
 
 
 def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):

@@ -121,6 +121,10 @@ def simulate(
     years: Annotated[int, typer.Option("--years", envvar="HARMONIA_YEARS", min=1, max=50, help="Number of years.")] = 2,
     cases_per_year: Annotated[int, typer.Option("--cases-per-year", envvar="HARMONIA_CASES_PER_YEAR", min=1, help="Cases per year.")] = 100,
     noise: Annotated[Noise, typer.Option("--noise", envvar="HARMONIA_NOISE", help="Error rate of the deliveries.")] = Noise.typical,
+    victims: Annotated[
+        bool,
+        typer.Option("--victims", envvar="HARMONIA_VICTIMS", help="Add the two institutions for victims; the others stay the same."),
+    ] = False,
 ) -> None:
     """Write synthetic deliveries in the institutions' formats, with the ground truth."""
     from schemas import domain_folder
@@ -129,7 +133,9 @@ def simulate(
     if domain_folder.folder() is not None:
         raise HarmoniaError(f"the simulator writes deliveries of the built-in domain: unset {domain_folder.SETTING}")
     try:
-        simulated = write_deliveries(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
+        simulated = write_deliveries(
+            out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value, victims=victims
+        )
     except ValueError as error:
         raise HarmoniaError(str(error)) from None
     typer.echo(

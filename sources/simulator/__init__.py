@@ -1,4 +1,4 @@
-"""A small world of persons and criminal matters that writes the five institutions' deliveries, and the truth beside them.
+"""A small world of persons and criminal matters that writes the institutions' deliveries, and the truth beside them.
 
 `simulate` is the one entry point. The deliveries have exactly the forms of deliveries.md; the truth has the files and columns of the
 samples' truth. The world knows nothing of the pipeline that will read it: what is written here follows the specification only.
@@ -6,7 +6,8 @@ samples' truth. The world knows nothing of the pipeline that will read it: what 
 The modules, in the order of the way: `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`); `states` say
 what each register holds at a quarter's end (`records`); `deliveries` and `versions` make folders of them; `defects`, `spelling` and
 `faults` make values and files wrong; `write_*` write bytes; `standing`, `happened`, `reported`, `tally`, `reconcile` and `truth`
-say what is true.
+say what is true. The two institutions for victims come after the others, from streams of chance of their own: `victim_files`,
+`victim_life`, `victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
 """
 
 from __future__ import annotations
@@ -17,17 +18,22 @@ from pathlib import Path
 from random import Random
 
 from sources.simulator.answers import mark
-from sources.simulator.defects import Spoiler
-from sources.simulator.deliveries import Delivery, build
+from sources.simulator.defects import Defect, Spoiler
+from sources.simulator.deliveries import INSTITUTIONS, Delivery, build
 from sources.simulator.life import build_world
+from sources.simulator.model import World
 from sources.simulator.noise import spoil_records
-from sources.simulator.settings import Noise, settings
+from sources.simulator.settings import Noise, Settings, settings
 from sources.simulator.truth import write_truth
 from sources.simulator.versions import distort
+from sources.simulator.victim_defects import spoil_victim_records
+from sources.simulator.victim_deliveries import build_victim_deliveries, distort_victim_deliveries
+from sources.simulator.victim_life import VictimLife
 from sources.simulator.write_courts import write_courts
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
 from sources.simulator.write_strays import write_strays, write_wrong_content
+from sources.simulator.write_victims import write_social_work, write_victim_protection
 from sources.simulator.write_workbooks import write_corrections, write_inspectorate
 
 WRITERS = {
@@ -36,6 +42,8 @@ WRITERS = {
     "prosecution": write_prosecution,
     "courts": write_courts,
     "corrections": write_corrections,
+    "victim_protection": write_victim_protection,
+    "social_work": write_social_work,
 }
 
 
@@ -53,13 +61,21 @@ class SimulationReport:
 
 
 def simulate(
-    out: Path, *, seed: int = 1, start: int = 2012, years: int = 2, cases_per_year: int = 100, noise: Noise = "typical"
+    out: Path,
+    *,
+    seed: int = 1,
+    start: int = 2012,
+    years: int = 2,
+    cases_per_year: int = 100,
+    noise: Noise = "typical",
+    victims: bool = False,
 ) -> SimulationReport:
     """Writes `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`); same arguments, same bytes.
 
     `cases_per_year`: criminal matters that open in a year, over all institutions. `noise`: `clean` (nothing wrong at all),
     `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that deliveries.md does not
-    name).
+    name). `victims`: the victim protection office and the centres for social work deliver too, about the same matters; the others'
+    deliveries are the same bytes with and without them.
 
     Raises ValueError where `out` is there and not empty (nothing is overwritten), or where an argument is out of range.
     """
@@ -73,14 +89,33 @@ def simulate(
     if chosen.factor:
         spoil_records(world, deliveries, spoiler)
         deliveries = distort(world, deliveries, spoiler)
+    cases, defects = len(world.cases), spoiler.found
+    if victims:
+        more, found, own = _victims(chosen, world)
+        deliveries, defects, cases = [*deliveries, *more], [*defects, *found], cases + own
     for delivery in deliveries:
         if not delivery.missing:
             _write(out / "inbox", delivery)
-    standing = write_truth(out / "truth", world, deliveries, spoiler.found)
-    mark(out, chosen)
+    standing = write_truth(out / "truth", world, deliveries, defects, victims)
+    mark(out, chosen, victims)
     persons = {state.person.person.person_id for state in standing.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
-    return SimulationReport(out / "inbox", out / "truth", came, len(world.cases), len(persons), len(standing.states), len(spoiler.found))
+    return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(standing.states), len(defects))
+
+
+def _victims(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
+    """Deliveries of the victim protection office and of the centres, their defects, and how many matters only they know."""
+    victims = VictimLife(chosen, world).victim_world()
+    for i, case in enumerate(victims.cases, len(world.cases) + 1):
+        case.case_id = f"C{i:06d}"
+    for i, person in enumerate(victims.persons, len(world.persons) + 1):
+        person.person_id = f"P{i:07d}"
+    deliveries = build_victim_deliveries(world, victims, Random(f"victim deliveries {chosen.seed}"))
+    spoiler = Spoiler(chosen, "victim defects")
+    if chosen.factor:
+        spoil_victim_records(world, victims, deliveries, spoiler)
+        deliveries = distort_victim_deliveries(world, victims, deliveries, spoiler, world.mistakes)
+    return deliveries, spoiler.found, len(victims.cases)
 
 
 def _write(inbox: Path, delivery: Delivery) -> None:
@@ -93,7 +128,8 @@ def _write(inbox: Path, delivery: Delivery) -> None:
             shutil.copyfile(path, folder / path.name)
     else:
         WRITERS[delivery.institution](folder, delivery)
-        write_strays(folder, delivery)
+        if delivery.institution in INSTITUTIONS:
+            write_strays(folder, delivery)
 
 
 __all__ = ["SimulationReport", "simulate"]

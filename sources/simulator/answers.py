@@ -17,9 +17,10 @@ from sources.simulator.settings import Settings
 MARK = "simulated.json"
 
 
-def mark(folder: Path, chosen: Settings) -> None:
+def mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
     """Write `<folder>/simulated.json`: what the set was made with, and the checksum of who is who in it."""
     said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
+    said |= {"victims": True} if victims else {}
     (folder / MARK).write_text(json.dumps({**said, "records": _checksum(folder)}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -56,9 +56,9 @@ class _Kept:
 class Spoiler:
     """Applies defects to cells; `rng` and the memory of what was decided are its state."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stream: str = "defects") -> None:
         self.settings = settings
-        self.rng = Random(f"defects {settings.seed} {settings.noise}")
+        self.rng = Random(f"{stream} {settings.seed} {settings.noise}")
         self.found: list[Defect] = []
         self._kept: dict[tuple[str, str, str], _Kept] = {}
         self._new: set[tuple[str, str, str]] = set()

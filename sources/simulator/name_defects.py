@@ -23,6 +23,8 @@ FIELDS: dict[str, tuple[str, str, str, str]] = {
     "prosecution": ("emri_mbiemri", "", "emri_babait", "nr_personal"),
     "courts": ("emri", "mbiemri", "emri_babait", "nr_personal"),
     "corrections": ("Emri", "Mbiemri", "Emri i babait", "Nr. personal"),
+    "victim_protection": ("emri", "mbiemri", "emri_prindit", "nr_personal"),
+    "social_work": ("Emri", "Mbiemri", "Emri_i_prindit", "Nr_personal"),
 }
 SLAVIC = ("Serbian", "Bosniak")
 
@@ -73,7 +75,7 @@ def _change(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[st
         return "name_cyrillic", {key: spelling.cyrillic(value) for key, value in after.items()}
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(40):
         return _whole("name_serbian", after, spelling.serbian)
-    if place == "prosecution" and happens(1.2):
+    if place in ("prosecution", "victim_protection", "social_work") and happens(1.2):
         return "name_cyrillic", {key: spelling.cyrillic(value) for key, value in after.items()}
     if place in ("prosecution", "inspectorate") and happens(2.4):
         parent = person.parent

@@ -22,7 +22,7 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
     }
     cases = CaseDefects(spoiler, numbers)
     strangers = [person for person in world.persons if person.number]
-    known = _records_of_persons(world)
+    known = records_of_persons(world)
     repeats = _repeats(world)
     for delivery in deliveries:
         for record in delivery.records:
@@ -36,7 +36,7 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
                 spoil_event_days(spoiler, delivery, record, entry)
 
 
-def _records_of_persons(world: World) -> Counter[str]:
+def records_of_persons(world: World) -> Counter[str]:
     """In how many files of the world a person is."""
     counts: Counter[str] = Counter()
     for case in world.cases:

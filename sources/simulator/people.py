@@ -39,6 +39,10 @@ class People:
         self._municipalities = list(municipalities)
         self._weights = [regions[row[0]][1] / size[name] * (3 if name == regions[row[0]][0] else 1) for name, row in municipalities.items()]
 
+    def reserve(self, numbers: set[str]) -> None:
+        """Personal numbers that someone else has already."""
+        self._numbers |= numbers
+
     def municipality(self) -> str:
         """A municipality, by size of its police region; seats more often."""
         return self.rng.choices(self._municipalities, self._weights)[0]

@@ -1,4 +1,4 @@
-"""Quarters of a simulation: names, last days, which quarter a day is in. Nothing else."""
+"""Quarters and months of a simulation: names, first and last days, which one a day is in. Nothing else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,27 @@ def quarters(start: int, years: int) -> list[str]:
     return [f"{year}-Q{q}" for year in range(start, start + years) for q in range(1, 5)]
 
 
+def months(start: int, years: int) -> list[str]:
+    """All months from the first of `start` on, in order: `2013-04`."""
+    return [f"{year}-{month:02d}" for year in range(start, start + years) for month in range(1, 13)]
+
+
+def period_of(day: date, like: str) -> str:
+    """The quarter or month with a day in it, of the kind of the period `like`."""
+    return quarter(day) if "Q" in like else f"{day.year}-{day.month:02d}"
+
+
 def first_day(period: str) -> date:
-    """First day of a quarter."""
+    """First day of a quarter or month."""
+    if "Q" not in period:
+        return date(int(period[:4]), int(period[5:7]), 1)
     return date(int(period[:4]), int(period[6]) * 3 - 2, 1)
 
 
 def last_day(period: str) -> date:
-    """Last day of a quarter."""
+    """Last day of a quarter or month."""
+    if "Q" not in period:
+        year, month = int(period[:4]), int(period[5:7])
+        return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
     year, q = int(period[:4]), int(period[6])
     return date(year + q // 4, q * 3 % 12 + 1, 1) - timedelta(days=1)

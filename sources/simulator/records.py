@@ -52,9 +52,13 @@ class CaseRecord:
     said: Cells
     persons: list[PersonRecord] = field(default_factory=list)
     decisions: list[Part] = field(default_factory=list)
+    entries: list[Part] = field(default_factory=list)  # of a victim's file: statuses, services, stays, hearings
     charged: Offence | None = None  # the offence that the record itself names
     upstream: str = ""  # the number that it rightly refers to
     lost_persons: set[str] = field(default_factory=set)  # keys of persons whose rows cannot be read in this delivery
+    lost_entries: set[str] = field(default_factory=set)  # keys of entries that this delivery lacks or whose rows cannot be read in it
+    short_entries: set[str] = field(default_factory=set)  # of these, whose rows end after the key
+    cut_entry: str = ""  # of these, in whose row the file breaks off
     unread: bool = False  # the case's own row cannot be read in this delivery
     absent: bool = False  # the case's own row is not in this delivery, its persons' rows are
     doubtful: bool = False  # it stands after a place where the file is broken: reading it or not is as good

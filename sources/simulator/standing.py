@@ -7,13 +7,13 @@ not absent either.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from sources.simulator.deliveries import Delivery
+from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.records import CaseRecord, PersonRecord
+from sources.simulator.victim_files import BOTH
 
 Key = tuple[str, str, str]  # institution, entity, record key
 
@@ -101,7 +101,7 @@ def stand(deliveries: list[Delivery]) -> Standing:
 
 def record_rows(standing: Standing) -> list[list[str]]:
     """Rows of `records.csv`: institution, entity, record key, case, person, delivery, expected status, a status that is as good."""
-    order = defaultdict(int, {name: i for i, name in enumerate(("police", "inspectorate", "prosecution", "courts", "corrections"))})
+    order = {name: i for i, name in enumerate((*INSTITUTIONS, *BOTH))}
     rows = []
     for state in standing.states:
         institution, entity, key = state.key

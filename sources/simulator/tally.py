@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 
 from sources.simulator.codes import AGE_GROUPS, CITIZENSHIP_GROUPS, FORMS, GROUPS, SEXES
-from sources.simulator.happened import CASE_INDICATORS, INDICATORS, Event, in_period
+from sources.simulator.happened import CASE_INDICATORS, Event, in_period
 from sources.simulator.periods import quarter
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
@@ -67,21 +67,29 @@ def _count(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> C
 
 
 def statistics(
-    reported: list[Event], harmonised: list[Event], periods: list[str], missing: set[tuple[str, str]]
+    reported: list[Event],
+    harmonised: list[Event],
+    periods: list[str],
+    missing: set[tuple[str, str]],
+    sources: Mapping[str, tuple[str, ...]] = FROM,
+    repeated: Collection[str] = (),
 ) -> Iterator[list[str | int]]:
     """Rows of `statistics.csv`. `periods`: quarters; `missing`: (institution, quarter) that never came.
+
+    `sources`: institutions by indicator. `repeated`: indicators that count a record once a period as reported, however many its events.
 
     The grand total and every value of a dimension by itself stand also where they are 0; crossed rows only where they are not. Where all
     institutions of an indicator are missing in a period, its figures are empty, not 0.
     """
     years = sorted({period[:4] for period in periods})
     as_reported, true = _by_period(reported), _by_period(harmonised)
-    for indicator in INDICATORS:
+    for indicator in sources:
         fits = [names for names in ((), *ONE_WAY, *CROSSED) if indicator not in CASE_INDICATORS or set(names) <= OF_CASES]
         for period in [*years, *periods]:
             within = [quarter_ for quarter_ in periods if quarter_.startswith(period)]
-            silent = all((institution, each) in missing for institution in FROM[indicator] for each in within)
-            left = _count(as_reported[indicator, period], fits)
+            silent = all((institution, each) in missing for institution in sources[indicator] for each in within)
+            events = as_reported[indicator, period]
+            left = _count(in_period(events) if indicator in repeated else events, fits)
             right = _count(in_period(true[indicator, period]), fits)
             for names in fits:
                 for values in product(*(VALUES[name] for name in names)):

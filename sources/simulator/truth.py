@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,33 @@ from sources.simulator.defects import Defect
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.happened import events
 from sources.simulator.model import World
-from sources.simulator.periods import quarters
+from sources.simulator.periods import last_day, quarter, quarters
 from sources.simulator.reconcile import reconciliation
 from sources.simulator.records import CaseRecord
 from sources.simulator.reported import reported
 from sources.simulator.standing import Standing, record_rows, stand
 from sources.simulator.tally import DIMENSIONS, statistics
+from sources.simulator.victim_files import BOTH
+from sources.simulator.victim_truth import INDICATORS as VICTIM_INDICATORS
+from sources.simulator.victim_truth import REPEATED, accepted_rows, reported_victims, victim_events, victim_reconciliation
 
 
-def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect]) -> Standing:
-    """Writes the truth on a set of deliveries; returns what stands."""
+def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect], victims: bool = False) -> Standing:
+    """Writes the truth on a set of deliveries; returns what stands. `victims`: ZMNV and the centres delivered too."""
     folder.mkdir(parents=True)
     standing = stand(deliveries)
     happened = events(standing)
     periods = quarters(world.start, world.years)
     missing = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.missing}
     figures = statistics(reported(standing), happened, periods, missing)
+    steps = reconciliation(world, standing)
+    if victims:
+        rows = accepted_rows(deliveries)
+        missing |= _silent_quarters(deliveries)
+        on_victims = victim_events(standing, rows)
+        of_victims = statistics(reported_victims(standing, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
+        figures, happened = chain(figures, of_victims), [*happened, *on_victims]
+        steps += victim_reconciliation(standing)
     _write(folder / "statistics.csv", ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"], figures)
     columns = ["institution", "entity", "record_key", "case_id", "person_id", "delivery", "expected_status", "alt_status"]
     _write(folder / "records.csv", columns, record_rows(standing))
@@ -38,13 +50,21 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
     _write(
         folder / "reconciliation.csv",
         ["step", "period", "case_id", "person_id", "outcome", "detail"],
-        reconciliation(world, standing),
+        steps,
     )
     _cases(folder, standing)
     _persons(folder, standing)
     _defects(folder, defects)
     _arrivals(folder, deliveries)
     return standing
+
+
+def _silent_quarters(deliveries: list[Delivery]) -> set[tuple[str, str]]:
+    """Quarters of which none of an institution's months came."""
+    came: dict[tuple[str, str], bool] = defaultdict(bool)
+    for delivery in deliveries:
+        came[delivery.institution, quarter(last_day(delivery.period))] |= not delivery.missing
+    return {key for key, whether in came.items() if not whether}
 
 
 def _write(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
@@ -62,7 +82,7 @@ def _case_group(record: CaseRecord) -> str:
 
 def _case_form(record: CaseRecord, group: str) -> str:
     """Police and prosecution state a form; the others' column is empty."""
-    if record.institution == "police":
+    if record.institution in ("police", *BOTH):
         return counted_form(group, record.true["form"])
     if record.institution != "prosecution":
         return ""
@@ -72,7 +92,7 @@ def _case_form(record: CaseRecord, group: str) -> str:
 
 def _cases(folder: Path, standing: Standing) -> None:
     rows = []
-    for institution in INSTITUTIONS:
+    for institution in (*INSTITUTIONS, *BOTH):
         for record in standing.cases(institution):
             group = _case_group(record)
             opened = record.true["registered"].isoformat()

@@ -1,0 +1,243 @@
+"""Which files the deliveries of ZMNV and of the centres hold, which versions there are, and what is wrong with whole files.
+
+Belongs here: a quarter's or month's folder before it is written. Does not belong here: wrong values (`victim_defects.py`), bytes
+(`write_victims.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from math import ceil
+from random import Random
+
+from sources.simulator.codes import names, places
+from sources.simulator.defects import Spoiler
+from sources.simulator.deliveries import Delivery
+from sources.simulator.model import Case, Person, World
+from sources.simulator.people import check_digit
+from sources.simulator.periods import first_day, last_day, months, period_of, quarters
+from sources.simulator.records import CaseRecord
+from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
+from sources.simulator.victim_states import victim_state
+
+YEARS = 2  # to which the numbers of faults refer, as in the samples
+FAULTS: dict[str, tuple[str, ...]] = {
+    ZMNV: ("bom", "compact", "extra_field", "leftover_part"),
+    QPS: (
+        *("no_bom", "delimiter_semicolon", "extra_column", "renamed_header", "column_order", "repeated_header", "total_line"),
+        *("blank_lines", "cut_row", "cut_row", "quoted_newline", "leftover_part", "enc_cp1250"),
+    ),
+}
+CORRECTED = {ZMNV: ("illformed",), QPS: ("truncated",)}  # of a first version that a corrected one follows
+HARD: dict[str, tuple[str, ...]] = {ZMNV: ("enc_utf16",), QPS: ("wrong_total", "enc_utf16")}
+EXCLUSIVE = (
+    {"bom", "enc_utf16", "no_bom", "enc_cp1250"},
+    {"truncated", "cut_row", "total_line", "wrong_total", "illformed"},
+    {"column_order", "cut_row", "truncated"},
+)
+
+
+def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random) -> list[Delivery]:
+    """A first version for every quarter (ZMNV) and month (the centres), each with the files opened or changed in it."""
+    deliveries = []
+    for institution, periods in ((ZMNV, quarters(world.start, world.years)), (QPS, months(world.start, world.years))):
+        within = set(periods)
+        held: dict[str, list[CaseRecord]] = defaultdict(list)
+        for file in victims.files:
+            if file.institution == institution:
+                for period in sorted({period_of(day, periods[0]) for day in file.changes()} & within):
+                    held[period].append(victim_state(file, last_day(period)))
+        for period in periods:
+            delivery = Delivery(institution, period, held[period])
+            days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
+            delivery.arrived = datetime.combine(last_day(period), time()) + timedelta(days=1) + days
+            deliveries.append(delivery)
+    return deliveries
+
+
+def distort_victim_deliveries(
+    world: World, victims: VictimWorld, deliveries: list[Delivery], spoiler: Spoiler, next_case: int
+) -> list[Delivery]:
+    """All deliveries of a noisy set: the first versions with their faults, and the corrections that followed."""
+    rng = Random(f"victim versions {spoiler.settings.seed} {spoiler.settings.noise}")
+    hard = spoiler.settings.noise == "hard"
+    result = list(deliveries)
+    for institution in BOTH:
+        own = [delivery for delivery in deliveries if delivery.institution == institution]
+        size = YEARS * (4 if institution == ZMNV else 12)
+        for start in range(0, len(own), size):
+            block = own[start : start + size]
+            share = len(block) / size
+            if institution == QPS or hard:
+                _lose(rng, block, spoiler)
+            free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= 4]
+            rng.shuffle(free)
+            made: list[Delivery] = []
+            for fault in CORRECTED[institution]:
+                if free:
+                    faulty = free.pop()
+                    made.append(_next_version(rng, faulty))
+                    _add(faulty, fault, spoiler, "version 1 of the period")
+            if free:
+                made.append(_withdraw(rng, world, victims, free.pop(), spoiler, next_case))
+                next_case += 1
+            wanted = list(FAULTS[institution]) * (2 if hard else 1) + (list(HARD[institution]) if hard else [])
+            rng.shuffle(wanted)
+            for fault in wanted[: ceil(len(wanted) * share)]:
+                fits = [delivery for delivery in [*block, *made] if _fits(fault, delivery)]
+                if fits:
+                    _add(rng.choice(fits), fault, spoiler)
+            if free:
+                made.append(_twice(rng, free.pop(), spoiler))
+            result += made
+    for delivery in rng.sample(result, max(1, len(result) // 12)):
+        if (
+            delivery.version == 1
+            and not delivery.missing
+            and not any(
+                other.version > 1 and (other.institution, other.period) == (delivery.institution, delivery.period) for other in result
+            )
+        ):
+            delivery.arrived += timedelta(days=rng.randrange(95, 150))
+            delivery.note = "late, after the next quarter"
+    return result
+
+
+def _lose(rng: Random, block: list[Delivery], spoiler: Spoiler) -> None:
+    if len(block) < 3:
+        return
+    delivery = rng.choice(block[1:-1])
+    delivery.missing = True
+    note = f"never delivered; {len(delivery.records)} files of it are seen again only if they change later"
+    spoiler.log(delivery.institution, delivery.name, "", "delivery_missing", note=note)
+    for record in delivery.records:
+        spoiler.log(delivery.institution, delivery.name, record.key, "row_lost", note="not delivered")
+
+
+def _next_version(rng: Random, delivery: Delivery) -> Delivery:
+    new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
+    new.arrived = delivery.arrived + timedelta(days=rng.randrange(10, 40), seconds=rng.randrange(20000))
+    new.note = "corrected version"
+    return new
+
+
+def _twice(rng: Random, delivery: Delivery, spoiler: Spoiler) -> Delivery:
+    """The same bytes again as the next version."""
+    spoiler.log(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
+    second = _next_version(rng, delivery)
+    second.twin, second.faults = delivery, set(delivery.faults)
+    return second
+
+
+def _withdraw(rng: Random, world: World, victims: VictimWorld, first: Delivery, spoiler: Spoiler, case: int) -> Delivery:
+    """The delivery holds a file that was opened in error: nobody's case; the next version does not."""
+    second = _next_version(rng, first)
+    day = first_day(first.period) + timedelta(days=rng.randrange(1, 25))
+    person = _somebody(rng, victims, len(world.persons) + 1)
+    matter = Case(day, day - timedelta(days=20), "trafficking", "sexual", rng.choice(list(places()["municipalities"])))
+    matter.case_id = f"W{case:06d}"
+    zmnv = first.institution == ZMNV
+    file = VictimFile(
+        first.institution,
+        person,
+        matter,
+        "PR" if zmnv else "01",
+        "Prishtinë",
+        day,
+        day,
+        "OJQ",
+        "trafficking",
+        "sexual",
+        day,
+        [(day, "presumed")],
+    )
+    file.number = f"ZM-PR-{day.year}-{9000 + case % 900}" if zmnv else f"QPS/01/{9000 + case % 900}"
+    first.records = [*first.records, victim_state(file, last_day(first.period))]
+    spoiler.log(first.institution, first.name, file.number, "record_withdrawn_later")
+    return second
+
+
+def _somebody(rng: Random, victims: VictimWorld, serial: int) -> Person:
+    lists = names()["Albanian"]
+    nine = f"1{rng.randrange(10**8):08d}"
+    born = date(rng.randrange(1970, 1995), rng.randrange(1, 13), rng.randrange(1, 28))
+    home = rng.choice(list(places()["municipalities"]))
+    person = Person(rng.choice(lists["F"]), rng.choice(lists["S"]), rng.choice(lists["M"]), "F", born, "XKX", "Albanian", home, home)
+    person.number = nine + check_digit(nine)
+    person.person_id = f"P{serial + len(victims.persons):07d}"
+    victims.persons.append(person)
+    return person
+
+
+# -- faults of files ------------------------------------------------------------------------------------------------------------------
+
+
+def _fits(fault: str, delivery: Delivery) -> bool:
+    if delivery.missing or delivery.read != "full" or delivery.twin is not None or fault in delivery.faults:
+        return False
+    if any(fault in group and group & delivery.faults for group in EXCLUSIVE):
+        return False
+    return len(delivery.records) >= 4 * (fault in ("cut_row", "quoted_newline"))
+
+
+def _add(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
+    """Puts a fault into a delivery, and marks what cannot be read of it."""
+    delivery.faults.add(fault)
+    if fault == "wrong_total":
+        delivery.faults.add("total_line")
+    spoiler.log(delivery.institution, delivery.name, "", f"file_{fault}", note=note)
+    effect = {"illformed": _illformed, "truncated": _truncated, "cut_row": _cut_row, "quoted_newline": _quoted_newline}.get(fault)
+    if effect:
+        effect(delivery, spoiler)
+
+
+def _own_copy(delivery: Delivery, i: int) -> CaseRecord:
+    """The i-th record as this delivery alone has it, so that other versions keep theirs."""
+    record = delivery.records[i]
+    copied = replace(record, cells=dict(record.cells), lost_persons=set(record.lost_persons))
+    copied.lost_entries, copied.short_entries = set(record.lost_entries), set(record.short_entries)
+    delivery.records[i] = copied
+    return copied
+
+
+def _illformed(delivery: Delivery, _: Spoiler) -> None:
+    """A JSON document that is not well-formed is unreadable as a whole."""
+    delivery.read = "none"
+
+
+def _truncated(delivery: Delivery, spoiler: Spoiler) -> None:
+    """The copy of `sherbimet.csv` broke off in the middle of a row: that row cannot be read, and those after it are not there."""
+    rows = [(i, part.key) for i, record in enumerate(delivery.records) for part in record.entries]
+    delivery.read = "part" if rows else "full"
+    at = int(len(rows) * spoiler.rng.uniform(0.5, 0.9))
+    for i, key in rows[at:]:
+        record = _own_copy(delivery, i)
+        record.lost_entries.add(key)
+        if key == rows[at][1]:
+            record.cut_entry = key
+    if rows:
+        spoiler.log(delivery.institution, delivery.name, rows[at][1], "row_cut", note="file cut in this row")
+
+
+def _cut_row(delivery: Delivery, spoiler: Spoiler) -> None:
+    """A row of persons and a row of services end too early; their keys can still be read."""
+    i, j = spoiler.rng.sample(range(len(delivery.records)), 2)
+    record = _own_copy(delivery, i)
+    record.unread = True
+    record.lost_persons = {person.key for person in record.persons}
+    spoiler.log(delivery.institution, delivery.name, record.key, "row_cut", note="cannot be parsed")
+    other = _own_copy(delivery, j)
+    if other.entries:
+        part = spoiler.rng.choice(other.entries)
+        other.lost_entries.add(part.key)
+        other.short_entries.add(part.key)
+        spoiler.log(delivery.institution, delivery.name, part.key, "row_cut", note="cannot be parsed")
+
+
+def _quoted_newline(delivery: Delivery, spoiler: Spoiler) -> None:
+    for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
+        record = _own_copy(delivery, i)
+        record.cells["Shenim"] = "Vizitë në shtëpi,\nbisedë me familjen"
+        spoiler.log(delivery.institution, delivery.name, record.key, "quoted_line_break", "Shenim", "", record.cells["Shenim"])

@@ -1,0 +1,214 @@
+"""What is true, and what the files say, of the victims that ZMNV and the centres help (counting-rules.md, "Victim protection").
+
+Belongs here: the four indicators, as reported and harmonised, and the two steps of reconciliation. Does not belong here: the other
+institutions' events (`happened.py`, `reported.py`), whose way of reading accepted records it follows: of a person, a form or a status
+is known what some accepted record says.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from sources.simulator.codes import counted_form, most_serious
+from sources.simulator.deliveries import Delivery
+from sources.simulator.happened import Event, age_group, known_forms, known_persons
+from sources.simulator.periods import quarter
+from sources.simulator.records import CaseRecord, Part, PersonRecord
+from sources.simulator.standing import Standing
+from sources.simulator.victim_files import BOTH, QPS, ZMNV
+
+INDICATORS = {
+    "victims_referred": BOTH,
+    "victims_assisted": BOTH,
+    "victims_sheltered": (QPS,),
+    "victims_represented": (ZMNV,),
+}
+REPEATED = ("victims_assisted",)  # as reported once for each file and period, not once for each row
+_Key = tuple[str, str]  # case, person
+
+
+def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
+    """The latest accepted state of every row of `sherbimet.csv`: rows are records of their own."""
+    usable = [each for each in deliveries if each.institution == QPS and not each.missing and each.read != "none"]
+    usable.sort(key=lambda delivery: (delivery.period, delivery.version))
+    accepted: dict[str, Part] = {}
+    for _, versions in groupby(usable, key=lambda delivery: delivery.period):
+        month: dict[str, Part] = {}
+        for delivery in versions:
+            present: set[str] = set()
+            for record in delivery.records:
+                for part in record.entries:
+                    if part.key in record.lost_entries:
+                        if part.key in record.short_entries or part.key == record.cut_entry:
+                            present.add(part.key)
+                        continue
+                    present.add(part.key)
+                    month[part.key] = part
+            if delivery.read == "full":
+                for key in [key for key in month if key not in present]:
+                    del month[key]
+        accepted.update(month)
+    return accepted
+
+
+def _files(standing: Standing) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
+    for institution in BOTH:
+        for person, record, _ in standing.persons(institution):
+            yield institution, record, person
+
+
+def _entries(standing: Standing, rows: dict[str, Part], said: bool) -> Iterator[tuple[str, CaseRecord | None, PersonRecord | None, Part]]:
+    """Accepted entries with the accepted record of their file, None where the centre's file has none. `said`: also of no known file."""
+    files: dict[str, tuple[CaseRecord, PersonRecord]] = {}
+    for institution, record, person in _files(standing):
+        files[record.key] = (record, person)
+        if institution == ZMNV:
+            for part in record.entries:
+                yield institution, record, person, part
+    for key, part in rows.items():
+        found = files.get(key.rpartition("/")[0])
+        if found:
+            yield QPS, *found, part
+        elif said:
+            yield QPS, None, None, part
+
+
+# -- as reported ----------------------------------------------------------------------------------------------------------------------
+
+
+def reported_victims(standing: Standing, rows: dict[str, Part]) -> list[Event]:
+    """Every counted row as an event, `person` the key that tells rows apart; services of one file share it (`REPEATED`)."""
+    found = []
+    for _, file, victim in _files(standing):
+        if file.said["referred"]:
+            found.append(_said("victims_referred", file.key, file.said["referred"], file, victim))
+    hearings: dict[str, tuple[date, CaseRecord, PersonRecord]] = {}
+    for institution, record, person, part in _entries(standing, rows, said=True):
+        day, entry = part.said["day"], part.true["entry"]
+        number = record.key if record else part.key.rpartition("/")[0]
+        if not day:
+            continue
+        if entry == "service":
+            found.append(_said("victims_assisted", f"{institution} {number}", day, record, person))
+        elif entry == "stay":
+            found.append(_said("victims_sheltered", part.key, day, record, person))
+        elif entry == "hearing" and part.said["attended"] and record and person and (number not in hearings or day < hearings[number][0]):
+            hearings[number] = (day, record, person)
+    found += [_said("victims_represented", key, day, file, victim) for key, (day, file, victim) in hearings.items()]
+    return found
+
+
+def _said(indicator: str, key: str, day: date, record: CaseRecord | None, person: PersonRecord | None) -> Event:
+    """An event with what the file itself says."""
+    if record is None or person is None:
+        return Event(indicator, "", key, day, "other", "unknown", "unknown", "unknown", "unknown")
+    said = person.said
+    sex = {"M": "male", "F": "female"}.get(said["sex"] or "", "unknown")
+    citizenship = "unknown" if not said["citizenship"] else "domestic" if said["citizenship"] == "XKX" else "foreign"
+    group, form = record.said["group"] or "other", record.said["form"] or "unknown"
+    return Event(indicator, record.case_id, key, day, group, form, sex, age_group(said["born"], day), citizenship)
+
+
+# -- harmonised -----------------------------------------------------------------------------------------------------------------------
+
+
+def victim_events(standing: Standing, rows: dict[str, Part]) -> list[Event]:
+    """Counted events: one per case and person, `victims_assisted` one for each day with a service. Those not confirmed are left out."""
+    known = known_persons(standing)
+    forms = {**_file_forms(standing), **known_forms(standing)}
+    groups = _case_groups(standing)
+    own: dict[_Key, list[str]] = defaultdict(list)
+    statuses: dict[_Key, list[str | None]] = defaultdict(list)
+    days: dict[tuple[str, _Key], set[date]] = defaultdict(set)
+    for _, file, victim in _files(standing):
+        key = (file.case_id, victim.person.person_id)
+        own[key] += [file.true["group"]] if file.said["group"] else []
+        statuses[key].append(_status(file))
+        days["victims_referred", key].add(file.true["referred"])
+    for _, record, person, part in _entries(standing, rows, said=False):
+        if record and person:
+            key, entry = (record.case_id, person.person.person_id), part.true["entry"]
+            if entry == "service":
+                days["victims_assisted", key].add(part.true["day"])
+            elif entry == "stay":
+                days["victims_sheltered", key].add(part.true["day"])
+            elif entry == "hearing" and part.true["attended"] and part.said["attended"] is not None:
+                days["victims_represented", key].add(part.true["day"])
+    found = []
+    for (indicator, key), happened in days.items():
+        if all(status == "not_confirmed" for status in statuses[key]):
+            continue
+        case_id, person_id = key
+        group = groups.get(case_id) or most_serious(own[key])
+        form, about = counted_form(group, forms.get(case_id)), known[person_id]
+        for day in sorted(happened) if indicator in REPEATED else [min(happened)]:
+            age = age_group(about.born, day)
+            found.append(Event(indicator, case_id, person_id, day, group, form, about.sex, age, about.citizenship_group))
+    order = {name: i for i, name in enumerate(INDICATORS)}
+    return sorted(found, key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
+
+
+def _status(record: CaseRecord) -> str | None:
+    """The current status as the register states it: of ZMNV that of the entry with the latest day."""
+    if record.institution == QPS:
+        stated: str | None = record.said["status"]
+        return stated
+    entries = [part for part in record.entries if part.true["entry"] == "status"]
+    return entries[-1].said["kind"] if entries else None
+
+
+def _case_groups(standing: Standing) -> dict[str, str]:
+    """The offence of a case at the prosecution, else at police or inspectorate."""
+    found: dict[str, str] = {}
+    for institutions in (("police", "inspectorate"), ("prosecution",)):
+        charged: dict[str, list[str]] = defaultdict(list)
+        for institution in institutions:
+            for record in standing.cases(institution):
+                charged[record.case_id] += [record.true["group"]] if "group" in record.true else []
+            for person, record, _ in standing.persons(institution):
+                if person.true["role"] == "suspect":
+                    charged[record.case_id] += [part.true["group"] for part in person.charges]
+        found.update({case_id: most_serious(groups) for case_id, groups in charged.items() if groups})
+    return found
+
+
+def _file_forms(standing: Standing) -> dict[str, str]:
+    return {record.case_id: record.true["form"] for _, record, _ in _files(standing) if record.said["form"] and record.true["form"]}
+
+
+# -- reconciliation -------------------------------------------------------------------------------------------------------------------
+
+
+def victim_reconciliation(standing: Standing) -> list[list[str]]:
+    """Rows of `reconciliation.csv`, per person and case, whatever the status: step, period, case, person, outcome, detail."""
+    reported: dict[str, date] = {}
+    for institution in ("police", "inspectorate"):
+        for record in standing.cases(institution):
+            reported[record.case_id] = min(reported.get(record.case_id, date.max), record.true["registered"])
+    police = {
+        (record.case_id, person.person.person_id): reported.get(record.case_id)
+        for person, record, _ in standing.persons("police")
+        if person.true["role"] == "victim"
+    }
+    referred: dict[str, dict[_Key, date | None]] = {ZMNV: {}, QPS: {}}
+    for institution, record, person in _files(standing):
+        key, found = (record.case_id, person.person.person_id), referred[institution]
+        found[key] = min(found.get(key) or date.max, record.true["referred"])
+    either = {
+        key: min(day for day in (referred[ZMNV].get(key), referred[QPS].get(key)) if day) for key in {*referred[ZMNV], *referred[QPS]}
+    }
+    rows = _steps("police_victim_protection", police, dict(either))
+    return rows + _steps("victim_protection_social_work", referred[ZMNV], referred[QPS])
+
+
+def _steps(step: str, upstream: dict[_Key, Any], downstream: dict[_Key, Any]) -> list[list[str]]:
+    rows = []
+    for key in sorted({*upstream, *downstream}):
+        day = upstream.get(key) or downstream.get(key)
+        outcome = "matched" if key in upstream and key in downstream else "missing_downstream" if key in upstream else "missing_upstream"
+        rows.append([step, quarter(day) if day else "", *key, outcome, ""])
+    return rows

@@ -5,14 +5,18 @@ Does not belong here: a page of one role.
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 
-from harmonia.errors import HarmoniaError
+from harmonia.errors import HarmoniaError, TransientError
 from pipelines.failures import write_log
 from portal.permissions import INSTITUTIONAL, Role
 from portal.words import DJANGO
@@ -59,8 +63,19 @@ def stale(request: HttpRequest, reason: str = "", exception: Exception | None = 
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500."""
-    return message(request, "failed", 500)
+    """500, also where the portal's own tables are away, as when a session cannot be stored."""
+    error = sys.exception()
+    away = isinstance(error, DatabaseError | InterfaceError)
+    if away:
+        _signed_out(request)
+    elif error is not None:
+        write_log(error, settings.WORKPLACE.logs, "portal")
+    return message(request, *(("away", 503) if away else ("failed", 500)))
+
+
+def _signed_out(request: HttpRequest) -> None:
+    """Whoever asks is unknown: the page is rendered without the tables of accounts and sessions."""
+    request.user, request.session = AnonymousUser(), {}
 
 
 class OneLine:
@@ -80,25 +95,53 @@ class OneLine:
 
         if isinstance(error, PermissionDenied | Http404 | SuspiciousOperation):
             return None
-        full = "disk is full" in str(error) or "disk quota" in str(error)
+        if _disk_is_full(error):
+            return message(request, "disk_full", 507)
+        if isinstance(error, DatabaseError | InterfaceError):
+            _signed_out(request)
+            return message(request, "away", 503)
         if isinstance(error, HarmoniaError):
-            return message(request, "disk_full" if full else "problem", 507 if full else 503, "" if full else str(error))
+            return message(request, "away" if isinstance(error, TransientError) else "problem", 503, str(error))
         write_log(error, settings.WORKPLACE.logs, "portal")
-        return message(request, "disk_full", 507) if isinstance(error, OSError) and error.errno == 28 else failed(request)
+        return message(request, "failed", 500)
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Also where SQLite says so, or what a `HarmoniaError` was made of."""
+    text = str(error)
+    full = "disk is full" in text or "disk quota" in text or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+    return full or (error is not None and error.__cause__ is not None and _disk_is_full(error.__cause__))
 
 
 class Language:
-    """Middleware: the account's language, else that of the cookie, else that of the browser."""
+    """Middleware: the account's language, else that of the cookie, else that of the browser.
+
+    The cookie follows the account, so that also the page that says that the accounts are away is in its language.
+    """
 
     def __init__(self, get_response: _Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer in that language."""
-        own = request.user.language if request.user.is_authenticated else request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
-        chosen = DJANGO.get(own or "") or translation.get_language_from_request(request)
+        kept, own, away = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME), None, False
+        try:
+            own = request.user.language if request.user.is_authenticated else None
+        except (DatabaseError, InterfaceError):
+            away = True
+            _signed_out(request)
+        chosen = DJANGO.get(own or kept or "") or translation.get_language_from_request(request)
         with translation.override(chosen):
-            return self.get_response(request)
+            response = message(request, "away", 503) if away else self.get_response(request)
+        if own not in (None, kept) and settings.LANGUAGE_COOKIE_NAME not in response.cookies:
+            keep_language(response, str(own))
+        return response
+
+
+def keep_language(response: HttpResponse, language: str) -> None:
+    """Set the cookie of the language."""
+    same_site = {"httponly": True, "samesite": "Strict", "secure": settings.SESSION_COOKIE_SECURE}
+    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=31_536_000, **same_site)
 
 
 class NotStored:

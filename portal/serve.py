@@ -17,6 +17,7 @@ from pipelines.resources.workplace import Workplace
 HOST = "127.0.0.1"
 _THREADS = 8
 _SLOW = 60  # seconds without a byte after which a connection ends
+_CONNECTIONS = 1_000  # a slow one costs a file descriptor and no thread
 
 
 def prepare(workplace: Workplace, demo: bool) -> None:
@@ -66,6 +67,8 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
         threads=_THREADS,
         ident=None,
         channel_timeout=_SLOW,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,  # select() ends at 1,024 descriptors
         max_request_body_size=settings.UPLOAD_BYTES + (1 << 20),
         clear_untrusted_proxy_headers=True,
         **trusted,

@@ -79,7 +79,8 @@ def notices(request: HttpRequest) -> list[dict[str, str]]:
 def context(request: HttpRequest) -> dict[str, Any]:
     """`w` (texts), `language`, `account` (None when signed out), `may` (whether a route is open to it), `publisher` of an institution."""
     language = language_of(request)
-    account = request.user if request.user.is_authenticated else None
+    user = getattr(request, "user", None)  # none where a request is refused before anybody was looked up
+    account = user if user is not None and user.is_authenticated else None
 
     def may(name: str, institution: str | None = None) -> bool:
         from portal.routes import ROUTES

@@ -22,7 +22,7 @@ from harmonia.errors import HarmoniaError
 from portal.accounts import invitations
 from portal.accounts.forms import InviteForm, OwnForm, SignInForm
 from portal.accounts.models import Account, Session
-from portal.home import message
+from portal.home import keep_language, message
 from portal.permissions import Role
 from portal.services import note, registry
 from schemas.findings import LANGUAGES
@@ -86,8 +86,7 @@ def language(request: HttpRequest) -> HttpResponse:
         Account.objects.filter(pk=request.user.pk).update(language=chosen)
     there = request.POST.get("next", "/")
     response = redirect(there if url_has_allowed_host_and_scheme(there, allowed_hosts=None) else "/")
-    same_site = {"httponly": True, "samesite": "Strict", "secure": settings.SESSION_COOKIE_SECURE}
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, chosen, max_age=31_536_000, **same_site)
+    keep_language(response, chosen)
     return response
 
 

@@ -33,9 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="session")
 def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The real server over a copy of the world, for a browser."""
-    if shutil.which("chromium") is None:
-        pytest.skip("Chromium is not on this machine (Debian: apt install chromium)")
+    """The real server over a copy of the world."""
     folder = tmp_path_factory.mktemp("served") / "set"
     shutil.copytree(world.place.inbox.parent, folder, symlinks=True)
     shutil.rmtree(folder / "home" / "portal", ignore_errors=True)
@@ -45,6 +43,8 @@ def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture
 def chromium() -> Iterator[object]:
+    if shutil.which("chromium") is None:
+        pytest.skip("Chromium is not on this machine (Debian: apt install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -122,6 +122,31 @@ def start(place: Workplace, port: int, **settings: str) -> subprocess.Popen[byte
         return subprocess.Popen([*command, *places], env={**os.environ, **settings}, stdout=out, stderr=out)
 
 
+class Guest:
+    """Whoever speaks HTTP to a running portal: keeps cookies, sends the token of forms."""
+
+    def __init__(self, url: str) -> None:
+        import requests
+
+        self.url, self.web = url, requests.Session()
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.web.get(self.url + path, timeout=60, **more)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
+        if "harmonia_csrf" not in self.web.cookies:
+            self.get("/sign-in")
+        headers = {"X-CSRFToken": self.web.cookies.get("harmonia_csrf") or "", **more.pop("headers", {})}
+        return self.web.post(self.url + path, data, headers=headers, timeout=120, **more)
+
+    def demo(self, role: str, institution: str = "", language: str = "en") -> Guest:
+        """Signed in as a demo account."""
+        email = f"{role}.{institution}@demo.invalid" if institution else f"{role}@demo.invalid"
+        assert self.post("/demo", {"email": email}).status_code == 200
+        self.post("/language", {"language": language})
+        return self
+
+
 def sign_in(tab: Any, url: str, role: str, institution: str = "", language: str = "en") -> None:
     """Sign in by the page of the demonstration and choose a language."""
     tab.goto(f"{url}/sign-in")

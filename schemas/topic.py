@@ -29,13 +29,13 @@ class OffenceGroup:
 
 @dataclass(frozen=True)
 class JointReport:
-    """Indicators in the joint report; `flow`: by unit."""
+    """Indicators in the joint report; `flow`: by unit, the persons who are victims apart."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     broken_down: str
     trend: tuple[str, ...]
-    flow: Mapping[Literal["case", "person"], tuple[str, ...]]
+    flow: Mapping[Literal["case", "person", "victim"], tuple[str, ...]]
 
     @property
     def in_flow(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def _figure_text(value: int | None, mark: str) -> str:
 
 
 def flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    """Boxes from left to right, one lane for cases and one for persons: (lane, [(label, figure)])."""
+    """Boxes from left to right, one lane a unit: (lane, [(label, figure)])."""
     box_width, box_height, gap, header = 128, 74, 22, 20
     most_boxes = max(len(boxes) for _, boxes in lanes)
     width, height = most_boxes * (box_width + gap), len(lanes) * (box_height + header + 14)

@@ -135,8 +135,9 @@ def _latest_breakdown(figures: Figures, code: str, table: str, year: str) -> Tab
 def _flow(figures: Figures, year: str) -> Section:
     texts = figures.texts
     lanes = [
-        (texts("entities", unit), [(figures.titles[c], figures.part(c, year, topic().leading).text) for c in codes])
+        (texts("entities", unit), [(figures.titles[c], figures.part(c, year, topic().leading).text) for c in codes if c in figures.titles])
         for unit, codes in topic().report.flow.items()
+        if any(c in figures.titles for c in codes)  # a release made before an indicator existed has none of it
     ]
     chart = Chart(texts("sections", "flow"), charts.flow_chart(texts("sections", "flow"), lanes))
     notes = [

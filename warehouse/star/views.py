@@ -38,6 +38,19 @@ _STEP_DURATIONS = " UNION ALL ".join(
     f"SELECT registered, {place} AS place, {later} - {earlier} AS days FROM fact_case WHERE {later} >= {earlier}"
     for place, (_, earlier, later) in enumerate(DURATIONS)
 )
+# None begins or ends with a stay in a shelter: its days leave the confidential warehouse for nobody.
+VICTIM_DURATIONS = (
+    ("identification to referral", "identified", "referred"),
+    ("referral to first service", "referred", "assisted"),
+    ("referral to represented hearing", "referred", "represented"),
+    ("first service to reintegration", "assisted", "reintegrated"),
+)
+FEWEST_VICTIMS = 5  # of whom a duration is told: that of fewer would tell the days of one
+_FIRST_KNOWN = "least(f.identified, f.referred, f.assisted, f.represented)"
+_VICTIM_YEARS = """(
+  SELECT left(period, 4) AS year, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap
+  FROM period_coverage WHERE stage IN ('registration', 'protection') GROUP BY left(period, 4)
+)"""
 PENDING_STAGES = ("registration", "prosecution", "courts")
 
 
@@ -86,6 +99,48 @@ def _quantile_days(share: float, column: str) -> str:
 
 def _median_and_ninth_decile(column: str) -> str:
     return f"{_quantile_days(0.5, column)} AS median_days, {_quantile_days(0.9, column)} AS ninth_decile_days"
+
+
+def _victim_cohorts() -> str:
+    steps = ("victims", *star.VICTIM_STEPS)
+    columns = ", ".join(
+        f"CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.{name}), 0) AS bigint) END AS {name}" for name in steps
+    )
+    counts = ", ".join(f"count(f.{step}) AS {step}" for step in star.VICTIM_STEPS)
+    return f"""
+SELECT p.period AS cohort, g.offence_group, {columns}, coalesce(bool_or(d.gap), false) AS incomplete
+FROM dim_period p CROSS JOIN dim_offence_group g
+LEFT JOIN (
+  SELECT t.year, f.offence_group, count(*) AS victims, {counts}
+  FROM fact_victim f JOIN dim_time t ON t.day = {_FIRST_KNOWN}
+  GROUP BY t.year, f.offence_group
+) c ON c.year = p.period AND c.offence_group = g.offence_group
+LEFT JOIN {_VICTIM_YEARS} d ON d.year = p.period
+WHERE p.kind = 'year' AND p.published
+GROUP BY p.period, g.offence_group, g.position
+ORDER BY p.period, g.position"""
+
+
+def _victim_durations() -> str:
+    taken = " UNION ALL ".join(
+        f"SELECT {_FIRST_KNOWN} AS known, {place} AS place, f.{later} - f.{earlier} AS days"
+        f" FROM fact_victim f WHERE f.{later} >= f.{earlier}"
+        for place, (_, earlier, later) in enumerate(VICTIM_DURATIONS)
+    )
+    names = ", ".join(f"('{step}', {place})" for place, (step, _, _) in enumerate(VICTIM_DURATIONS))
+    return f"""
+SELECT p.period AS cohort, s.step, CASE WHEN d.silent THEN NULL ELSE coalesce(f.victims, 0) END AS victims,
+  CASE WHEN f.victims >= {FEWEST_VICTIMS} THEN f.median_days END AS median_days,
+  CASE WHEN f.victims >= {FEWEST_VICTIMS} THEN f.ninth_decile_days END AS ninth_decile_days, coalesce(d.gap, false) AS incomplete
+FROM dim_period p CROSS JOIN (VALUES {names}) AS s(step, place)
+LEFT JOIN (
+  SELECT t.year, taken.place, count(*) AS victims, {_median_and_ninth_decile("days")}
+  FROM ({taken}) AS taken JOIN dim_time t ON t.day = taken.known
+  GROUP BY t.year, taken.place
+) f ON f.place = s.place AND f.year = p.period
+LEFT JOIN {_VICTIM_YEARS} d ON d.year = p.period
+WHERE p.kind = 'year' AND p.published
+ORDER BY p.period, s.place"""
 
 
 def _step_counts(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
@@ -172,6 +227,27 @@ ORDER BY p.period, s.place""",
     _double("median_days", "half of them took at most this number of days"),
     _double("ninth_decile_days", "nine of ten took at most this number of days"),
     flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
+)
+FLOW_VICTIMS = _view(
+    "flow_victims",
+    "Cohorts of victims by the year in which police or victim protection first knew them: how many reached each step by the last delivery",
+    _victim_cohorts(),
+    text("cohort", "year in which the victim was first identified, referred or assisted"),
+    text("offence_group", "as in fact_victim"),
+    count("victims", "victims of that year, once per case; null if nothing could be read from police, inspectorate and victim protection"),
+    *_step_counts(tuple(star.VICTIM_STEPS), star.VICTIM_STEPS),
+    flag("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
+)
+FLOW_VICTIM_DURATIONS = _view(
+    "flow_victim_durations",
+    "Duration in days of the steps of a victim, by year as in flow_victims; none of a stay in a shelter",
+    _victim_durations(),
+    text("cohort", "year in which the victim was first identified, referred or assisted"),
+    text("step", "first and last day of the step"),
+    count("victims", "victims who took the step; null if nothing could be read from police, inspectorate and victim protection"),
+    _double("median_days", f"half of them took at most this number of days; null of fewer than {FEWEST_VICTIMS}"),
+    _double("ninth_decile_days", f"nine of ten took at most this number of days; null of fewer than {FEWEST_VICTIMS}"),
+    flag("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
 )
 FLOW_OPEN = _view(
     "flow_open",

@@ -106,7 +106,7 @@ class ColumnSpec:
     year_only: bool = False
     month_only: bool = False
     expected: bool = False  # usually known: an empty cell is reported as information
-    agreed: Literal["label", "code", "full"] = "label"  # the agreed form: Albanian label or code of the list; article with code
+    agreed: Literal["label", "code", "full", "any"] = "label"  # agreed form: Albanian label, code, article with code, or any known spelling
     not_before: str | None = None  # column of the case's row: this date cannot be earlier …
     not_before_days: int = 0  # … by more than this number of days
     event: bool = False  # the date of an event inside the delivered history (not after the delivered period, in order)

@@ -223,7 +223,7 @@ def _words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     of_form = spec.type == "form_words"
     known = offence_words.form(text) if of_form else offence_words.words_group(text)
     usual = codes.table("forms" if of_form else "offences")["label_sq"]
-    spelled = known.notna() & ~text.isin(usual)
+    spelled = known.notna() & ~text.isin(usual) & (spec.agreed != "any")
     return Typed({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
 
 
@@ -233,7 +233,7 @@ def _listed(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.S
         agreed = code if spec.agreed == "code" else code.map(codes.table(name).set_index("code")["label_sq"])
         return Typed(
             {spec.name: text},
-            {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed)},
+            {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed) & (spec.agreed != "any")},
         )
 
     return parse

@@ -34,7 +34,8 @@ class PersonalNumber:
 
 @dataclass(frozen=True)
 class Country:
-    """The country of a warehouse; ages in full years."""
+    """The country of a warehouse; ages in full years. letters: of its languages, beyond ASCII; code_page: that of its 8-bit texts, where
+    none is agreed."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -44,6 +45,8 @@ class Country:
     criminal_responsibility: int
     oldest: int
     criminal_codes: str
+    letters: str
+    code_page: str
     personal_number: PersonalNumber | None = None
 
 

@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from functools import cache
 from math import log10
 
-from schemas import domain_folder
+from schemas import domain, domain_folder
 from sources.contract import Contract
 
 CANDIDATES = (
     *("windows-1250", "cp852", "iso-8859-2", "windows-1252", "mac-roman", "mac-croatian", "mac-latin2"),
     *("windows-1251", "iso-8859-5", "cp855", "cp866", "mac-cyrillic"),
 )
-LATIN_1, _MISREAD = "iso-8859-1", "windows-1250"
+LATIN_1 = "iso-8859-1"
 _IC, _IC_READ = re.compile("(?:iæ|IÆ)$"), re.compile("(?:ić|IĆ)$")
-_USUAL = set("ëËçÇčČćĆšŠžŽđĐ")
 _KNOWN = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
 _CYRILLIC = set(map(chr, range(0x400, 0x460)))
 _QUOTES = set("‘’“”„«»–—…§°·€´")
@@ -61,6 +60,12 @@ def agreed_words(contract: Contract) -> frozenset[str]:
         for text in (column.name, *column.aliases, *column.codes, *column.prefixes)
     ]
     return _words(texts) | _listed()
+
+
+@cache
+def _usual() -> frozenset[str]:
+    """The letters of the country's languages."""
+    return frozenset(domain.country().letters)
 
 
 @cache
@@ -122,7 +127,7 @@ def against(text: str, words: frozenset[str]) -> float:
         if c.isspace() or c == "\xad":
             continue
         if _is_letter(c):
-            total += 0 if c in _USUAL else _RARE if c in _KNOWN else FOREIGN
+            total += 0 if c in _usual() else _RARE if c in _KNOWN else FOREIGN
             capital = c.isupper()
             total += _WORD * ((not capital and small == 0 and len(ascii_letters) > 1) or (capital and at > 0 and small > 0))
         elif c in _QUOTES:
@@ -133,17 +138,18 @@ def against(text: str, words: frozenset[str]) -> float:
 
 
 def misread(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> Choice:
-    """Whether words (as Latin-1 bytes) were written in windows-1250 and read as Latin-1: the code page in which they are correct.
+    """Whether words (as Latin-1 bytes) were written in the country's code page and read as Latin-1: the page in which they are correct.
 
     Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must contain a symbol in place of a letter, end
     like a Serbian surname, or be an agreed word in the other code page.
     """
-    stands, other = _against(own, LATIN_1, words), _against(own, _MISREAD, words)
+    page = domain.country().code_page
+    stands, other = _against(own, LATIN_1, words), _against(own, page, words)
     gain = stands - other
-    proved = any(_proves(word.decode(LATIN_1), word.decode(_MISREAD, "replace"), words) for word in own)
+    proved = any(_proves(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in own)
     if proved and gain >= margin:
-        return Choice(_MISREAD)
-    return Choice(LATIN_1, (_MISREAD,) if gain >= (FOREIGN if proved else MARGIN) else ())
+        return Choice(page)
+    return Choice(LATIN_1, (page,) if gain >= (FOREIGN if proved else MARGIN) else ())
 
 
 def _proves(stands: str, other: str, words: frozenset[str]) -> bool:

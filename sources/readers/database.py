@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from schemas import domain
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import code_pages, database_salvage, dump, files, headers
 from sources.readers.code_pages import Choice
@@ -32,7 +33,6 @@ _LARGEST_CELL = 1 << 16  # bytes that a view's cell may have even if the file is
 _ROOM = 16 << 20  # bytes that a view may have in addition to four times the file size
 _AT_ONCE = 10_000  # rows
 _BROKEN_RULES = ("ok", "NULL value in", "CHECK constraint failed")  # messages of quick_check that an undamaged file may give
-_AGREED = "windows-1250"  # of text that is not UTF-8, unless its words favour another code page
 _LONGEST_TEXT = 1000  # bytes of a cell that is used to detect the code page
 _MAGIC = b"SQLite format 3\x00"
 
@@ -63,7 +63,7 @@ def _code_page(found: dict[str, Table], contract: Contract) -> Choice:
     """The code page of text that is not UTF-8, by its words in the whole database."""
     cells = {cell for _, rows in found.values() for row in rows for cell in row if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT}
     odd = [cell for cell in cells if not is_utf_8(cell)]
-    return code_pages.choose(code_pages.words_of(b"\n".join(odd)), _AGREED, code_pages.agreed_words(contract))
+    return code_pages.choose(code_pages.words_of(b"\n".join(odd)), domain.country().code_page, code_pages.agreed_words(contract))
 
 
 def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, piece: Piece) -> None:

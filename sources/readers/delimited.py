@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from schemas import domain
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import encoding, files, headers, tabular
 from sources.readers.encoding import Known
@@ -270,7 +271,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if beyond:
         files.quarantine_lines(piece, data, "file-unsafe")
         return piece.fail("file-unsafe", beyond)
-    text, found = encoding.decode(data, spec.options.get("encoding", "windows-1250"), known=known)
+    text, found = encoding.decode(data, spec.options.get("encoding", domain.country().code_page), known=known)
     for finding in found:
         piece.find(**finding)
     lines = physical_lines(_clean(text, piece), data)

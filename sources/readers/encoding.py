@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from schemas import domain
 from sources.readers import code_pages
 from sources.readers.code_pages import Choice
 
@@ -165,7 +166,7 @@ def is_utf_8(line: bytes) -> bool:
 
 def _eight_bit(data: bytes, declared: str, known: Known) -> tuple[str, list[Finding]]:
     """Decode in the most likely code page; a finding if the words do not decide."""
-    own = declared if not _same(declared, "utf-8") and _known(declared) else "windows-1250"
+    own = declared if not _same(declared, "utf-8") and _known(declared) else domain.country().code_page
     choice = code_pages.choose(code_pages.words_of(data), own, known.words, known.beside)
     return choice.page, [_undecided(choice)] if choice.others else []
 

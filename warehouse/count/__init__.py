@@ -119,7 +119,8 @@ def _fact_days() -> Model:
 def _further_statistics() -> list[Model]:
     """The figures of the indicators defined by SQL, and their union."""
     single = [of_sql(f"figures_of_{one.code}", figure_statement(one)) for one in catalogue().values() if one.sql and not one.counted]
-    union = " UNION ALL BY NAME ".join(f"FROM {model.name}" for model in single)
+    columns = "SELECT * EXCLUDE (quarantined) FROM statistics WHERE false"  # also where no indicator is defined by SQL
+    union = " UNION ALL BY NAME ".join([columns, *(f"FROM {model.name}" for model in single)])
     return [*single, of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
 
 

@@ -1,0 +1,45 @@
+"""From the two tables of Valmira's police to the canonical schema."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonisation import builders
+from pipelines.harmonisation.offences import OffenceColumns, offences
+
+INSTITUTION = "landespolizei"
+OFFENCES = (OffenceColumns("anzeigen", article="Artikel", words="Delikt", days=("Tattag", "Eingang")),)
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`anzeigen`, `beteiligte` (typed, with status) to rows of the canonical tables."""
+    cases, persons = tables["anzeigen"], tables["beteiligte"]
+    records = builders.state(INSTITUTION, cases).assign(
+        number=builders.own_number(cases["Anzeige_Nr"], INSTITUTION),
+        municipality=builders.code_of("municipalities", cases["Gemeinde"]),
+        state=cases["Stand"],
+        offence_date=cases["Tattag"],
+        period=cases["_period"],
+        **offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+    )
+    people = builders.persons(
+        INSTITUTION,
+        persons,
+        role=persons["Rolle"],
+        given="Vorname",
+        surname="Name",
+        born="Geburtsdatum",
+        sex="Geschlecht",
+        citizenship="Staat",
+    )
+    sent = (cases["Stand"] == "sent") | cases["Abgabe:given"]
+    return {
+        "case_records": [records],
+        "person_records": [people],
+        "events": [
+            builders.events(INSTITUTION, cases, "reported", "Eingang", entity="case", present=cases["_key"].notna()),
+            builders.events(INSTITUTION, cases, "offence", "Tattag", entity="case"),
+            builders.events(INSTITUTION, cases, "sent", "Abgabe", entity="case", present=sent),
+        ],
+        "references": [builders.references(INSTITUTION, cases, "Az_StA", kind="ministere_public")],
+    }

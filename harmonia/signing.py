@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import pandas as pd
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -70,6 +71,12 @@ def states(registry: Registry, institution: str | None = None) -> dict[tuple[str
         last = {(one.institution, one.period): one for one in session.scalars(select(Signature).order_by(Signature.id))}
     wanted = {place: quarter for place, quarter in quarters.items() if institution in (None, place[0])}
     return {place: _state(last.get(place), quarter) for place, quarter in wanted.items()}
+
+
+def frame(registry: Registry) -> pd.DataFrame:
+    """The state of every quarter as a frame. Columns out: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
+    rows = [(institution, period, one.state) for (institution, period), one in sorted(states(registry).items())]
+    return pd.DataFrame(rows, columns=["institution", "period", "signature"], dtype="str")
 
 
 def _state(signature: Signature | None, quarter: Iterable[Delivery]) -> Signed:

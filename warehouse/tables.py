@@ -42,6 +42,10 @@ STATISTICS = Table(
     _count("quarantined", "quarantined rows in the institutions' deliveries of the period; on grand totals, else null"),
     _flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
     _text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
+    _flag(
+        "preliminary",
+        "a quarter that one of the indicator's institutions delivered is not signed, or was delivered again since it was",
+    ),
     comment="Every figure as reported and harmonised, by indicator, period and dimension",
     info=SHARED,
 )
@@ -62,6 +66,7 @@ COVERAGE = Table(
     _text("institution", "institution"),
     _text("period", "year or quarter"),
     _text("state", "complete, partial, unreadable, missing"),
+    _text("signature", "of the institution's head: signed, unsigned, reopened (delivered again since); null if nothing was delivered"),
     comment="Which periods are covered by deliveries",
     info=OWN,
 )

@@ -13,6 +13,7 @@ import pandas as pd
 
 from harmonia.reports.document import SUPPRESSED_MARK, Cell, Table
 from harmonia.reports.texts import ReportTexts
+from harmonia.signing import REOPENED, UNSIGNED
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, category_label, label, status_text
 
@@ -79,11 +80,21 @@ class Figures:
         return Cell(SUPPRESSED_MARK if total_is_published else "–", suppressed=bool(total_is_published))
 
     def incomplete_notes(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
-        """The incomplete deliveries of the periods' years, in words; of the indicators `codes`, or of all."""
+        """The incomplete deliveries of the periods' years, in words, of the indicators `codes`, or of all; then the unsigned ones."""
         rows = self.release.cube
         rows_of_periods = rows[rows["table"].isin(["total", "offence_group"]) & rows["of"].isin([period[:4] for period in periods])]
         rows_of_periods = rows_of_periods if codes is None else rows_of_periods[rows_of_periods["indicator"].isin(codes)]
-        return self._notes(rows_of_periods)
+        return [*self._notes(rows_of_periods), *self._preliminary_notes({period[:4] for period in periods})]
+
+    def _preliminary_notes(self, years: Collection[str]) -> list[str]:
+        """One note: the quarters of these years that a head has not signed as they are; none of a release that does not know them."""
+        coverage = self.release.table("coverage")
+        if "signature" not in coverage:
+            return []
+        quarters = coverage[coverage["period"].str.contains("-Q") & coverage["period"].str[:4].isin(years)]
+        own = quarters[quarters["signature"].isin([UNSIGNED, REOPENED])].sort_values(["institution", "period"])
+        listed = [f"{self.texts.institution(str(name))} ({', '.join(found)})" for name, found in own.groupby("institution")["period"]]
+        return [self.texts("preliminary", quarters="; ".join(listed))] if listed else []
 
     def _notes(self, rows: pd.DataFrame) -> list[str]:
         texts = [self.texts.gap(missing) for missing in rows["missing"].dropna().unique()]

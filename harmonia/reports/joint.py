@@ -5,6 +5,8 @@ Belongs here: the figures of each section. Does not belong here: exact figures (
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
@@ -177,10 +179,12 @@ def _coverage(figures: Figures, period: str) -> Section:
     texts = figures.texts
     coverage = figures.release.table("coverage")
     quarters = [p for p in sorted(coverage["period"].unique()) if "-Q" in p and p[:4] == period[:4]]
-    state = coverage.set_index(["institution", "period"])["state"]
+    by_quarter = coverage.set_index(["institution", "period"])
+    state = by_quarter["state"]
+    signature: dict[Any, Any] = by_quarter["signature"].to_dict() if "signature" in by_quarter else {}
     rows = []
     for institution in coverage["institution"].drop_duplicates():
-        states = [texts.state(str(state.get((institution, q), MISSING))) for q in quarters]
+        states = [texts.state(str(state.get((institution, q), MISSING)), signature.get((institution, q))) for q in quarters]
         rows.append([Cell(texts.institution(institution), number=False), *(Cell(s, number=False) for s in states)])
     table = Table(texts("sections", "coverage"), [texts("columns", "institution"), *quarters], rows)
     return Section("coverage", texts("sections", "coverage"), [texts("intro", "coverage")], [table])

@@ -108,8 +108,8 @@ def _deliveries(figures: Figures, period: str, name: str) -> Section:
     texts, coverage = figures.texts, figures.release.table("coverage")
     own = coverage[(coverage["institution"] == name) & coverage["period"].str.startswith(period[:4])].sort_values("period")
     rows = [
-        [Cell(texts.period(quarter), number=False), Cell(texts.state(state), number=False)]
-        for quarter, state in zip(own["period"], own["state"], strict=True)
+        [Cell(texts.period(str(one["period"])), number=False), Cell(texts.state(str(one["state"]), one.get("signature")), number=False)]
+        for one in own.to_dict("records")
     ]
     table = Table(texts("sections", "coverage"), [texts("facts", "period"), texts("sections", "coverage")], rows)
     return Section("coverage", texts("sections", "coverage"), tables=[table])

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harmonia.signing import SIGNED
 from schemas.declared import declared
 from schemas.texts import merged, texts
 from sources import contract
@@ -52,6 +53,7 @@ class ReportTexts:
         """Incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty where there are none."""
         return missing_text(missing, self.lang)
 
-    def state(self, state: str) -> str:
-        """The state of a delivery in words."""
-        return label("delivery_state", state, self.lang)
+    def state(self, state: str, signature: object = None) -> str:
+        """The state of a delivery in words, with that of its signature where it is not signed."""
+        unsigned = f" ({label('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
+        return f"{label('delivery_state', state, self.lang)}{unsigned}"

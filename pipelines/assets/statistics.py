@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pyarrow as pa
 
+from harmonia import signing
 from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import read
 from harmonia.registry import open_registry
@@ -84,7 +86,21 @@ def memory_limit() -> str:
     return f"{value}MiB"
 
 
+def _signatures(workplace: Workplace) -> pd.DataFrame:
+    """The quarters that the heads of institutions signed."""
+    registry = open_registry(workplace.registry)
+    try:
+        return signing.frame(registry)
+    finally:
+        registry.close()
+
+
+def _signatures_version(workplace: Workplace) -> object:
+    return hash_frames(_signatures(workplace))
+
+
 @stage(
+    other_inputs=_signatures_version,
     group_name="count",
     kinds={"duckdb", "parquet"},
     description="The published tables: figures as reported and harmonised, the bridge between them, and the facts behind them.",
@@ -101,7 +117,8 @@ def statistics(
     output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
-            _write_tables(run_inputs(canonical, identities, record_status, findings), output, spill_folder)
+            signatures = _signatures(workplace)
+            _write_tables(run_inputs(canonical, identities, record_status, findings, signatures), output, spill_folder)
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")

@@ -90,7 +90,7 @@ def _functions(inputs: CountInputs) -> list[Model]:
     return [
         *(of_frames(name, make) for name, make in dimensions.STATIC.items()),
         of_frames("dim_period", partial(dimensions.period, inputs.deliveries)),
-        of_frames("coverage", partial(coverage, inputs.deliveries)),
+        of_frames("coverage", partial(coverage, inputs.deliveries, inputs.signatures)),
         of_frames("indicators", _indicators),
         of_frames("bridge_causes", _causes),
         Model("event_day", frozenset({"dated_event"}), function=_event_days),

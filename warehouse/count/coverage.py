@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from harmonia.signing import REOPENED, SIGNED, UNSIGNED
 from sources import contract, periods
 from sources.states import COMPLETE, MISSING, UNREADABLE, of_calendar, of_period
 from warehouse.indicators import Indicator
@@ -24,29 +25,41 @@ def published(deliveries: pd.DataFrame) -> list[str]:
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 
 
-def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Columns out: institution, period (every published year and quarter), state (`sources.states`).
+def coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Columns out: institution, period (every published year and quarter), state (`sources.states`), signature (`harmonia.signing`).
 
     The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that have a day in it. A quarter
-    without any delivery is not published, but is missing in its year.
+    without any delivery is not published, but is missing in its year. signatures: of `harmonia.signing.frame`; None: nobody signed.
     """
     by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_period)
-    rows = [
-        (institution, period, of_calendar(by.get((institution, part), MISSING) for part in periods.overlapping(period, cadence)))
-        for institution, cadence in ((name, contract.load(name).cadence) for name in contract.institutions())
-        for period in published(deliveries)
-    ]
-    out = pd.DataFrame(rows, columns=["institution", "period", "state"], dtype="str")
+    known = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
+    given = known.set_index(["institution", "period"])["signature"].to_dict()
+    rows = []
+    for institution in contract.institutions():
+        for period in published(deliveries):
+            parts = list(periods.overlapping(period, contract.load(institution).cadence))
+            state = of_calendar(by.get((institution, part), MISSING) for part in parts)
+            signed = [str(given.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
+            rows.append((institution, period, state, _signature(signed)))
+    out = pd.DataFrame(rows, columns=["institution", "period", "state", "signature"], dtype="str")
     return out.sort_values(["institution", "period"], ignore_index=True)
 
 
+def _signature(parts: Sequence[str]) -> str | None:
+    """Of a period by those of its delivered parts; None where nothing was delivered."""
+    return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in parts), None)
+
+
 def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, published_periods: Sequence[str]) -> pd.DataFrame:
-    """Incomplete deliveries behind each figure. covered: from `coverage`; published_periods: from `published`.
+    """Incomplete and unsigned deliveries behind each figure. covered: from `coverage`; published_periods: from `published`.
 
     Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null if all are complete), silent
-    (nothing could be read from any of the indicator's institutions in the whole period: its figures are null).
+    (nothing could be read from any of the indicator's institutions in the whole period: its figures are null), preliminary (a quarter
+    that one of them delivered is not signed).
     """
     state = covered.set_index(["institution", "period"])["state"]
+    open_quarters = covered[covered["signature"].isin([UNSIGNED, REOPENED])]
+    unsigned = set(zip(open_quarters["institution"], open_quarters["period"], strict=True))
     rows = []
     for period in published_periods:
         parts = [f"{period}-{q}" for q in QUARTERS] if len(period) == 4 else [period]
@@ -54,9 +67,10 @@ def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, published_p
             of_part = [(name, part, state.get((name, part), MISSING)) for name in indicator.institutions for part in parts]
             absent = [" ".join(one) for one in of_part if one[2] != COMPLETE]
             silent = all(one[2] in (MISSING, UNREADABLE) for one in of_part)
-            rows.append((code, period, ", ".join(absent) or None, silent))
-    out = pd.DataFrame(rows, columns=["indicator", "period", "missing", "silent"])
-    return out.assign(missing=out["missing"].astype("str"), silent=out["silent"].astype(bool))
+            preliminary = any((name, part) in unsigned for name, part, _ in of_part)
+            rows.append((code, period, ", ".join(absent) or None, silent, preliminary))
+    out = pd.DataFrame(rows, columns=["indicator", "period", "missing", "silent", "preliminary"])
+    return out.astype({"missing": "str", "silent": bool, "preliminary": bool})
 
 
 def quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:

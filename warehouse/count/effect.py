@@ -47,7 +47,7 @@ def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indi
         CREATE VIEW subject_event AS SELECT subject, event, institution, case_key FROM fact_event;
         CREATE TABLE published_period AS SELECT period FROM {facts}.dim_period WHERE published"""
     )
-    covered = connection.execute(f"SELECT institution, period, state FROM {facts}.coverage").df()
+    covered = connection.execute(f"SELECT institution, period, state, signature FROM {facts}.coverage").df()
     periods = [period for (period,) in connection.execute("SELECT period FROM published_period").fetchall()]
     gap = gaps({indicator.code: indicator}, covered.astype("str"), periods)
     tables = {**declared_tables([indicator]), "gap": gap, "quarantined_rows": gap[["indicator", "period"]].assign(quarantined=0)}

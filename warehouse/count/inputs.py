@@ -51,6 +51,7 @@ class CountInputs:
     listed       institution, delivery, record_key, person_key, person_id: states of records whose position another person has or had;
                  None: none
     successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None: none
+    signatures   harmonia.signing.frame: quarters that the heads of institutions signed; None: none
     """
 
     canonical: Mapping[str, Rows]
@@ -62,10 +63,13 @@ class CountInputs:
     findings: Rows
     listed: Rows | None = None
     successors: Rows | None = None
+    signatures: pd.DataFrame | None = None
 
 
-def run_inputs(canonical_tables: Tables, identities: Tables, record_status: Tables, findings_: Tables) -> CountInputs:
-    """What counting reads of the stages before it, read where it is stored."""
+def run_inputs(
+    canonical_tables: Tables, identities: Tables, record_status: Tables, findings_: Tables, signatures: pd.DataFrame | None = None
+) -> CountInputs:
+    """What counting reads of the stages before it, read where it is stored. signatures: `harmonia.signing.frame`."""
     quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
         canonical={name: canonical_tables.scan(name) for name in canonical.TABLES},
@@ -77,6 +81,7 @@ def run_inputs(canonical_tables: Tables, identities: Tables, record_status: Tabl
         findings=findings_.scan("findings"),
         listed=identities.scan("listed"),
         successors=canonical_tables.scan("successors"),
+        signatures=signatures,
     )
 
 
@@ -276,7 +281,7 @@ def _of_deliveries(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     periods = published(deliveries)
     return {
         "published_period": pd.DataFrame({"period": periods}, dtype="str"),
-        "gap": gaps(every, coverage(deliveries), periods),
+        "gap": gaps(every, coverage(deliveries, inputs.signatures), periods),
         "quarantined_rows": quarantined_rows(every, deliveries, inputs.quarantined),
     }
 

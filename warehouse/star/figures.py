@@ -25,7 +25,8 @@ CROSSED = (
 )
 """Tables of two and three dimensions; here an absent row is 0. Totals and one-way tables have a row per declared value, including zeros."""
 CELL = ["indicator", "period", *DIMENSIONS]
-VALUES = ["as_reported", "harmonised", "incomplete", "missing"]
+_NUMBERS = {"as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolean", "preliminary": "boolean"}
+VALUES = ["as_reported", "harmonised", "incomplete", "missing", "preliminary"]
 
 
 def _breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
@@ -94,10 +95,19 @@ def _incomplete_periods(indicator: Definition) -> str:
   GROUP BY p.period, p.kind"""
 
 
+def _unsigned_periods(indicator: Definition) -> str:
+    """The periods of which an institution of the indicator delivered a quarter that its head has not signed as it is."""
+    institutions = ", ".join(f"'{name}'" for name in indicator.institutions)
+    return f"""SELECT DISTINCT p.period FROM dim_period p
+  JOIN dim_period q ON q.kind = 'quarter' AND q.year = p.year AND (p.kind = 'year' OR q.period = p.period)
+  JOIN coverage c ON c.period = q.period AND c.institution IN ({institutions}) AND c.signature <> 'signed'
+  WHERE p.published"""
+
+
 def figure_statement(indicator: Definition) -> str:
     """The SQL for every figure of an indicator from facts, for DuckDB and PostgreSQL.
 
-    Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing.
+    Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing, preliminary.
     """
     dimensions = "".join(f", {name}" for name in indicator.dimensions)
     sets = ", ".join(f"({', '.join(['period', *names])})" for names in _breakdowns(indicator))
@@ -115,13 +125,15 @@ def figure_statement(indicator: Definition) -> str:
   UNION ALL {_zero_cells(indicator)}
 ), gaps AS (
   {_incomplete_periods(indicator)}
+), unsigned AS (
+  {_unsigned_periods(indicator)}
 )
 SELECT '{indicator.code}' AS indicator, c.period, {cells},
   CASE WHEN coalesce(g.silent, false) THEN NULL ELSE CAST(sum(as_reported) AS bigint) END AS as_reported,
   CASE WHEN coalesce(g.silent, false) THEN NULL ELSE CAST(sum(harmonised) AS bigint) END AS harmonised,
-  g.missing IS NOT NULL AS incomplete, g.missing
-FROM cells c LEFT JOIN gaps g ON g.period = c.period
-GROUP BY c.period, {cells}, g.missing, g.silent"""
+  g.missing IS NOT NULL AS incomplete, g.missing, n.period IS NOT NULL AS preliminary
+FROM cells c LEFT JOIN gaps g ON g.period = c.period LEFT JOIN unsigned n ON n.period = c.period
+GROUP BY c.period, {cells}, g.missing, g.silent, n.period"""
 
 
 def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definition]) -> pd.DataFrame:
@@ -136,4 +148,4 @@ def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definit
         except duckdb.Error as error:
             raise HarmoniaError(f"indicator {indicator.code}: its SQL fails on the facts ({str(error).splitlines()[0]})") from error
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*CELL, *VALUES])
-    return rows.astype({**dict.fromkeys([*CELL, "missing"], "str"), "as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolean"})
+    return rows.astype({**dict.fromkeys([*CELL, "missing"], "str"), **_NUMBERS})

@@ -384,6 +384,10 @@ FURTHER_STATISTICS = Table(
     count("harmonised", "after linkage; null if nothing could be read from any of its institutions"),
     flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
     text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
+    flag(
+        "preliminary",
+        "a quarter that one of the indicator's institutions delivered is not signed, or was delivered again since it was",
+    ),
     comment="Figures of the indicators defined by SQL only, without a bridge from reported to harmonised",
     info=SHARED,
 )

@@ -168,10 +168,10 @@ EVERY_STATISTIC = _view(
     "every_statistic",
     "The figures of all indicators in one: statistics and further_statistics",
     """
-SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing
+SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing, preliminary
 FROM statistics
 UNION ALL
-SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing
+SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing, preliminary
 FROM further_statistics""",
     text("indicator", "indicator"),
     text("period", "year or quarter"),
@@ -183,6 +183,10 @@ FROM further_statistics""",
     count("harmonised", "as in statistics"),
     flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
     text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
+    flag(
+        "preliminary",
+        "a quarter that one of the indicator's institutions delivered is not signed, or was delivered again since it was",
+    ),
 )
 FLOW_CASES = _view(
     "flow_cases",

@@ -1,6 +1,7 @@
 -- `statistics`: figures as reported and harmonised by indicator, period and dimension.
 -- Totals and one-way tables have a row per declared value, including zeros; in crossed tables an absent row is 0. A figure is null if nothing
--- could be read from its institutions, and incomplete if one of their deliveries is missing, unreadable or partial.
+-- could be read from its institutions, incomplete if one of their deliveries is missing, unreadable or partial, and preliminary until the
+-- heads of its institutions have signed what they delivered.
 WITH figure AS (
   SELECT
     indicator, unnest(if(span = '', [quarter_of(own_date), year(own_date)::TEXT], [split_part(span, ' ', 2)])) AS period, offence_group_reported AS offence_group, form_reported AS form,
@@ -48,6 +49,6 @@ WITH figure AS (
 SELECT
   cell.* REPLACE (if(silent, NULL, as_reported) AS as_reported, if(silent, NULL, harmonised) AS harmonised),
   CASE WHEN 'total' = ALL (SELECT unnest([offence_group, form, sex, age_group, citizenship_group])) THEN quarantined END AS quarantined,
-  missing IS NOT NULL AS incomplete, missing
+  missing IS NOT NULL AS incomplete, missing, preliminary
 FROM cell JOIN gap USING (indicator, period) JOIN quarantined_rows USING (indicator, period)
 ORDER BY ALL

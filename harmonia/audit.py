@@ -30,7 +30,7 @@ def note(registry: Registry, action: str, subject: str) -> str:
 
 
 def line(registry: Registry, who: str, action: str, subject: str, reason: str | None = None) -> None:
-    """Record that `who`, an account of the portal or a steward named by --by, did `action`, and the reason that was given.
+    """Record that `who`, an account of the portal or a user of the system, did `action`, and the reason that was given.
 
     `subject` and `reason` name pairs, ids or a file, never a person.
     """

@@ -38,6 +38,10 @@ def invite(
     ],
     name: Annotated[str, typer.Option("--name", envvar="HARMONIA_NAME", help="Name as others see it.")],
     institution: Annotated[str, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Of a clerk or head.")] = "",
+    system_user: Annotated[
+        str,
+        typer.Option("--system-user", envvar="HARMONIA_SYSTEM_USER", help="User of this machine that the account has for commands."),
+    ] = "",
     inbox: Inbox = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -48,4 +52,4 @@ def invite(
     prepare(Workplace.of(inbox, home, registry_url).ready(), demo=False)
     from portal.accounts.invitations import invited
 
-    console(markup=False).print(invited(email, name, roles, institution), soft_wrap=True)
+    console(markup=False).print(invited(email, name, roles, institution, system_user=system_user), soft_wrap=True)

@@ -16,7 +16,7 @@ import typer
 from harmonia.console import count, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
-from harmonia.user import this_user
+from harmonia.user import acting_account
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 
 PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Person id from the identity store, e.g. P0000012.")]
-Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Your name. Default: the system user.")]
 
 
 @contextmanager
@@ -84,16 +83,16 @@ def _print_plan(plan: Plan) -> None:
 def order(
     person: PersonId,
     ground: Annotated[str, typer.Option("--ground", help="Legal basis: law, decision or request; without names.")],
-    by: Who = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
     """Order the erasure of a person. A different user executes it."""
-    with _opened(Workplace.of(None, home, registry_url)) as registry:
+    workplace = Workplace.of(None, home, registry_url)
+    with _opened(workplace) as registry:
         from harmonia.operations.erasure import orders
 
-        number = orders.place_order(registry, person, by or this_user(), ground)
-    typer.echo(f"Order {number} was recorded. A different user executes it: harmonia erase execute {number} --by NAME")
+        number = orders.place_order(registry, person, acting_account(workplace.home.root), ground)
+    typer.echo(f"Order {number} was recorded. A different user executes it: harmonia erase execute {number}")
 
 
 @app.command("list")
@@ -125,16 +124,13 @@ def repeat(
     if any(one.known_records < one.records for one in found):
         typer.echo("Unknown records come from the inbox: run `harmonia run`, then repeat this command.")
         raise typer.Exit(1)
-    typer.echo(
-        "A different user executes them: harmonia erase execute ORDER --by NAME" if found else f"{backup} contains no executed erasures."
-    )
+    typer.echo("A different user executes them: harmonia erase execute ORDER" if found else f"{backup} contains no executed erasures.")
 
 
 @app.command("carry-out", hidden=True)  # former name
 @app.command()
 def execute(
     number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
-    by: Who = None,
     moving: Annotated[bool, typer.Option("--moving", help="Execute even if figures change.")] = False,
     inbox: Inbox = None,
     home: HomeFolder = None,
@@ -146,7 +142,7 @@ def execute(
     with _opened(workplace):
         from harmonia.operations.erasure.execute import execute as erase
 
-    done = erase(workplace, number, by or this_user(), _run, moving=moving)
+    done = erase(workplace, number, acting_account(workplace.home.root), _run, moving=moving)
     _print_plan(done.plan)
     for path in done.deleted_pages:
         typer.echo(f"removed {path}")

@@ -47,7 +47,6 @@ def train(
         list[Path] | None,
         typer.Option("--simulated", envvar="HARMONIA_SIMULATED", help="Output folder of `harmonia simulate`; repeatable."),
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Your name. Default: the system user.")] = None,
 ) -> None:
     """Train a model, starting from the shipped one, and write it to a new file. Use it with `harmonia run --model`."""
     from harmonia import training
@@ -60,7 +59,7 @@ def train(
         if simulated:
             raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
         material = training.from_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
-    version = training.write(material, out, by or this_user())
+    version = training.write(material, out, this_user())
     typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
 

@@ -105,7 +105,7 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
             if decision == "countersigned" and row["verdict"] != "accepted":
                 raise HarmoniaError(f"answer {number} is {row['verdict']}: only `accepted` needs a countersignature")
             if str(row["person"]).casefold() == by.casefold():
-                raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it (--by)")
+                raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it")
         statement = update(Answer).where(Answer.id.in_(list(numbers)))
         session.execute(statement.values(decision=decision, decided_by=by, decided_at=now(), until=until))
     return len(numbers)

@@ -17,7 +17,7 @@ import typer
 from harmonia.console import console, count, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, RegistryUrl
-from harmonia.user import this_user
+from harmonia.user import acting_account
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Answers of institutions to the findings in their deliveries.", no_args_is_help=True)
 
 Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers of answers, see `harmonia feedback list`.")]
-Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
 
 
 @contextmanager
@@ -102,23 +101,22 @@ def show(
 def countersign(
     numbers: Numbers,
     until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day of validity.")],
-    by: Who = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
     """Countersign, as the system's owner, answers "accepted as it is". Must not be the person who answered."""
-    _decide(numbers, "countersigned", by, until.date(), home, registry_url)
+    _decide(numbers, "countersigned", until.date(), home, registry_url)
 
 
 @app.command()
-def refuse(numbers: Numbers, by: Who = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+def refuse(numbers: Numbers, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Refuse answers, as the system's owner: their findings remain or reopen."""
-    _decide(numbers, "refused", by, None, home, registry_url)
+    _decide(numbers, "refused", None, home, registry_url)
 
 
-def _decide(numbers: list[int], decision: str, by: str | None, until: date | None, home: Path | None, registry_url: str | None) -> None:
-    with _opened(home, registry_url) as (_, registry):
+def _decide(numbers: list[int], decision: str, until: date | None, home: Path | None, registry_url: str | None) -> None:
+    with _opened(home, registry_url) as (workplace, registry):
         from harmonia.feedback.answers import decide
 
-        done = decide(registry, numbers, decision, by or this_user(), until)
+        done = decide(registry, numbers, decision, acting_account(workplace.home.root), until)
     typer.echo(f"{count(done, 'answer')} {decision}. The next `harmonia run` applies this.")

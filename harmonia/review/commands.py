@@ -16,7 +16,7 @@ import typer
 from harmonia.console import console, count, print_frame
 from harmonia.errors import HarmoniaError
 from harmonia.options import HomeFolder, RegistryUrl
-from harmonia.user import this_user
+from harmonia.user import acting_account
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ Of = Annotated[Entity | None, typer.Option("--entity", envvar="HARMONIA_ENTITY",
 Names = Annotated[
     bool, typer.Option("--names", envvar="HARMONIA_NAMES", help="Show names and numbers, for stewards; recorded in the audit log.")
 ]
-Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
 All = Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include pairs already judged.")]
 Limit = Annotated[int, typer.Option("--limit", envvar="HARMONIA_LIMIT", min=1, help="Greatest number of pairs.")]
 SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_SAMPLE", help="Number of a blind sample.")]
@@ -62,15 +61,6 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Publi
         yield published(workplace.home, registry), registry
     finally:
         registry.close()
-
-
-def _who(by: str | None) -> str:
-    from harmonia.review.judgements import cleaned
-
-    try:
-        return cleaned("steward", by or this_user())
-    except (KeyError, OSError):
-        raise HarmoniaError("the system's user is unknown: set your name with --by") from None
 
 
 @app.command("list")
@@ -102,7 +92,6 @@ def show(
     registry_url: RegistryUrl = None,
     names: Names = False,
     blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="Hide weight and decision.")] = False,
-    by: Who = None,
 ) -> None:
     """Show the two records of a pair side by side, with the weight of the evidence."""
     from harmonia.audit import line
@@ -115,7 +104,7 @@ def show(
         one = resolve(found, registry, parse(pair))
         name = str(pair_ids(one).iloc[0])
         if names:
-            line(registry, _who(by), "looked at names for review", name)
+            line(registry, acting_account(found.home.root), "looked at names for review", name)
         print_frame(records(found, one, names), "", name)
         if not blind:
             console(markup=False).print(evidence(found, one), soft_wrap=True)
@@ -131,7 +120,6 @@ def preview(
     verdict: Annotated[Verdict, typer.Argument(help="The verdict to try.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
-    by: Who = None,
 ) -> None:
     """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
     from harmonia.review.consequence import Consequences
@@ -142,7 +130,7 @@ def preview(
     with _opened(home, registry_url) as (found, registry):
         consequences = Consequences(found, registry)
         try:
-            result = consequences.of(resolve(found, registry, parse(pair)), verdict.value, _who(by))
+            result = consequences.of(resolve(found, registry, parse(pair)), verdict.value, acting_account(found.home.root))
         finally:
             consequences.close()
     print_frame(records_changed(result), "", "Cases and persons before and after")
@@ -152,14 +140,13 @@ def preview(
         typer.echo("No published figure would change.")
     if not result.holds and verdict in (Verdict.same, Verdict.different):
         typer.echo(f"`{verdict.value}` would have no effect: it contradicts other judgements.")
-    typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --by NAME --why REASON")
+    typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --why REASON")
 
 
 @app.command()
 def decide(
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
     verdict: Annotated[Verdict, typer.Argument(help="`withdrawn` withdraws your earlier judgement.")],
-    by: Annotated[str, typer.Option("--by", envvar="HARMONIA_BY", help="The steward.")],
     why: Annotated[str, typer.Option("--why", envvar="HARMONIA_WHY", help="The reason, without names of persons.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -172,10 +159,10 @@ def decide(
     from harmonia.review.pairs import parse
     from harmonia.review.showing import current_verdict
 
-    who, reason = cleaned("steward", by), cleaned("why", why)
+    reason = cleaned("why", why)
     with _opened(home, registry_url) as (found, registry):
         one = resolve(found, registry, parse(pair))
-        fresh = deciding.decide(found, registry, one, verdict.value, who, reason, blind=blind)
+        fresh = deciding.decide(found, registry, one, verdict.value, acting_account(found.home.root), reason, blind=blind)
         typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
         for line in current_verdict(read(registry), one):
             typer.echo(line)
@@ -191,7 +178,6 @@ def export(
     everything: All = False,
     sample: SampleNumber = None,
     names: Names = False,
-    by: Who = None,
 ) -> None:
     """Write a workbook for stewards with the doubtful pairs or, with --sample, a blind sample."""
     from harmonia.review import exchange
@@ -205,7 +191,7 @@ def export(
             pairs = queue(found, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
         pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
         pairs = pairs if sample is not None else pairs.head(limit)
-        written = exchange.export(found, registry, file, pairs, sample or 0, names, _who(by) if names else "")
+        written = exchange.export(found, registry, file, pairs, sample or 0, names, acting_account(found.home.root) if names else "")
     typer.echo(f"{count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
 
 

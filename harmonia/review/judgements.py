@@ -38,7 +38,7 @@ def cleaned(what: str, value: str) -> str:
     """
     flat = " ".join(unicodedata.normalize("NFC", value).split())
     if not flat:
-        raise HarmoniaError(f"{what} is empty: " + ("name who judges (--by)" if what == "steward" else "give a reason (--why)"))
+        raise HarmoniaError(f"{what} is empty: " + ("name who judges" if what == "steward" else "give a reason (--why)"))
     if len(flat) > MOST_LETTERS[what]:
         raise HarmoniaError(f"{what} has {len(flat)} characters, the limit is {MOST_LETTERS[what]}: shorten it")
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") for letter in flat):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -17,8 +18,11 @@ from portal.accounts.models import Account
 from portal.permissions import Role
 
 
-def invited(email: str, name: str, roles: Iterable[str], institution: str = "", language: str = "") -> str:
-    """Create an account and return its link. Raises `HarmoniaError` for an invalid address, role or institution, or a known address."""
+def invited(email: str, name: str, roles: Iterable[str], institution: str = "", language: str = "", system_user: str = "") -> str:
+    """Create an account and return its link. system_user: whom it is on the command line.
+
+    Raises `HarmoniaError` for an invalid address, role or institution, or a known address or system user.
+    """
     from sources import contract
 
     try:
@@ -31,9 +35,18 @@ def invited(email: str, name: str, roles: Iterable[str], institution: str = "", 
         raise HarmoniaError("name at least one role with --role")
     if Account.objects.filter(email=email.strip().lower()).exists():
         raise HarmoniaError("an account with this e-mail address exists: change its roles instead")
+    if system_user and Account.objects.filter(system_user=system_user).exists():
+        raise HarmoniaError(f"the system user {system_user} has another account: change that one instead")
     spoken = language or (contract.load(institution).language if institution in contract.institutions() else "sq")
     try:
-        account = Account.objects.create_user(email, name=name, granted=granted, institution=institution, language=spoken)
+        fields: dict[str, Any] = {
+            "name": name,
+            "granted": granted,
+            "institution": institution,
+            "language": spoken,
+            "system_user": system_user or None,
+        }
+        account = Account.objects.create_user(email, **fields)
     except ValueError as error:
         raise HarmoniaError(f"{error}: use one of {', '.join(contract.institutions())}") from None
     return link(account)

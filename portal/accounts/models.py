@@ -40,6 +40,7 @@ class Account(AbstractBaseUser):
     granted = models.JSONField(default=list)  # names of roles
     language = models.CharField(max_length=2, choices=[(one, one) for one in LANGUAGES], default="sq")
     notices = models.BooleanField(default=True)  # e-mail that something waits
+    system_user = models.CharField(max_length=64, unique=True, null=True, blank=True)  # whoever it is on the command line
     is_active = models.BooleanField(default=True)
     demo = models.BooleanField(default=False)  # may sign in without a password while the portal runs with --demo
     created = models.DateTimeField(auto_now_add=True)

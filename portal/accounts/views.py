@@ -170,12 +170,25 @@ def account(request: HttpRequest, number: int) -> HttpResponse:
                 note(request, f"{action} an account", found.email)
         elif action == "roles":
             problem = _roles(request, found)
+        elif action == "system_user":
+            problem = _system_user(request, found)
         elif action == "link" and found.is_active and not found.demo:
             link = invitations.link(found)
             link = link if settings.ORIGIN else request.build_absolute_uri(link)
             note(request, "make a link for an account", found.email)
     content = {"found": found, "roles": list(Role), "institutions": contract.institutions(), "link": link, "problem": problem}
     return render(request, "accounts/account.html", content)
+
+
+def _system_user(request: HttpRequest, found: Account) -> str | None:
+    """Whom the account is on the command line; one account a system user."""
+    given = request.POST.get("system_user", "").strip()[:64]
+    if given and Account.objects.filter(system_user=given).exclude(pk=found.pk).exists():
+        return "system_user"
+    found.system_user = given or None
+    found.save(update_fields=["system_user"])
+    note(request, f"set the system user {given}" if given else "remove the system user", found.email)
+    return None
 
 
 def _roles(request: HttpRequest, found: Account) -> str | None:

@@ -13,6 +13,7 @@ import kill_points
 import pandas as pd
 import published_world as published
 import pytest
+from acting_world import acting_as
 from erasure_world import harmonia, of_most_institutions
 from release_world import signed
 
@@ -67,10 +68,12 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     (place.home.root / "logs").mkdir(exist_ok=True)
     (place.home.root / "logs" / "an-error.log").write_text(f"cannot parse {sorted(person.numbers)}")
     kept = releases(place.home.root)
-    assert harmonia(place, "erase", "order", chosen, "--ground", "decision 12/2014", "--by", "A. Officer")[0] == 0
-    code, said = harmonia(place, "erase", "execute", 1, "--by", " a. officer")
+    acting_as(place.home.root, "officer@example.org")
+    assert harmonia(place, "erase", "order", chosen, "--ground", "decision 12/2014")[0] == 0
+    code, said = harmonia(place, "erase", "execute", 1)
     assert (code, "a different user" in said) == (1, True)
-    code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
+    acting_as(place.home.root, "engineer@example.org")
+    code, said = harmonia(place, "erase", "execute", 1)
     assert code == 0, said
     return Erased(place, person, before, named, kept, said)
 
@@ -147,9 +150,11 @@ def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased
     place = Workplace.of(erased.place.inbox, home)
     chosen = of_most_institutions(home, but=erased.person.id)
     person = find_person(place, chosen)
-    assert harmonia(place, "erase", "order", chosen, "--ground", "decision 13/2014", "--by", "A. Officer")[0] == 0
+    acting_as(home, "officer@example.org")
+    assert harmonia(place, "erase", "order", chosen, "--ground", "decision 13/2014")[0] == 0
+    acting_as(home, "engineer@example.org")
     program = Path(sys.executable).with_name("harmonia")
-    words = [program, "erase", "execute", "2", "--by", "B", "--home", home, "--inbox", place.inbox]
+    words = [program, "erase", "execute", "2", "--home", home, "--inbox", place.inbox]
     killed = subprocess.run(words, env=kill_points.environment("erasure-entered:3"), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert any(name.startswith("landing") for name in search.find_files(home, person))

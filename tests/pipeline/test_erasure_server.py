@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg
 import published_world as published
 import pytest
+from acting_world import acting_as
 from erasure_world import harmonia, of_most_institutions
 from postgres_world import Server, running
 
@@ -50,8 +51,10 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
         person = find_person(place, of_most_institutions(place.home.root))
         before, figures = databases.find_tables(place, person), warehouse(place)
         (number,) = sorted(person.numbers)[:1]
-        assert harmonia(place, "erase", "order", person.id, "--ground", f"request of {number}", "--by", "A. Officer")[0] == 0
-        code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
+        acting_as(place.home.root, "officer@example.org")
+        assert harmonia(place, "erase", "order", person.id, "--ground", f"request of {number}")[0] == 0
+        acting_as(place.home.root, "engineer@example.org")
+        code, said = harmonia(place, "erase", "execute", 1)
         yield Erased(server, place, person, before, code, said, (figures, warehouse(place)))
 
 

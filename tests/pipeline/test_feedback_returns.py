@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import openpyxl
 import pytest
+from acting_world import acting_as
 from pipeline_world import Ran, published
 from typer.testing import CliRunner
 
@@ -59,7 +60,8 @@ def test_an_answer_shows_in_the_next_run_and_a_bad_delivery_of_one_blocks_no_oth
     fill(home / "feedback" / "police" / "2013-Q1" / "findings.xlsx", tmp_path / "filled.xlsx", "accepted")
     assert "answers entered" in CliRunner().invoke(app, ["feedback", "import", str(tmp_path / "filled.xlsx"), "--home", str(home)]).output
     numbers = [str(n + 1) for n in range(3)]
-    signed = CliRunner().invoke(app, ["feedback", "countersign", *numbers, "--until", "2013-12-31", "--by", "Arta", "--home", str(home)])
+    acting_as(home, "arta@example.org")
+    signed = CliRunner().invoke(app, ["feedback", "countersign", *numbers, "--until", "2013-12-31", "--home", str(home)])
     assert "3 answers countersigned" in signed.output
 
     shutil.copytree(few.place.inbox, inbox)

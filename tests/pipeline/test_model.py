@@ -21,7 +21,7 @@ from sources.simulator import simulate
 
 def test_a_model_trained_on_a_home_says_so_and_links(ran: Ran, tmp_path: Path) -> None:
     out = tmp_path / "own.json"
-    told = ["link", "train", "--from", "unlabelled", "--home", str(ran.place.home.root), "--out", str(out), "--by", "a test"]
+    told = ["link", "train", "--from", "unlabelled", "--home", str(ran.place.home.root), "--out", str(out)]
     found = CliRunner().invoke(app, told)
     assert found.exit_code == 0, found.exception
     model = load_model(out)

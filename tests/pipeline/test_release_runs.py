@@ -66,7 +66,7 @@ def test_each_difference_after_a_corrected_delivery_and_a_decision_has_its_reaso
     assert [line for line in told if "(Corrected delivery)" not in line] == []
 
     a, b = two_victims(home)
-    harmonia("review", "decide", f"person:police:{a}~police:{b}", "same", "--by", "A Steward", "--why", "one person", "--home", home)
+    harmonia("review", "decide", f"person:police:{a}~police:{b}", "same", "--why", "one person", "--home", home)
     harmonia("run", "--inbox", place / "inbox", "--home", home)
     harmonia("release", "create", "--home", home, "--as-of", "2013-09-30")
     told = differences(home, "2013-06-30", "2013-09-30")

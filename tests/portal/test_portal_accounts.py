@@ -172,3 +172,26 @@ def test_html_in_a_name_is_text(world: World) -> None:
     administrator.post("/accounts/invite", given)
     page = administrator.get("/accounts").content.decode()
     assert "<img" not in page and "&lt;img" in page
+
+
+def test_the_command_line_is_the_account_of_the_system_user(world: World) -> None:
+    """As the portal keeps it, not as a test writes it; two accounts never share a system user."""
+    import os
+    import pwd
+
+    from harmonia.user import acting_account, this_user
+    from portal.accounts.models import Account
+
+    user, home = pwd.getpwuid(os.getuid()).pw_name, world.place.home.root
+    Account.objects.filter(demo=False).delete()
+    assert acting_account(home) == this_user(), "nobody but the demonstration's accounts"
+    one, two = (Account.objects.create_user(f"{n}@example.org", name=n, granted=["steward"]) for n in ("one", "two"))
+    administrator = world.client("administrator")
+    administrator.post(f"/accounts/{one.pk}", {"action": "system_user", "system_user": user})
+    assert acting_account(home) == "one@example.org"
+    page = administrator.post(f"/accounts/{two.pk}", {"action": "system_user", "system_user": user})
+    assert "This system user has another account." in page.content.decode()
+    administrator.post(f"/accounts/{one.pk}", {"action": "disable"})
+    with pytest.raises(HarmoniaError, match="has no account"):
+        acting_account(home)
+    Account.objects.filter(demo=False).delete()

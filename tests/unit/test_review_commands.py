@@ -9,6 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from acting_world import acting_as
 from review_world import make_home
 from sqlalchemy import select
 
@@ -41,7 +42,9 @@ class Typed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+    def __call__(self, *arguments: object, by: str = "") -> tuple[int, str, str]:
+        if by:
+            acting_as(Path(str(arguments[arguments.index("--home") + 1])), by)
         self._monkeypatch.setattr(sys, "argv", ["harmonia", "review", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -71,7 +74,7 @@ def test_help_starts_without_heavy_modules():
 def test_a_home_never_run_is_one_line(typed, tmp_path, command):
     arguments = {
         "show": ["person-aaaaaaaaaaaa"],
-        "decide": ["person-aaaaaaaaaaaa", "same", "--by", "Ana", "--why", "x"],
+        "decide": ["person-aaaaaaaaaaaa", "same", "--why", "x"],
         "export": [tmp_path / "x.xlsx"],
         "import": [tmp_path / "x.xlsx"],
     }.get(command, [])
@@ -93,7 +96,7 @@ def test_names_are_shown_on_request_and_noted(typed, home):
     _, plain, _ = typed("show", pair, "--home", home)
     assert "\n name " not in plain
     assert "Weight" in plain
-    _, named, _ = typed("show", pair, "--home", home, "--names", "--by", "Ana", "--blind")
+    _, named, _ = typed("show", pair, "--home", home, "--names", "--blind", by="Ana")
     assert "\n name " in named
     assert "Weight" not in named
     registry = open_registry(Home(home).registry_url)
@@ -104,25 +107,25 @@ def test_names_are_shown_on_request_and_noted(typed, home):
 
 def test_a_judgement_is_entered_shown_and_undone(typed, home):
     pair = a_pair(home)
-    assert "same, from the next run on" in typed("decide", pair, "same", "--by", "Ana", "--why", "one man", "--home", home)[1]
-    assert "nothing was entered" in typed("decide", pair, "same", "--by", "Ana", "--why", "one man", "--home", home)[1]
-    assert "disputed" in typed("decide", pair, "different", "--by", "Bo", "--why", "two men", "--home", home)[1]
+    assert "same, from the next run on" in typed("decide", pair, "same", "--why", "one man", "--home", home, by="Ana")[1]
+    assert "nothing was entered" in typed("decide", pair, "same", "--why", "one man", "--home", home, by="Ana")[1]
+    assert "disputed" in typed("decide", pair, "different", "--why", "two men", "--home", home, by="Bo")[1]
     assert "disputed" in typed("list", "--home", home, "--limit", 1000)[1]
-    typed("decide", pair, "withdrawn", "--by", "Bo", "--why", "was wrong", "--home", home)
+    typed("decide", pair, "withdrawn", "--why", "was wrong", "--home", home, by="Bo")
     assert "two men" in typed("show", pair, "--home", home)[1]
     assert pair not in typed("list", "--home", home, "--limit", 1000)[1]
     assert pair in typed("list", "--home", home, "--limit", 1000, "--all")[1]
 
 
 def test_two_records_that_were_never_compared_can_be_judged(typed, home):
-    code, out, _ = typed("decide", "case:police:2013-PR-00001~prosecution:1007", "same", "--by", "Ana", "--why", "x", "--home", home)
+    code, out, _ = typed("decide", "case:police:2013-PR-00001~prosecution:1007", "same", "--why", "x", "--home", home, by="Ana")
     assert code == 0
     assert "Judgement entered" in out
 
 
 def test_contradicting_judgements_are_said(typed, home):
     for pair, verdict in (("1001~prosecution:1002", "same"), ("1002~prosecution:1003", "same"), ("1001~prosecution:1003", "different")):
-        _, out, _ = typed("decide", f"case:prosecution:{pair}", verdict, "--by", "Ana", "--why", "x", "--home", home)
+        _, out, _ = typed("decide", f"case:prosecution:{pair}", verdict, "--why", "x", "--home", home, by="Ana")
     assert "contradicts other judgements" in out
 
 
@@ -132,9 +135,8 @@ def test_contradicting_judgements_are_said(typed, home):
         (["show", "person-aaaaaaaaaaaa"], "is unknown in home"),
         (["show", "nonsense"], "is not a pair"),
         (["show", "case:police:2013-PR-00001~police:2013-PR-99999"], "case record 2013-PR-99999 of police is not in any delivery"),
-        (["decide", "person-aaaaaaaaaaaa", "same", "--by", "Ana", "--why", "x"], "is unknown in home"),
-        (["decide", "case:police:2013-PR-00001~prosecution:1001", "same", "--by", " ", "--why", "x"], "steward is empty"),
-        (["decide", "case:police:2013-PR-00001~prosecution:1001", "same", "--by", "Ana", "--why", ""], "why is empty"),
+        (["decide", "person-aaaaaaaaaaaa", "same", "--why", "x"], "is unknown in home"),
+        (["decide", "case:police:2013-PR-00001~prosecution:1001", "same", "--why", ""], "why is empty"),
         (["estimate"], "has no blind sample"),
         (["export", "x.xlsx", "--sample", "7"], "has no blind sample"),
         (["export", "x.ods"], "end in .xlsx"),
@@ -188,16 +190,16 @@ def test_judgements_given_with_the_weight_in_view_label_no_sample(typed, home):
     typed("sample", "--pairs", 5, "--home", home)
     registry = open_registry(Home(home).registry_url)
     pair = pair_ids(sampled(registry)).iloc[0]
-    typed("decide", pair, "same", "--by", "Ana", "--why", "x", "--home", home)
+    typed("decide", pair, "same", "--why", "x", "--home", home, by="Ana")
     assert labels(registry, 1)["same"].sum() == 0
-    typed("decide", pair, "same", "--by", "Ana", "--why", "x", "--blind", "--home", home)
+    typed("decide", pair, "same", "--why", "x", "--blind", "--home", home, by="Ana")
     assert labels(registry, 1)["same"].sum() == 1
 
 
 def test_judgements_hold_in_the_next_run_and_those_after(typed, home):
     decisions = PublishedRun(Home(home), 1, "").decisions()
     joined = decisions[(decisions["entity"] == "person") & (decisions["decision"] == "joined")].iloc[0]
-    typed("decide", joined["pair"], "different", "--by", "Ana", "--why", "two men", "--home", home)
+    typed("decide", joined["pair"], "different", "--why", "two men", "--home", home, by="Ana")
     for _ in range(2):
         registry = open_registry(Home(home).registry_url)
         make_home(home, 26, effective(read(registry)))

@@ -1,31 +1,46 @@
-"""Who looked at a name is who the system says, not who a variable says."""
+"""Whom the command line takes the system's user for."""
 
 from __future__ import annotations
 
-import os
-import pwd
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from acting_world import acting_as
 
-from harmonia import user
-
-
-@pytest.fixture
-def logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(user, "_LOGGED_IN", tmp_path / "loginuid")
-    return tmp_path / "loginuid"
+from harmonia.errors import HarmoniaError
+from harmonia.user import acting_account, this_user
 
 
-def test_a_variable_changes_nobody(logged_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.setenv(variable, "somebody else")
-    assert user.this_user() == pwd.getpwuid(os.getuid()).pw_name
+def test_without_accounts_it_is_the_system_user(tmp_path: Path) -> None:
+    assert acting_account(tmp_path) == this_user()
 
 
-def test_who_logged_in_is_told_behind_who_they_act_as(logged_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
-    logged_in.write_text("0")
-    assert user.this_user() == "root as user 4000000"
-    logged_in.write_text("4294967295")  # a service
-    assert user.this_user() == "user 4000000"
+def test_the_account_of_the_system_user(tmp_path: Path) -> None:
+    acting_as(tmp_path, "steward@example.org")
+    assert acting_account(tmp_path) == "steward@example.org"
+
+
+@pytest.mark.parametrize(("column", "value"), [("is_active", 0), ("system_user", None), ("system_user", "somebody-else")])
+def test_a_disabled_account_or_that_of_another_user_is_refused(tmp_path: Path, column: str, value: object) -> None:
+    acting_as(tmp_path, "steward@example.org")
+    acting_as(tmp_path, "other@example.org")
+    with closing(sqlite3.connect(tmp_path / "portal" / "portal.sqlite3")) as connection, connection:
+        connection.execute(f"UPDATE accounts_account SET {column} = ? WHERE email = 'other@example.org'", [value])
+    with pytest.raises(HarmoniaError, match="has no account"):
+        acting_account(tmp_path)
+
+
+def test_accounts_of_the_demonstration_do_not_count(tmp_path: Path) -> None:
+    acting_as(tmp_path, "steward@demo.invalid")
+    with closing(sqlite3.connect(tmp_path / "portal" / "portal.sqlite3")) as connection, connection:
+        connection.execute("UPDATE accounts_account SET demo = 1, system_user = NULL")
+    assert acting_account(tmp_path) == this_user()
+
+
+def test_accounts_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "portal").mkdir()
+    (tmp_path / "portal" / "portal.sqlite3").write_bytes(b"no database")
+    with pytest.raises(HarmoniaError, match="cannot be read"):
+        acting_account(tmp_path)

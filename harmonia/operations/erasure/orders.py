@@ -45,7 +45,7 @@ def check_executor(order: ErasureOrder, by: str) -> str:
     """The name of the user who executes an order. Raises `HarmoniaError` if the same user placed it."""
     executor = cleaned("steward", by)
     if executor.casefold() == order.ordered_by.casefold():
-        raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it (--by)")
+        raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it")
     return executor
 
 

@@ -63,14 +63,22 @@ def stale(request: HttpRequest, reason: str = "", exception: Exception | None = 
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500, also where the portal's own tables are away, as when a session cannot be stored."""
-    error = sys.exception()
-    away = isinstance(error, DatabaseError | InterfaceError)
-    if away:
+    """500, and what ended a request outside its page, as when the tables of the sessions are away."""
+    return _told(request, sys.exception())
+
+
+def _told(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    """One line for what a user or an engineer can resolve; a file in `HOME/logs` for what nobody expected."""
+    if _disk_is_full(error):
+        return message(request, "disk_full", 507)
+    if isinstance(error, DatabaseError | InterfaceError):
         _signed_out(request)
-    elif error is not None:
+        return message(request, "away", 503)
+    if isinstance(error, HarmoniaError):
+        return message(request, "away" if isinstance(error, TransientError) else "problem", 503, str(error))
+    if error is not None:
         write_log(error, settings.WORKPLACE.logs, "portal")
-    return message(request, *(("away", 503) if away else ("failed", 500)))
+    return message(request, "failed", 500)
 
 
 def _signed_out(request: HttpRequest) -> None:
@@ -89,21 +97,13 @@ class OneLine:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """One line for a `HarmoniaError`; a file in `HOME/logs` for what nobody expected."""
+        """Tell it on a page."""
         from django.core.exceptions import PermissionDenied, SuspiciousOperation
         from django.http import Http404
 
         if isinstance(error, PermissionDenied | Http404 | SuspiciousOperation):
             return None
-        if _disk_is_full(error):
-            return message(request, "disk_full", 507)
-        if isinstance(error, DatabaseError | InterfaceError):
-            _signed_out(request)
-            return message(request, "away", 503)
-        if isinstance(error, HarmoniaError):
-            return message(request, "away" if isinstance(error, TransientError) else "problem", 503, str(error))
-        write_log(error, settings.WORKPLACE.logs, "portal")
-        return message(request, "failed", 500)
+        return _told(request, error)
 
 
 def _disk_is_full(error: BaseException | None) -> bool:

@@ -61,6 +61,11 @@ DEBUG = False
 DEMO = os.environ.get("HARMONIA_DEMO") == "1"
 ORIGIN = os.environ.get("HARMONIA_PORTAL_ORIGIN", "").rstrip("/")
 """The address behind a proxy, such as https://portal.example.org; empty on this machine alone."""
+SIGN_ON_ISSUER = os.environ.get("HARMONIA_PORTAL_OIDC_ISSUER", "")
+SIGN_ON_CLIENT = os.environ.get("HARMONIA_PORTAL_OIDC_CLIENT", "")
+SIGN_ON_KEYS = os.environ.get("HARMONIA_PORTAL_OIDC_KEYS", "")
+if SIGN_ON_ISSUER and not (SIGN_ON_CLIENT and SIGN_ON_KEYS):
+    raise HarmoniaError("HARMONIA_PORTAL_OIDC_ISSUER needs HARMONIA_PORTAL_OIDC_CLIENT and HARMONIA_PORTAL_OIDC_KEYS too: set them")
 UPLOAD_BYTES = int(os.environ.get("HARMONIA_PORTAL_UPLOAD_MIB", "512")) << 20
 DAGSTER_PAGES = os.environ.get("HARMONIA_DAGSTER_PAGES", "http://127.0.0.1:3000").rstrip("/")
 
@@ -90,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.home.Language",
+    "portal.accounts.sign_on.SignOn",
     "portal.home.OneLine",
     "portal.permissions.DeclaredRoutesOnly",
     "axes.middleware.AxesMiddleware",
@@ -104,7 +110,11 @@ TEMPLATES = [
 FORM_RENDERER = "portal.templating.Renderer"
 
 AUTH_USER_MODEL = "accounts.Account"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    *(["portal.accounts.sign_on.SignOnBackend"] if SIGN_ON_ISSUER else []),
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

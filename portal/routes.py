@@ -95,7 +95,7 @@ ROUTES: tuple[Route, ...] = (
             ("discard", "uploads/<str:token>/discard", institution.discard, CLERK, ACTION),
             ("receipt", "receipts/<int:number>", institution.receipt, SUPPLIER, PAGE),
             ("delivery", "deliveries/<str:delivery>", institution.delivery, SUPPLIER, PAGE),
-            ("findings", "deliveries/<str:delivery>/findings", institution.finding_list, SUPPLIER, PAGE),
+            ("findings", "deliveries/<str:delivery>/findings", institution.finding_list, SUPPLIER, FORM),
             ("answer", "deliveries/<str:delivery>/answer", institution.answer, CLERK, ACTION),
             ("workbook", "deliveries/<str:delivery>/workbook", institution.workbook, SUPPLIER, ACTION),
             ("answered_workbook", "deliveries/<str:delivery>/answered", institution.answered_workbook, CLERK, ACTION),

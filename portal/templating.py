@@ -98,6 +98,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "account": account,
         "may": may,
         "publisher": publisher,
-        "here": request.path,
+        "here": getattr(request, "shown_at", request.path),
         "notices": notices(request),
     }

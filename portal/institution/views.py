@@ -188,13 +188,21 @@ def _answers(institution: str, delivery: str) -> dict[str, Answer]:
 
 
 def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """The findings of a delivery, filtered; htmx asks for the list alone."""
+    """The findings of a delivery, filtered; htmx asks for the list alone.
+
+    What is searched for, and units as they were delivered, come in the body of a form: no address holds delivered text.
+    """
     table = _table(institution, delivery)
     if table is None:
         raise Http404
     _note_reading(request, institution, delivery)
     content = {"institution": institution, "delivery": delivery, **_list(request, table, _answers(institution, delivery))}
-    return render(request, "institution/_findings.html" if request.headers.get("HX-Request") else "institution/findings.html", content)
+    request.shown_at = reverse("findings", kwargs={"institution": institution, "delivery": delivery})
+    if not request.headers.get("HX-Request"):
+        return render(request, "institution/findings.html", content)
+    response = render(request, "institution/_findings.html", content)
+    response.headers["HX-Push-Url"] = f"{request.shown_at}?{content['query']}"
+    return response
 
 
 def _note_reading(request: HttpRequest, institution: str, delivery: str) -> None:
@@ -218,7 +226,7 @@ def _list(request: HttpRequest, table: Findings, known: Mapping[str, Any]) -> di
     language = language_of(request)
     wanted = _filter(request.POST if request.method == "POST" else request.GET)
     page = table.listed(wanted, list(known))
-    query = {name: getattr(wanted, name) for name in ("kind", "unit", "severity", "rule", "text") if getattr(wanted, name)}
+    query = {name: getattr(wanted, name) for name in ("kind", "severity", "rule") if getattr(wanted, name)}
     return {
         "wanted": wanted,
         "page": page,
@@ -291,6 +299,8 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
         _tell_refused(request, done.refused, language)
         if done.entered and verdict == "accepted":
             notices.waiting(Role.COORDINATOR)
+    if request.POST.get("text") or request.POST.get("unit"):
+        return finding_list(request, institution, delivery)
     return redirect(
         f"{reverse('findings', kwargs={'institution': institution, 'delivery': delivery})}?{request.POST.get('query', '')[:600]}"
     )

@@ -104,7 +104,7 @@ def test_findings_are_filtered_and_answered_by_keyboard_alone(served: Served, ch
     press_to("#text")
     page.keyboard.type("no such text anywhere")
     page.wait_for_selector("text=No findings here.")
-    assert "text=no+such+text" in page.url
+    assert "such" not in page.url, "what is searched for may be a name"
 
 
 def test_the_head_signs_at_390_pixels(served: Served, chromium: Any) -> None:

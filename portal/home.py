@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
@@ -58,7 +58,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def stale(request: HttpRequest, reason: str = "", exception: Exception | None = None) -> HttpResponse:
-    """The form is no longer valid (CSRF), or the request is damaged."""
+    """The form is no longer valid (CSRF), or the request is damaged, or the session could not be stored and the database is the cause."""
+    cause: BaseException | None = exception
+    while cause is not None:
+        if isinstance(cause, OperationalError | InterfaceError):
+            return _told(request, cause)
+        cause = cause.__cause__ or cause.__context__
     return message(request, "stale", 400 if exception else 403)
 
 

@@ -50,7 +50,8 @@ def _delimited(path: Path, names: Iterator[str]) -> None:
     header, *rows = [line.split(";") for line in lines]
     header = [*header[:-1], next(names), next(names)]
     middle = len(header) // 2
-    rows = [[*row[:middle], next(names) if n % 5 == 0 else row[middle], *row[middle + 1 :], "x"] for n, row in enumerate(rows)]
+    changed = ([next(names)] if n % 5 == 0 else row[middle : middle + 1] for n, row in enumerate(rows))
+    rows = [[*row[:middle], *value, *row[middle + 1 :], "x"] for row, value in zip(rows, changed, strict=True)]
     path.write_text("\n".join(";".join(row) for row in [header, *rows]) + "\n", "utf-8-sig")
 
 

@@ -66,6 +66,11 @@ CONFIDENTIAL_EVENTS = ("sheltered", "left_shelter")
 """Events whose days never leave the confidential warehouse."""
 
 
+def without_confidential(events: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `events` (column `event`) whose days may be shown."""
+    return events[~events["event"].isin(CONFIDENTIAL_EVENTS)]
+
+
 @dataclass(frozen=True)
 class Column:
     """One canonical column: name, kind, meaning, and whether it may hold personal data."""

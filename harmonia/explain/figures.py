@@ -6,7 +6,7 @@ Belongs here: the content of the page of a figure. Does not belong here: countin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,8 @@ from harmonia.explain.figure_records import OTHER_HEADING, FigureRecords, figure
 from harmonia.explain.labels import format_day, format_value, label_of
 from harmonia.explain.people import sources
 from harmonia.explain.published import Key, PublishedHome
+from schemas.canonical import CONFIDENTIAL_EVENTS
+from warehouse.count.periods import quarter_of
 
 _METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
 _PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the end of the delivered quarter"}
@@ -83,7 +85,25 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
 def _context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
     meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: label_of("causes", OTHER_HEADING)}
-    return _Context(figure, figure_records(home, figure), meanings, _locations(home, figure), _names(home) if names else None)
+    records = figure_records(home, figure)
+    if figure.indicator.rows.event in CONFIDENTIAL_EVENTS:
+        records = _without_days(records)
+    return _Context(figure, records, meanings, _locations(home, figure), _names(home) if names else None)
+
+
+def _without_days(records: FigureRecords) -> FigureRecords:
+    """The records of a confidential event: the quarter in place of each day, nothing about how a day was imputed."""
+
+    def coarse(frame: pd.DataFrame) -> pd.DataFrame:
+        days = [name for name in ("day", "own_date", "counted_on") if name in frame]
+        return frame.assign(**{name: quarter_of(frame[name]).astype("str").where(frame[name].notna()) for name in days})
+
+    return replace(records, reported=coarse(records.reported), units=coarse(records.units).assign(estimated=False))
+
+
+def _day(value: object) -> str:
+    """A day as yyyy-mm-dd, or the quarter that stands in its place; empty where there is none."""
+    return value if isinstance(value, str) else format_day(value)
 
 
 def _key(row: Mapping[Any, Any]) -> Key:
@@ -146,7 +166,7 @@ def _causes(context: _Context) -> Section:
                 ":".join(_key(row)),
                 *context.location(row),
                 *context.identity_cells(row),
-                format_day(row["day"]),
+                _day(row["day"]),
                 _counted_instead(row),
             ]
             for row in rows.to_dict("records")
@@ -164,17 +184,13 @@ def _counted_instead(row: Mapping[Any, Any]) -> str:
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
     if row["n"] > 0:
-        return f"its own date is {format_day(row['own_date'])}" if format_day(row["own_date"]) else "it has no readable date"
+        return f"its own date is {_day(row['own_date'])}" if _day(row["own_date"]) else "it has no readable date"
     if by:
         return f"represented by {by}"
-    if not format_day(row["counted_on"]):
+    if not _day(row["counted_on"]):
         return "not counted"
     same = row["counted_in"] == row["case_id"]
-    return (
-        f"counts on {format_day(row['counted_on'])}"
-        if same
-        else f"the person counts in {row['counted_in']} on {format_day(row['counted_on'])}"
-    )
+    return f"counts on {_day(row['counted_on'])}" if same else f"the person counts in {row['counted_in']} on {_day(row['counted_on'])}"
 
 
 def _locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
@@ -204,7 +220,7 @@ def _units(context: _Context) -> Section:
     for unit in units.to_dict("records"):
         delivery, _, line = context.location(unit)
         values = [format_value(unit[d]).replace("_", " ") for d in dimensions]
-        counts_on = format_day(unit["day"]) + (" *" if unit["estimated"] else "")
+        counts_on = _day(unit["day"]) + (" *" if unit["estimated"] else "")
         rows.append([*context.identity_cells(unit), counts_on, *values, (":".join(_key(unit)), f"{delivery}{line and ', line '}{line}")])
     note = "No unit is counted." if not rows else "* the day is imputed" if units["estimated"].any() else ""
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
@@ -226,7 +242,7 @@ def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
             *context.identity_cells(r),
             ":".join(_key(r)),
             _date_problem(format_value(r["problem"])),
-            format_day(r["day"]),
+            _day(r["day"]),
             _METHODS.get(r["method"], r["method"]),
         ]
         for r in rows.to_dict("records")
@@ -249,7 +265,7 @@ def _reported(context: _Context) -> Section:
     for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
         cause = format_value(r["cause"]).replace("_", " ")
         outcome = f"{cause}: {_counted_instead({**r, 'n': -1})}" if cause else "counts"
-        rows.append([":".join(_key(r)), *context.location(r), format_day(r["own_date"]), *context.identity_cells(r), outcome])
+        rows.append([":".join(_key(r)), *context.location(r), _day(r["own_date"]), *context.identity_cells(r), outcome])
     note = "" if rows else "No record is reported in this figure."
     return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
 

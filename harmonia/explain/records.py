@@ -12,6 +12,7 @@ import pandas as pd
 
 from harmonia.explain.labels import format_day, format_value
 from harmonia.explain.published import Key, PublishedHome
+from schemas.canonical import without_confidential
 
 _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
 
@@ -55,7 +56,7 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
         _select(home.canonical["charges"], case_keys, "case_key"),
     )
     events, references = (
-        _select(home.canonical["events"], case_keys, "case_key"),
+        without_confidential(_select(home.canonical["events"], case_keys, "case_key")),
         _select(home.canonical["references"], case_keys, "case_key"),
     )
     out = []

@@ -12,6 +12,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.review.published import RECORD, PublishedRun
+from schemas.canonical import without_confidential
 
 CASE_FIELDS = ("number", "seat", "municipality", "state", "source", "merged_into", "offence_group", "article", "form", "cites", "days")
 PERSON_FIELDS = ("case", "role", "sex", "citizenship", "municipality", "sentence_months", "offence_group", "seat", "days")
@@ -33,7 +34,7 @@ def describe(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
     """
     canonical = found.canonical()
     cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
-    days = _days(canonical["events"], entity)
+    days = _days(without_confidential(canonical["events"]), entity)
     if entity == "case":
         out = cases.set_index(RECORD)
         out["cites"] = _cites(canonical["references"])

@@ -25,6 +25,7 @@ from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.queue import OPEN, QUEUE, queue
 from pipelines.harmonisation.names import skeleton
 from pipelines.linkage.cluster import components
+from schemas.canonical import without_confidential
 
 MOST_FOUND = 50
 """Records that a search lists."""
@@ -171,7 +172,7 @@ class Desk:
         if entity == "person":
             persons = self.canonical["person_records"].drop_duplicates([*RECORD, "case_key"])
             files = members[RECORD].merge(persons[[*RECORD, "case_key"]], on=RECORD)[["institution", "case_key"]].drop_duplicates()
-        events = self.canonical["events"]
+        events = without_confidential(self.canonical["events"])
         own = events[(events["status"] == "accepted") & events["date"].notna()].merge(files, on=["institution", "case_key"])
         if entity == "person":
             of_members = pd.MultiIndex.from_frame(own[RECORD]).isin(pd.MultiIndex.from_frame(members[RECORD]))

@@ -153,7 +153,6 @@ class Weigher:
         kinds, kind_names = pair_kinds(self._records, columns["a"], columns["b"])
         of_kind = Rows(kinds, len(kind_names))
         number_of = {name: n for n, name in enumerate(kind_names)}
-        slip = self._model.cases["slip"]
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
             if evidence.between not in number_of:
                 continue
@@ -162,6 +161,7 @@ class Weigher:
                 continue
             level = levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
             share = self.shares[evidence.name]
+            slip = self._model.cases["slip"] if evidence.slip is None else evidence.slip
             use = np.flatnonzero(level >= 0)
             # Another case of the same person reaches any level at least as often as a random case: few such pairs are observed.
             repeated = np.maximum(share["again"], share["u"])

@@ -22,7 +22,7 @@ from harmonia.errors import HarmoniaError
 from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"
-PERSONS, CASES = "persons-v3.json", "cases-v5.json"
+PERSONS, CASES = "persons-v3.json", "cases-v6.json"
 PERSON_SETTINGS = {
     "in_other_file": "share of a file's persons who are in each other file of the case",
     "again": "prior share of persons who are in several cases",
@@ -87,7 +87,7 @@ class Evidence:
     (equal, different). `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`. Of the
     kinds in one `family` only the first that is known for a pair counts. Shares per level: `m` among files of one case, `u`
     among random files, `again` among files of different cases of one person (often at the same seat and for the same offence, so
-    that both are weaker evidence).
+    that both are weaker evidence). `slip`: the share of wrong values where it is not that of the model's settings.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Evidence:
     u: tuple[float, ...]
     again: tuple[float, ...]
     either_way: bool = False
+    slip: float | None = None
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,17 @@ NEVER, NOWHERE = np.iinfo("int64").max, -2
 
 @dataclass(frozen=True)
 class Order:
-    """`earlier` happens no later than `later`, within one record, one file of an institution, one person in a case, or one case."""
+    """`earlier` happens no later than `later`, within one record, one file of an institution, one person in a case, or one case; with
+    `slack`, at most so many days after it."""
 
     earlier: str
     later: str
     scope: str
+    slack: int = 0
 
 
+LONG_BEFORE = 300
+"""Days before its file was opened on which a victim may have been referred or helped: more is a wrong year."""
 ORDER: tuple[Order, ...] = (
     Order("offence", "reported", "file"),
     Order("offence", "arrested", "file"),
@@ -65,6 +69,7 @@ ORDER: tuple[Order, ...] = (
     Order("offence", "referred", "case"),
     Order("referred", "supported", "record"),
     Order("supported", "represented", "record"),
+    *(Order("supported", event, "file", LONG_BEFORE) for event in ("referred", "assisted", "sheltered")),
     Order("presumed", "identified", "record"),
     Order("presumed", "not_confirmed", "record"),
     Order("sheltered", "left_shelter", "record"),
@@ -84,8 +89,8 @@ class Sides:
 
     at: the event's position; earlier, later: its side (neither if its file was merged, in scopes across files); day, low, high: its day,
     the first earlier day and the first later one of its group, in seconds, `NEVER` if there is none (for a month, the first day of an
-    earlier event and the last day of a later one); n, m: numbers of earlier and later events of its group; usable: its date is known and
-    not wrong.
+    earlier event and the last day of a later one; earlier days less the order's `slack`); n, m: numbers of earlier and later events of
+    its group; usable: its date is known and not wrong; slack: that of the order, in seconds.
     """
 
     at: np.ndarray
@@ -97,6 +102,7 @@ class Sides:
     n: np.ndarray
     m: np.ndarray
     usable: np.ndarray
+    slack: int
 
 
 def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
@@ -113,13 +119,14 @@ def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
         at = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NOWHERE)))
         earlier, group = is_earlier[at], work[order.scope].to_numpy()[at]
         later, good = ~earlier, usable[at] & (group >= 0)
-        can_be = np.where(earlier, first[at], last[at])
+        slack = order.slack * 86_400
+        can_be = np.where(earlier & (first[at] != NEVER), first[at] - slack, last[at])
         many = int(group.max(initial=-1)) + 2  # the last, of events without a group, stays empty
         n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (earlier, later))
         if order.scope in ACROSS:
             earlier, later = earlier & ~merged[at], later & ~merged[at]
         low, high = (_first(can_be, group, good & side, many) for side in (earlier, later))
-        yield order, Sides(at, earlier, later, can_be, low, high, n, m, usable[at])
+        yield order, Sides(at, earlier, later, can_be, low, high, n, m, usable[at], slack)
 
 
 def _seconds(days: pd.Series) -> np.ndarray:
@@ -166,7 +173,7 @@ def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         later = of.later & (of.low != NEVER)
         low[of.at[later]] = np.maximum(low[of.at[later]], of.low[later])
         alone = of.earlier & (of.n <= of.usable) & (high[of.at] != NEVER)
-        high[of.at[alone]] = np.minimum(high[of.at[alone]], of.high[alone])
+        high[of.at[alone]] = np.minimum(high[of.at[alone]], of.high[alone] + np.where(of.high[alone] == NEVER, 0, of.slack))
     return _days(low, work.index), _days(high, work.index)
 
 

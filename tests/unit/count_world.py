@@ -12,6 +12,7 @@ from sources.contract import institutions
 from warehouse.count import CountInputs, counting
 
 ROLES = {"police": "suspect", "inspectorate": "suspect", "prosecution": "defendant", "courts": "defendant", "corrections": "prisoner"}
+ROLES |= {"victim_protection": "victim", "social_work": "victim"}
 
 
 class World:

@@ -248,3 +248,13 @@ def test_a_quarter_holds_its_days(date: object) -> None:
     assert (period_start(period) <= day).all()
     assert (day <= period_end(period)).all()
     assert (quarter_of(period_middle(period)) == period).all()
+
+
+@pytest.mark.parametrize(("referred", "day", "method"), [("2003-04-09", "2013-04-09", "year"), ("2012-09-20", "2012-09-20", "delivered")])
+def test_a_victim_is_not_referred_years_before_the_file_is_opened(referred: str, day: str, method: str) -> None:
+    world = World().case("victim_protection", "A", "c", period="2013-Q2")
+    world.person(
+        "victim_protection", "A", "v", file="A", period="2013-Q2", supported="2013-04-10", referred=referred, assisted="2013-04-12"
+    )
+    assert day_of(world, "referred") == (day, method)
+    assert day_of(world, "supported") == ("2013-04-10", "delivered")

@@ -50,8 +50,16 @@ def test_only_the_simulator_and_the_score_know_of_truth():
 
 
 def test_institutions_own_words_stay_in_sources():
-    words = ("Nr_rastit", "emri_mbiemri", "i_pandehur", "Data e pranimit")
+    words = ("Nr_rastit", "emri_mbiemri", "i_pandehur", "Data e pranimit", "nr_zmnv", "Nr_QPS", "Strehimorja")
     for folder in ("harmonia", "pipelines", "warehouse"):
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text("utf-8")
             assert not [w for w in words if w in text], f"{path.relative_to(ROOT)} uses an institution's own words"
+
+
+def test_no_code_outside_sources_names_the_institutions_for_victims():
+    name = re.compile(r"(?<![a-z]_)\b(?:victim_protection|social_work)\b(?!_)")
+    for folder in ("harmonia", "pipelines", "portal", "schemas", "warehouse"):
+        for kind in ("*.py", "*.sql", "*.js", "*.j2"):
+            for path in (ROOT / folder).rglob(kind):
+                assert not name.search(path.read_text("utf-8")), f"{path.relative_to(ROOT)} names an institution for victims"

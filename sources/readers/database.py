@@ -195,6 +195,7 @@ def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
                 piece.find("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
             tables[name] = _rows(db, f"SELECT * FROM {quoted}", size, kind == b"view")
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
         if any(not message.startswith(_BROKEN_RULES) for (message,) in db.execute("PRAGMA quick_check")):
             raise sqlite3.DatabaseError("misplaced pages")
         return tables

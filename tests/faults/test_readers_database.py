@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reader_world import PSH, cells, psh, read, rules
+from reader_world import PSH, cells, deliver, psh, read, rules
 
 from sources.readers import dump
 from sources.readers.result import ReadResult
@@ -213,3 +213,12 @@ def test_a_pointer_that_was_not_landed(tmp_path: Path) -> None:
     (tmp_path / "psh.url").write_text("HARMONIA_PSH_URL\n")
     result = read("prosecution", tmp_path)
     assert (result.state, rules(result)) == ("unreadable", {"db-url-not-landed"})
+
+
+def test_a_database_shifted_by_a_byte_is_damaged(tmp_path: Path) -> None:
+    deliver("prosecution", tmp_path)
+    whole = (tmp_path / "psh.sqlite").read_bytes()
+    (tmp_path / "psh.sqlite").write_bytes(whole[:101] + b"\0" + whole[101:])
+    result = read("prosecution", tmp_path)
+    assert result.files["psh.sqlite"] == "unreadable"
+    assert [found["rule"] for found in result.findings] == ["db-damaged"]

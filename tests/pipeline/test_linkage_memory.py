@@ -18,6 +18,7 @@ from pipelines.linkage.decisions import compared, decision_records, named
 from pipelines.linkage.drift import comparisons
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import read, standardise
+from schemas.canonical import TABLES
 
 Tables = dict[str, pd.DataFrame]
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.slow
 def tables(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> Tables:
     monkeypatch.setattr(common, "FIRST", 150)  # the little history of the tests counts as large
     found: Tables = ran.outcome.values["canonical"]
-    return found
+    return {name: found[name] for name in TABLES}
 
 
 def held_by(tables: Tables, deliveries: set[tuple[str, str]]) -> Tables:

@@ -16,7 +16,6 @@ from harmonia.review.consequence import Consequences
 from harmonia.review.judgements import enter, read
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import opened, published
-from harmonia.review.queue import queue
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -54,13 +53,15 @@ def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFra
 
 
 def _pairs(place: Workplace, size: int) -> pd.DataFrame:
-    """Doubtful pairs, those first that move most figures, with the verdict against the machine."""
+    """The pairs nearest to doubt, half of them joined and half of them refused, with the verdict against the machine."""
     registry = opened(place)
     try:
-        pairs = queue(published(place.home, registry), registry)
+        pairs = published(place.home, registry).decisions()
     finally:
         registry.close()
-    return pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"})).head(size)
+    pairs = pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"}), doubt=pairs["weight"].abs())
+    nearest = pairs.dropna(subset=["verdict"]).sort_values(["doubt", "pair"]).groupby("verdict").head(size - size // 2)
+    return nearest.sort_values(["verdict", "doubt", "pair"], kind="stable").head(size)
 
 
 def _changed(before: pd.Series, after: pd.Series) -> dict[tuple[str, ...], tuple[int, int]]:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 _PAGE = (ROOT / "docs/tutorial/first-figures.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(sh|text|python)\n(.*?)^```", _PAGE, re.DOTALL | re.MULTILINE)
 _TARGET = (ROOT / "Makefile").read_text("utf-8").split("\nrun: ")[1].split("\n\n")[0]
-MAKE_RUN = re.findall(r"\$\(VENV\)/bin/harmonia .*", _TARGET)
+MAKE_RUN = re.findall(r"^(?!\t@echo).*?(\$\(VENV\)/bin/harmonia .*)", _TARGET, re.MULTILINE)
 
 
 def _commands(block: str) -> str:

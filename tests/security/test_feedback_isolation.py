@@ -29,9 +29,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two quarters of a hard set in which people come again and records disagree."""
-    made = simulate(tmp_path_factory.mktemp("hard") / "set", seed=611, start=2013, years=1, cases_per_year=30, noise="hard").inbox
-    for folder in made.glob("*/*-Q[34]*"):
-        shutil.rmtree(folder)
+    made = simulate(
+        tmp_path_factory.mktemp("hard") / "set", seed=611, start=2013, years=1, cases_per_year=30, noise="hard", victims=True
+    ).inbox
+    for pattern in ("*/*-Q[34]*", "*/*-0[789]*", "*/*-1[012]*"):
+        for delivery in made.glob(pattern):
+            shutil.rmtree(delivery)
     return made
 
 

@@ -130,6 +130,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("birth_date", "date", "null where only the year, or nothing, is known", personal=True),
             Column("birth_year", "int", "year of birth", personal=True),
             Column("birth_precision", "text", "day, year (also 1 January), or null"),
+            Column("birth_stated", "date", "the day as delivered if it is possible, also 1 January: the age as reported", personal=True),
             Column("sex", "text", "male, female, or null"),
             Column("citizenship", "text", "ISO 3166-1 alpha-3 with XKX; XXF: foreign, country unknown; or null"),
             Column("municipality", "text", "of residence, code"),

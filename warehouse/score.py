@@ -182,13 +182,15 @@ def pairwise(ours: pd.Series, true: pd.Series) -> dict[str, float]:
 
 
 def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-    """Pairwise figures of cases (case records) and persons (person records). A record without an id is a singleton."""
+    """Pairwise figures of cases (case records) and persons (person records). A record without an id is a singleton. A key that denotes
+    different persons in different deliveries is a record for each of them; a row that cannot be read is not linked."""
     key = ["institution", "entity", "record_key"]
-    out = []
+    true, out = true[true["expected_status"] != "unparseable"], []
     for entity, column in (("case", "case_id"), ("person", "person_id")):
-        expected = true[(true["entity"] == entity) & true[column].notna()].drop_duplicates(key)
-        published = lineage[lineage["entity"] == entity].drop_duplicates(key)[[*key, column]]
-        both = expected.merge(published, on=key, how="inner", suffixes=("_true", ""))
+        expected = true[(true["entity"] == entity) & true[column].notna()].drop_duplicates(RECORD)
+        published = lineage[lineage["entity"] == entity].drop_duplicates(RECORD)[[*RECORD, column]]
+        both = expected.merge(published, on=RECORD, how="inner", suffixes=("_true", ""))
+        both = both.drop_duplicates([*key, column, f"{column}_true"], ignore_index=True)
         singletons = pd.Series([f"alone-{n}" for n in range(len(both))], index=both.index, dtype="str")
         out.append({"entity": entity, "records": len(both), **pairwise(both[column].fillna(singletons), both[f"{column}_true"])})
     return pd.DataFrame(out)

@@ -64,11 +64,19 @@ def parse_articles(text: pd.Series) -> pd.DataFrame:
     return map_frame(text, _parse, COLUMNS)
 
 
-def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd.Series, words_group: pd.Series) -> pd.DataFrame:
+def classify(
+    law: pd.Series,
+    law_family: pd.Series,
+    article: pd.Series,
+    date: pd.Series,
+    words_group: pd.Series,
+    written: pd.Series | None = None,
+) -> pd.DataFrame:
     """Classify each article by the code that is named, else by the code in force on `date`.
 
     In: `law`, `law_family`, `article` as `parse_articles` gives them (`law` may be any text), `date` of the offence, `words_group` of
-    `offence_words`; all on one index. Out, on that index:
+    `offence_words`, `written`: the latest day on which the row can have been written (the end of the delivered period; null: not known),
+    after which no code that it means came into force; all on one index. Out, on that index:
 
     - `law`: the code that was applied, null if none is known;
     - `article_group`: null if the article is unknown or was not in force. An unknown code counts as no code: the article is known if the
@@ -83,7 +91,10 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     number = pd.to_numeric(article, errors="coerce")
     laws = _laws().set_index("code")
     applied = named.where(named.isin(laws.index))
-    derived = _by_date(law_family, date).fillna(_by_article(law_family, article).where(date.isna()))
+    meant = _by_article(law_family, article)
+    if written is not None:
+        meant = meant.mask(pd.to_datetime(meant.map(laws["valid_from"])) > written)
+    derived = _by_date(law_family, date).fillna(meant.where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
 
     unknown_code = named.notna() & ~named.isin(laws.index)
@@ -94,7 +105,6 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
     unlisted &= ~undecided
     listed = _lookup_pairs(applied, article, _groups())
-    meant = _by_article(law_family, article)
     of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
     out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
 

@@ -106,7 +106,7 @@ def _redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
 
 def birth(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
     """`birth_date`, `birth_year`, `birth_precision`: of 1 January, or a day that does not exist, only the year is used; an impossible year
-    counts as missing."""
+    counts as missing. `birth_stated`: the day as it was delivered, also 1 January."""
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     if not year_of_impossible_day:
         year = year.mask(frame[f"{column}:unreadable"])
@@ -116,6 +116,7 @@ def birth(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True)
     day = precision.eq("day").fillna(False) & ~year_only
     return {
         "birth_date": date.where(day & possible),
+        "birth_stated": date.where(precision.eq("day").fillna(False) & possible),
         "birth_year": year.where(possible & (day | year_only)),
         "birth_precision": pd.Series(None, index=frame.index, dtype="str")
         .mask(day & possible, "day")

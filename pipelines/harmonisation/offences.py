@@ -40,7 +40,7 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
     day = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[s]")
     for column in where.days:
         day = day.where(day.notna(), frame[column])
-    classified = articles.classify(law, family, parsed["article"], day, words)
+    classified = articles.classify(law, family, parsed["article"], day, words, frame["_period_end"])
     if len(where.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
         guessed = frame[where.days[0]].isna() & law.isna() & words.notna()
         classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)

@@ -1,4 +1,4 @@
-"""What registers do over the years: the sample `life-2014` against its truth, as far as unknown persons and places in lists go."""
+"""What registers do over the years: the sample `life-2014` against its truth."""
 
 from __future__ import annotations
 
@@ -11,21 +11,38 @@ import pytest
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
+from warehouse.score import score
 
 RECORD = ["institution", "record_key", "delivery"]
 
 
 @pytest.fixture(scope="module")
-def rows(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """Every row of a person that can be read: `person_id`, `status`, and the same of the truth with `true_` before."""
-    root = shared / "deliveries" / "life-2014"
-    place = Workplace.of(root / "inbox", tmp_path_factory.mktemp("life") / "home")
+def warehouse(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = Workplace.of(shared / "deliveries" / "life-2014" / "inbox", tmp_path_factory.mktemp("life") / "home")
     run_everything(place, Silence())
-    with duckdb.connect(str(place.home.warehouse), read_only=True) as connection:
+    return place.home.warehouse
+
+
+@pytest.fixture(scope="module")
+def rows(warehouse: Path, shared: Path) -> pd.DataFrame:
+    """Every row of a person that can be read: `person_id`, `status`, and the same of the truth with `true_` before."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
         ours = connection.execute("FROM lineage WHERE entity = 'person' AND status <> 'quarantined'").df()
-    truth = pd.read_csv(root / "truth" / "records.csv", dtype="str").query("entity == 'person'").drop_duplicates(RECORD)
+    records = shared / "deliveries" / "life-2014" / "truth" / "records.csv"
+    truth = pd.read_csv(records, dtype="str").query("entity == 'person'").drop_duplicates(RECORD)
     true = truth[[*RECORD, "person_id", "expected_status"]].set_axis([*RECORD, "true_person", "true_status"], axis=1)
     return ours.drop_duplicates(RECORD).merge(true, on=RECORD)
+
+
+@pytest.mark.slow
+def test_figures_records_and_links_are_right(warehouse: Path, shared: Path) -> None:
+    found = score(warehouse, shared / "deliveries" / "life-2014" / "truth")
+    errors = found.errors.set_index(["measure", "table", "length"])["share"]
+    assert errors["as_reported"].eq(0).all()
+    assert errors["harmonised", "total", "years"] <= 0.001
+    assert found.missing.empty and found.wrong_status.empty
+    f1 = found.pairs.set_index("entity")["f1"]
+    assert f1["person"] >= 0.999 and f1["case"] >= 0.997
 
 
 @pytest.mark.slow

@@ -63,6 +63,29 @@ def test_a_date_that_cannot_be_read_counts_in_the_middle_of_the_quarter_in_which
     assert day_of(world, "reported") == ("2013-05-16", "middle")
 
 
+@pytest.mark.parametrize(
+    ("reported", "number", "day"),
+    [
+        ("2013-04-20", "2013-PR-00007", "2013-05-16"),
+        ("2012-05-20", "2013-PR-00007", "2012-05-16"),  # before the first delivery; the number is of the year of entry
+        ("2012-05-20", "2012-PR-00007", "2013-11-15"),  # a file from before the first delivery, which changed
+        ("2013-11-20", "2013-PR-00007", "2013-11-15"),  # entered in time
+    ],
+)
+def test_an_unreadable_date_in_a_file_that_was_entered_late_counts_when_the_file_was_opened(reported: str, number: str, day: str) -> None:
+    world = World().case("police", "A", "c", number=number, reported=reported, period="2013-Q4")
+    world.person("police", "A/1", "p", file="A", period="2013-Q4", arrested=None)
+    assert day_of(world, "arrested", "A/1") == (day, "middle")
+
+
+def test_an_unreadable_date_is_imputed_within_the_other_dates_of_the_case() -> None:
+    world = World().case("police", "A", "c", reported="2013-11-20", sent=None, period="2013-Q4")
+    assert day_of(world, "sent") == ("2013-11-20", "middle")
+    world = World().case("police", "A", "c", reported="2013-10-04", sent=None, period="2013-Q4")
+    world.case("prosecution", "7", "c", received="2013-10-20", period="2013-Q4")
+    assert day_of(world, "sent") == ("2013-10-20", "middle")
+
+
 def test_of_two_dates_out_of_order_the_one_outside_its_quarter_is_wrong() -> None:
     world = World().person("courts", "F/1", "p", file="F", period="2013-Q1", judged="2013-02-11", outcome="convicted", status="superseded")
     world.person("courts", "F/1", "p", file="F", period="2013-Q3", judged="2013-02-11", final="2013-01-07", outcome="convicted")

@@ -56,6 +56,23 @@ def test_an_article_as_typed(
     assert (out["law"], out["law_family"], out["article"], out["paragraph"], out["words"]) == (law, family, article, paragraph, words)
 
 
+@pytest.mark.parametrize(
+    ("written", "law", "group"),
+    [
+        ("2015-09-30", None, "other"),
+        ("2019-06-30", "KPRK2019", "facilitating_prostitution"),
+        (None, "KPRK2019", "facilitating_prostitution"),
+    ],
+)
+def test_no_row_means_a_code_that_came_into_force_after_it_was_written(written: str | None, law: str | None, group: str) -> None:
+    parsed, nothing = parse_articles(pd.Series(["234/1 KPRK"], dtype="str")), pd.Series([None], dtype="str")
+    no_day = pd.Series([pd.NaT], dtype="datetime64[s]")
+    latest = pd.Series([pd.Timestamp(written) if written else pd.NaT], dtype="datetime64[s]")
+    row = classify(parsed["law"], parsed["law_family"], parsed["article"], no_day, nothing, latest).iloc[0]
+    assert (None if pd.isna(row["law"]) else row["law"], row["offence_group"]) == (law, group)
+    assert pd.isna(row["problem"])
+
+
 def judge(text: str, date: str | None, words: str | None = None) -> tuple[object, object, object, object]:
     parsed = parse_articles(pd.Series([text], dtype="str"))
     day = pd.Series([pd.Timestamp(date) if date else pd.NaT], dtype="datetime64[s]")

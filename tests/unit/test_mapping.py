@@ -77,6 +77,7 @@ def test_police_cases_and_people():
     suspect, victim = (made["person_records"].iloc[i] for i in (0, 1))
     assert (suspect["role"], suspect["sex"], suspect["citizenship"], suspect["birth_precision"]) == ("suspect", "male", "XKX", "year")
     assert (victim["role"], victim["citizenship"], victim["birth_year"], victim["birth_precision"]) == ("victim", "MDA", 1999, "year")
+    assert str(suspect["birth_stated"])[:10] == "1980-01-01" and pd.isna(suspect["birth_date"]) and pd.isna(victim["birth_stated"])
     assert made["events"]["event"].tolist() == ["reported", "offence", "sent", "arrested"]
     assert made["references"][["kind", "number"]].values.tolist() == [["prosecution", "PP.I.nr.34/2013"]]
 

@@ -6,7 +6,8 @@ reading a date (`pipelines/harmonisation`), how a source enters dates (`date_hab
 Rules (counting-rules.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
 gives a possible day; else the middle of the quarter in whose delivery the event first appears." (of the delivered
-period: the month, where an institution delivers monthly) "A date that contradicts only the
+period: the month, where an institution delivers monthly; of the quarter in which the file was opened, where the register entered the
+file late; always within the range that the other dates of the case leave) "A date that contradicts only the
 year in its file's number, or only the quarter in which it was first delivered, stays as delivered", and "the explanation chosen must be
 the likelier one by how often it occurs in that source." docs/explanation/dates.md says how.
 """
@@ -20,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonisation.dates import first_day, last_day
-from warehouse.count.date_habits import Habits, entries, slips
-from warehouse.count.periods import period_middle
+from warehouse.count.date_habits import OPENING, Habits, entries, slips
+from warehouse.count.periods import period_middle, period_start, quarter_of
 
 METHODS = ("delivered", "exchanged", "year", "middle")
 MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
@@ -77,10 +78,10 @@ ORDER: tuple[Order, ...] = (
 
 
 def _working(events: pd.DataFrame) -> pd.DataFrame:
-    """The events' columns needed below, on their index: columns of `entries`, merged, and for every scope the number of the event's group
-    (-1: none, since an event of a case belongs to no person)."""
+    """The events' columns needed below, on their index: columns of `entries`, merged, came (period of first delivery), and for every scope
+    the number of the event's group (-1: none, since an event of a case belongs to no person)."""
     groups = {name: events[f"{name}_group"].fillna(-1).astype("int64") for name in SCOPES}
-    return entries(events).assign(merged=events["merged"], **groups)
+    return entries(events).assign(merged=events["merged"], came=events["first_period"], **groups)
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,23 @@ def _problems(work: pd.DataFrame, habits: Habits) -> pd.Series:
     return problem
 
 
+def _middles(lost: pd.DataFrame, work: pd.DataFrame) -> pd.Series:
+    """The day of events of which no date is known: the middle of the period whose delivery first held the event, or, if it came with a file
+    that was entered late, of the quarter in which the file was opened; the nearest day to it that the other dates of the case leave."""
+    rows = _of_the_same_cases(work, work.loc[lost.index])
+    opened = rows[rows["step"].isin(OPENING) & ~rows["wrong"] & rows["date"].notna()].drop_duplicates("file").set_index("file")
+    middle = period_middle(lost["first_period"])
+    of_file = opened[["date", "came"]].reindex(work.loc[lost.index, "file"]).set_index(lost.index)
+    day, came = of_file["date"], of_file["came"]
+    starts = period_start(lost["first_period"])
+    # A file from before the first delivery first comes when it changes: only its number then tells that it was entered late.
+    entered_since = (day >= lost["begins"]) | ((lost["number_year"] > day.dt.year) & (lost["number_year"] == starts.dt.year))
+    late = ~lost["left_censored"] & (came == lost["first_period"]) & (day < starts) & entered_since.fillna(False)
+    middle = middle.mask(late, period_middle(quarter_of(day)))
+    low, high = (bound[lost.index] for bound in _bounds(rows))
+    return middle.mask(middle > high, high).mask(middle < low, low).where((low <= high).fillna(True), middle)
+
+
 def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
     """Determine the day on which each event counts.
 
@@ -257,5 +275,6 @@ def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
         imputed = _explanations(work[wrong], _of_the_same_cases(work, work[wrong]), habits)
         day.loc[wrong], method.loc[wrong] = imputed["day"], imputed["method"]
     lost = day.isna() & (work["step"] != "offence")
-    day = day.mask(lost, period_middle(events["first_period"])).astype("datetime64[s]")
+    if lost.any():
+        day = day.mask(lost, _middles(events[lost], work.assign(wrong=wrong))).astype("datetime64[s]")
     return events.assign(day=day, method=method.mask(lost, "middle"), date_problem=problem.mask(work["date"].isna(), MISSING))

@@ -125,6 +125,15 @@ def simulate(
         bool,
         typer.Option("--victims", envvar="HARMONIA_VICTIMS", help="Add the two institutions for victims; the others stay the same."),
     ] = False,
+    life: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--life",
+            envvar="HARMONIA_LIFE",
+            metavar="KIND",
+            help="What registers do over the years: late_entry, unknown_persons, … or all.",
+        ),
+    ] = None,
 ) -> None:
     """Write synthetic deliveries in the institutions' formats, with the ground truth."""
     from schemas import domain_folder
@@ -134,7 +143,14 @@ def simulate(
         raise HarmoniaError(f"the simulator writes deliveries of the built-in domain: unset {domain_folder.SETTING}")
     try:
         simulated = write_deliveries(
-            out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value, victims=victims
+            out,
+            seed=seed,
+            start=start,
+            years=years,
+            cases_per_year=cases_per_year,
+            noise=noise.value,
+            victims=victims,
+            life=life or (),
         )
     except ValueError as error:
         raise HarmoniaError(str(error)) from None

@@ -13,10 +13,12 @@ say what is true. The two institutions for victims come after the others, from s
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from sources.simulator import register_life
 from sources.simulator.answers import mark
 from sources.simulator.defects import Defect, Spoiler
 from sources.simulator.deliveries import INSTITUTIONS, Delivery, build
@@ -69,26 +71,31 @@ def simulate(
     cases_per_year: int = 100,
     noise: Noise = "typical",
     victims: bool = False,
+    life: Collection[str] = (),
 ) -> SimulationReport:
     """Writes `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`); same arguments, same bytes.
 
     `cases_per_year`: criminal matters that open in a year, over all institutions. `noise`: `clean` (nothing wrong at all),
     `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that deliveries.md does not
     name). `victims`: the victim protection office and the centres for social work deliver too, about the same matters; the others'
-    deliveries are the same bytes with and without them.
+    deliveries are the same bytes with and without them. `life`: what registers do over the years, any of `register_life.KINDS`
+    or `all`; a set without is the same set, byte for byte.
 
     Raises ValueError where `out` is there and not empty (nothing is overwritten), or where an argument is out of range.
     """
-    chosen = settings(seed, start, years, cases_per_year, noise)
+    chosen = settings(seed, start, years, cases_per_year, noise, register_life.checked(life))
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is there and not empty: choose another folder or remove it first; the simulator overwrites nothing")
     world = build_world(chosen)
     deliveries = build(world, Random(f"deliveries {seed}"))
+    register_life.renumber(chosen, world, deliveries)
     spoiler = Spoiler(chosen)
     if chosen.factor:
         spoil_records(world, deliveries, spoiler)
         deliveries = distort(world, deliveries, spoiler)
+    deliveries = register_life.change_files(chosen, deliveries)
+    register_life.log(deliveries, spoiler)
     cases, defects = len(world.cases), spoiler.found
     if victims:
         more, found, own = _victims(chosen, world)

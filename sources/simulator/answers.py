@@ -21,6 +21,7 @@ def mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
     """Write `<folder>/simulated.json`: what the set was made with, and the checksum of who is who in it."""
     said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
     said |= {"victims": True} if victims else {}
+    said |= {"life": sorted(chosen.life)} if chosen.life else {}
     (folder / MARK).write_text(json.dumps({**said, "records": _checksum(folder)}, indent=1) + "\n", encoding="utf-8")
 
 

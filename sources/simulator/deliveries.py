@@ -39,6 +39,8 @@ class Delivery:
     faults: set[str] = field(default_factory=set)
     missing: bool = False
     twin: Delivery | None = None
+    crosswalk: list[tuple[str, int, int]] = field(default_factory=list)  # table, old id, new id
+    last_year: list[CaseRecord] = field(default_factory=list)  # rows of the same quarter of last year, below this year's
 
     @property
     def name(self) -> str:

@@ -87,6 +87,8 @@ def known_persons(standing: Standing) -> dict[str, Known]:
         if key[1] != "person" or state.person is None:
             continue
         said, person = state.person.said, state.person.person
+        if person.unknown:
+            continue
         entry = known[person.person_id]
         if said["sex"]:
             entry.sex = "male" if person.sex == "M" else "female"
@@ -131,7 +133,7 @@ class _Collector:
         groups: Iterable[str],
         form_stated: bool = False,
     ) -> None:
-        if day is None:
+        if day is None or (person and person.person.unknown):
             return
         key = (indicator, case_id, person.person.person_id if person else "")
         if form_stated:

@@ -24,6 +24,7 @@ from sources.simulator.model import (
 from sources.simulator.numbering import number_all
 from sources.simulator.people import People
 from sources.simulator.prosecutor import Prosecutor
+from sources.simulator.register_life import change_world
 from sources.simulator.settings import Settings
 
 KINDS = (
@@ -64,6 +65,7 @@ class Life:
             for _ in range(self.settings.cases_per_year)
         ]
         cases = [self.case(day) for day in sorted(days)]
+        change_world(self.settings, cases, self.people)
         number_all(cases, self.people.persons, self.settings, rng)
         return World(cases, self.people.persons, start, self.settings.years)
 

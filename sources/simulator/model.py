@@ -30,6 +30,7 @@ class Person:
     bears_number_of: str = ""  # a parent's number under which a child is registered
     nickname: str = ""
     person_id: str = ""
+    unknown: bool = False  # nobody knows who it is: the names are `N.N.` or the like, or empty
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +42,7 @@ class PolicePerson:
     since: date
     arrested: date | None = None
     seq: int = 0
+    left: date | None = None  # entered by mistake: the day on which it was taken out of the list
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +65,10 @@ class PoliceFile:
     until: date | None = None  # last day under this number, where it got a new one after a transfer
     former: PoliceFile | None = None
     again: PoliceFile | None = None  # registered twice: the file that this one repeats
+    entered: date | None = None  # entered late: the day on which the register got it
+    cancelled: date | None = None
+    reopened: date | None = None
+    by_place: bool = False  # `Nr_rendor` is the place in the list, whoever stands there
     pp: ProsecutionFile | None = None
     pp_known: date | None = None
     number: str = ""
@@ -178,11 +184,17 @@ class CourtFile:
     former: CourtFile | None = None
     since: date | None = None  # a new number: the day it was given, where the file keeps the day on which it was received
     number: str = ""
+    taken_over: bool = False  # from a court that was closed: the number has the former one behind it
 
     @property
     def entered(self) -> date:
         """The day from which the register holds this number."""
         return self.since or self.received
+
+    @property
+    def cited(self) -> str:
+        """The number as others cite it, without the former one."""
+        return self.number.split(" (")[0]
 
 
 @dataclass(slots=True, eq=False)

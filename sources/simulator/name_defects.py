@@ -63,7 +63,7 @@ def _kept_names(spoiler: Spoiler, record: CaseRecord, entry: PersonRecord, befor
         kind, after = _change(spoiler, record, entry.person, dict(before))
         return Wrong(kind, (kind, after))
 
-    known = spoiler.recall(record.institution, entry.key, _MEMORY, None, decide)
+    known = spoiler.recall(record.institution, entry.slot or entry.key, _MEMORY, None, decide)
     return known if known is not None else ("", before)
 
 
@@ -114,7 +114,7 @@ def _whole(kind: str, after: dict[str, str], change: Any) -> tuple[str, dict[str
 
 def _log(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]) -> None:
     """A row of `defects.csv` for each field that differs, where the record is delivered for the first time."""
-    if not kind or not spoiler.first_time(record.institution, entry.key, _MEMORY):
+    if not kind or not spoiler.first_time(record.institution, entry.slot or entry.key, _MEMORY):
         return
     given_field, surname_field, parent_field, _ = FIELDS[record.institution]
     true = {given_field: before["given"], surname_field: before["surname"]}

@@ -18,7 +18,7 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
     numbers = {
         "police": [file.number for case in world.cases for file in case.police],
         "prosecution": [file.number for case in world.cases for file in case.prosecution],
-        "courts": [file.number for case in world.cases for file in case.courts],
+        "courts": [file.cited for case in world.cases for file in case.courts],
     }
     cases = CaseDefects(spoiler, numbers)
     strangers = [person for person in world.persons if person.number]
@@ -31,6 +31,8 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
                 spoiler.log(delivery.institution, delivery.name, record.key, kind, name, true, record.key)
             cases.spoil(delivery, record, record.charged)
             for entry in record.persons:
+                if entry.person.unknown:
+                    continue
                 spoil_names(spoiler, delivery, record, entry, strangers)
                 spoil_person(spoiler, delivery, entry, record.institution, known[entry.person.person_id])
                 spoil_event_days(spoiler, delivery, record, entry)

@@ -42,8 +42,8 @@ def _police(cases: list[Case], settings: Settings, rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     widest = max(2, min(40, 40000 // max(settings.cases_per_year, 1)))
     files = [file for case in cases for file in case.police]
-    for file in sorted(files, key=lambda file: file.since or file.reported):
-        year = (file.since or file.reported).year
+    for file in sorted(files, key=lambda file: file.entered or file.since or file.reported):
+        year = (file.entered or file.since or file.reported).year
         file.number = f"{year}-{file.region}-{_serial(rng, counters, (file.region, year), widest):05d}"
 
 
@@ -99,6 +99,8 @@ def _courts(files: list[CourtFile], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     for file in files:
         file.number = f"{file.register}.nr.{_serial(rng, counters, (file.register, file.entered.year), 2)}/{file.entered.year}"
+        if file.taken_over and file.former:
+            file.number += f" (ish {file.former.number})"
 
 
 def _prisons(cases: list[Case], settings: Settings, rng: Random) -> None:

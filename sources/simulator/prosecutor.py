@@ -85,9 +85,10 @@ class Prosecutor:
             self._separate(case, pp, day)
         outcome = rng.choices(("AKT", "HUD", "PUSH", "open"), (66, 15, 13, 6))[0]
         if outcome != "open":
-            self._decide(case, pp, outcome, day)
+            self.decide(case, pp, outcome, day)
 
-    def _decide(self, case: Case, pp: ProsecutionFile, outcome: str, day: date) -> None:
+    def decide(self, case: Case, pp: ProsecutionFile, outcome: str, day: date) -> None:
+        """An outcome of the investigation: decisions, and what follows an indictment."""
         rng = self.rng
         pp.statuses.append((day, outcome))
         separated = {id(decision.party) for decision in pp.decisions if decision.kind == "VEC"}
@@ -128,7 +129,7 @@ class Prosecutor:
         new.parties = [Party(party.person, "D", day, charges)]
         case.prosecution.append(new)
         decided = day + timedelta(days=rng.randrange(30, 260))
-        self._decide(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
+        self.decide(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
 
     def join(self, case: Case, host: ProsecutionFile, second: PoliceFile, received: date, joined: date) -> None:
         """A second file on the matter, from a second police case, is joined to the first (`BASH`); its defendants move over."""

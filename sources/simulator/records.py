@@ -28,7 +28,7 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class PersonRecord:
-    """A person in a case record."""
+    """A person in a case record. `slot`: what the register remembers its errors by, where the key is a place in a list."""
 
     key: str
     person: Person
@@ -37,6 +37,7 @@ class PersonRecord:
     said: Cells
     charges: list[Part] = field(default_factory=list)
     judgments: list[Part] = field(default_factory=list)
+    slot: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,4 +62,8 @@ class CaseRecord:
     cut_entry: str = ""  # of these, in whose row the file breaks off
     unread: bool = False  # the case's own row cannot be read in this delivery
     absent: bool = False  # the case's own row is not in this delivery, its persons' rows are
+    cancelled: bool = False
+    reopened: bool = False
+    by_place: bool = False  # its persons' keys are places in a list: a place that a later list lacks is there no more
+    former_key: str = ""  # the key in the former system
     doubtful: bool = False  # it stands after a place where the file is broken: reading it or not is as good

@@ -4,10 +4,10 @@ The institution's own date, article, sex, birth date; merged, repeated and separ
 whose reference date cannot be read counts nowhere. Readings of the rules, where two people might differ: the offence of a
 prosecution *case* is the most serious charge of any defendant in the file, its form that of a charge of that group that names one;
 a decision without party speaks of the file's defendants at the end of its quarter; a defendant's row has one outcome, that of its
-latest judgment; a file is dismissed where it stands as dismissed, on the day of that decision; an article whose day of the offence
-is not delivered is not checked against the code in force, and where it names no code either, the words speak before it; of a birth
-date that no month has, the year is read; the form is the one that the row states. All of this makes the figures of the samples, row
-by row.
+latest judgment; a file is dismissed where it stands as dismissed, or goes on after a dismissal, on the day of the last such
+decision; an article whose day of the offence is not delivered is not checked against the code in force, and where it names no code
+either, the words speak before it; of a birth date that no month has, the year is read; the form is the one that the row states. All
+of this makes the figures of the samples, row by row.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def _prosecution(standing: Standing) -> list[Event]:
         if record.said["registered"]:
             found.append(Event("cases_received_prosecution", record.case_id, "", record.said["registered"], group, form))
         days = [part.said["day"] for part in record.decisions if part.said["kind"] == "HUD" and part.said["day"]]
-        if record.said["status"] == "HUD" and days:
+        going_on = record.said["status"] in ("HET", "PEZ") and not any(part.said["kind"] == "AKT" for part in record.decisions)
+        if days and (record.said["status"] == "HUD" or going_on):
             found.append(Event("cases_dismissed", record.case_id, "", max(days), group, form))
     for person, record, case in standing.persons("prosecution"):
         if person.said["role"] != "suspect" or case is None:

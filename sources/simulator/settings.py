@@ -26,6 +26,7 @@ class Settings:
     renumbered: float
     twins: float
     parent_number: float  # a child registered under a parent's number
+    life: frozenset[str] = frozenset()  # what registers do over the years (`register_life.KINDS`)
 
     def may_split(self, opened: date) -> bool:
         """Whether a matter may have several files at one institution, so that its unity hangs on a record that links them.
@@ -36,7 +37,7 @@ class Settings:
         return self.noise != "clean" or opened >= date(self.start, 1, 1)
 
 
-def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise) -> Settings:
+def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise, life: frozenset[str] = frozenset()) -> Settings:
     """The settings of a kind of noise; the rates of `typical` are those of the samples' defect counts, `hard` about twice."""
     by_noise = {
         "clean": (0.0, 0.09, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0),
@@ -47,4 +48,4 @@ def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Nois
         raise ValueError(f"noise {noise!r} is unknown; the kinds are {', '.join(by_noise)}")
     if not 1 <= years <= 50 or cases_per_year < 1 or not 1980 <= start <= 2080:
         raise ValueError("years must be 1 to 50, cases_per_year at least 1, start a year of 1980 to 2080")
-    return Settings(seed, start, years, cases_per_year, noise, *by_noise[noise])
+    return Settings(seed, start, years, cases_per_year, noise, *by_noise[noise], life)

@@ -44,17 +44,23 @@ class Standing:
     accepted: dict[Key, State] = field(default_factory=dict)
 
     def cases(self, institution: str) -> list[CaseRecord]:
+        """Accepted case records of an institution that count: those that are not cancelled."""
+        return [record for record in self.all_cases(institution) if not record.cancelled]
+
+    def all_cases(self, institution: str) -> list[CaseRecord]:
         """Accepted case records of an institution."""
         return [state.record for key, state in self.accepted.items() if key[:2] == (institution, "case")]
 
     def persons(self, institution: str) -> list[tuple[PersonRecord, CaseRecord, CaseRecord | None]]:
-        """Accepted person records of an institution: the person, the record it stood in, the accepted record of its case if there is
-        one.
+        """Accepted person records of an institution in cases that count: the person, the record it stood in, the accepted record of its
+        case if there is one.
         """
         found = []
         for key, state in self.accepted.items():
             if key[:2] == (institution, "person") and state.person is not None:
                 case = self.accepted.get((institution, "case", state.record.key))
+                if case and case.record.cancelled:
+                    continue
                 found.append((state.person, state.record, case.record if case else None))
         return found
 
@@ -95,8 +101,29 @@ def stand(deliveries: list[Delivery]) -> Standing:
                 before[key].status = "superseded"
             before[key] = state
             state.status = "accepted"
+        _leave_lists(before, quarter)
+    _replace(before, usable)
     result.accepted = before
     return result
+
+
+def _leave_lists(before: dict[Key, State], quarter: dict[Key, State]) -> None:
+    """A place that the latest list of its case lacks is superseded, unless that list was read in part."""
+    lists = {state.record.key: state for state in quarter.values() if state.record.by_place and state.delivery.read == "full"}
+    there = {person.key for state in lists.values() for person in state.record.persons}
+    for key, state in list(before.items()):
+        if key[1] == "person" and state.record.by_place and state.record.key in lists and key[2] not in there:
+            before.pop(key).status = "superseded"
+
+
+def _replace(accepted: dict[Key, State], usable: list[Delivery]) -> None:
+    """Files whose old id is in the crosswalk of a delivery that stands are superseded, with all their parties."""
+    stands = {(delivery.institution, delivery.period): delivery for delivery in usable}
+    new_of = {str(old): str(new) for delivery in stands.values() for table, old, new in delivery.crosswalk if table == "lenda"}
+    gone = {old for old, new in new_of.items() if ("prosecution", "case", new) in accepted}
+    for key, state in list(accepted.items()):
+        if key[0] == "prosecution" and state.record.key in gone:
+            accepted.pop(key).status = "superseded"
 
 
 def record_rows(standing: Standing) -> list[list[str]]:
@@ -105,7 +132,7 @@ def record_rows(standing: Standing) -> list[list[str]]:
     rows = []
     for state in standing.states:
         institution, entity, key = state.key
-        person = state.person.person.person_id if state.person else ""
+        person = state.person.person.person_id if state.person and not state.person.person.unknown else ""
         alternative = "unparseable" if state.record.doubtful and state.readable else ""
         rows.append([institution, entity, key, state.record.case_id, person, state.delivery.name, state.status, alternative])
     return sorted(rows, key=lambda row: (order[row[0]], row[5], row[2], row[1]))

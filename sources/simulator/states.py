@@ -46,11 +46,13 @@ def named(charged: Offence) -> str:
 
 
 def _about(person: Person) -> dict[str, Any]:
+    if person.unknown:
+        return {"sex": person.sex or None, "born": None, "citizenship": None}
     return {"sex": person.sex, "born": person.born, "citizenship": person.citizenship}
 
 
 def _country(person: Person) -> str:
-    return places()["countries"][person.citizenship][0]
+    return "" if person.unknown else places()["countries"][person.citizenship][0]
 
 
 def _words(charged: Offence) -> str:
@@ -63,9 +65,10 @@ def _words(charged: Offence) -> str:
 def police_changes(file: PoliceFile) -> list[date]:
     """Days on which the police's record changed."""
     days = [file.since or file.reported, file.sent, file.closed, file.merged_on, file.pp_known, file.until]
-    days += [day for entry in file.people for day in (entry.since, entry.arrested)]
-    first = file.since or file.reported
-    return [day for day in days if day and first <= day <= (file.until or date.max)]
+    days += [day for entry in file.people for day in (entry.since, entry.arrested, entry.left)]
+    days += [file.reopened, file.cancelled]
+    first, last = file.since or file.reported, min(file.until or date.max, file.cancelled or date.max)
+    return [max(day, file.entered or day) for day in days if day and first <= day <= last]
 
 
 def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
@@ -73,10 +76,13 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     as_of = min(as_of, file.until or as_of)
     sent = file.sent if file.sent and file.sent <= as_of else None
     status = "Dërguar në prokurori" if sent else "Nën hetim"
-    if file.closed and file.closed <= as_of:
+    if file.closed and file.closed <= as_of and not (file.reopened and file.reopened <= as_of):
         status = "I mbyllur"
     if file.merged_into and file.merged_on and file.merged_on <= as_of:
         status = f"Bashkuar me {file.merged_into.number}"
+    cancelled = file.cancelled is not None and file.cancelled <= as_of
+    if cancelled:
+        status = "Anuluar"
     known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
     true = {"registered": file.reported, "sent": sent, "offence_day": file.offence_day, "form": file.form, **_offence(file.offence)}
     form = words()["forms"][file.form][0] if file.form else ""
@@ -95,28 +101,32 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     }
     said = {**true, "law": named(file.offence), "words": file.offence.group}
     record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
-    for entry in file.people:
-        if entry.since > as_of:
-            continue
+    record.by_place, record.cancelled = file.by_place, cancelled
+    record.reopened = file.reopened is not None and file.reopened <= as_of
+    listed = [entry for entry in file.people if entry.since <= as_of and (entry.left is None or entry.left > as_of)]
+    for place, entry in enumerate(listed, 1):
+        seq = place if file.by_place else entry.seq
         person = entry.person
         arrested = entry.arrested if entry.arrested and entry.arrested <= as_of else None
         person_true = {"role": ROLES[entry.role][0], "arrested": arrested, **_about(person)}
         person_cells = {
             "Nr_rastit": file.number,
-            "Nr_rendor": str(entry.seq),
+            "Nr_rendor": str(seq),
             "Roli": ROLES[entry.role][1],
             "Mbiemri": person.surname,
             "Emri": person.given,
             "Emri_prindit": person.parent,
             "Nr_personal": person.number,
-            "Data_lindjes": dotted(person.born),
+            "Data_lindjes": "" if person.unknown else dotted(person.born),
             "Vendlindja": person.birthplace,
             "Komuna_banimit": person.municipality,
             "Gjinia": person.sex,
             "Shtetesia": _country(person),
             "Data_arrestimit": dotted(arrested),
         }
-        record.persons.append(PersonRecord(f"{file.number}/{entry.seq}", person, person_true, person_cells, dict(person_true)))
+        person_record = PersonRecord(f"{file.number}/{seq}", person, person_true, person_cells, dict(person_true))
+        person_record.slot = f"{file.number} {person.person_id}" if file.by_place else ""
+        record.persons.append(person_record)
     return record
 
 
@@ -168,9 +178,14 @@ def _in_file(charge: Charge, as_of: date) -> bool:
     return charge.since <= as_of and (charge.until is None or charge.until > as_of)
 
 
+def prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
+    """Day and code of a file's status on a day."""
+    return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
+
+
 def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRecord:
     """The prosecution's record: file, parties, charges, decisions."""
-    since, status = max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
+    since, status = prosecution_status(file, as_of)
     sender = file.sender.number if file.sender else file.source_text
     merged = file.merged_into is not None and file.merged_on is not None and file.merged_on <= as_of
     true = {"registered": file.received, "source": file.source, "status": status, "status_day": since, "offence_day": case.offence_day}
@@ -186,6 +201,8 @@ def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRec
     }
     said = {**true, "offence_day": None}
     record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, said, upstream=sender or "")
+    record.cancelled = status == "ANULUAR"
+    record.reopened = any(code == "HUD" and day < since for day, code in file.statuses)
     record.persons = [_party(file, party, as_of) for party in file.parties if party.since <= as_of]
     for decision in file.decisions:
         if decision.day > as_of:
@@ -211,12 +228,12 @@ def _party(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
         "pala_id": party.party_id,
         "lenda_id": file.file_id,
         "roli": party.role,
-        "emri_mbiemri": f"{person.given} {person.surname}",
-        "emri_babait": person.parent,
+        "emri_mbiemri": f"{person.given} {person.surname}".strip(),
+        "emri_babait": person.parent or None if person.unknown else person.parent,
         "nr_personal": person.number or None,
-        "datelindja": iso(person.born),
-        "gjinia": "1" if person.sex == "M" else "2",
-        "shtetesia": person.citizenship,
+        "datelindja": None if person.unknown else iso(person.born),
+        "gjinia": {"M": "1", "F": "2"}.get(person.sex, "9"),
+        "shtetesia": person.citizenship or None if person.unknown else person.citizenship,
         "komuna": person.municipality or None,
     }
     entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
@@ -314,7 +331,7 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
     """A row of the prisons' register, case and person in one."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None
-    court = stay.court.number if stay.court and stay.court.entered + timedelta(days=3) <= as_of_row else ""
+    court = stay.court.cited if stay.court and stay.court.entered + timedelta(days=3) <= as_of_row else ""
     person = stay.person
     true = {
         "registered": stay.admitted,

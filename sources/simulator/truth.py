@@ -93,7 +93,7 @@ def _case_form(record: CaseRecord, group: str) -> str:
 def _cases(folder: Path, standing: Standing) -> None:
     rows = []
     for institution in (*INSTITUTIONS, *BOTH):
-        for record in standing.cases(institution):
+        for record in standing.all_cases(institution):
             group = _case_group(record)
             opened = record.true["registered"].isoformat()
             form = _case_form(record, group)
@@ -103,7 +103,9 @@ def _cases(folder: Path, standing: Standing) -> None:
 
 
 def _persons(folder: Path, standing: Standing) -> None:
-    persons = {state.person.person.person_id: state.person.person for state in standing.states if state.person}
+    persons = {
+        state.person.person.person_id: state.person.person for state in standing.states if state.person and not state.person.person.unknown
+    }
     columns = ["person_id", "given_name", "surname", "parent_name", "maiden_name", "personal_number", "date_of_birth", "sex", "citizenship"]
     columns += ["community", "municipality", "birthplace"]
     rows = [

@@ -64,6 +64,7 @@ def _next_version(rng: Random, delivery: Delivery) -> Delivery:
     new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
     new.arrived = delivery.arrived + timedelta(days=rng.randrange(15, 60), seconds=rng.randrange(20000))
     new.note = "corrected version"
+    new.crosswalk = list(delivery.crosswalk)
     return new
 
 

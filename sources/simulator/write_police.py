@@ -117,6 +117,10 @@ def _write(path: Path, header: list[str], lines: list[Line], delivery: Delivery,
         encoding = "utf-16"
     if encoding == "cp1250":
         text = text.translate(_KEYBOARD)
+    if "enc_cp852" in faults:
+        encoding = "cp852"
+    if "enc_latin1" in faults:  # windows-1250 read as Latin-1
+        text, encoding = text.encode("cp1250", errors="replace").decode("latin-1"), "utf-8"
     path.write_bytes(text.encode(encoding, errors="replace"))
 
 

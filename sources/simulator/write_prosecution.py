@@ -76,6 +76,9 @@ def write_prosecution(folder: Path, delivery: Delivery) -> None:
             values: list[list[Any]] = [[cells[name] for name in names] for cells in rows[table]]
             values.sort(key=lambda row: row[0])
             connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({slots})", values)
+        if delivery.crosswalk:
+            connection.execute("CREATE TABLE kryqezimi (tabela TEXT, id_vjeter INTEGER, id_ri INTEGER)")
+            connection.executemany("INSERT INTO kryqezimi VALUES (?, ?, ?)", delivery.crosswalk)
         if "extra_table" in delivery.faults:
             connection.execute("CREATE TABLE perdoruesi (id INTEGER, emri TEXT)")
             connection.execute("INSERT INTO perdoruesi VALUES (1, 'admin')")

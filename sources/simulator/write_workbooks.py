@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 
 from sources.simulator.codes import places, words
@@ -67,6 +68,8 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
         path.write_bytes(b"")
         return
     book = Workbook()
+    if "date_1904" in faults:
+        book.epoch = CALENDAR_MAC_1904
     sheet = book.active
     assert isinstance(sheet, Worksheet)
     sheet.title = "Lëndët"
@@ -86,12 +89,24 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
         _row(sheet, row, [_cell(cells[name], "text_dates" in faults) for name in columns])
         row += 1
     sheet.cell(row, 1, f"Gjithsej: {len(shown) + (1 if 'wrong_total' in faults else 0)}")
+    if "last_year" in faults:
+        _last_year(sheet, row + 2, delivery)
     if "hidden_sheet" in faults:
         hidden = book.create_sheet("Fletë2")
         hidden.sheet_state = "hidden"
         for i, rank in enumerate(words()["ranks"], 1):
             hidden.cell(i, 1, rank)
     _save(book, path, delivery.exported)
+
+
+def _last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
+    """The rows of the same quarter of last year for comparison, as they were delivered then."""
+    sheet.cell(row, 1, "Viti i kaluar")
+    _row(sheet, row + 1, list(INSPECTORATE))
+    for i, record in enumerate(delivery.last_year, 1):
+        cells = {"Nr.": i, **record.cells}
+        _row(sheet, row + 1 + i, [_cell(cells[name], "text_dates" in delivery.faults) for name in INSPECTORATE])
+    sheet.cell(row + 2 + len(delivery.last_year), 1, f"Gjithsej: {len(delivery.last_year)}")
 
 
 def write_corrections(folder: Path, delivery: Delivery) -> None:

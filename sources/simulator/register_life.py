@@ -1,0 +1,386 @@
+"""What registers do over the years (deliveries.md, "Registers over the years"): options of a simulation, each by its name in `KINDS`.
+
+Belongs here: changes of the world before its files are numbered, of the deliveries of the prosecution's new system, and of whole files.
+Does not belong here: what a register says of such a file (`states.py`), which state counts (`standing.py`). Each kind has a stream of
+chance of its own, so that a set without it is the same set, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from random import Random
+
+from sources.simulator import states
+from sources.simulator.codes import offence, places, seat_of
+from sources.simulator.defects import Spoiler
+from sources.simulator.deliveries import Delivery
+from sources.simulator.model import (
+    Case,
+    Charge,
+    CourtFile,
+    Decision,
+    Defendant,
+    Party,
+    Person,
+    PoliceFile,
+    PolicePerson,
+    ProsecutionFile,
+    World,
+)
+from sources.simulator.people import People
+from sources.simulator.periods import first_day, last_day, quarter
+from sources.simulator.prosecutor import Prosecutor
+from sources.simulator.records import CaseRecord
+from sources.simulator.settings import Settings
+
+KINDS = (
+    "late_entry",
+    "unknown_persons",
+    "cancelled",
+    "reopened",
+    "new_ids",
+    "places",
+    "closed_court",
+    "workbooks",
+    "code_pages",
+    "redelivery",
+)
+UNKNOWN = ("N.N.", "N. N.", "NN", "NN lice", "I panjohur", "E panjohur", "Person i panjohur", "nepoznat", "nepoznata", "Nepoznato lice")
+LETTER_CASES = (str, str, str.upper, str.lower)
+NEW_IDS = {"lenda": 700001, "pala": 2100001, "akuza": 4100001, "vendimi": 3100001}
+"""First ids of the new system: higher than those of the former one."""
+FORMER_SYSTEM_ONLY = 600001
+"""Old ids in the crosswalk that no delivery held."""
+FILES = {"date_1904": "workbook_1904", "last_year": "last_year_table", "enc_cp852": "file_cp852", "enc_latin1": "file_latin1"}
+
+
+def checked(kinds: Collection[str]) -> frozenset[str]:
+    """The kinds of register life asked for; `all` is every one. Raises ValueError for an unknown one."""
+    if odd := sorted(set(kinds) - {*KINDS, "all"}):
+        raise ValueError(f"register life {odd[0]!r} is unknown; the kinds are all, {', '.join(KINDS)}")
+    return frozenset(KINDS) if "all" in kinds else frozenset(kinds)
+
+
+def change_world(settings: Settings, cases: list[Case], people: People) -> None:
+    """Gives the files of a world the life that was asked for, before they are numbered; new matters are added to `cases`."""
+    for kind, change in _CHANGES.items():
+        if kind in settings.life:
+            people.rng = Random(f"life {kind} {settings.seed} {settings.noise}")
+            change(people.rng, settings, cases, people)
+
+
+def _plain_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFile]]:
+    """Police cases with one file that has no life of its own yet."""
+    for case in cases:
+        if len(case.police) == 1 and not (case.police[0].entered or case.police[0].cancelled or case.police[0].by_place):
+            yield case, case.police[0]
+
+
+def _late_entry(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """The police enter a case two to five quarters after its report, under a number of that year."""
+    for _, file in _plain_files(cases):
+        if rng.random() < 0.06:
+            file.entered = file.reported + timedelta(days=rng.randrange(185, 460))
+
+
+def _unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Suspects and victims without a name at the police; some are charged at the prosecution."""
+    for _, file in _plain_files(cases):
+        for _ in range(rng.choices((0, 1, 2), (92, 6, 2))[0]):
+            role = "S" if rng.random() < 0.8 else "V"
+            entry = PolicePerson(_unknown(rng, people), role, file.reported, seq=len(file.people) + 1)
+            file.people.append(entry)
+            if role == "S" and file.pp and file.pp.merged_into is None and rng.random() < 0.7:
+                first = file.pp.parties[0].charges[0]
+                charge = Charge(first.offence, first.form, True, file.pp.received)
+                file.pp.parties.append(Party(_unknown(rng, people), "D", file.pp.received, [charge]))
+
+
+def _unknown(rng: Random, people: People) -> Person:
+    text = rng.choice(LETTER_CASES)(rng.choice(UNKNOWN)) if rng.random() < 0.85 else ""
+    given, surname = (text, text) if rng.random() < 0.3 else ("", text) if rng.random() < 0.6 else (text, "")
+    person = Person(given, surname, "", rng.choice("MF") if rng.random() < 0.4 else "", date(1900, 1, 1), "", "", "", "")
+    person.unknown = True
+    people.persons.append(person)
+    return person
+
+
+def _cancelled(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Records that were entered by mistake, or again under another number; later their state says that they are cancelled."""
+    share = max(2, settings.cases_per_year * settings.years // 40)
+    begin = date(settings.start, 1, 1)
+    for n in range(share * 2):
+        opened = begin + timedelta(days=rng.randrange(settings.years * 365 - 30))
+        case = Case(opened, opened - timedelta(days=rng.randrange(1, 40)), "trafficking", "sexual", people.municipality())
+        person, charged = people.local(rng.choice("MF"), opened, municipality=case.municipality), offence("trafficking", case.offence_day)
+        cancelled = opened + timedelta(days=rng.randrange(1, 200))
+        if n % 2:
+            pp = ProsecutionFile("I", seat_of(case.municipality), opened, "TJ", None, statuses=[(opened, "HET"), (cancelled, "ANULUAR")])
+            pp.parties = [Party(person, "D", opened, [Charge(charged, "sexual", True, opened)])]
+            case.prosecution.append(pp)
+        else:
+            region = places()["municipalities"][case.municipality][0]
+            station = f"Stacioni Policor {case.municipality}"
+            file = PoliceFile(region, opened, case.offence_day, station, case.municipality, charged, case.form, cancelled=cancelled)
+            file.people = [PolicePerson(person, "S", opened, opened if rng.random() < 0.5 else None, 1)]
+            case.police.append(file)
+        cases.append(case)
+    _registered_again(rng, settings, cases)
+
+
+def _registered_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
+    """The same matter under two numbers, of which one is cancelled; neither names the other."""
+    for case, file in list(_plain_files(cases)):
+        if not settings.may_split(case.opened):
+            continue
+        if rng.random() < 0.02:
+            twin = replace(file, sent=None, closed=None, pp=None, pp_known=None)
+            twin.people = [PolicePerson(p.person, p.role, p.since, p.arrested, p.seq) for p in file.people]
+            twin.cancelled = file.reported + timedelta(days=rng.randrange(1, 120))
+            case.police.append(twin)
+        elif file.pp and len(case.prosecution) == 1 and rng.random() < 0.02:
+            pp = file.pp
+            cancelled = pp.received + timedelta(days=rng.randrange(1, 120))
+            copy = ProsecutionFile(
+                pp.register, pp.seat, pp.received, pp.source, pp.sender, statuses=[(pp.received, "HET"), (cancelled, "ANULUAR")]
+            )
+            for party in pp.parties:
+                charges = [Charge(c.offence, c.form, c.principal, pp.received) for c in party.charges[:1]]
+                copy.parties.append(Party(party.person, party.role, pp.received, charges))
+            case.prosecution.append(copy)
+
+
+def _reopened(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """A closed police case is investigated again, and perhaps sent; a dismissed file of the prosecution goes on, and perhaps to court."""
+    prosecutor = Prosecutor(rng, settings)
+    for case, file in _plain_files(cases):
+        if file.closed and file.sent is None and not case.prosecution and rng.random() < 0.4:
+            file.reopened = file.closed + timedelta(days=rng.randrange(95, 300))
+            if rng.random() < 0.6:
+                file.sent = file.reopened + timedelta(days=rng.randrange(5, 80))
+                received = file.sent + timedelta(days=rng.randrange(1, 18))
+                of_role = {
+                    role: [entry.person for entry in file.people if entry.role == role and not entry.person.unknown] for role in "SV"
+                }
+                file.pp = prosecutor.receive(case, received, "PK", file, of_role["S"], of_role["V"])
+                file.pp_known = received + timedelta(days=rng.randrange(0, 12))
+                prosecutor.prosecute(case, file.pp, received)
+        elif len(case.prosecution) == 1 and case.prosecution[0].statuses[-1][1] == "HUD" and rng.random() < 0.35:
+            pp = case.prosecution[0]
+            day = pp.statuses[-1][0] + timedelta(days=rng.randrange(95, 300))
+            pp.statuses.append((day, "HET"))
+            pp.decisions.append(Decision("FILL", day))
+            if rng.random() < 0.6:
+                prosecutor.decide(case, pp, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200)))
+
+
+def _places(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """`Nr_rendor` is a place: a person is added anywhere in the list in a later quarter, or one entered by mistake is taken out."""
+    for case, file in _plain_files(cases):
+        later = sorted(day for day in states.police_changes(file) if quarter(day) != quarter(file.reported))
+        if not later or file.reopened or rng.random() >= 0.3:
+            continue
+        file.by_place = True
+        day = rng.choice(later)
+        if rng.random() < 0.6:
+            role = rng.choice("SW")
+            added = PolicePerson(people.local(rng.choice("MF"), day, 18, 60, case.municipality), role, day)
+            file.people.insert(rng.randrange(len(file.people) + 1), added)
+        else:
+            wrong = PolicePerson(people.local(rng.choice("MF"), day, 18, 60, case.municipality), rng.choice("SW"), file.reported, left=day)
+            file.people.insert(rng.randrange(len(file.people) + 1), wrong)
+
+
+def _closed_court(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """One court is closed: cases in which a defendant awaits judgment go to another under a number of its own."""
+    day = date(settings.start + settings.years // 2, rng.choice((1, 4, 7)), rng.randrange(2, 25))
+    seats = sorted({file.seat for case in cases for file in case.courts})
+    closed = rng.choice(seats)
+    other = rng.choice([seat for seat in seats if seat != closed] or seats)
+    for case in cases:
+        for file in list(case.courts):
+            waits = any(not d.judgments or d.judgments[0].day >= day for d in file.defendants)
+            if file.seat != closed or file.until or file.former or file.entered >= day or not waits:
+                continue
+            received = day if rng.random() < 0.5 else file.received
+            new = CourtFile(file.register, other, "", file.language, received, file.pp, former=file, since=day, taken_over=True)
+            new.defendants = [Defendant(d.person, d.seq, d.charges, d.judgments, d.replaces) for d in file.defendants]
+            file.until = day - timedelta(days=1)
+            case.courts.append(new)
+            for stay in case.stays:
+                if stay.court is file and stay.admitted >= day:
+                    stay.court = new
+
+
+_CHANGES = {
+    "late_entry": _late_entry,
+    "unknown_persons": _unknown_persons,
+    "cancelled": _cancelled,
+    "reopened": _reopened,
+    "places": _places,
+    "closed_court": _closed_court,
+}
+
+
+# -- the prosecution's new system -----------------------------------------------------------------------------------------------------
+
+
+def renumber(settings: Settings, world: World, deliveries: list[Delivery]) -> None:
+    """From the middle of the simulated years on all ids of the prosecution are new: changes the deliveries in place."""
+    if "new_ids" not in settings.life:
+        return
+    rng = Random(f"life new_ids {settings.seed} {settings.noise}")
+    own = [delivery for delivery in deliveries if delivery.institution == "prosecution"]
+    start = own[len(own) // 2].period
+    begins, new_of, came = first_day(start), _NewIds(), set[str]()
+    files = {str(file.file_id): (case, file) for case in world.cases for file in case.prosecution}
+    for delivery in own:
+        if delivery.period < start:
+            continue
+        if delivery.period == start:
+            held = {record.key for record in delivery.records}
+            delivery.records += [
+                states.prosecution_state(case, file, last_day(start))
+                for key, (case, file) in files.items()
+                if key not in held and file.received < begins and states.prosecution_status(file, last_day(start))[1] in ("HET", "PEZ")
+            ]
+            delivery.records.sort(key=lambda record: int(record.key))
+        for record in delivery.records:
+            _, file = files[record.key]
+            first, record.former_key = record.key not in came, record.key if file.received < begins else ""
+            came.add(record.key)
+            rows = new_of.give(record)
+            if first and file.received < begins and rng.random() >= 0.05:
+                since = {str(party.party_id): party.since for party in file.parties}
+                parties = [row for row in rows[1:] if since[str(row[1])] < begins]
+                if len(parties) > 1 and rng.random() < 0.06:
+                    parties.remove(rng.choice(parties))
+                delivery.crosswalk += [rows[0], *parties]
+        delivery.crosswalk += [("lenda", FORMER_SYSTEM_ONLY + n, 899001 + n) for n in range(2)] if delivery.crosswalk else []
+
+
+class _NewIds:
+    """The new ids, given in the order in which rows come."""
+
+    def __init__(self) -> None:
+        self.ids: dict[tuple[str, int], int] = {}
+        self.next = dict(NEW_IDS)
+
+    def of(self, table: str, old: int) -> int:
+        if (table, old) not in self.ids:
+            self.ids[table, old] = self.next[table]
+            self.next[table] += 1
+        return self.ids[table, old]
+
+    def give(self, record: CaseRecord) -> list[tuple[str, int, int]]:
+        """Puts the new ids into a record; returns the rows of the crosswalk for it and its parties."""
+        old = int(record.key)
+        new = self.of("lenda", old)
+        rows = [("lenda", old, new)]
+        record.key, record.cells["lenda_id"] = str(new), new
+        for person in record.persons:
+            party = int(person.key)
+            person.key = str(self.of("pala", party))
+            rows.append(("pala", party, int(person.key)))
+            person.cells |= {"pala_id": int(person.key), "lenda_id": new}
+            for part in person.charges:
+                part.key = str(self.of("akuza", int(part.key)))
+                part.cells |= {"akuza_id": int(part.key), "pala_id": int(person.key)}
+        for part in record.decisions:
+            part.key = str(self.of("vendimi", int(part.key)))
+            part.cells |= {"vendimi_id": int(part.key), "lenda_id": new}
+            if part.cells["pala_id"] is not None:
+                part.cells["pala_id"] = self.of("pala", part.cells["pala_id"])
+            covers = frozenset(str(self.of("pala", int(key))) for key in part.true["covers"])
+            part.true["covers"] = part.said["covers"] = covers
+        return rows
+
+
+# -- whole files ----------------------------------------------------------------------------------------------------------------------
+
+
+def change_files(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
+    """The deliveries with workbooks and code pages as asked for, and with years delivered again at once."""
+    rng = Random(f"life files {settings.seed} {settings.noise}")
+    if "workbooks" in settings.life:
+        _workbooks(rng, deliveries)
+    if "code_pages" in settings.life:
+        own = [d for d in deliveries if d.institution == "police" and _whole(d) and not any(f.startswith("enc_") for f in d.faults)]
+        for delivery, fault in zip(rng.sample(own, min(2, len(own))), ("enc_cp852", "enc_latin1"), strict=False):
+            delivery.faults.add(fault)
+    return deliveries + (_redelivered(rng, deliveries) if "redelivery" in settings.life else [])
+
+
+def _whole(delivery: Delivery) -> bool:
+    return not delivery.missing and delivery.read == "full" and delivery.twin is None
+
+
+def _workbooks(rng: Random, deliveries: list[Delivery]) -> None:
+    own = [delivery for delivery in deliveries if delivery.institution == "inspectorate" and _whole(delivery)]
+    for delivery in rng.sample(own, min(2, len(own))):
+        delivery.faults.add("date_1904")
+    before = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
+    for delivery in own:
+        earlier = before.get(f"{int(delivery.period[:4]) - 1}{delivery.period[4:]}")
+        if earlier and rng.random() < 0.6:
+            delivery.last_year = [record for record in earlier.records if not record.absent]
+            delivery.faults.add("last_year")
+
+
+def _redelivered(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
+    """All quarters of the courts once more, at one time: each a further version with what the last whole one held."""
+    whole: dict[str, Delivery] = {}
+    latest: dict[str, int] = {}
+    for delivery in sorted((d for d in deliveries if d.institution == "courts"), key=lambda d: d.version):
+        latest[delivery.period] = delivery.version
+        if _whole(delivery):
+            whole[delivery.period] = delivery
+    arrived = max(delivery.arrived for delivery in deliveries) + timedelta(days=rng.randrange(5, 30))
+    return [
+        Delivery("courts", period, list(of.records), latest[period] + 1, arrived, "years delivered again at once")
+        for period, of in whole.items()
+    ]
+
+
+# -- what is told of it ---------------------------------------------------------------------------------------------------------------
+
+
+def log(deliveries: list[Delivery], spoiler: Spoiler) -> None:
+    """Notes each event for `defects.csv` in the delivery that first shows it."""
+    if not spoiler.settings.life:
+        return
+    seen: set[tuple[str, str]] = set()
+    people: dict[str, str] = {}
+    listed: set[str] = set()
+    for delivery in sorted(deliveries, key=lambda d: (d.institution, d.period, d.version)):
+        for fault, kind in FILES.items():
+            if fault in delivery.faults:
+                spoiler.log(delivery.institution, delivery.name, "", kind)
+        listed |= {str(old) for table, old, _ in delivery.crosswalk if table == "lenda"}
+        for record in delivery.records:
+            for kind in _events_of(record, listed):
+                if (kind, record.key) not in seen:
+                    seen.add((kind, record.key))
+                    spoiler.log(delivery.institution, delivery.name, record.key, kind)
+            for person in record.persons:
+                if person.person.unknown and ("unknown_person", person.key) not in seen:
+                    seen.add(("unknown_person", person.key))
+                    spoiler.log(delivery.institution, delivery.name, person.key, "unknown_person")
+                if record.by_place and people.setdefault(person.key, person.person.person_id) != person.person.person_id:
+                    people[person.key] = person.person.person_id
+                    spoiler.log(delivery.institution, delivery.name, person.key, "place_names_another_person")
+
+
+def _events_of(record: CaseRecord, listed: Collection[str]) -> Iterator[str]:
+    if record.cancelled:
+        yield "record_cancelled"
+    if record.reopened:
+        yield "case_reopened"
+    if record.former_key:
+        yield "renumbered" if record.former_key in listed else "not_in_the_crosswalk"
+    if record.institution == "courts" and " (ish " in record.key:
+        yield "case_taken_over"
+    if record.institution == "police" and int(record.key[:4]) > record.true["registered"].year:
+        yield "late_entry"

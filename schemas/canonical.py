@@ -30,6 +30,7 @@ AGE_GROUPS = ("child", "adult", "unknown")
 FOREIGN = "XXF"  # foreign citizenship, country unknown
 CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
 ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
+AGE_CLASSES = ("child", "adult")  # on the day of the event
 PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row has no name; only natural persons are linked and have an id
 VICTIM_STATUSES = ("presumed", "identified", "not_confirmed")
 SERVICES = ("legal", "medical", "psychosocial", "financial", "return", "reintegration")  # null: of unknown kind
@@ -131,6 +132,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("birth_year", "int", "year of birth", personal=True),
             Column("birth_precision", "text", "day, year (also 1 January), or null"),
             Column("birth_stated", "date", "the day as delivered if it is possible, also 1 January: the age as reported", personal=True),
+            Column("age_class", "text", f"{', '.join(AGE_CLASSES)}, as delivered in place of a birth date; or null"),
             Column("sex", "text", "male, female, or null"),
             Column("citizenship", "text", "ISO 3166-1 alpha-3 with XKX; XXF: foreign, country unknown; or null"),
             Column("municipality", "text", "of residence, code"),

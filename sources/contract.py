@@ -98,6 +98,9 @@ class ColumnSpec:
     personal: bool = False
     aliases: tuple[str, ...] = ()  # other headers seen for it
     codes: Mapping[str, str | None] = field(default_factory=dict)  # delivered value -> canonical value
+    # code lists that took the place of `codes`, by the day from which they apply: that in force at the end of a delivered period is read;
+    # a code that only the list before has is still read in periods that end within a year of the change
+    codes_from: Mapping[date, Mapping[str, str | None]] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
     former: str | None = None  # of a number: pattern of the note with the number that the same case had before (group 1)
@@ -110,6 +113,24 @@ class ColumnSpec:
     not_before: str | None = None  # column of the case's row: this date cannot be earlier …
     not_before_days: int = 0  # … by more than this number of days
     event: bool = False  # the date of an event inside the delivered history (not after the delivered period, in order)
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """Every canonical value of the code lists, of whatever time."""
+        return tuple(dict.fromkeys(value for codes in (self.codes, *self.codes_from.values()) for value in codes.values() if value))
+
+    @property
+    def delivered_codes(self) -> tuple[str, ...]:
+        """Every delivered value of the code lists, of whatever time."""
+        return tuple(dict.fromkeys(code for codes in (self.codes, *self.codes_from.values()) for code in codes))
+
+    def codes_at(self, end: date) -> Mapping[str, str | None]:
+        """The codes of a period that ends on `end`, the agreed ones first."""
+        found = dict(self.codes)
+        for day in sorted(day for day in self.codes_from if day <= end):
+            still_read = found if end < day.replace(day=1, year=day.year + 1) else {}
+            found = {**self.codes_from[day], **{code: value for code, value in still_read.items() if code not in self.codes_from[day]}}
+        return found
 
 
 @dataclass(frozen=True)
@@ -141,6 +162,9 @@ class TableSpec:
     own_states: bool = False  # its rows have record states of their own, not those of their parent row
     required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
     crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
+    header: bool = True  # false: its columns have no names in the file and are read by position
+    person_kind: str | None = None  # column of type code that says natural, legal or unknown of a person
+    age_class: str | None = None  # column of type code that says child, adult or unknown where no birth date is delivered
 
     def column(self, name: str) -> ColumnSpec:
         """The declaration of a column. Raises `KeyError` naming the table."""
@@ -246,6 +270,11 @@ def _shaped(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
             for column in table["columns"]:
                 if isinstance(column, dict) and isinstance(column.get("codes"), Mapping):
                     column["codes"] = {str(code): value for code, value in column["codes"].items()}
+                if isinstance(column, dict) and isinstance(dated := column.get("codes_from"), Mapping):
+                    column["codes_from"] = {
+                        day: {str(code): value for code, value in codes.items()} if isinstance(codes, Mapping) else codes
+                        for day, codes in dated.items()
+                    }
     return {**raw, "tables": tables}
 
 
@@ -306,6 +335,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
         _check_crosswalk(table, table.crosswalk, tables, path)
     if table.place is not None and table.place not in table.key:
         raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
+    for part, values in (("person_kind", canonical.PERSON_KINDS), ("age_class", (*canonical.AGE_CLASSES, "unknown"))):
+        _check_coded(table, part, values, path)
     if table.own_states and (table.entity or not table.key):
         raise wrong(path, f"{key}.own_states", True, "only a table with a key that is no table of records has it")
     if table.parent is not None and (table.parent not in tables or not table.via):
@@ -318,6 +349,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
             raise wrong(path, f"{place}.type", column.type, "the domain's country.yaml has no personal_number: add it")
         if (column.type == "code") != bool(column.codes):
             raise wrong(path, f"{place}.codes", dict(column.codes), "only a column of type code has a list of codes, and it must have one")
+        if column.codes_from and not column.codes:
+            raise wrong(path, f"{place}.codes_from", [str(day) for day in column.codes_from], "declare the codes of before under `codes`")
         if column.key != (column.name in table.key) or (column.key and not column.required):
             raise wrong(path, f"{place}.key", column.key, "exactly the columns of the table's key must have `key: true, required: true`")
         if column.not_before and column.not_before not in {c.name for t in tables.values() for c in t.columns}:
@@ -331,6 +364,18 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
                 raise wrong(path, f"{place}.former", pattern, "it must be a pattern with one group, in a column of type number")
 
 
+def _check_coded(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
+    """Check that the column that `part` of a table names is a code of persons with these values."""
+    column = next((c for c in table.columns if c.name == getattr(table, part)), None)
+    if getattr(table, part) is None:
+        return
+    if column is None or column.type != "code" or not set(column.meanings) <= set(values):
+        remedy = f"it must be a column of type code, with codes for {', '.join(values)}"
+        raise wrong(path, f"tables.{table.name}.{part}", getattr(table, part), remedy)
+    if table.entity not in ("person", "both"):
+        raise wrong(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
+
+
 def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str, TableSpec], path: Path) -> None:
     key = f"tables.{table.name}.crosswalk"
     types = {column.name: column.type for column in table.columns}
@@ -338,7 +383,7 @@ def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str
         if getattr(crosswalk, part) not in types:
             raise wrong(path, f"{key}.{part}", getattr(crosswalk, part), "it must be a column of the table")
     records = [name for name, spec in tables.items() if spec.entity]
-    named = set(table.column(crosswalk.table).codes.values())
+    named = set(table.column(crosswalk.table).meanings)
     if types[crosswalk.table] != "code" or not named <= set(records):
         raise wrong(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
     if table.entity or table.key or table.parent:
@@ -460,7 +505,7 @@ def naming(role: str) -> tuple[str, ...]:
     """The institutions whose persons can have a role according to their contracts: `roles`, or the codes of a column."""
 
     def can(found: Contract) -> bool:
-        return role in found.roles or any(role in c.codes.values() for t in found.tables.values() for c in t.columns)
+        return role in found.roles or any(role in c.meanings for t in found.tables.values() for c in t.columns)
 
     return tuple(name for name in institutions() if can(load(name)))
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipelines.harmonisation import codes, names, numbers, personal_numbers
 from schemas import domain
+from schemas.canonical import AGE_CLASSES
 from sources import contract
 
 IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
@@ -82,20 +83,24 @@ def persons(
         out["municipality"] = code_of("municipalities", frame[residence])
     if birthplace:
         out["birthplace"] = names.skeleton(frame[birthplace])
-    if place := _place(institution, frame):
+    if place := _declared(institution, frame, "place"):
         out["place"] = frame[place].astype("str")
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
     out["kind"] = names.kinds(out, known | _redacted(frame, [given, surname, full, parent, number, birthplace]))
+    if kind := _declared(institution, frame, "person_kind"):
+        out["kind"] = frame[kind].where(frame[kind].notna(), out["kind"])
+    if age := _declared(institution, frame, "age_class"):
+        out["age_class"] = frame[age].where(frame[age].isin(AGE_CLASSES), None)
     out["period"] = frame["_period"]
     return out
 
 
-def _place(institution: str, frame: pd.DataFrame) -> str | None:
-    """The column of `frame` with the position of a person in the list of the case."""
-    places = [table.place for table in contract.load(institution).tables.values()]
-    return next((place for place in places if place and place in frame), None)
+def _declared(institution: str, frame: pd.DataFrame, part: str) -> str | None:
+    """The column of `frame` that the contract's tables name as `part` (place, person_kind, age_class)."""
+    named = [getattr(table, part) for table in contract.load(institution).tables.values()]
+    return next((column for column in named if column and column in frame), None)
 
 
 def _redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:

@@ -113,9 +113,25 @@ def _integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     return Typed({spec.name: value}, {"cell-integer-unreadable": text.notna() & ~good})
 
 
-def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    exact = text.map(spec.codes).astype("str")
-    folded = dict(zip(_fold(pd.Series(list(spec.codes), dtype="str")), spec.codes.values(), strict=True))
+def _code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+    if not spec.codes_from:
+        return _by_codes(spec, spec.codes, text)
+    parts = [_by_codes(spec, spec.codes_at(end.date()), rows) for end, rows in text.groupby(period_end)]
+
+    def joined(series: list[pd.Series]) -> pd.Series:
+        return pd.concat(series).reindex(text.index)
+
+    columns, found = (
+        {name: joined([getattr(p, which)[name] for p in parts]) for name in getattr(parts[0], which)} if parts else {}
+        for which in ("columns", "found")
+    )
+    return Typed(columns, found) if parts else _by_codes(spec, spec.codes, text)
+
+
+def _by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Series) -> Typed:
+    """Codes by one list, the agreed code of each meaning first."""
+    exact = text.map(listed).astype("str")
+    folded = dict(zip(_fold(pd.Series(list(listed), dtype="str")), listed.values(), strict=True))
     keys = _fold(text)
     value = exact.where(exact.notna(), keys.map(folded).astype("str"))
     argument = pd.Series(None, index=text.index, dtype="str")
@@ -123,7 +139,7 @@ def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
         hit = keys.str.startswith(_fold(pd.Series([prefix]))[0], na=False) & value.isna()
         value = value.mask(hit, meaning)
         argument[hit] = [" ".join(cell.split()[len(prefix.split()) :]) for cell in text[hit]]
-    agreed = {meaning: key for key, meaning in reversed(list(spec.codes.items()))}  # the first listed of several
+    agreed = {meaning: key for key, meaning in reversed(list(listed.items()))}  # the first listed of several
     spelled = value.notna() & argument.isna() & (text != value.map(agreed))
     return Typed(
         {spec.name: value, f"{spec.name}:argument": argument.where(argument != "", None)},

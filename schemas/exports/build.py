@@ -72,7 +72,7 @@ def agrees(column: str, reference: str, values: Mapping[str, str], rule: str = "
 def _column(spec: ColumnSpec) -> pa.Column:
     checks = []
     if spec.type == "code":
-        checks.append(pa.Check.isin(sorted({v for v in spec.codes.values() if v} | set(spec.prefixes.values())), name="cell-code-unknown"))
+        checks.append(pa.Check.isin(sorted({*spec.meanings, *spec.prefixes.values()}), name="cell-code-unknown"))
     return pa.Column(_DTYPES.get(spec.type, "str"), checks=checks, nullable=True, name=spec.name)
 
 

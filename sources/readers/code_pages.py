@@ -57,7 +57,7 @@ def agreed_words(contract: Contract) -> frozenset[str]:
         text
         for table in contract.tables.values()
         for column in table.columns
-        for text in (column.name, *column.aliases, *column.codes, *column.prefixes)
+        for text in (column.name, *column.aliases, *column.delivered_codes, *column.prefixes)
     ]
     return _words(texts) | _listed()
 

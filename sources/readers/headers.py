@@ -186,7 +186,7 @@ def contradicts(values: Sequence[str], column: ColumnSpec) -> bool | None:
     if not filled:
         return None
     if column.codes:
-        known, begun = {fold(code) for code in column.codes}, tuple(fold(prefix) for prefix in column.prefixes)
+        known, begun = {fold(code) for code in column.delivered_codes}, tuple(fold(prefix) for prefix in column.prefixes)
         fitting = sum((name := fold(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
     elif (pattern := column.pattern or _FORMS.get(column.type)) is not None:
         fitting = sum(

@@ -204,7 +204,8 @@ def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Blo
     for table in tables:
         like = [i for i, r in rows if looks_like_data(r, table)]
         if like and len(like) * 2 >= len(rows):
-            piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
+            if table.header:
+                piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
             return [Block(None, table, headers.match(names, table), len(names), (len(names),), [(0, len(grid.cells))])]
     return []

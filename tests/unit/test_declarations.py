@@ -83,6 +83,14 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
         ),
         (at("compared", value={"number": "Nr"}), "compared is 'Nr': it must be a column of a table"),
         (at("units", "table", value="stacionet"), r"units\.table is 'stacionet'"),
+        (at("tables", "personat", "header", value="perhaps"), r"tables\.personat\.header is 'perhaps'"),
+        (
+            at("tables", "personat", "person_kind", value="Emri"),
+            r"tables\.personat\.person_kind is 'Emri': .* codes for natural, legal, unknown",
+        ),
+        (at("tables", "personat", "age_class", value="Roli"), r"tables\.personat\.age_class is 'Roli': .* codes for child, adult, unknown"),
+        (at("tables", "rastet", "columns", "Nr_PP", "codes_from", value={"2014-07-01": {"A": "sent"}}), r"Nr_PP\.codes_from is .*`codes`"),
+        (at("tables", "rastet", "columns", "Statusi", "codes_from", value={"soon": {"A": "sent"}}), r"columns\.Statusi\.codes_from"),
     ],
 )
 def test_a_contract_that_says_what_it_cannot(tmp_path: Path, change: Callable[[dict[str, object]], object], said: str) -> None:

@@ -29,6 +29,8 @@ CREATE MACRO age_group_on(birth_date, birth_year, day) AS CASE
   WHEN birth_date IS NULL AND year(day) - birth_year < (SELECT adult FROM setting) THEN 'child'
   WHEN birth_date IS NULL AND year(day) - birth_year > (SELECT adult FROM setting) THEN 'adult'
   ELSE 'unknown' END;
+-- The age group, or the age class of the record where no birth date tells it.
+CREATE MACRO age_group_or(age_group, age_class) AS coalesce(nullif(age_group, 'unknown'), age_class, 'unknown');
 CREATE MACRO citizenship_group_of(country) AS
   CASE WHEN country IS NULL THEN 'unknown' WHEN country = (SELECT domestic FROM setting) THEN 'domestic' ELSE 'foreign' END;
 -- The number of an event: its kind of record, the position of the event, the position of the person in it.

@@ -25,7 +25,7 @@ WITH happened AS (
     coalesce(person_principal.offence, case_principal.offence, rank_of('other')) AS offence,
     case_form.of_form_offences, case_form.of_case, CASE WHEN one_person_a_file THEN case_form.of_files END AS of_files, offence_day,
     record.sex AS record_sex, record.citizenship AS record_citizenship, record.birth_date AS record_birth_date,
-    record.birth_year AS record_birth_year, record.birth_stated AS record_birth_stated, person.sex, person.citizenship, person.citizenship_group, person.birth_date, person.birth_year
+    record.birth_year AS record_birth_year, record.birth_stated AS record_birth_stated, record.age_class AS record_age_class, person.sex, person.citizenship, person.citizenship_group, person.birth_date, person.birth_year
   FROM happened
   LEFT JOIN file_offence USING (institution, case_key)
   LEFT JOIN record_offence USING (institution, record_key)
@@ -65,8 +65,10 @@ SELECT
     WHEN eu_from <= day AND (eu_to IS NULL OR eu_to >= day) THEN 'eu'
     ELSE 'other' END AS citizenship_region,
   CASE WHEN subject = 'person' THEN citizenship_group_of(record_citizenship) END AS citizenship_group_reported,
-  CASE WHEN subject = 'person' THEN age_group_on(coalesce(record_birth_stated, record_birth_date), record_birth_year, date) END AS age_group_reported,
-  CASE WHEN person_id IS NOT NULL THEN age_group_on(birth_date, birth_year, day) END AS age_group,
+  CASE WHEN subject = 'person'
+    THEN age_group_or(age_group_on(coalesce(record_birth_stated, record_birth_date), record_birth_year, date), record_age_class)
+    END AS age_group_reported,
+  CASE WHEN person_id IS NOT NULL THEN age_group_or(age_group_on(birth_date, birth_year, day), record_age_class) END AS age_group,
   age_on(birth_date, day) AS age,
   age_on(birth_date, offence_day) AS age_at_offence,
   stage, case_key, own_day, described.order_day AS own_order_day, giver_institution, giver_case_key, part, n

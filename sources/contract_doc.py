@@ -1,0 +1,84 @@
+"""The keys of a contract as a page, `docs/reference/contract.md`, generated from the classes and comments of `sources/contract.py`.
+
+Run `python -m sources.contract_doc` after a change. Belongs here: the page's layout only; what a key means stands beside it in the class.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from sources import contract
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "contract.md"
+_CLASSES = {
+    "Contract": "The file",
+    "FileSpec": "`files`: an entry",
+    "TableSpec": "`tables`: an entry, by the name of the table",
+    "ColumnSpec": "`columns` of a table: an entry, by the delivered name",
+    "Crosswalk": "`crosswalk` of a table",
+    "Units": "`units`",
+    "SharedPersons": "`shared_persons`: an entry",
+}
+_HEAD = """# Contract of an institution
+
+Generated from `sources/contract.py` by `python -m sources.contract_doc`; edit that, not this page.
+
+The keys of `sources/<institution>/contract.yaml`. A key that is not here is refused when the contract is loaded, in one line with file, key
+and the way out. How to write one: [add an institution](../how-to/add-an-institution.md).
+"""
+_LEFT_OUT = "name"  # of tables and columns: it is the key of the entry
+
+
+def page() -> str:
+    """The page as Markdown."""
+    text = Path(contract.__file__).read_text("utf-8")
+    lines = text.splitlines()
+    classes = {node.name: node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)}
+    parts = [_HEAD]
+    for name, title in _CLASSES.items():
+        parts.append(f"## {title}\n")
+        parts.append("| key | type | default | meaning |\n|---|---|---|---|")
+        parts += [
+            f"| `{key}` | {_cell(kind)} | {_cell(default)} | {meaning} |" for key, kind, default, meaning in _keys(classes[name], lines)
+        ]
+        parts.append("")
+    types = "\n".join(f"| `{kind}` | {comment} |" for kind, comment in _types(lines))
+    return "\n".join(parts) + f"\n## Types of columns\n\n| type | cell |\n|---|---|\n{types}\n"
+
+
+def _keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Key, type, default (empty: required) and comment of each field; a comment stands behind the field or above it."""
+    for entry in node.body:
+        if not isinstance(entry, ast.AnnAssign) or not isinstance(entry.target, ast.Name) or "ClassVar" in ast.unparse(entry.annotation):
+            continue
+        if entry.target.id == _LEFT_OUT and node.name in ("TableSpec", "ColumnSpec"):
+            continue
+        assert entry.end_lineno is not None
+        behind = re.sub(r"^.*?#", "", lines[entry.end_lineno - 1]) if "#" in lines[entry.end_lineno - 1] else ""
+        above, at = [], entry.lineno - 2
+        while lines[at].strip().startswith("#"):
+            above.insert(0, lines[at].strip().lstrip("# "))
+            at -= 1
+        default = ast.unparse(entry.value) if entry.value else ""
+        default = re.sub(r"field\(default_factory=\w+\)|\(\)|None", "none", default)
+        comment = " ".join([*above, behind.strip()]).strip().replace("|", r"\|")
+        yield entry.target.id, ast.unparse(entry.annotation), default, comment
+
+
+def _cell(text: str) -> str:
+    plain = text.replace("|", r"\|")
+    return f"`{plain}`" if plain else "required"
+
+
+def _types(lines: list[str]) -> Iterator[tuple[str, str]]:
+    first = lines.index("TYPES = (")
+    for line in lines[first + 1 : lines.index(")", first)]:
+        kind, _, comment = line.strip().partition(",")
+        yield kind.strip('"'), comment.replace("#", "").strip() or "as it says"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

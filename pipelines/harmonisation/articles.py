@@ -93,7 +93,7 @@ def classify(
     applied = named.where(named.isin(laws.index))
     meant = _by_article(law_family, article)
     if written is not None:
-        meant = meant.mask(pd.to_datetime(meant.map(laws["valid_from"])) > written)
+        meant = meant.mask(date.isna() & (pd.to_datetime(meant.map(laws["valid_from"])) > written))
     derived = _by_date(law_family, date).fillna(meant.where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
 

@@ -92,7 +92,10 @@ def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
 
 
 def _is_unknown(text: str) -> bool:
-    return _letters(text) in _unknown_persons()
+    """Whether a text is the words for an unknown person, once or in place of both names."""
+    letters = _letters(text)
+    half = letters[: len(letters) // 2]
+    return letters in _unknown_persons() or (half * 2 == letters and half in _unknown_persons())
 
 
 @cache

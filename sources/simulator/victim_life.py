@@ -224,11 +224,11 @@ def _victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, Pr
     for police in case.police:
         if police.until is None:
             for entry in police.people:
-                if entry.role == "V" and entry.person.person_id not in found:
+                if entry.role == "V" and not entry.person.unknown and entry.person.person_id not in found:
                     found[entry.person.person_id] = (entry.person, police.reported, police, None)
     for prosecution in case.prosecution:
         for party in prosecution.parties:
-            if party.role == "V":
+            if party.role == "V" and not party.person.unknown:
                 person, since, by_police, other = found.get(party.person.person_id, (party.person, prosecution.received, None, None))
                 found[party.person.person_id] = (person, since, by_police, other or prosecution)
     return [(case, *each) for each in found.values()]

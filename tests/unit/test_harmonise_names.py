@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
+from pipelines.harmonisation import names
 from pipelines.harmonisation.names import COLUMNS, parse_names, skeleton
 from pipelines.harmonisation.text import repair_mojibake, token_skeleton
 
@@ -116,3 +117,11 @@ def test_any_text_gives_a_row(rows: list[tuple[str | None, ...]]) -> None:
     out = parse_names(frame)
     assert list(out.columns) == list(COLUMNS)
     assert out.index.equals(frame.index)
+
+
+@pytest.mark.parametrize("text", ["N.N.", "NN lice", "Nepoznato lice Nepoznato lice", "I PANJOHUR i panjohur", "N. N. N. N."])
+def test_words_for_an_unknown_person_once_or_in_place_of_both_names(text: str) -> None:
+    frame = pd.DataFrame({"full_name": [text]}, dtype="str")
+    parsed = parse_names(frame)
+    assert parsed.isna().all().all()
+    assert list(names.kinds(frame.join(parsed[["name_tokens"]]), pd.Series([False]))) == ["unknown"]

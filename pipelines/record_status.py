@@ -13,6 +13,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from pipelines import crosswalk, over_time
+from pipelines.life_findings import life_findings
 from pipelines.resources.coded import group_numbers
 from pipelines.root_causes import root_causes
 from pipelines.units import UnitIndex
@@ -77,6 +78,7 @@ def resolve(validated: Validated) -> Current:
     lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
     accounting = _accounting(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
+    later_findings.append(life_findings(contract, tables, deliveries))
     reported = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)

@@ -26,21 +26,34 @@ def life_findings(contract: Contract, tables: Mapping[str, pd.DataFrame], delive
     """
     parts = []
     for name, spec in contract.tables.items():
-        if spec.entity not in ("case", "both") or tables[name].empty:
+        state, opened = _state_column(spec), _opening_column(spec)
+        if tables[name].empty:
             continue
         states = tables[name][tables[name]["_status"].isin(["accepted", "superseded"]) & tables[name]["_key"].notna()]
-        if state := _state_column(spec):
+        if state:
             parts += [_cancelled(states, state.name), _reopened(states, state.name)]
-        if opened := next((c for c in spec.columns if c.type == "date" and c.event and c.required), None):
+        if opened:
             parts.append(_late(states, opened, deliveries))
     found = [part for part in parts if len(part)]
     out = findings.complete(pd.concat(found, ignore_index=True)) if found else findings.frame()
     return out.assign(institution=contract.institution)
 
 
+def columns_read(spec: TableSpec) -> set[str]:
+    """The columns of a table that are compared."""
+    return {column.name for column in (_state_column(spec), _opening_column(spec)) if column}
+
+
 def _state_column(spec: TableSpec) -> ColumnSpec | None:
     """The column with the state of a case."""
-    return next((c for c in spec.columns if c.type == "code" and {"cancelled", *_ENDED} & {*c.meanings}), None)
+    own = spec.columns if spec.entity in ("case", "both") else ()
+    return next((c for c in own if c.type == "code" and {"cancelled", *_ENDED} & {*c.meanings}), None)
+
+
+def _opening_column(spec: TableSpec) -> ColumnSpec | None:
+    """The column with the day on which a case was opened."""
+    own = spec.columns if spec.entity in ("case", "both") else ()
+    return next((c for c in own if c.type == "date" and c.event and c.required), None)
 
 
 def _rows(states: pd.DataFrame, hit: pd.Series, field: str, rule: str, **more: pd.Series) -> pd.DataFrame:

@@ -58,7 +58,8 @@ def _keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str,
             continue
         assert entry.end_lineno is not None
         behind = re.sub(r"^.*?#", "", lines[entry.end_lineno - 1]) if "#" in lines[entry.end_lineno - 1] else ""
-        above, at = [], entry.lineno - 2
+        above: list[str] = []
+        at = entry.lineno - 2
         while lines[at].strip().startswith("#"):
             above.insert(0, lines[at].strip().lstrip("# "))
             at -= 1

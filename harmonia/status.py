@@ -19,6 +19,7 @@ from harmonia.console import grid
 from harmonia.registry import Registry, pulls
 from harmonia.registry.ledger import deliveries, first_run, open_problems
 from harmonia.registry.tables import Delivery
+from pipelines import own_past
 from pipelines.landing.names import kind_of
 from pipelines.landing.walk import walk
 from schemas.findings import rules
@@ -123,6 +124,29 @@ def stopped_pulls(registry: Registry | None) -> list[str]:
         found = pulls.problems(session)
     said = [(one, rules()[one["rule"]]) for one in found]
     return [f"{one['institution']} {one['detail'] or ''}: {rule.text['en']} {rule.action['en']} ({rule.code})" for one, rule in said]
+
+
+def unlike_past(found: pd.DataFrame) -> pd.DataFrame:
+    """Deliveries unlike their institution's own past, one row each: institution, delivery, what (is and is usual, the first of them).
+
+    In: findings with institution, delivery, rule, field, detail, state.
+    """
+    odd = found[found["rule"].isin(own_past.RULES) & (found["state"] != "fixed")]
+    odd = odd[["institution", "delivery", "rule", "field", "detail"]].astype("str")
+    records = odd["rule"] == own_past.VOLUME
+    detail = odd["detail"].str.replace(" ≠", " records, usually").where(records, odd["detail"].str.replace(" ≠", ", usually"))
+    what = detail.where(odd["field"].isna(), odd["field"].fillna("") + " in " + detail)
+    by = odd.assign(what=what).groupby(["institution", "delivery"], sort=False)["what"]
+    return by.agg(lambda lines: shortened(list(lines))).reset_index()
+
+
+def unlike_past_lines(lake: Path) -> list[str]:
+    """The deliveries unlike their institution's own past, by the findings of the last run; none before the first."""
+    stored = lake / "findings" / "findings.parquet"
+    if not stored.is_file():
+        return []
+    odd = unlike_past(pd.read_parquet(stored, columns=["institution", "delivery", "rule", "field", "detail", "state"]))
+    return [f"{institution} {delivery} ({what})" for institution, delivery, what in odd.itertuples(index=False)]
 
 
 def inbox_lines(found: pd.DataFrame) -> list[str]:

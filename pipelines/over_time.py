@@ -1,7 +1,7 @@
-"""Findings across deliveries of one institution: columns that became blank, an unusual number of records, corrections that replace
+"""Findings across deliveries of one institution: columns that became blank, deliveries unlike the own past, corrections that replace
 nothing or lose records.
 
-Does not belong here: the record status (`current`).
+Does not belong here: the record status (`record_status`), the comparison with the own past (`own_past`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines import own_past
 from schemas import findings
 from sources import periods
 from sources.contract import Contract
-from sources.states import COMPLETE
 
 _MIN_ROWS = 5  # of a file, for a column to count as blank
 _MIN_USUAL_SHARE = 0.5  # share of filled cells of a column that is usually filled
-_MIN_RATIO, _MAX_RATIO = 0.1, 10.0  # times the usual number of records
-_ENOUGH_PERIODS = 3
 
 
 def findings_of(
@@ -34,9 +32,7 @@ def findings_of(
     for name, spec in contract.tables.items():
         if len(tables[name]):
             rows += _blank_columns(tables[name], [c.name for c in spec.columns])
-    for name, spec in contract.tables.items():
-        if spec.entity and len(tables[name]):
-            rows += _unusual_volume(name, tables[name], deliveries)
+    rows += own_past.findings_of(contract, tables, deliveries)
     rows += _merged_into_nothing(tables, contract)
     rows += _corrections(deliveries)
     rows += _never_delivered(deliveries)
@@ -54,25 +50,6 @@ def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, An
     blank = share.eq(0) & (usual >= _MIN_USUAL_SHARE)
     hits = blank[rows >= _MIN_ROWS].stack()
     return [{"delivery": d, "file": f, "field": c, "rule": "cross-column-blank"} for d, f, c in hits.index[hits.to_numpy(bool)]]
-
-
-def _unusual_volume(name: str, frame: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Complete deliveries with a tenth or ten times the records of the institution's earlier complete periods (their median)."""
-    complete = deliveries[deliveries["state"] == COMPLETE].sort_values(["period", "version"])
-    rows = complete["delivery"].map(frame["_delivery"].value_counts()).fillna(0).astype("int64")
-    counted = complete.assign(rows=rows)
-    of_periods = counted.drop_duplicates("period", keep="last").set_index("period")["rows"]
-    usual = of_periods.expanding(_ENOUGH_PERIODS).median().shift().reindex(counted["period"]).to_numpy()
-    counted = counted.assign(usual=usual)
-    too_few = (counted["usual"] >= 1 / _MIN_RATIO) & (
-        counted["rows"] <= counted["usual"] * _MIN_RATIO
-    )  # below that, a tenth is less than one record
-    unusual = counted[too_few | (counted["rows"] >= counted["usual"].clip(lower=1) * _MAX_RATIO)]
-    file = frame.drop_duplicates("_delivery").set_index("_delivery")["_file"]
-    return [
-        {"delivery": d, "file": file.get(d), "rule": "cross-volume-unusual", "detail": f"{name}: {n} ≠ {u:g}"}
-        for d, n, u in zip(unusual["delivery"], unusual["rows"], unusual["usual"], strict=True)
-    ]
 
 
 def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:

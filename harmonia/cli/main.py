@@ -234,7 +234,7 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             f"home {workplace.home.root} does not exist: name it with --home (or HARMONIA_HOME); the first `harmonia run` creates it"
         )
     from harmonia.registry import open_registry
-    from harmonia.status import outside, stopped_pulls, table
+    from harmonia.status import outside, stopped_pulls, table, unlike_past_lines
     from harmonia.status import status as delivery_status
 
     has_registry = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
@@ -250,6 +250,8 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             console(markup=False).print("In the inbox: " + line, style="yellow", soft_wrap=True)
         for line in stopped_pulls(registry):
             console(markup=False).print("Pull: " + line, style="yellow", soft_wrap=True)
+        for line in unlike_past_lines(workplace.home.lake):
+            console(markup=False).print("Unlike its own past: " + line, style="yellow", soft_wrap=True)
     finally:
         if registry is not None:
             registry.close()

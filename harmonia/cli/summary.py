@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harmonia.console import grid
-from harmonia.status import inbox_lines, shortened
+from harmonia.status import inbox_lines, shortened, unlike_past
 from pipelines.delivery_report import not_complete as not_complete_new
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources.workplace import Workplace
@@ -128,11 +128,9 @@ def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
 
 
 def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
-    """New deliveries with far fewer or more records than usual, with both numbers by table; empty if there are none."""
-    there = (found["rule"] == "cross-volume-unusual") & (found["state"] != "fixed")
-    odd = found.loc[there, ["institution", "delivery", "detail"]].astype("str")
-    odd = odd.merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
-    return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
+    """New deliveries that are unlike their institution's own past, with what is and what is usual; empty if there are none."""
+    odd = unlike_past(found).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
+    return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["what"] + ")")
 
 
 def changed_lines(changed: pd.DataFrame) -> list[str]:
@@ -158,7 +156,7 @@ def show(
         "New and not complete": not_complete_new(values["warehouse"]["new"]),
         "Not complete": not_complete(coverage),
         "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"]),
-        "New, with an unusual number of records": unusual(landed, values["findings"]["findings"]),
+        "New, and unlike the institution's own past": unusual(landed, values["findings"]["findings"]),
     }
     for title, named in notes.items():
         if named:

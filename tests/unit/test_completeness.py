@@ -9,11 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
-import pandas as pd
 import pytest
 from reader_world import PERSONA, PERSONAT, RASTET, SHERBIMET, deliver, lendet, read, shkk, text
 
-from pipelines.over_time import findings_of
 from pipelines.validation import validate
 from sources import contract
 from sources.states import of_calendar, of_delivery, of_period
@@ -181,32 +179,3 @@ def test_states_follow_from_those_below() -> None:
     assert of_period(["partial", "unreadable", "complete", "unreadable"]) == "complete"
     assert of_calendar(["complete", "complete", "complete", "missing"]) == "partial"
     assert of_calendar(["unreadable", "missing", "missing", "missing"]) == "unreadable"
-
-
-def _volume(rows: dict[str, int], **states: str) -> dict[str, str]:
-    """Delivery -> detail of the finding on its volume, for deliveries with so many cases each."""
-    deliveries = pd.DataFrame(
-        [("police", name, name[:7], int(name[9:] or 1), states.get(name.replace("-", "_"), "complete")) for name in rows],
-        columns=["institution", "delivery", "period", "version", "state"],
-    )
-    declared = contract.load("police")
-    empty = {name: [f"{c.name}:{of}" for c in spec.columns for of in ("argument", "given")] for name, spec in declared.tables.items()}
-    tables = {name: pd.DataFrame(columns=columns) for name, columns in empty.items()}
-    of = [name for name, n in rows.items() for _ in range(n)]
-    tables["rastet"] = tables["rastet"].reindex(range(len(of))).assign(_delivery=of, _file="rastet.csv", _key="k", _part=None, _line=1)
-    found = findings_of("police", declared, tables, deliveries, pd.DataFrame(columns=["record_key", "delivery", "status"], dtype="str"))
-    found = found[found["rule"] == "cross-volume-unusual"]
-    return dict(zip(found["delivery"], found["detail"], strict=True))
-
-
-def test_a_tenth_and_ten_times_the_usual_number_of_records_is_a_finding() -> None:
-    usual = {"2013-Q1": 40, "2013-Q2": 50, "2013-Q3": 60}
-    assert _volume({**usual, "2013-Q4": 5}) == {"2013-Q4": "rastet: 5 ≠ 50"}
-    assert _volume({**usual, "2013-Q4": 500}) == {"2013-Q4": "rastet: 500 ≠ 50"}
-    assert _volume({**usual, "2013-Q4": 6}) == _volume({**usual, "2013-Q4": 499}) == {}
-    small = {"2013-Q1": 1, "2013-Q2": 0, "2013-Q3": 3}
-    assert _volume({**small, "2013-Q4": 0}) == _volume({**small, "2013-Q4": 9}) == {}
-    assert _volume({**small, "2013-Q4": 10}) == {"2013-Q4": "rastet: 10 ≠ 1"}
-    assert _volume({"2013-Q1": 40, "2013-Q2": 50, "2013-Q3": 4}) == {}  # too short a past
-    assert _volume({**usual, "2013-Q4": 5}, **{"2013_Q4": "partial"}) == {}  # that is said already
-    assert _volume({**usual, "2013-Q4": 5, "2013-Q4_v2": 45}) == {"2013-Q4": "rastet: 5 ≠ 50"}

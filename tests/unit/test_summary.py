@@ -97,16 +97,17 @@ def test_fixed_findings_are_no_findings_any_more() -> None:
     assert summary.severities(found) == {"reject": 0, "error": 1, "warning": 0, "info": 1}
 
 
-def test_new_deliveries_of_unusual_volume_are_named() -> None:
+def test_new_deliveries_unlike_the_own_past_are_named() -> None:
     landed = pd.DataFrame({"institution": "police", "delivery": ["2013-Q1", "2013-Q2", "2013-Q3"], "new": [False, True, True]})
     found = pd.DataFrame(
         {
             "institution": "police",
             "delivery": ["2013-Q1", "2013-Q3", "2013-Q3"],
-            "rule": ["cross-volume-unusual", "cross-volume-unusual", "file-missing"],
-            "detail": ["rastet: 4 ≠ 40", "rastet: 3 ≠ 40", None],
+            "rule": ["cross-volume-unusual", "cross-volume-unusual", "cross-codes-unusual"],
+            "field": [None, None, "Roli"],
+            "detail": ["rastet: 4 ≠ 40", "rastet: 3 ≠ 40", "personat: 2% ≠ 45%"],
             "state": "new",
         }
     )
-    assert summary.unusual(landed, found) == "police 2013-Q3 (rastet: 3 records, usually 40)"
+    assert summary.unusual(landed, found) == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: 2%, usually 45%)"
     assert summary.unusual(landed, found.assign(state="fixed", detail=None)) == ""

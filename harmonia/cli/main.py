@@ -25,6 +25,7 @@ from harmonia.cli.export_commands import app as export
 from harmonia.cli.indicator_commands import app as indicator
 from harmonia.cli.link_commands import app as link
 from harmonia.cli.release_commands import app as release
+from harmonia.cli.yardstick_commands import yardsticks
 from harmonia.comparison.commands import app as compare
 from harmonia.console import console
 from harmonia.errors import HarmoniaError
@@ -65,6 +66,7 @@ app.add_typer(review, name="review", rich_help_panel=STEWARD)
 app.add_typer(feedback, name="feedback", rich_help_panel=INSTITUTION)
 app.add_typer(link, name="link", rich_help_panel=STEWARD)
 app.add_typer(indicator, name="indicator", rich_help_panel=ANALYST)
+app.command(rich_help_panel=ANALYST)(yardsticks)
 app.add_typer(compare, name="compare", rich_help_panel=STEWARD)
 app.add_typer(release, name="release", rich_help_panel=COORDINATOR)
 app.add_typer(erase, name="erase", rich_help_panel=ENGINEER)

@@ -1,0 +1,43 @@
+"""`harmonia yardsticks`: published figures beside those of the warehouse.
+
+Belongs here: options and output. Does not belong here: what can be compared (`warehouse/yardsticks.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.console import console, count, print_frame
+from harmonia.errors import storage
+from harmonia.options import HomeFolder
+from pipelines.resources.workplace import Workplace
+
+
+def yardsticks(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: docs/reference/yardsticks.md.")],
+    home: HomeFolder = None,
+    out: Annotated[Path | None, typer.Option("--out", envvar="HARMONIA_OUT", help="Also write the gaps to this CSV file.")] = None,
+) -> None:
+    """Compare figures that institutions published themselves with `as_reported`. Counts nothing; exit 1 if a line cannot be compared."""
+    from warehouse.reading import reading
+    from warehouse.yardsticks import compare, read
+
+    lines = read(file)
+    with reading(Workplace.of(None, home).home.root) as connection:
+        statistics = connection.sql("FROM statistics").df()
+    gaps, told = compare(lines, statistics)
+    shown = gaps.drop(columns=["source", "line"])
+    print_frame(shown, "No line could be compared.", "Published by the institutions, and as reported here")
+    for line, why in told[["line", "why"]].itertuples(index=False):
+        console(markup=False).print(f"line {line}: not compared: {why}", style="yellow", soft_wrap=True)
+    console(markup=False).print(
+        f"{count(len(gaps), 'figure')} compared, {count(int((gaps['gap'] != 0).sum()), 'gap')}, {count(len(told), 'line')} not compared"
+    )
+    if out:
+        with storage(out):
+            gaps.to_csv(out, index=False)
+    if len(told):
+        raise typer.Exit(1)

@@ -1,0 +1,119 @@
+"""The gap between published figures and `as_reported` is that of a plain recomputation; what cannot be compared is told, never compared."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harmonia.errors import HarmoniaError
+from warehouse import yardsticks
+from warehouse.indicators import DIMENSIONS, indicators
+
+HEADER = "institution,indicator,period,offence_group,unit,value,source\n"
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/how-to/example/yardsticks.csv"
+
+
+def statistics(seed: int = 3) -> pd.DataFrame:
+    """Figures made up: totals, by offence group, and by sex, of two years."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for code in indicators():
+        for period in ("2012", "2013", "2013-Q2"):
+            for group in ("total", "trafficking", "other"):
+                for sex in ("total", "female"):
+                    rows.append(
+                        {"indicator": code, "period": period, **dict.fromkeys(DIMENSIONS, "total"), "offence_group": group, "sex": sex}
+                    )
+    return pd.DataFrame(rows).assign(as_reported=pd.Series(rng.integers(0, 90, len(rows)), dtype="Int64"), incomplete=False)
+
+
+def file(tmp_path: Path, *lines: str, header: str = HEADER) -> Path:
+    path = tmp_path / "figures.csv"
+    path.write_text(header + "".join(f"{line}\n" for line in lines), "utf-8")
+    return path
+
+
+def test_gaps_are_those_of_a_plain_recomputation() -> None:
+    figures = statistics()
+    gaps, told = yardsticks.compare(yardsticks.read(EXAMPLE), figures)
+    assert told.empty
+    plain = {
+        (row["indicator"], row["period"], row["offence_group"]): int(row["as_reported"])
+        for row in figures.to_dict("records")
+        if row["sex"] == "total"
+    }
+    with EXAMPLE.open(encoding="utf-8", newline="") as opened:
+        published = list(csv.DictReader(opened))
+    expected = {}
+    for row in published:
+        key = row["indicator"], row["period"], row["offence_group"]
+        expected[key] = int(row["value"]), plain[key], plain[key] - int(row["value"])
+    found = {
+        tuple(row[:3]): tuple(row[3:])
+        for row in gaps[["indicator", "period", "offence_group", "published", "as_reported", "gap"]].to_numpy().tolist()
+    }
+    assert found == expected and len(found) == len(published) == 7
+    assert gaps["gap_percent"].tolist() == pytest.approx([100 * gap / value for value, _, gap in (expected[k] for k in sorted(expected))])
+
+
+def test_an_indicator_of_several_institutions_is_compared_with_the_sum_of_one_source(tmp_path: Path) -> None:
+    lines = ["police,cases_registered,2013,,case,100,Report", "inspectorate,cases_registered,2013,total,case,7,Report"]
+    gaps, told = yardsticks.compare(yardsticks.read(file(tmp_path, *lines, "police,cases_registered,2012,,case,90,Press")), statistics())
+    assert gaps["published"].tolist() == [107]
+    assert told["line"].tolist() == [4] and "also counts inspectorate" in told["why"][0]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (
+            "police,cases_registered,2013,total,person,5,R",
+            "name an indicator of unit person (suspects_registered, persons_arrested, victims_identified)",
+        ),
+        ("courts,persons_convicted,2013,total,case,5,R", "name an indicator of unit case (cases_received_court)"),
+        ("police,beggars,2013,total,person,5,R", "harmonia indicator list"),
+        ("customs,persons_arrested,2013,total,person,5,R", "institution 'customs' is unknown"),
+        ("courts,persons_arrested,2013,total,person,5,R", "does not count records of courts"),
+        ("police,persons_arrested,2013-05,total,person,5,R", "neither a year nor a quarter"),
+        ("police,persons_arrested,2013,theft,person,5,R", "offence group 'theft' is unknown"),
+        ("police,persons_arrested,2013,total,person,5.5,R", "not a whole number"),
+        ("police,persons_arrested,2013,total,person,-5,R", "not a whole number"),
+        ("police,persons_arrested,2013,total,person,5,", "no source"),
+        ("police,persons_arrested,2020,total,person,5,R", "no figure for 2020"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_with_the_way_out(tmp_path: Path, line: str, why: str) -> None:
+    gaps, told = yardsticks.compare(yardsticks.read(file(tmp_path, line)), statistics())
+    assert gaps.empty and why in told["why"][0] and told["line"].tolist() == [2]
+
+
+def test_twice_and_nothing_read_is_told(tmp_path: Path) -> None:
+    line = "police,persons_arrested,2013,total,person,5,R"
+    _, told = yardsticks.compare(yardsticks.read(file(tmp_path, line, line)), statistics())
+    assert told["line"].tolist() == [2, 3] and told["why"].str.contains("twice").all()
+    unread = statistics().assign(as_reported=pd.NA)
+    _, told = yardsticks.compare(yardsticks.read(file(tmp_path, line)), unread)
+    assert "nothing could be read" in told["why"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("year,institution,value\n2013,police,5\n", "the columns are"),
+        (HEADER + "police,persons_arrested\n", "line 2 has more or fewer cells"),
+        (HEADER + 'police,"persons\n', "is not CSV"),
+        ("", "the columns are none"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "figures.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(HarmoniaError, match=says):
+        yardsticks.read(path)
+    path.write_bytes(HEADER.encode() + b"\xff\xfe")
+    with pytest.raises(HarmoniaError, match="UTF-8"):
+        yardsticks.read(path)

@@ -27,7 +27,7 @@ from sources.simulator import simulate
 from warehouse.disclosure import policy
 
 SHELTERS = {"SPS": "Zambaku-i-bardhë", "OJQ-A": "Kodra-e-qetë", "OJQ-B": "Ura-e-vjetër", "OJQ-C": "Lisi-i-madh", "OJQ-D": "Dritarja-e-re"}
-OF_VICTIMS = ("victims_referred", "victims_assisted", "victims_sheltered", "victims_represented")
+OF_VICTIMS = ("victims_identified", "victims_referred", "victims_assisted", "victims_sheltered", "victims_represented")
 CALENDAR = ("dim_time",)  # every day of the years, whatever happened on it
 CENTRE = "feedback/social_work/"  # what the centre itself is told
 
@@ -36,22 +36,23 @@ def _spellings(day: date) -> tuple[str, ...]:
     return tuple(day.strftime(form) for form in ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%Y%m%d"))
 
 
-def _days_used(inbox: Path) -> set[str]:
-    """Every day that any delivery names, in any of its forms; of a moment in the evening the next day, too."""
+def _days_used(folder: Path) -> set[str]:
+    """Every day that a delivery or the truth names, in any form; of a moment in the evening the next day, too."""
     used: set[str] = set()
-    for path in inbox.rglob("*.*"):
+    for path in folder.rglob("*.*"):
         text = _inside(path)
         for year, month, day in re.findall(r"(\d{4})-(\d\d)-(\d\d)", text):
             moment = date(int(year), int(month), int(day)) if int(day) <= 28 else None
             used |= {f"{year}-{month}-{day}"} | ({str(moment + timedelta(days=1))} if moment else set())
         used |= {f"{year}-{month}-{day}" for day, month, year in re.findall(r"(\d\d)[./](\d\d)[./](\d{4})", text)}
+        used |= {str(date(1899, 12, 30) + timedelta(days=int(n))) for n in re.findall(r"<v>(4\d{4})</v>", text)}  # cells of workbooks
     return used
 
 
-def planted(inbox: Path) -> set[date]:
+def planted(inbox: Path, truth: Path) -> set[date]:
     """Give every stay days of its own, within the month that delivers it, and every shelter a name. Returns the days."""
     free = [date(2013, 1, 1) + timedelta(days=n) for n in range(365)]
-    used = _days_used(inbox)
+    used = _days_used(inbox) | _days_used(truth)
     free = [day for day in free if str(day) not in used]
     given: dict[str, tuple[date, date]] = {}
     for folder in sorted((inbox / "social_work").iterdir()):
@@ -78,10 +79,9 @@ def planted(inbox: Path) -> set[date]:
 
 
 def _policy() -> str:
-    """The shipped policy, with the indicators of victims alone."""
+    """The shipped policy, for the indicators of victims and no others."""
     raw = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))
-    own = raw["indicators"]["victims_identified"]
-    raw["indicators"] = {"victims_identified": own} | {code: {**own, "tables": ["quarter"]} for code in OF_VICTIMS}
+    raw["indicators"] = {code: {"group": "victims", "tables": [], "offences": ["trafficking", "other"]} for code in OF_VICTIMS}
     return str(yaml.safe_dump(raw, sort_keys=False))
 
 
@@ -106,9 +106,9 @@ def _told(home: Path) -> dict[str, str]:
 def test_no_shelter_and_no_day_of_a_stay_leaves_the_house(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = simulate(tmp_path / "set", seed=31, start=2013, years=1, cases_per_year=40, noise="clean", victims=True)
-    days = planted(made.inbox)
-    assert len(days) > 20
+    made = simulate(tmp_path / "set", seed=31, start=2013, years=1, cases_per_year=24, noise="clean", victims=True)
+    days = planted(made.inbox, made.truth)
+    assert len(days) >= 20
     place = Workplace.of(made.inbox, tmp_path / "home")
     run_everything(place, Silence())
     home = place.home.root
@@ -121,7 +121,7 @@ def test_no_shelter_and_no_day_of_a_stay_leaves_the_house(
     looked_for = {spelling for day in days for spelling in _spellings(day)}
     for where, text in searched.items():
         assert not [name for name in SHELTERS.values() if name in text], f"a shelter is named in {where}"
-        if not where.startswith("warehouse.duckdb "):
+        if not where.startswith("warehouse.duckdb ") and "/confidential/" not in where:
             assert not [day for day in looked_for if day in text], f"a day of a stay is in {where}"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from warehouse.reading import reading
+from warehouse.reading import open_publication
 from warehouse.stores import ANALYSTS, WAREHOUSE
 
 KNOWN = {
@@ -71,7 +71,7 @@ def order(connection: duckdb.DuckDBPyConnection, store: str, column: str) -> flo
 def measured(home: Path) -> pd.DataFrame:
     """what, store, rows (or the share, where it is an order), alone, fewer than five, smallest."""
     out: list[tuple[object, ...]] = []
-    with reading(home, WAREHOUSE, ANALYSTS, "identity") as connection:
+    with open_publication(home, WAREHOUSE, ANALYSTS, "identity") as connection:
         for store in (WAREHOUSE, ANALYSTS):
             persons = "{0}.fact_person p JOIN {0}.fact_case c USING (case_id)"
             out += [(f"victims by {what}", store, *groups(connection, store, by, persons, where)) for what, (by, where) in KNOWN.items()]

@@ -152,8 +152,8 @@ def _last_cells(one: Set, institutions: list[str]) -> dict[tuple[str, str, str],
 def report(one: Set, verbose: bool) -> None:
     """Prints the measure of one set."""
     base = one.home / "lake"
-    ids = lake.read(base / "identities")
-    deliveries = lake.read(base / "record_status")["deliveries"]
+    ids = lake.read_tables(base / "identities")
+    deliveries = lake.read_tables(base / "record_status")["deliveries"]
     evidence = collect_evidence(one.canonical, ids["cases"], ids["persons"], deliveries)
     found = permitted(evidence, allow_all())
     defects = classified(one)

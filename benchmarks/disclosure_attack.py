@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import disclosure_replay
 from benchmarks.disclosure_populations import RELEASES, SIZES, World
 from harmonia.errors import HarmoniaError
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_in
 from warehouse.disclosure.protect import PublishedTables, ReleaseInputs, breakdowns_due, protect, tables_published_with, year_source_release
@@ -151,7 +151,7 @@ class Recomputation:
         for name in (n for n in found if n.table == BRIDGE):
             counts = self.inputs.exact[self._bridge_source(name)][TableKey(*name)]
             assert counts, f"a bridge of {name.of} is counted"
-            found[name] = dict(zip(causes(), counts, strict=True))
+            found[name] = dict(zip(cause_meanings(), counts, strict=True))
         return found
 
 

@@ -63,20 +63,22 @@ def feed_back(folder: Path) -> None:
     """The feedback alone, timed."""
     import pandas as pd
 
-    from harmonia.feedback.figures import affected, foremost
-    from harmonia.feedback.life import life
-    from harmonia.feedback.trend import SHOWN_AS, trends
+    from harmonia.feedback.figures import affected_figures, most_affected_figures
+    from harmonia.feedback.life import states_of_findings
+    from harmonia.feedback.trend import SHOWN_AS, delivery_trends
     from harmonia.feedback.write import write_feedback
 
     frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
     begun, used = time.perf_counter(), time.process_time()
-    found = life(frames["findings"], frames["deliveries"], frames["lineage"])
-    figures = affected(found, frames)
+    found = states_of_findings(frames["findings"], frames["deliveries"], frames["lineage"])
+    figures = affected_figures(found, frames)
     files = frames["accounting"].assign(state="complete")
-    trend = trends(found, frames["accounting"]).drop(columns=["institution", "delivery"]).rename(columns=SHOWN_AS)
+    trend = delivery_trends(found, frames["accounting"]).drop(columns=["institution", "delivery"]).rename(columns=SHOWN_AS)
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    written = write_feedback(home, "police", "2013-Q1", files, found, "sq", figures=figures, foremost=foremost(figures), trend=trend)
+    written = write_feedback(
+        home, "police", "2013-Q1", files, found, "sq", figures=figures, foremost=most_affected_figures(figures), trend=trend
+    )
     results = {
         "rows": CASES + PERSONS,
         "findings": len(found),

@@ -51,12 +51,12 @@ class Set:
         self.name, self.truth, self.home = truth.parent.name, truth, home
         read = lambda name: pd.read_csv(truth / name, dtype="str", keep_default_na=False)  # noqa: E731
         self.defects, self.records = read("defects.csv"), read("records.csv")
-        standing = lake.read(home / "lake" / "record_status")
+        standing = lake.read_tables(home / "lake" / "record_status")
         self.findings, self.lineage = standing["findings"], standing["lineage"]
         told = home / "lake" / "comparison"
         if told.is_dir():
-            self.findings = pd.concat([self.findings, lake.read(told)["findings"]], ignore_index=True)
-        self.canonical = lake.read(home / "lake" / "canonical")
+            self.findings = pd.concat([self.findings, lake.read_tables(told)["findings"]], ignore_index=True)
+        self.canonical = lake.read_tables(home / "lake" / "canonical")
 
     @cache  # noqa: B019 - one set lives as long as the run
     def people(self, institution: str) -> pd.DataFrame:

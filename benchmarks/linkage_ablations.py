@@ -59,7 +59,7 @@ def components_only(_: Canonical) -> Iterator[None]:
 
     def bare(size: int, pairs: Any, *_rest: Any, **_named: Any) -> np.ndarray:
         kept = pairs.weight > 0
-        return cluster.components(size, pairs.left[kept], pairs.right[kept])
+        return cluster.connected_components(size, pairs.left[kept], pairs.right[kept])
 
     with mock.patch.object(cluster, "agglomerate", bare):
         yield
@@ -68,7 +68,7 @@ def components_only(_: Canonical) -> Iterator[None]:
 @contextmanager
 def no_hard_rule(_: Canonical) -> Iterator[None]:
     """Two records of one file may be one person."""
-    with mock.patch.object(persons, "one_file", lambda frame, left, right: np.zeros(len(left), dtype=bool)):
+    with mock.patch.object(persons, "are_in_one_file", lambda frame, left, right: np.zeros(len(left), dtype=bool)):
         yield
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from harmonia.registry import open_registry
-from harmonia.registry.identity import resolve
+from harmonia.registry.identity import resolve_ids
 from harmonia.registry.stability import changed_clusters, id_stability
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
@@ -59,7 +59,7 @@ def land(inbox: Path, parts: list[list[Path]], work: Path) -> tuple[Identities, 
         now: Identities = outcome.values["identities"]
         for entity, held in before.items():
             registry = open_registry(place.registry)
-            found = id_stability(held, now[entity], resolve(registry, held.iloc[:, 2]))
+            found = id_stability(held, now[entity], resolve_ids(registry, held.iloc[:, 2]))
             registry.close()
             lowest = min(lowest, found.share)
             lines.append(

@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import MOST_RECORDS, BlockingKey, share
+from pipelines.linkage.blocking import MOST_RECORDS, BlockingKey, group_by_keys
 from pipelines.linkage.compare import MISSING
-from pipelines.linkage.encoded import Comparer, encode
+from pipelines.linkage.encoded import Comparer, encode_values
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.score import Scorer, close_pairs, coded, frequencies
+from pipelines.linkage.score import Scorer, close_pairs, encode_persons, token_frequencies
 from pipelines.linkage.sharing import CHUNK, Groups, Pairs
 
 RANDOM_PAIRS = 200_000
@@ -64,10 +64,10 @@ class _Pairs:
 
     def __init__(self, records: pd.DataFrame, fields: Estimated, most: int, source: str | None) -> None:
         self._records, self._most, self._source = records, most, source
-        self._codes = [encode(records, field.columns) for field in fields.fields]
+        self._codes = [encode_values(records, field.columns) for field in fields.fields]
         self._comparers = [Comparer(field, codes.values) for field, codes in zip(fields.fields, self._codes, strict=True)]
         self._sizes = np.array([len(field.levels) + 1 for field in fields.fields])
-        self._coded = coded(records, fields)
+        self._coded = encode_persons(records, fields)
         self._found: dict[tuple[BlockingKey, ...], Groups] = {}
 
     def all(self) -> float:
@@ -116,11 +116,11 @@ class _Pairs:
 
     def scorer(self, fields: Estimated) -> Scorer:
         """What scores pairs by `fields`, whose columns are those of the start."""
-        return Scorer(self._coded, fields, frequencies(self._coded, fields, AS_COUNTED))
+        return Scorer(self._coded, fields, token_frequencies(self._coded, fields, AS_COUNTED))
 
     def _blocks(self, keys: tuple[BlockingKey, ...]) -> Groups:
         if keys not in self._found:
-            self._found[keys] = share(self._records, keys, most=self._most).groups
+            self._found[keys] = group_by_keys(self._records, keys, most=self._most).groups
         return self._found[keys]
 
     def _candidates(self, pairs: Iterable[Pairs]) -> Iterable[Pairs]:
@@ -165,7 +165,7 @@ def estimate(
 ) -> Estimated:
     """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with.
 
-    most: see `blocking.share`. source: a column that tells two files apart; then only pairs across them are candidates.
+    most: see `blocking.group_by_keys`. source: a column that tells two files apart; then only pairs across them are candidates.
     """
     pairs = _Pairs(records, Estimated(fields, 0.0), most, source)
     seen = pairs.exactly(_tallies(fields, pairs.random(), None))

@@ -24,12 +24,12 @@ from benchmarks.linkage_accuracy import TABLES, score
 from benchmarks.linkage_engines import splink
 from benchmarks.linkage_public_data import Set, code, field, name
 from pipelines.linkage import link, references
-from pipelines.linkage.blocking import share
-from pipelines.linkage.cluster import components
+from pipelines.linkage.blocking import group_by_keys
+from pipelines.linkage.cluster import connected_components
 from pipelines.linkage.model import load_model
-from pipelines.linkage.score import coded, frequencies
+from pipelines.linkage.score import encode_persons, token_frequencies
 from pipelines.linkage.splink_export import splink_records, splink_settings, term_frequencies
-from pipelines.linkage.standardise import Records, standardise
+from pipelines.linkage.standardise import Records, build_features
 from sources.contract import institutions
 
 THRESHOLDS = np.arange(-15.0, 40.0, 0.5)
@@ -106,7 +106,7 @@ def best_clusters(records: Records, truth: pd.DataFrame, left: np.ndarray, right
     found, best = np.arange(len(records.persons)), -1.0
     for threshold in THRESHOLDS:
         kept = weight >= threshold
-        cluster = components(len(records.persons), left[kept], right[kept])
+        cluster = connected_components(len(records.persons), left[kept], right[kept])
         f1 = score(truth, records.persons[["institution", "record_key"]].assign(cluster=cluster), "person").f1
         if f1 > best:
             found, best = cluster, f1
@@ -124,7 +124,7 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     mates = shared.merge(shared, on="who", suffixes=("", "_other"))
     mates = mates.loc[mates["file"] != mates["file_other"], ["file", "file_other"]].drop_duplicates()
     mates = mates.rename(columns={"file": "a", "file_other": "b"})
-    cited = references.cited(records)
+    cited = references.find_citations(records)
     cited = cited[~cited["near"]].merge(mates.assign(person=True), how="left", on=["a", "b"])
     together = references.cited_together(records).merge(mates, on=["a", "b"])
     joins = [cited.loc[cited["bearers"].eq(1) | cited["person"].eq(True), ["a", "b"]], together[["a", "b"]]]
@@ -137,7 +137,7 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     loose = loose.assign(gap=np.abs(days))[(gap >= SOONEST) & (gap <= LATEST)]
     joins.append(loose.sort_values("gap", kind="stable").drop_duplicates("a")[["a", "b"]])
     every = pd.concat(joins)
-    return components(len(files), every["a"].to_numpy(), every["b"].to_numpy())
+    return connected_components(len(files), every["a"].to_numpy(), every["b"].to_numpy())
 
 
 def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -146,9 +146,9 @@ def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
     persons, model, api = records.persons, load_model(), DuckDBAPI()
     linker = Linker(
-        api.register(splink_records(persons, model, share(persons).groups)), splink_settings(model, len(persons)), log_level=None
+        api.register(splink_records(persons, model, group_by_keys(persons).groups)), splink_settings(model, len(persons)), log_level=None
     )
-    for column, table in term_frequencies(persons, model, frequencies(coded(persons, model), model)).items():
+    for column, table in term_frequencies(persons, model, token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     left, right = (found[f"unique_id_{side}"].to_numpy("int64") for side in ("l", "r"))
@@ -166,7 +166,7 @@ def compared(canonical: dict[str, pd.DataFrame], truth: pd.DataFrame) -> pd.Data
     start = time.perf_counter()
     linked = link(canonical)
     row("ours", linked.persons, linked.cases, time.perf_counter() - start)
-    records = standardise(canonical)
+    records = build_features(canonical)
     data = persons_set(records)
     engines = {
         "splink, trained on the spot": lambda: splink(data, -20.0, True).pairs,

@@ -29,7 +29,7 @@ def main() -> None:
     _, content = training.fit(training.from_simulated(args.sets), args.version, args.by, declared)
     for half in ("persons", "cases"):
         path = args.out / f"{content[half]['version']}.json"
-        modelfile.write(path, content[half])
+        modelfile.write_model_file(path, content[half])
         print(path)
 
 

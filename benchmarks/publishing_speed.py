@@ -16,8 +16,8 @@ from pathlib import Path
 
 from benchmarks.publishing_while_reading import numbered, server
 from warehouse import postgres
-from warehouse.compare import compare
-from warehouse.publish import publish
+from warehouse.compare import compare_stores
+from warehouse.publish import publish_stores
 from warehouse.server import access as access
 from warehouse.stores import Stores
 
@@ -42,14 +42,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, server(18) as url:
         one, two = numbered(1, args.rows), numbered(2, args.rows)
         print(f"{sum(len(frame) for frames in one.values() for frame in frames.values())} rows in {len(one)} stores")
-        timed("DuckDB", lambda: publish(one, Path(folder)))
+        timed("DuckDB", lambda: publish_stores(one, Path(folder)))
         if url:
-            access.apply(url)
+            access.apply_access(url)
             timed("PostgreSQL, tables built", lambda: to_server(url, two))
             timed("PostgreSQL, rows replaced", lambda: to_server(url, one))
             timed(
                 "compared row for row",
-                lambda: print(compare(Path(folder), url)[["rows", "only_duckdb", "only_postgresql"]].sum().to_dict()),
+                lambda: print(compare_stores(Path(folder), url)[["rows", "only_duckdb", "only_postgresql"]].sum().to_dict()),
             )
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most in this process")
 

@@ -30,9 +30,9 @@ from sqlalchemy import BigInteger, Boolean, Date, Text
 
 from sources.contract import institutions
 from warehouse import postgres, tables
-from warehouse.publish import publish
-from warehouse.reading import reading, reading_postgres
-from warehouse.stores import Stores, arranged
+from warehouse.publish import publish_stores
+from warehouse.reading import open_postgres, open_publication
+from warehouse.stores import Stores, arrange_stores
 
 READERS, PROCESSES = 20, 4
 PROBES = (
@@ -53,14 +53,14 @@ def numbered(number: int, rows: int) -> Stores:
         cells |= {name: [f"{n}" for n in range(rows)] for name in tables.key_columns(table)}
         if "institution" in cells:
             cells["institution"] = [institutions()[n % len(institutions())] for n in range(rows)]
-        return tables.conform(table, pd.DataFrame(cells))
+        return tables.conform_frame(table, pd.DataFrame(cells))
 
-    return arranged({table.name: frame(table) for table in tables.WAREHOUSE.sorted_tables}, frame(tables.PERSONS), bytes(32))
+    return arrange_stores({table.name: frame(table) for table in tables.WAREHOUSE.sorted_tables}, frame(tables.PERSONS), bytes(32))
 
 
 def by_pointer(home: str) -> Iterator[list[tuple[object, ...]]]:
     """One logical read of the warehouse and the identity store of one publishing."""
-    with reading(Path(home), "warehouse", "identity") as connection:
+    with open_publication(Path(home), "warehouse", "identity") as connection:
         for store, table, column in PROBES:
             yield connection.execute(f"SELECT DISTINCT {column} FROM {store}.{table}").fetchall()
 
@@ -75,7 +75,7 @@ def by_plain_name(home: str) -> Iterator[list[tuple[object, ...]]]:
 
 def in_transaction(url: str) -> Iterator[list[tuple[object, ...]]]:
     """One logical read of two schemas in one repeatable-read transaction."""
-    with reading_postgres(url) as connection:
+    with open_postgres(url) as connection:
         for store, table, column in PROBES:
             yield connection.execute(f"SELECT DISTINCT {column} FROM {store}.{table}".encode()).fetchall()
 
@@ -180,7 +180,7 @@ def main() -> None:
         for processes in (1, PROCESSES):
             for name, read in () if args.only == "postgres" else (("pointer", by_pointer), ("plain", by_plain_name)):
                 out[f"DuckDB, {name}, {processes} process(es)"] = measured(
-                    read, str(home), lambda number: publish(numbered(number, args.rows), home), processes, args.seconds
+                    read, str(home), lambda number: publish_stores(numbered(number, args.rows), home), processes, args.seconds
                 )
             if url:
                 out[f"PostgreSQL, {processes} process(es)"] = measured(in_transaction, url, to_server(url), processes, args.seconds)

@@ -17,18 +17,18 @@ import numpy as np
 import pandas as pd
 
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from harmonia.review.consequence import CELL, Consequences
 from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import PublishedRun, opened, published
+from harmonia.review.published import PublishedRun, open_home_registry, published
 from harmonia.review.queue import queue
 from pipelines.linkage import link
 from pipelines.linkage.places import with_first_keys
 from pipelines.linkage.standardise import READ
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
-from warehouse.count import counting
+from warehouse.count import counting_models
 from warehouse.count.inputs import CountInputs, run_inputs
 
 STAGES = ("canonical", "identities", "record_status", "findings")
@@ -41,14 +41,14 @@ def whole(found: PublishedRun, verdicts: pd.DataFrame, folder: Path) -> pd.Serie
     copy = shutil.copy(found.home.registry_file, folder / "registry.sqlite")
     registry = open_registry(f"sqlite:///{copy}")
     try:
-        cases = assign(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
-        persons = assign(registry, "person", with_first_keys(linked.persons, linked.listed)).rename(columns={"entity_id": "person_id"})
+        cases = assign_ids(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
+        persons = assign_ids(registry, "person", with_first_keys(linked.persons, linked.listed)).rename(columns={"entity_id": "person_id"})
     finally:
         registry.close()
     persons["record_key"] = linked.persons["record_key"].array
     given = run_inputs(*(lake.open_output(dict, found.home.lake / stage) for stage in STAGES))
     inputs = CountInputs(**{**given.__dict__, "cases": cases, "persons": persons})
-    with counting(inputs) as models:
+    with counting_models(inputs) as models:
         figures = models.frame("statistics", ", ".join([*CELL, "harmonised"]), "harmonised IS NOT NULL")
     return figures.set_index(CELL)["harmonised"].astype("int64")
 
@@ -62,7 +62,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=3600.0)
     given = options.parse_args()
     place = Workplace.of(None, given.home)
-    registry = opened(place)
+    registry = open_home_registry(place)
     found = published(place.home, registry)
     pairs = queue(found, registry)
     first = pairs.head(given.verdicts // 2)

@@ -18,9 +18,9 @@ import pandas as pd
 from harmonia.home import Home
 from harmonia.review.estimating import estimate
 from harmonia.review.published import PublishedRun
-from harmonia.review.sampling import population
-from harmonia.review.strata import draw
-from pipelines.linkage.candidates import candidates
+from harmonia.review.sampling import decided_pairs
+from harmonia.review.strata import draw_pairs
+from pipelines.linkage.candidates import list_candidate_pairs
 
 RECORD = ["institution", "record_key"]
 WORSENED = (0.0, 0.02, 0.10)
@@ -38,7 +38,7 @@ def labelled(found: PublishedRun, truth: Path) -> tuple[pd.DataFrame, dict[str, 
     """All pairs with the column `true`, and the ceiling per entity."""
     ids = true_ids(truth)
     clusters = found.clusters()
-    pairs = population(candidates(found.canonical())[0], clusters)
+    pairs = decided_pairs(list_candidate_pairs(found.canonical())[0], clusters)
     a, b = (ids.reindex(pd.MultiIndex.from_frame(pairs[["entity", f"institution_{s}", f"key_{s}"]])).to_numpy(dtype=object) for s in "ab")
     pairs["true"] = (a == b) & ~pd.isna(a)
     known = ids[ids.index.isin(pd.MultiIndex.from_frame(clusters[["entity", *RECORD]]))]
@@ -61,7 +61,7 @@ def measure(pairs: pd.DataFrame, size: int, seeds: int) -> pd.DataFrame:
     true = {"precision": hits / pairs.groupby("entity")["joined"].sum(), "recall": hits / pairs.groupby("entity")["true"].sum()}
     rows = []
     for seed in range(seeds):
-        taken, strata = draw(pairs, size, seed)
+        taken, strata = draw_pairs(pairs, size, seed)
         counts = pd.crosstab(taken["stratum"], taken["true"]).reindex(columns=[True, False], fill_value=0)
         counts = counts.set_axis(["same", "different"], axis=1).reset_index()
         rows.append(estimate(strata.merge(counts, on="stratum").assign(unsure=0)))

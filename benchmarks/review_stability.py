@@ -19,13 +19,13 @@ import pandas as pd
 
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
-from harmonia.review.judgements import effective, enter, read
+from harmonia.registry.identity import assign_ids
+from harmonia.review.judgements import effective, enter_judgements, read
 from harmonia.review.published import PublishedRun
-from harmonia.review.sampling import population
+from harmonia.review.sampling import decided_pairs
 from pipelines.linkage import Linked, Model, link, load_model
-from pipelines.linkage.candidates import candidates
-from pipelines.linkage.training import train
+from pipelines.linkage.candidates import list_candidate_pairs
+from pipelines.linkage.training import train_model
 
 LEAST = 1e-4
 
@@ -80,7 +80,7 @@ def broken(linked: Linked, said: pd.DataFrame, folder: Path) -> int:
     registry = open_registry(f"sqlite:///{folder / 'identities.sqlite'}")
     lost = np.zeros(len(said), dtype=bool)
     for entity, frame in (("case", linked.cases), ("person", linked.persons)):
-        ids = assign(registry, entity, frame).set_index(["institution", "record_key"])["entity_id"]
+        ids = assign_ids(registry, entity, frame).set_index(["institution", "record_key"])["entity_id"]
         own = (said["entity"] == entity).to_numpy()
         a, b = (ids.reindex(pd.MultiIndex.from_frame(said.loc[own, [f"institution_{s}", f"key_{s}"]])).to_numpy() for s in "ab")
         lost[own] = (a == b) != (said.loc[own, "verdict"] == "same").to_numpy()
@@ -97,13 +97,13 @@ def main() -> None:
     given = options.parse_args()
     found = PublishedRun(Home(given.home), 0, "")
     canonical, clusters, model = found.canonical(), found.clusters(), load_model()
-    said = judged(population(candidates(canonical)[0], clusters), clusters, given.judgements, given.seed)
+    said = judged(decided_pairs(list_candidate_pairs(canonical)[0], clusters), clusters, given.judgements, given.seed)
     with tempfile.TemporaryDirectory() as folder:
         registry = open_registry(f"sqlite:///{Path(folder) / 'registry.sqlite'}")
-        enter(registry, said)
+        enter_judgements(registry, said)
         stands = effective(read(registry))
         registry.close()
-        models = {"same model": model, "perturbed": perturbed(model, given.seed), "retrained": train([canonical], model)}
+        models = {"same model": model, "perturbed": perturbed(model, given.seed), "retrained": train_model([canonical], model)}
         print(f"{len(said)} judgements, {int(said['against'].sum())} against the machine")
         for name, one in models.items():
             linked = link(canonical, one, stands)

@@ -18,7 +18,7 @@ import duckdb
 from sqlalchemy import Date, Table
 
 from warehouse import tables
-from warehouse.publish import ddl
+from warehouse.publish import create_statements
 
 YEARS = 20  # how many years the copies are spread over
 COOKBOOK = Path(__file__).parents[1] / "docs" / "how-to" / "cookbook.md"
@@ -57,11 +57,11 @@ def build(home: Path, cases: int, out: Path) -> None:
     """Write the multiplied star to `out`."""
     with duckdb.connect(str(out)) as connection:
         connection.execute(f"ATTACH '{home / 'warehouse.duckdb'}' AS multiplied (READ_ONLY)")
-        for statement in ddl(tables.WAREHOUSE.sorted_tables):
+        for statement in create_statements(tables.WAREHOUSE.sorted_tables):
             connection.execute(statement)
         held = connection.execute("SELECT count(*) FROM multiplied.fact_case").fetchall()[0][0]
         copies = -(-cases // held)
-        for table in tables.stored(tables.WAREHOUSE):
+        for table in tables.stored_tables(tables.WAREHOUSE):
             if table.name.startswith("fact_"):
                 connection.execute(
                     f"INSERT INTO {table.name} SELECT {copied(table)} FROM multiplied.{table.name}, range({copies}) r(n) ORDER BY n"

@@ -60,7 +60,7 @@ def note_head(registry: Registry, head: tuple[int, str] | None) -> None:
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:
     """`COLUMNS`, oldest first, times in UTC.
 
-    requests  of `warehouse.server.access.requests`; None without a server; since: first day; who: only this user or login
+    requests  of `warehouse.server.access.logged_requests`; None without a server; since: first day; who: only this user or login
     """
     parts = []
     if registry is not None:

@@ -36,14 +36,16 @@ def check_domain() -> None:
     from warehouse.indicators import indicators
 
     place, known = domain_folder.place, topic()
-    if domain.country().domestic not in set(codes.table("countries")["code"]):
+    if domain.country().domestic not in set(codes.read_code_list("countries")["code"]):
         raise wrong(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
     for name, column in (("offences", "group"), ("offence_words", "group")):
-        if odd := sorted(set(codes.table(name)[column]) - set(known.offence_groups)):
+        if odd := sorted(set(codes.read_code_list(name)[column]) - set(known.offence_groups)):
             raise wrong(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(known.offence_groups)}")
-    if lacking := [group for group in known.offence_groups if group != OTHER and group not in set(codes.table("offences")["code"])]:
+    if lacking := [
+        group for group in known.offence_groups if group != OTHER and group not in set(codes.read_code_list("offences")["code"])
+    ]:
         raise wrong(place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code")
-    forms = set(codes.table("forms")["code"])
+    forms = set(codes.read_code_list("forms")["code"])
     if odd := sorted(forms ^ set(known.forms)):
         raise wrong(place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(known.forms)}")
     if odd := [code for code in known.report.indicators if code not in indicators()]:

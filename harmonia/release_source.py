@@ -17,25 +17,25 @@ from harmonia.registry import Registry
 from harmonia.review.estimating import estimate
 from harmonia.review.judgements import effective
 from harmonia.review.judgements import read as judgements
-from harmonia.review.published import opened, published
+from harmonia.review.published import open_home_registry, published
 from harmonia.review.sampling import chosen, labels
 from pipelines.resources.workplace import Workplace
-from warehouse.releases.source import Source, versions
+from warehouse.releases.source import ReleaseSource, part_versions
 
 _READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage")
 _FEW = 5
 
 
-def read(workplace: Workplace) -> Source:
+def read(workplace: Workplace) -> ReleaseSource:
     """Read a home. Raises `HarmoniaError` if no run has published in it."""
     if not workplace.home.warehouse.is_file():
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
-    registry = opened(workplace)
+    registry = open_home_registry(workplace)
     try:
         found = published(workplace.home, registry)
         items = json.loads(str(found.table("links", "_items")["plain"].iloc[0]))["statistics"]
         effective_judgements = effective(judgements(registry))
-        return Source(
+        return ReleaseSource(
             tables=_tables(workplace.home),
             deliveries=found.table("record_status", "deliveries"),
             judgements=effective_judgements,
@@ -44,7 +44,7 @@ def read(workplace: Workplace) -> Source:
                 "shares": _shares(found.table("links", "cases"), found.table("links", "persons"), effective_judgements),
                 "estimated_error": _error(registry),
             },
-            versions=versions(),
+            versions=part_versions(),
         )
     finally:
         registry.close()

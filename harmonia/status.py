@@ -121,7 +121,7 @@ def stopped_pulls(registry: Registry | None) -> list[str]:
     if registry is None:
         return []
     with registry.read() as session:
-        found = pulls.problems(session)
+        found = pulls.open_pull_problems(session)
     said = [(one, rules()[one["rule"]]) for one in found]
     return [f"{one['institution']} {one['detail'] or ''}: {rule.text['en']} {rule.action['en']} ({rule.code})" for one, rule in said]
 

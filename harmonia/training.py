@@ -20,11 +20,11 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
 from pipelines.linkage import link, modelfile
-from pipelines.linkage.constraints import constraints
-from pipelines.linkage.drift import comparisons, expected_shares
+from pipelines.linkage.constraints import find_constraints
+from pipelines.linkage.drift import count_levels_reached, expected_shares
 from pipelines.linkage.model import CASES, FOLDER, PERSONS, Model, load_model
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.training import Labels, as_files, train
+from pipelines.linkage.training import LabelledPairs, as_files, train_model
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from sources.simulator import answers
@@ -39,7 +39,7 @@ class Material:
     """Training data: canonical tables by set, labels, provenance for the model file."""
 
     sets: list[Tables]
-    labels: Callable[[int, Records], Labels] | None
+    labels: Callable[[int, Records], LabelledPairs] | None
     provenance: dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def from_home(workplace: Workplace, judged: bool) -> Material:
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} has no records yet: run `harmonia run` first, or name another with --home")
-    sets, provenance = [lake.read(folder)], {"sets": [workplace.home.root.name]}
+    sets, provenance = [lake.read_tables(folder)], {"sets": [workplace.home.root.name]}
     if not judged:
         return Material(sets, None, {"from": "unlabelled", **provenance})
     judgements = _judgements(workplace)
@@ -88,8 +88,8 @@ def fit(material: Material, version: str, by: str, start: Model | None = None) -
             f"{records} person records are too few to train on (at least {LEAST_RECORDS} are needed): keep the current model"
         )
     start = start or load_model(FOLDER / PERSONS, FOLDER / CASES)
-    model = train(material.sets, start, material.labels)
-    counted = [comparisons(tables, link(tables, model).persons, model) for tables in material.sets]
+    model = train_model(material.sets, start, material.labels)
+    counted = [count_levels_reached(tables, link(tables, model).persons, model) for tables in material.sets]
     model = replace(model, expected=expected_shares(counted, model))
     provenance = {
         **material.provenance,
@@ -108,7 +108,7 @@ def write(material: Material, out: Path, by: str) -> str:
     if out.exists():
         raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
     _, content = fit(material, out.stem, by)
-    modelfile.write(out, content)
+    modelfile.write_model_file(out, content)
     return load_model(out).version
 
 
@@ -122,12 +122,12 @@ def _judgements(workplace: Workplace) -> pd.DataFrame:
         registry.close()
 
 
-def _judgement_labels(judgements: pd.DataFrame, _: int, records: Records) -> Labels:
-    found = constraints(judgements, "person", records.persons)
-    return Labels(found.same, found.apart)
+def _judgement_labels(judgements: pd.DataFrame, _: int, records: Records) -> LabelledPairs:
+    found = find_constraints(judgements, "person", records.persons)
+    return LabelledPairs(found.same, found.apart)
 
 
-def _simulated_labels(known: list[pd.DataFrame], number: int, records: Records) -> Labels:
+def _simulated_labels(known: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
     """All pairs of records of the same simulated person from different files."""
     rows = (
         records.persons[["institution", "record_key", "file"]]
@@ -136,4 +136,4 @@ def _simulated_labels(known: list[pd.DataFrame], number: int, records: Records) 
     )
     pairs = rows.merge(rows, on="person_id")
     pairs = pairs[(pairs["row_x"] < pairs["row_y"]) & (pairs["file_x"] != pairs["file_y"])]
-    return Labels(pairs[["row_x", "row_y"]].to_numpy("int64"), np.empty((0, 2), dtype="int64"), complete=True)
+    return LabelledPairs(pairs[["row_x", "row_y"]].to_numpy("int64"), np.empty((0, 2), dtype="int64"), complete=True)

@@ -26,7 +26,7 @@ from pipelines.assets.delivery_batches import RULES
 from pipelines.assets.delivery_frames import canonical_rows, refused_delivery, validated_frames
 from pipelines.failures import redact_errors
 from pipelines.harmonisation.stage import harmonise
-from pipelines.landing import land, landed
+from pipelines.landing import land_deliveries, landed
 from pipelines.record_status import resolve
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
@@ -80,7 +80,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
             shutil.copytree(folder, inbox / institution / delivery, symlinks=True, ignore_dangling_symlinks=True)
         registry = open_registry(home.registry_url)
         try:
-            report = land(inbox, home, registry)
+            report = land_deliveries(inbox, home, registry)
             deliveries = landed(registry, home)
             validated = _validated(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
@@ -99,7 +99,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
 def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
     """Validate the files as a run would, within the same resource limits."""
     try:
-        return bounded.run_one(_validate, (institution, dict(delivered)), Bounds.of())
+        return bounded.run_one_task(_validate, (institution, dict(delivered)), Bounds.of())
     except ExceededError as ended:
         rule, detail = RULES[ended.reason], ended.detail
         replacement = {

@@ -47,7 +47,7 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
         publication.feedback,
         publication.scorecard,
     )
-    return (landing.landing, *alone, *union.assets(names), *shared)
+    return (landing.landing, *alone, *union.union_assets(names), *shared)
 
 
 class WorkplaceResource(dg.ConfigurableResource[Workplace]):
@@ -113,10 +113,10 @@ def build_definitions(
     sources = pull.sources_of(workplace)
     first, *later = all_assets()
     return dg.Definitions(
-        assets=[*map(pull.asset, sources), pull.upstream(first, sources), *later, *map(deliveries.asset, institutions())],
+        assets=[*map(pull.pulled_asset, sources), pull.landing_after_pulls(first, sources), *later, *map(deliveries.asset, institutions())],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=[*schedules.schedules(), *pull.schedules(sources)],
+        schedules=[*schedules.schedules(), *pull.pull_schedules(sources)],
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
         resources=_resources(workplace, hold_lock),
         executor=dg.in_process_executor,

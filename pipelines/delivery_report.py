@@ -16,7 +16,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.status import shortened
 from sources.states import COMPLETE
 from warehouse.indicators import DIMENSIONS
-from warehouse.reading import reading
+from warehouse.reading import open_publication
 
 _BY = ["institution", "delivery"]
 _TOTAL = ["indicator", "period"]
@@ -36,7 +36,7 @@ def totals(statistics: pd.DataFrame) -> pd.DataFrame:
 
 def published_totals(home: Path) -> pd.DataFrame | None:
     """The grand totals by year that are published; None where nothing is, or another version published it."""
-    with suppress(HarmoniaError), reading(home) as warehouse:
+    with suppress(HarmoniaError), open_publication(home) as warehouse:
         return totals(warehouse.sql("FROM statistics").df())
     return None
 

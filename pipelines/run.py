@@ -41,7 +41,7 @@ from pipelines.resources.lake import RunOutputs, Tables, read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import DIED
 from warehouse import postgres
-from warehouse.reading import current
+from warehouse.reading import current_folder
 
 _REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # lets Dagster's pages find the run's job
 _ALWAYS = ("landing", "warehouse")  # assets of a run without changes: they record the run in the ledger
@@ -196,7 +196,7 @@ def _landed(workplace: Workplace) -> tuple[str | None, bool]:
 def _may_have_new_files(workplace: Workplace) -> bool:
     """Whether the inbox may hold files newer than the published warehouse: then the reading process is started early. A wrong guess only
     costs a few seconds."""
-    published = current(workplace.home.root) / "warehouse.duckdb"
+    published = current_folder(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
         return True
     since = published.stat().st_mtime

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold, map_values, tidy
-from pipelines.resources.coded import positions
+from pipelines.harmonisation.text import fold_text, map_values, tidy_text
+from pipelines.resources.coded import text_positions
 from sources.contract import Contract, Units, record_tables
 
 _SEPARATOR = " – "
@@ -38,7 +38,7 @@ class UnitIndex:
         unit_rows = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
         self._unit_rows = unit_rows[["unit", "number"]].astype("str")
         self._case_index, self._delivery_index = pd.Index(unit_rows["case"].unique()), pd.Index(unit_rows["delivery"].unique())
-        case = positions(unit_rows["case"], self._case_index)
+        case = text_positions(unit_rows["case"], self._case_index)
         latest_rows = unit_rows.drop_duplicates("case", keep="last").index.to_numpy()
         self._latest_row_of_case = np.full(len(self._case_index) + 1, -1)
         self._latest_row_of_case[case[latest_rows]] = latest_rows
@@ -67,11 +67,11 @@ class UnitIndex:
 
     def _cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
         """Records and the index of each record's case; -1 at the end, for unknown records."""
-        return pd.Index(part["_record"]), np.append(positions(part["_case"], self._case_index), -1)
+        return pd.Index(part["_record"]), np.append(text_positions(part["_case"], self._case_index), -1)
 
     def _delivery_case_numbers(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
         """One number per delivery and case, -1 if either is unknown."""
-        index = positions(delivery, self._delivery_index)
+        index = text_positions(delivery, self._delivery_index)
         return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
     def _units_at(self, rows: np.ndarray) -> pd.DataFrame:
@@ -81,11 +81,11 @@ class UnitIndex:
     def _cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
         """The case index of each finding's record. If a part is a table, only its rows are used: tables may share record numbers."""
         records, cases = self._case_by_record
-        case = cases[positions(findings["record_key"], records)]
+        case = cases[text_positions(findings["record_key"], records)]
         for part in set(findings["part"].dropna().unique()) & set(self._case_by_part):
             in_part = (findings["part"] == part).to_numpy()
             records, cases = self._case_by_part[part]
-            case[in_part] = cases[positions(findings["record_key"][in_part], records)]
+            case[in_part] = cases[text_positions(findings["record_key"][in_part], records)]
         return case
 
 
@@ -123,15 +123,15 @@ def _unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> p
     names: pd.Series | None = None
     for column in units.columns:
         seat = column in unit_table and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"
-        text = _seat_labels(unit_table[column]) if seat else map_values(unit_table[column], tidy)
+        text = _seat_labels(unit_table[column]) if seat else map_values(unit_table[column], tidy_text)
         text = text.where(text != "", None)
         names = text if names is None else (names + _SEPARATOR + text).where(text.notna(), names)
     assert names is not None
-    folded = map_values(names, fold)
+    folded = map_values(names, fold_text)
     most_frequent = names.groupby(folded).agg(lambda variants: str(variants.value_counts().sort_index().idxmax()))
     return folded.map(most_frequent).astype("str")
 
 
 def _seat_labels(text: pd.Series) -> pd.Series:
-    labels = codes.table("seats").drop_duplicates("code").set_index("code")["label_sq"]
-    return codes.lookup("seats", text)["code"].map(labels).fillna(text).astype("str")
+    labels = codes.read_code_list("seats").drop_duplicates("code").set_index("code")["label_sq"]
+    return codes.find_codes("seats", text)["code"].map(labels).fillna(text).astype("str")

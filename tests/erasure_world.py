@@ -13,7 +13,7 @@ from pipelines.resources.workplace import Workplace
 
 def of_most_institutions(home: Path, but: str = "") -> str:
     """A person whom the most institutions know, prisons among them: a workbook keeps each text apart from its row."""
-    known = lake.read(home / "lake" / "identities")["persons"]
+    known = lake.read_tables(home / "lake" / "identities")["persons"]
     known = known[known["person_id"] != but]
     spread = known.assign(prison=known["institution"] == "corrections").groupby("person_id")
     counted = spread.agg(prison=("prison", "any"), institutions=("institution", "nunique"))

@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from pipelines.harmonisation import names, personal_numbers
 from pipelines.linkage import link
-from pipelines.resources.lake import pack, write
+from pipelines.resources.lake import pack_frames, write_tables
 from schemas import canonical
 from schemas.findings import complete
 from sources import contract
 from sources.contract import institutions
-from warehouse.count import CountInputs, counting
-from warehouse.publish import publish
-from warehouse.stores import arranged, people
-from warehouse.tables import WAREHOUSE, stored
+from warehouse.count import CountInputs, counting_models
+from warehouse.publish import publish_stores
+from warehouse.stores import arrange_stores, identified_persons
+from warehouse.tables import WAREHOUSE, stored_tables
 
 PERIODS = ("2013-Q1", "2013-Q2")
 CASE, AGAIN, FILE, COURT = "2013-PR-00001", "2013-PR-00002", "10", "PKR.nr.1/2013"
@@ -72,7 +72,7 @@ class _Rows:
         """The canonical tables."""
         frames = {name: pd.DataFrame(rows) for name, rows in self.rows.items()}
         persons = frames["person_records"]
-        numbers = personal_numbers.parse(persons.pop("number").astype("str"))
+        numbers = personal_numbers.parse_personal_numbers(persons.pop("number").astype("str"))
         parsed = names.parse_names(persons.assign(full_name=persons["full_name"].where(persons["given_name"].isna())))
         frames["person_records"] = persons.assign(**parsed, personal_number=numbers["number"], number_valid=numbers["valid"])
         return {name: canonical.conform(name, frame) for name, frame in frames.items()}
@@ -110,9 +110,9 @@ def build(root: Path) -> Home:
     registry = open_registry(home.registry_url)
     try:
         apart = linked.cases.assign(cluster=linked.cases["cluster"].where(linked.cases["record_key"] != AGAIN, 10_000))
-        assign(registry, "case", apart)
-        cases = assign(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
-        persons = assign(registry, "person", linked.persons).rename(columns={"entity_id": "person_id"})
+        assign_ids(registry, "case", apart)
+        cases = assign_ids(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
+        persons = assign_ids(registry, "person", linked.persons).rename(columns={"entity_id": "person_id"})
     finally:
         registry.close()
     deliveries = pd.DataFrame(
@@ -125,14 +125,16 @@ def build(root: Path) -> Home:
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = complete(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
-    with counting(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
-        published = {table.name: models.published(table) for table in stored(WAREHOUSE)}
-        write(home.lake / "statistics", {"indicator_row": models.frame("indicator_row")})
-    write(home.lake / "canonical", tables)
-    write(home.lake / "links", pack(linked))
-    write(home.lake / "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})
-    write(home.lake / "record_status", {"deliveries": deliveries})
-    publish(arranged(published, people(tables, cases, persons), b"k" * 32), home.root)
+    with counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
+        published = {table.name: models.published(table) for table in stored_tables(WAREHOUSE)}
+        write_tables(home.lake / "statistics", {"indicator_row": models.frame("indicator_row")})
+    write_tables(home.lake / "canonical", tables)
+    write_tables(home.lake / "links", pack_frames(linked))
+    write_tables(
+        home.lake / "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")}
+    )
+    write_tables(home.lake / "record_status", {"deliveries": deliveries})
+    publish_stores(arrange_stores(published, identified_persons(tables, cases, persons), b"k" * 32), home.root)
     return home
 
 

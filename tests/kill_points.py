@@ -53,21 +53,21 @@ KILL_POINTS = {  # in the order of a run
     "pull-entered": KillPoint("harmonia.registry.pulls", "add", "end of", "with registry.write() as session:"),
     "pull-recorded": KillPoint("harmonia.registry.pulls", "add", "after", "with registry.write() as session:"),
     # in the transaction
-    "registry-migrated": KillPoint("harmonia.registry.connection", "_migrate", "after", 'command.upgrade(config, "head")'),
-    "bytes-aside": KillPoint("pipelines.landing.store", "Store._write_temporary", "after", "self._verify(temporary, sha256)"),
+    "registry-migrated": KillPoint("harmonia.registry.connection", "_migrate_schema", "after", 'command.upgrade(config, "head")'),
+    "bytes-aside": KillPoint("pipelines.landing.store", "LandingStore._write_temporary", "after", "self._verify(temporary, sha256)"),
     # no receipt names them yet
-    "bytes-in-place": KillPoint("pipelines.landing.store", "Store.commit", "before", "folders.add(target.parent)"),
+    "bytes-in-place": KillPoint("pipelines.landing.store", "LandingStore.commit", "before", "folders.add(target.parent)"),
     # in the transaction
-    "receipts-entered": KillPoint("pipelines.landing.ingest", "land", "end of", "with registry.write() as session:"),
-    "receipts-kept": KillPoint("pipelines.landing.ingest", "land", "after", "with registry.write() as session:"),
+    "receipts-entered": KillPoint("pipelines.landing.ingest", "land_deliveries", "end of", "with registry.write() as session:"),
+    "receipts-kept": KillPoint("pipelines.landing.ingest", "land_deliveries", "after", "with registry.write() as session:"),
     # beside the old folder
     "lake-written": KillPoint(
-        "pipelines.resources.lake", "write", "after", "size = sum(path.stat().st_size for path in partial.iterdir())"
+        "pipelines.resources.lake", "write_tables", "after", "size = sum(path.stat().st_size for path in partial.iterdir())"
     ),
     # the old folder is away, the new one is not there yet
-    "lake-absent": KillPoint("pipelines.resources.lake", "write", "before", "partial.rename(folder)"),
+    "lake-absent": KillPoint("pipelines.resources.lake", "write_tables", "before", "partial.rename(folder)"),
     # in the transaction
-    "identities-entered": KillPoint("harmonia.registry.identity", "assign", "end of", "with registry.write() as session:"),
+    "identities-entered": KillPoint("harmonia.registry.identity", "assign_ids", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one
     "file-built": KillPoint("warehouse.publish", "_build_stores", "after", "rows[name] = running.result()"),
     "before-swap": KillPoint("harmonia.swap", "swap_in", "before", "tmp.replace(target)"),
@@ -86,10 +86,13 @@ KILL_POINTS = {  # in the order of a run
     "page-written": KillPoint("harmonia.swap", "write_whole", "before", "fresh.replace(path)"),
     # review: in the transaction
     "judgements-entered": KillPoint(
-        "harmonia.review.judgements", "enter", "after", "session.execute(insert(Judgement), records(new.assign(decided_at=moment)))"
+        "harmonia.review.judgements",
+        "enter_judgements",
+        "after",
+        "session.execute(insert(Judgement), frame_rows(new.assign(decided_at=moment)))",
     ),
     # all of it, under its unfinished name
-    "release-written": KillPoint("warehouse.releases.folder", "write", "before", "unfinished.rename(target)"),
+    "release-written": KillPoint("warehouse.releases.folder", "write_release", "before", "unfinished.rename(target)"),
     # all of it, under its unfinished name
     "backup-copied": KillPoint("harmonia.operations.backup.create", "backup", "after", "manifest = _copy_to(workplace, partial)"),
     "restore-copied": KillPoint("harmonia.operations.backup.restore", "restore", "after", "if workplace.registry_url:"),

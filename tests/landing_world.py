@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 
 from harmonia.home import Home
 from harmonia.registry import Registry, open_registry
-from pipelines.landing import LandingReport, land, landed
+from pipelines.landing import LandingReport, land_deliveries, landed
 
 
 class World:
@@ -30,7 +30,7 @@ class World:
 
     def land(self, settle: float = 0) -> LandingReport:
         """Land the inbox."""
-        return land(self.inbox, self.home, self.registry, settle=settle)
+        return land_deliveries(self.inbox, self.home, self.registry, settle=settle)
 
     def told(self, settle: float = 0) -> list[tuple[Any, ...]]:
         """Land the inbox; its findings as (rule, institution, delivery, file)."""

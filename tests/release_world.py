@@ -16,7 +16,7 @@ from warehouse.disclosure import policy
 from warehouse.indicators import indicators
 from warehouse.releases import folder
 from warehouse.releases.create import NewRelease, build
-from warehouse.releases.source import Source
+from warehouse.releases.source import ReleaseSource
 
 VERSIONS = {"harmonia": "test", "code": {"counting": "1"}, "indicators": dict.fromkeys(indicators(), "1")}
 LINKAGE = {"model": "test", "shares": [], "estimated_error": []}
@@ -55,25 +55,25 @@ def _all_of(code: str, year: int) -> str:
     return ", ".join(f"{name} {year}-Q{n} missing" for name in indicators()[code].institutions for n in range(1, 5))
 
 
-def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dict[tuple[str, int], str] | None = None) -> Source:
+def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dict[tuple[str, int], str] | None = None) -> ReleaseSource:
     """A warehouse in memory that holds these units; as reported equals harmonised.
 
     missing: (indicator, year) → what is not complete, as `statistics.missing` says it; `all` where nothing was delivered.
     """
-    frame = tables.conform(tables.COUNTED, pd.DataFrame(counted).assign(counts_in_year=True, counts_in_quarter=True))
+    frame = tables.conform_frame(tables.COUNTED, pd.DataFrame(counted).assign(counts_in_year=True, counts_in_quarter=True))
     rows = [row for code in indicators() for year in years for row in _figures(frame, code, year, (missing or {}).get((code, year)))]
     made = {
-        "statistics": tables.conform(tables.STATISTICS, pd.DataFrame(rows)),
+        "statistics": tables.conform_frame(tables.STATISTICS, pd.DataFrame(rows)),
         "counted": frame,
-        "bridge": tables.conform(tables.BRIDGE, pd.DataFrame(columns=["indicator"])),
-        "bridge_records": tables.conform(tables.BRIDGE_RECORDS, pd.DataFrame(columns=["indicator"])),
-        "coverage": tables.conform(
+        "bridge": tables.conform_frame(tables.BRIDGE, pd.DataFrame(columns=["indicator"])),
+        "bridge_records": tables.conform_frame(tables.BRIDGE_RECORDS, pd.DataFrame(columns=["indicator"])),
+        "coverage": tables.conform_frame(
             tables.COVERAGE, pd.DataFrame([{"institution": "police", "period": f"{y}-Q4", "state": "complete"} for y in years])
         ),
-        "lineage": tables.conform(tables.LINEAGE, pd.DataFrame(columns=["institution"])),
+        "lineage": tables.conform_frame(tables.LINEAGE, pd.DataFrame(columns=["institution"])),
     }
     judged = pd.DataFrame(columns=["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]).astype("str")
-    return Source(made, pd.DataFrame(columns=["institution", "delivery", "period"]).astype("str"), judged, LINKAGE, VERSIONS)
+    return ReleaseSource(made, pd.DataFrame(columns=["institution", "delivery", "period"]).astype("str"), judged, LINKAGE, VERSIONS)
 
 
 _DIMENSIONS = ("form", "sex", "age_group", "citizenship_group")
@@ -105,20 +105,20 @@ def _figures(counted: pd.DataFrame, code: str, year: int, gap: str | None) -> li
     return rows
 
 
-def reported(of: Source, indicator: str, year: int, steps: Mapping[str, int]) -> Source:
+def reported(of: ReleaseSource, indicator: str, year: int, steps: Mapping[str, int]) -> ReleaseSource:
     """`of` with figures as reported that differ from the harmonised ones by these causes, all of trafficking."""
     figures, bridge = of.tables["statistics"].copy(), of.tables["bridge"]
     whole = (figures[list(_DIMENSIONS)] == "total").all(axis=1) & figures["offence_group"].isin(["total", "trafficking"])
     mine = whole & (figures["indicator"] == indicator) & (figures["period"] == str(year))
     figures.loc[mine, "as_reported"] = figures.loc[mine, "harmonised"] - sum(steps.values())
     rows = [{"indicator": indicator, "period": str(year), "institution": "police", "cause": cause, "n": n} for cause, n in steps.items()]
-    added = pd.concat([bridge, tables.conform(tables.BRIDGE, pd.DataFrame(rows))], ignore_index=True)
+    added = pd.concat([bridge, tables.conform_frame(tables.BRIDGE, pd.DataFrame(rows))], ignore_index=True)
     return replace(of, tables={**of.tables, "statistics": figures, "bridge": added})
 
 
-def release(home: Path, day: str, of: Source) -> NewRelease:
+def release(home: Path, day: str, of: ReleaseSource) -> NewRelease:
     """Make and store a release in `home`, which has a signed policy."""
     made = build(policy.load(home), of, home / "releases", date.fromisoformat(day))
     (home / "releases").mkdir(exist_ok=True)
-    folder.write(home / "releases" / day, made.files)
+    folder.write_release(home / "releases" / day, made.files)
     return made

@@ -10,12 +10,12 @@ import pandas as pd
 
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Delivery, Run
 from pipelines.crosswalk import SUCCESSORS
 from pipelines.linkage import link
 from schemas.canonical import TABLES, conform
-from warehouse.count import CountInputs, counting
+from warehouse.count import CountInputs, counting_models
 
 MATTERS = 24
 GIVEN = ("arben", "besa", "driton", "ermal")
@@ -106,8 +106,8 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
                         Delivery(institution=institution, name="2013-Q1", period="2013-Q1", version=1, first_seen=moment, state="complete")
                     )
             session.add(Run(started=datetime.now(UTC), finished=datetime.now(UTC), outcome="published"))
-        cases = assign(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
-        persons = assign(registry, "person", linked.persons).rename(columns={"entity_id": "person_id"})
+        cases = assign_ids(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
+        persons = assign_ids(registry, "person", linked.persons).rename(columns={"entity_id": "person_id"})
     finally:
         registry.close()
     items = pd.DataFrame({"plain": ['{"statistics": {"blocking_values_refused": 0}}'], "dtypes": ["{}"]})
@@ -118,7 +118,7 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
         {"institution": ["police", "prosecution"], "delivery": "2013-Q1", "period": "2013-Q1", "version": 1, "state": "complete"}
     )
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
-    with counting(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
+    with counting_models(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
         _write(home, "statistics", {"indicator_row": models.frame("indicator_row")})
     home.identity.unlink(missing_ok=True)
     with duckdb.connect(str(home.identity)) as connection:

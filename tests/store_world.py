@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Table
 
 from sources.contract import institutions
 from warehouse import tables
-from warehouse.stores import Stores, arranged
+from warehouse.stores import Stores, arrange_stores
 
 KEY = bytes(range(32))
 SECRET_NAME, SECRET_NUMBER = "Emri-i-Shpikur", "1234567892"
@@ -45,11 +45,11 @@ def rows(table: Table, mark: str, n: int) -> pd.DataFrame:
     out = pd.DataFrame({column.name: _values(table, column, of, numbers, mark) for column in table.columns}).astype("object")
     may_be_null = [column.name for column in table.columns if column.name not in ("institution", "case_id", "person_id")]
     out.loc[[number == n - 1 for number in numbers], may_be_null] = None
-    return tables.conform(table, out)
+    return tables.conform_frame(table, out)
 
 
 @cache
 def made(mark: str = "one", n: int = 3) -> Stores:
     """Shared by all tests that ask for the same: none changes it."""
-    published = {table.name: rows(table, mark, n) for table in tables.stored(tables.WAREHOUSE)}
-    return arranged(published, rows(tables.PERSONS, mark, n), KEY)
+    published = {table.name: rows(table, mark, n) for table in tables.stored_tables(tables.WAREHOUSE)}
+    return arrange_stores(published, rows(tables.PERSONS, mark, n), KEY)

@@ -27,7 +27,7 @@ from schemas.canonical import CONFIDENTIAL_EVENTS
 from schemas.domain import country
 from warehouse import tables
 from warehouse.indicators import indicators as declared_indicators
-from warehouse.loading import BATCH, Rows, show
+from warehouse.loading import BATCH, Rows, register_table
 
 PSEUDONYM_HEX = 32
 IDS = ("case_id", "person_id")
@@ -46,7 +46,7 @@ PSEUDONYM = "a keyed pseudonym"
 _MEMORY = "500MB"
 
 
-def changed(table: Table, column: Column[object]) -> str | None:
+def change_description(table: Table, column: Column[object]) -> str | None:
     """Description of what analysts see instead of the column's values; None if they see the values."""
     if column.name in tables.key_columns(table) or column.name in IDS:
         return PSEUDONYM
@@ -66,38 +66,39 @@ def withheld_rows(table: Table) -> str | None:
     return f"r.event IN ({events})" if "event" in table.columns and table.info["rows"] != "reference" else None
 
 
-def _with_days(table: Table) -> str:
+def _rows_with_days(table: Table) -> str:
     """SQL for the stored rows of a table, where a day may be a timestamp, with days as dates."""
     casts = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
     return f'SELECT {", ".join(casts)} FROM "{table.name} as stored"'
 
 
-def altered(table: Table) -> bool:
-    """Whether the analysts' table differs from the warehouse's."""
-    return "view" not in table.info and any(changed(table, column) for column in table.columns)
+def is_altered(table: Table) -> bool:
+    """Return whether the table that analysts see differs from the table of the warehouse."""
+    return "view" not in table.info and any(change_description(table, column) for column in table.columns)
 
 
-def _declared() -> MetaData:
+def _declared_tables() -> MetaData:
     out = MetaData()
     for table in tables.WAREHOUSE.tables.values():
         columns = []
         for column in table.columns:
-            copy, note = column._copy(), None if "view" in table.info else changed(table, column)
+            copy, note = column._copy(), None if "view" in table.info else change_description(table, column)
             copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
             columns.append(copy)
-        info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": altered(table)}
+        info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": is_altered(table)}
         without = "; to analysts: without the days of victims in shelters" if withheld_rows(table) else ""
         Table(table.name, out, *columns, comment=f"{table.comment}{without}", info=info)
     return out
 
 
-ANALYSTS = _declared()
+ANALYSTS = _declared_tables()
 """The analysts' tables: those of the warehouse, including its views, with comments that describe what is changed."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Rows of `table` as analysts see them, computed on demand. pairs: from `crosswalk`; key: of the pseudonyms; base: database used."""
+class AnalystRows:
+    """Rows of `table` as analysts see them, computed on demand. pairs: from `stores.pseudonym_crosswalk`; key: of the pseudonyms; base:
+    database used."""
 
     table: Table
     rows: Rows
@@ -108,14 +109,14 @@ class Seen:
     def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in batches, sorted by their values."""
         chosen = ", ".join(f'"{name}"' for name in columns or [column.name for column in self.table.columns])
-        inner = ", ".join(f'{_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
+        inner = ", ".join(f'{_analyst_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
         joins = "".join(
             f' LEFT JOIN crosswalk AS "of_{key}" ON "of_{key}".record_key = r."{key}" AND "of_{key}".institution = r."{of}"'
             for key, of in tables.key_columns(self.table).items()
         )
         with self.base.cursor() as connection:
             connection.execute("SET VARIABLE ids = ?", [hmac.new(self.key, b"ids", "sha256").hexdigest()])
-            show(connection, "incoming", self.rows)
+            register_table(connection, "incoming", self.rows)
             connection.register("crosswalk", self.pairs)
             withheld = withheld_rows(self.table)
             shown = f" WHERE ({withheld}) IS NOT TRUE" if withheld else ""
@@ -126,11 +127,11 @@ class Seen:
             yield from reader
 
 
-class ForAnalysts(Mapping[str, Rows]):
+class AnalystTables(Mapping[str, Rows]):
     """The rows of every table of `ANALYSTS`, computed on access."""
 
     def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame, key: bytes) -> None:
-        """pairs: from `crosswalk`."""
+        """pairs: from `stores.pseudonym_crosswalk`."""
         self._published, self._key = published, key
         self._pairs = pa.Table.from_pandas(pairs, schema=tables.arrow_schema(tables.CROSSWALK), preserve_index=False)
 
@@ -140,7 +141,7 @@ class ForAnalysts(Mapping[str, Rows]):
         if "view" in table.info:
             return self._answers[name]
         rows = self._published[name]
-        return Seen(table, rows, self._pairs, self._key, self._base) if altered(table) else rows
+        return AnalystRows(table, rows, self._pairs, self._key, self._base) if is_altered(table) else rows
 
     @cached_property
     def _base(self) -> duckdb.DuckDBPyConnection:
@@ -153,22 +154,22 @@ class ForAnalysts(Mapping[str, Rows]):
 
     @cached_property
     def _answers(self) -> dict[str, pd.DataFrame]:
-        """The rows of every view, computed from exact rows."""
-        views = tables.views(tables.WAREHOUSE)
+        """Compute the rows of every view from exact rows."""
+        views = tables.declared_views(tables.WAREHOUSE)
         view_sql = " ".join(str(view.info["view"]) for view in views)
         out = {}
         with self._base.cursor() as connection:
-            for table in tables.stored(tables.WAREHOUSE):
+            for table in tables.stored_tables(tables.WAREHOUSE):
                 if table.name in view_sql:
                     rows = self._published[table.name]
                     if isinstance(rows, pd.DataFrame):  # whose days would be timestamps
-                        connection.register(table.name, tables.to_arrow(table, tables.conform(table, rows)))
+                        connection.register(table.name, tables.frame_to_arrow(table, tables.conform_frame(table, rows)))
                     else:
-                        show(connection, f"{table.name} as stored", rows)
-                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_with_days(table)}')
+                        register_table(connection, f"{table.name} as stored", rows)
+                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_rows_with_days(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
-                out[view.name] = tables.conform(view, connection.sql(f'FROM "{view.name}" ORDER BY ALL').df())
+                out[view.name] = tables.conform_frame(view, connection.sql(f'FROM "{view.name}" ORDER BY ALL').df())
         return out
 
     def __iter__(self) -> Iterator[str]:
@@ -178,7 +179,7 @@ class ForAnalysts(Mapping[str, Rows]):
         return len(ANALYSTS.tables)
 
 
-def _expression(table: Table, column: Column[object]) -> str:
+def _analyst_expression(table: Table, column: Column[object]) -> str:
     """DuckDB SQL for what analysts see instead of a column of `r`."""
     own = f'r."{column.name}"'
     if column.name in tables.key_columns(table):

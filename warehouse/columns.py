@@ -13,10 +13,10 @@ from datetime import date
 from sqlalchemy import BigInteger, Boolean, Column, Date, Text
 
 
-def text(
+def text_column(
     name: str, comment: str, *, key: bool | str = False, of: str | None = None, linked: bool = False, coarse: str | None = None
 ) -> Column[str]:
-    """A text column. `key`: it contains record keys, which analysts see only as keyed pseudonyms, of the institution in the column
+    """Declare a text column. `key`: it contains record keys, which analysts see only as keyed pseudonyms, of the institution in the column
     `institution`, or in the column named here.
     """
     return Column(
@@ -27,16 +27,16 @@ def text(
     )
 
 
-def count(name: str, comment: str, *, of: str | None = None, linked: bool = False, coarse: str | None = None) -> Column[int]:
-    """A whole number."""
+def count_column(name: str, comment: str, *, of: str | None = None, linked: bool = False, coarse: str | None = None) -> Column[int]:
+    """Declare a column of whole numbers."""
     return Column(name, BigInteger, comment=comment, autoincrement=False, info={"of": of, "linked": linked, "coarse": coarse})
 
 
-def flag(name: str, comment: str, *, linked: bool = False) -> Column[bool]:
-    """Yes or no."""
+def flag_column(name: str, comment: str, *, linked: bool = False) -> Column[bool]:
+    """Declare a column with yes or no."""
     return Column(name, Boolean, comment=comment, info={"linked": linked})
 
 
-def day(name: str, comment: str, *, of: str | None = None, linked: bool = False, coarse: str | None = None) -> Column[date]:
-    """A day."""
+def day_column(name: str, comment: str, *, of: str | None = None, linked: bool = False, coarse: str | None = None) -> Column[date]:
+    """Declare a column with a day."""
     return Column(name, Date, comment=comment, info={"of": of, "linked": linked, "coarse": coarse})

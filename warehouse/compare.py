@@ -11,20 +11,20 @@ from pathlib import Path
 import pandas as pd
 
 from warehouse import postgres
-from warehouse.reading import reading
+from warehouse.reading import open_publication
 from warehouse.stores import STORES
 
 _MORE = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2})"
 
 
-def compare(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
+def compare_stores(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
     """Every table and view of every store: store, table, rows (in DuckDB), only_duckdb, only_postgresql (rows without a counterpart).
 
     Nulls are equal, and no value is rounded. Raises `HarmoniaError` if one of the two cannot be read.
     """
     out = []
     for store in stores:
-        with reading(home, store) as connection:
+        with open_publication(home, store) as connection:
             for table, rows in postgres.read_tables(url, store):
                 columns = ", ".join(f'"{column.name}"' for column in table.columns)
                 connection.register("_server", rows)

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from schemas.rules_doc import linked
 from warehouse import tables
-from warehouse.analysts import changed
+from warehouse.analysts import change_description
 from warehouse.indicators.catalogue import Definition, catalogue
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -28,23 +28,23 @@ _PARTS = (
 _LANGUAGES = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
 
 
-def _kind(column_type: object) -> str:
+def _type_name(column_type: object) -> str:
     return {"TEXT": "text", "BIGINT": "whole number", "BOOLEAN": "yes/no", "DATE": "day", "DOUBLE": "number"}[str(column_type)]
 
 
-def _row(table: Table) -> list[str]:
+def _column_row(table: Table) -> list[str]:
     out = [f"### {table.name}", "", f"{table.comment}.", "", "| column | kind | content |", "|---|---|---|"]
     for column in table.columns:
         notes = [str(column.comment)]
         if column.info.get("of"):
             notes.append(f"→ `{column.info['of']}`")
-        if seen := changed(table, column) if "view" not in table.info else None:
+        if seen := change_description(table, column) if "view" not in table.info else None:
             notes.append(f"*to analysts: {seen}*")
-        out.append(f"| `{column.name}` | {_kind(column.type)} | {'; '.join(notes)} |")
+        out.append(f"| `{column.name}` | {_type_name(column.type)} | {'; '.join(notes)} |")
     return [*out, ""]
 
 
-def _grouped() -> list[tuple[str, list[Table]]]:
+def _grouped_tables() -> list[tuple[str, list[Table]]]:
     every = list(tables.WAREHOUSE.tables.values())
     named = [(title, [t for t in every if t.name.startswith(prefix)]) for title, prefix in _PARTS]
     views = [t for t in every if "view" in t.info]
@@ -52,7 +52,7 @@ def _grouped() -> list[tuple[str, list[Table]]]:
     return [*named, ("Views", views), ("Counted tables", rest)]
 
 
-def diagram() -> str:
+def entity_diagram() -> str:
     """The facts and their dimensions as a Mermaid entity diagram: columns with a dimension, and references."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for fact in (t for t in tables.WAREHOUSE.tables.values() if t.name.startswith("fact_")):
@@ -63,17 +63,17 @@ def diagram() -> str:
     return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
 
-def dictionary() -> str:
+def dictionary_page() -> str:
     """`docs/reference/dictionary.md`."""
-    out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", diagram(), ""]
-    for title, held in _grouped():
+    out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", entity_diagram(), ""]
+    for title, held in _grouped_tables():
         out += [f"## {title}", ""]
         for table in held:
-            out += _row(table)
+            out += _column_row(table)
     return "\n".join(out).rstrip() + "\n"
 
 
-def _one(one: Definition) -> list[str]:
+def _indicator_section(one: Definition) -> list[str]:
     out = [f"## {one.code}", "", f"**{one.title['en']}** (version {one.version})", ""]
     out += [f"- {_LANGUAGES[code]}: *{one.title[code]}*. {one.definition[code]}" for code in ("sq", "sr", "en")]
     if one.not_available:
@@ -104,7 +104,7 @@ change an indicator: [add an indicator](../how-to/add-an-indicator.md).
 """
 
 
-def indicators() -> str:
+def indicators_page() -> str:
     """`docs/reference/indicators.md`."""
     every = catalogue().values()
     listed = ["| indicator | unit | from | published in |", "|---|---|---|---|"]
@@ -112,20 +112,20 @@ def indicators() -> str:
         listed.append(
             f"| [{one.code}](#{one.code}) | {one.unit} | {', '.join(one.institutions) or '–'} | {one.published_in or 'not available'} |"
         )
-    body = [line for one in every for line in _one(one)]
+    body = [line for one in every for line in _indicator_section(one)]
     return _HEAD.format(made=_MADE) + "\n".join([*listed, "", *body]).rstrip() + "\n"
 
 
-def pages() -> dict[Path, str]:
-    """Every generated page by its path."""
-    return {_DICTIONARY: dictionary(), _INDICATORS: indicators()}
+def generated_pages() -> dict[Path, str]:
+    """Generate every page of the documentation that comes from declarations, by its path."""
+    return {_DICTIONARY: dictionary_page(), _INDICATORS: indicators_page()}
 
 
-def write(made: Iterable[tuple[Path, str]]) -> None:
-    """Write the pages."""
+def write_pages(made: Iterable[tuple[Path, str]]) -> None:
+    """Write the generated pages to their paths."""
     for path, text in made:
         path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":
-    write(pages().items())
+    write_pages(generated_pages().items())

@@ -34,17 +34,17 @@ Rows: TypeAlias = pd.DataFrame | Batched
 """Rows of a table with its columns."""
 
 
-def parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
+def typed_parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
     """The rows of `table` with the types of `tables.arrow_schema`: a frame at once, others in batches."""
     if isinstance(rows, pd.DataFrame):
-        yield tables.to_arrow(table, tables.conform(table, rows))
+        yield tables.frame_to_arrow(table, tables.conform_frame(table, rows))
         return
     schema = tables.arrow_schema(table)
-    for batch in batches(rows, schema.names):
+    for batch in row_batches(rows, schema.names):
         yield pa.Table.from_batches([batch]).cast(schema)
 
 
-def batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def row_batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The rows in batches, in order."""
     if isinstance(rows, ds.Dataset):  # which would otherwise read about twenty batches ahead of the consumer
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
@@ -52,8 +52,8 @@ def batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.Reco
         yield from rows.to_batches(columns)
 
 
-def ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same batches, each computed while the consumer processes the one before."""
+def compute_ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the same batches, but compute the next batch while the consumer processes the current one."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, made, None)
         while (batch := waiting.result()) is not None:
@@ -61,7 +61,7 @@ def ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch
 
 
-def show(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[str]:
+def register_table(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[str]:
     """Register `rows` as the table `name` in `connection`; returns the files that it needs to access."""
     files = list(rows.files) if isinstance(rows, ds.FileSystemDataset) else []
     if not files or any(sign in file for file in files for sign in "*?["):  # which DuckDB would interpret as a pattern
@@ -72,6 +72,6 @@ def show(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[s
     return files
 
 
-def held(rows: Rows) -> pd.DataFrame:
-    """The rows as a frame."""
+def rows_as_frame(rows: Rows) -> pd.DataFrame:
+    """Convert rows that fit in memory to a frame."""
     return rows if isinstance(rows, pd.DataFrame) else pa.Table.from_batches(rows.to_batches()).to_pandas(date_as_object=False)

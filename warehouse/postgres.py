@@ -31,8 +31,8 @@ from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import ADD_CHAIN, AUDIT, REQUESTS
 from warehouse.access.matrix import roles
-from warehouse.loading import Rows, parts
-from warehouse.publish import ddl
+from warehouse.loading import Rows, typed_parts
+from warehouse.publish import create_statements
 from warehouse.stores import STORES, WAREHOUSE, Stores
 
 _LOCK = 0x4841524D  # advisory: one publisher at a time
@@ -73,7 +73,7 @@ def displayed_url(url: str) -> str:
 
 
 @contextmanager
-def connect(url: str) -> Iterator[psycopg.Connection]:
+def open_connection(url: str) -> Iterator[psycopg.Connection]:
     """A connection; a server error becomes one line with the remedy, without the server's message, which may contain values."""
     server = displayed_url(url)
     try:
@@ -81,7 +81,7 @@ def connect(url: str) -> Iterator[psycopg.Connection]:
             yield connection
     except psycopg.Error as error:
         error_class = TransientError if _is_transient(error) else HarmoniaError
-        raise error_class(f"warehouse {server}: {_remedy(error)}") from error
+        raise error_class(f"warehouse {server}: {_error_remedy(error)}") from error
 
 
 def _is_transient(error: psycopg.Error) -> bool:
@@ -90,7 +90,7 @@ def _is_transient(error: psycopg.Error) -> bool:
     return state in _TRANSIENT_STATES or (not state and isinstance(error, psycopg.OperationalError))
 
 
-def _remedy(error: psycopg.Error) -> str:
+def _error_remedy(error: psycopg.Error) -> str:
     state = error.sqlstate or ""
     remedy = _REMEDIES.get(state) or _REMEDIES.get(state[:2])
     if remedy or not isinstance(error, psycopg.OperationalError):
@@ -110,25 +110,25 @@ def existing_roles(cursor: psycopg.Cursor) -> set[str]:
     return {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (names,)).fetchall()}
 
 
-def lock(cursor: psycopg.Cursor) -> None:
+def wait_for_lock(cursor: psycopg.Cursor) -> None:
     """Wait, with a limit, for another publisher of this database; then hold the lock until the transaction ends."""
     cursor.execute(f"SET LOCAL lock_timeout = '{_MAX_WAIT}s'".encode())
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
-def _digest(statements: list[str]) -> str:
+def _digest_statements(statements: list[str]) -> str:
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16]
 
 
 def structure_digest() -> str:
     """Digest of the tables, views and functions that this version declares."""
-    tables_sql = [statement for schema in STORES for statement in ddl(grants.stored_tables(schema))]
-    return _digest([*tables_sql, *grants.structure_statements()])
+    tables_sql = [statement for schema in STORES for statement in create_statements(grants.stored_tables(schema))]
+    return _digest_statements([*tables_sql, *grants.structure_statements()])
 
 
 def schema_mark(existing: set[str]) -> str:
     """The schema comment that identifies the structure of its tables and the access to them."""
-    return f"form {structure_digest()}, access {_digest(grants.access_statements(existing))}"
+    return f"form {structure_digest()}, access {_digest_statements(grants.access_statements(existing))}"
 
 
 def existing_mark(cursor: psycopg.Cursor) -> str | None:
@@ -146,11 +146,11 @@ def stored_mark(cursor: psycopg.Cursor) -> str | None:
     return row[0] if row else None
 
 
-def _load(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) -> None:
+def _load_rows(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) -> None:
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(schema, table.name), columns)
     with cursor.copy(statement) as copy:
-        for batch in chain.from_iterable(part.to_batches(_BATCH_ROWS) for part in parts(table, rows)):
+        for batch in chain.from_iterable(part.to_batches(_BATCH_ROWS) for part in typed_parts(table, rows)):
             sink = pa.BufferOutputStream()
             csv.write_csv(batch, sink, _UNQUOTED_IS_NULL)
             copy.write(sink.getvalue().to_pybytes())
@@ -162,19 +162,21 @@ def _replace_rows(cursor: psycopg.Cursor, stores: Stores) -> None:
         stored = grants.stored_tables(schema)
         execute_all(cursor, [f"DELETE FROM {schema}.{table.name}" for table in reversed(stored)])
         for table in stored:
-            _load(cursor, schema, table, stores[schema][table.name])
+            _load_rows(cursor, schema, table, stores[schema][table.name])
 
 
 def create_empty_schemas(cursor: psycopg.Cursor, existing: set[str]) -> None:
     """Create all schemas of this version, without rows and with access for the existing roles; none of them may exist."""
     for schema in STORES:
-        execute_all(cursor, [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *ddl(grants.stored_tables(schema))])
+        execute_all(
+            cursor, [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *create_statements(grants.stored_tables(schema))]
+        )
     _create_log(cursor)
     execute_all(cursor, ["RESET search_path", *grants.structure_statements(), *grants.access_statements(existing)])
 
 
 def _create_log(cursor: psycopg.Cursor) -> None:
-    execute_all(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *ddl([REQUESTS])])
+    execute_all(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *create_statements([REQUESTS])])
 
 
 def _build_new_schemas(cursor: psycopg.Cursor, stores: Stores) -> None:
@@ -183,9 +185,9 @@ def _build_new_schemas(cursor: psycopg.Cursor, stores: Stores) -> None:
         execute_all(
             cursor, [f"DROP SCHEMA IF EXISTS {schema}_new CASCADE", f"CREATE SCHEMA {schema}_new", f"SET LOCAL search_path TO {schema}_new"]
         )
-        execute_all(cursor, ddl(grants.stored_tables(schema)))
+        execute_all(cursor, create_statements(grants.stored_tables(schema)))
         for table in grants.stored_tables(schema):
-            _load(cursor, f"{schema}_new", table, stores[schema][table.name])
+            _load_rows(cursor, f"{schema}_new", table, stores[schema][table.name])
     if cursor.execute("SELECT to_regnamespace(%s)", (AUDIT,)).fetchone() == (None,):
         _create_log(cursor)
     else:
@@ -218,7 +220,7 @@ def lock_tables_exclusively(cursor: psycopg.Cursor) -> None:
             time.sleep(0.1)
 
 
-def _vacuum(connection: psycopg.Connection) -> None:
+def _free_space(connection: psycopg.Connection) -> None:
     """Free the space of replaced rows (and of a failed publication) and update statistics. Does not wait."""
     connection.autocommit = True
     for schema in STORES:
@@ -234,10 +236,10 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
 
     Readers see only old rows until then, and only new ones afterwards. Raises `HarmoniaError` on a server error.
     """
-    with connect(url) as connection:
-        _vacuum(connection)
+    with open_connection(url) as connection:
+        _free_space(connection)
         cursor = connection.cursor()
-        lock(cursor)
+        wait_for_lock(cursor)
         is_unchanged = existing_mark(cursor) == schema_mark(existing_roles(cursor))
         (_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)
 
@@ -249,7 +251,7 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
         yield commit
         connection.rollback()
         with contextlib.suppress(psycopg.Error):  # it is already published
-            _vacuum(connection)
+            _free_space(connection)
 
 
 def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
@@ -257,9 +259,9 @@ def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
     convert_options = csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""], true_values=["t"], false_values=["f"]
     )
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for table in tables.makeable(STORES[schema].tables.values()):
+        for table in tables.in_creation_order(STORES[schema].tables.values()):
             columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
             query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv)").format(columns, sql.Identifier(schema, table.name))
             sink = pa.BufferOutputStream()

@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnCommen
 from harmonia.errors import HarmoniaError, storage
 from harmonia.swap import share, swap_in, sync, temporary
 from warehouse import tables
-from warehouse.loading import Rows, ahead, parts, show
+from warehouse.loading import Rows, compute_ahead, register_table, typed_parts
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
@@ -41,20 +41,20 @@ GROUP_READABLE = 0o640
 """Mode of the analysts' file: the group of the home may read it."""
 
 
-def ddl(declared: Iterable[Table]) -> list[str]:
+def create_statements(declared: Iterable[Table]) -> list[str]:
     """CREATE and COMMENT statements of tables, then views, in PostgreSQL's dialect, which DuckDB accepts."""
     statements = []
-    for table in tables.makeable(declared):
-        comment, view = _compiled(SetTableComment(table)), table.info.get("view")
+    for table in tables.in_creation_order(declared):
+        comment, view = _compile_statement(SetTableComment(table)), table.info.get("view")
         if view:
             statements += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
         else:
-            statements += [_compiled(CreateTable(table)), comment]
-        statements += [_compiled(SetColumnComment(column)) for column in table.columns if column.comment]
+            statements += [_compile_statement(CreateTable(table)), comment]
+        statements += [_compile_statement(SetColumnComment(column)) for column in table.columns if column.comment]
     return statements
 
 
-def _compiled(statement: ExecutableDDLElement) -> str:
+def _compile_statement(statement: ExecutableDDLElement) -> str:
     return str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
 
 
@@ -68,23 +68,23 @@ def _owner_only_files() -> Iterator[None]:
         os.umask(previous_mask)
 
 
-def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
+def _load_rows(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
     """Insert `rows` into their table, in the order of its columns; returns their number.
 
     In one statement: rows inserted by several statements stay in memory until the commit.
     """
     if isinstance(rows, ds.FileSystemDataset):
-        show(connection, "incoming", rows)
+        register_table(connection, "incoming", rows)
     else:
-        batches = (batch for part in parts(table, rows) for batch in part.to_batches())
-        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), ahead(batches)))
+        batches = (batch for part in typed_parts(table, rows) for batch in part.to_batches())
+        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), compute_ahead(batches)))
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT {columns} FROM incoming').fetchall()[0]
     connection.execute("DROP VIEW incoming")
     return int(number)
 
 
-def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
+def build_file(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
     """Write a new DuckDB file `target` with the tables and views `declared`, readable only by its owner; returns the rows by table.
 
     Raises `HarmoniaError` if it cannot be written (full disk, no permission).
@@ -94,9 +94,9 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
             # One thread preserves the order of rows in full row groups; each store is built in a separate thread.
             connection.execute(f"SET threads = 1; SET memory_limit = '{MEMORY_LIMIT}'")
             connection.begin()  # one transaction: otherwise each of hundreds of statements would wait for the disk
-            for statement in ddl(declared):
+            for statement in create_statements(declared):
                 connection.execute(statement)
-            rows = {table.name: _load(connection, table, frames[table.name]) for table in declared if "view" not in table.info}
+            rows = {table.name: _load_rows(connection, table, frames[table.name]) for table in declared if "view" not in table.info}
             connection.commit()
             return rows
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
@@ -110,7 +110,8 @@ def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
     rows = {}
     with _owner_only_files(), ThreadPoolExecutor() as pool:
         builds = {
-            name: pool.submit(build, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name]) for name, metadata in STORES.items()
+            name: pool.submit(build_file, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name])
+            for name, metadata in STORES.items()
         }
         for name, running in builds.items():
             rows[name] = running.result()
@@ -122,7 +123,7 @@ def publication_numbers(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
 
 
-def publish(stores: Stores, home: Path, before_swap: Callable[[], None] = lambda: None) -> dict[str, int]:
+def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] = lambda: None) -> dict[str, int]:
     """Write every store into a new folder of `home`, then make it current. Call it under the run lock.
 
     before_swap  called when all files are complete, before the pointer changes; if it raises, the published files do not change

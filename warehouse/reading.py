@@ -22,7 +22,7 @@ from warehouse.stores import STORES, WAREHOUSE
 _TRIES, _PAUSE = 20, 0.05
 
 
-def current(home: Path) -> Path:
+def current_folder(home: Path) -> Path:
     """The folder of the current publication: `home/published/<number>`, or `home` itself if there is no pointer."""
     with contextlib.suppress(OSError):
         return home / FOLDER / (home / FOLDER / POINTER).read_text().strip()
@@ -30,26 +30,26 @@ def current(home: Path) -> Path:
 
 
 @contextlib.contextmanager
-def reading(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_publication(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads one publication of `home`, even if another is published meanwhile.
 
     stores  names of `warehouse.stores.STORES`, default the warehouse: the first is the database, the others are attached by their names
     Raises `HarmoniaError` if nothing is published, a file cannot be read, or another version wrote it.
     """
     names = stores or (WAREHOUSE,)
-    connection = _open(home, names)
+    connection = _open_current(home, names)
     try:
         for name in names:
-            require(connection, name, STORES[name])
+            require_tables(connection, name, STORES[name])
         yield connection
     finally:
         connection.close()
 
 
-def _open(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+def _open_current(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
     """Follow the pointer; if its folder was deleted since (two publications later), follow it again."""
     for remaining in reversed(range(_TRIES)):
-        folder = current(home)
+        folder = current_folder(home)
         try:
             connection = duckdb.connect(str(folder / f"{names[0]}.duckdb"), read_only=True)
             for name in names[1:]:
@@ -66,15 +66,15 @@ def _open(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
     raise AssertionError("unreachable")
 
 
-def require(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaData) -> None:
+def require_tables(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaData) -> None:
     """Raise `HarmoniaError` if the tables of `store` are not those of this version."""
     query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_catalog = ? AND table_schema = 'main'"
-    lacking = absent(metadata, set(connection.execute(query, [store]).fetchall()))
+    lacking = absent_columns(metadata, set(connection.execute(query, [store]).fetchall()))
     if lacking:
-        raise HarmoniaError(older(f"{store}.duckdb", lacking))
+        raise HarmoniaError(older_version_message(f"{store}.duckdb", lacking))
 
 
-def absent(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
+def absent_columns(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
     """`table.column` of `metadata` that is missing in `there`."""
     return [
         f"{table.name}.{column.name}"
@@ -84,14 +84,14 @@ def absent(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
     ]
 
 
-def older(what: str, lacking: list[str]) -> str:
+def older_version_message(what: str, lacking: list[str]) -> str:
     """The message for tables of another version."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
     return f"{what} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
 
 
 @contextlib.contextmanager
-def reading_postgres(url: str) -> Iterator[psycopg.Connection]:
+def open_postgres(url: str) -> Iterator[psycopg.Connection]:
     """A connection that reads one publication of a PostgreSQL warehouse: one repeatable-read, read-only transaction."""
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -27,7 +27,7 @@ STRATEGY = Path(__file__).parents[1] / "benchmarks" / "strategy_figures.csv"
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreResult:
     """The result of the comparison.
 
     missing         records of the truth that lineage lacks: RECORD
@@ -68,16 +68,16 @@ class Score:
             (self.reconciliation, "Reconciliation"),
         ):
             if len(frame):
-                yield _grid(frame, title)
+                yield _rich_table(frame, title)
 
     def __str__(self) -> str:
-        """The same as plain text."""
+        """Return the result of the comparison as plain text."""
         text = io.StringIO()
         Console(file=text, width=120, highlight=False).print(self)
         return text.getvalue()
 
 
-def _grid(frame: pd.DataFrame, title: str) -> Grid:
+def _rich_table(frame: pd.DataFrame, title: str) -> Grid:
     grid = Grid(title=title, title_justify="left")
     for column in frame.columns:
         grid.add_column(str(column), justify="right" if pd.api.types.is_numeric_dtype(frame[column]) else "left")
@@ -86,7 +86,7 @@ def _grid(frame: pd.DataFrame, title: str) -> Grid:
     return grid
 
 
-def _read(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
+def _read_truth(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
     """A file of the truth as text; empty cells are null. Raises `HarmoniaError` for a missing column."""
     frame = pd.read_csv(truth / name, dtype="str", keep_default_na=False, na_values=[""])
     absent = [c for c in columns if c not in frame.columns]
@@ -95,7 +95,7 @@ def _read(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+def _published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
     """Published tables as frames. Raises `HarmoniaError` if the warehouse is missing or invalid."""
     if not warehouse.is_file():
         raise HarmoniaError(f"{warehouse}: no warehouse is published there; run `harmonia run` first, or name its home with --home")
@@ -173,7 +173,7 @@ def _pair_count(cluster_sizes: pd.Series) -> float:
     return float((cluster_sizes * (cluster_sizes - 1) / 2).sum())
 
 
-def pairwise(ours: pd.Series, true: pd.Series) -> dict[str, float]:
+def pairwise_accuracy(ours: pd.Series, true: pd.Series) -> dict[str, float]:
     """Precision, recall and F1 of the pairs of records linked by two clusterings (aligned, no nulls)."""
     both = pd.DataFrame({"ours": ours.to_numpy(), "true": true.to_numpy()})
     correct, linked, true_pairs = (_pair_count(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
@@ -192,7 +192,7 @@ def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
         both = expected.merge(published, on=RECORD, how="inner", suffixes=("_true", ""))
         both = both.drop_duplicates([*key, column, f"{column}_true"], ignore_index=True)
         singletons = pd.Series([f"alone-{n}" for n in range(len(both))], index=both.index, dtype="str")
-        out.append({"entity": entity, "records": len(both), **pairwise(both[column].fillna(singletons), both[f"{column}_true"])})
+        out.append({"entity": entity, "records": len(both), **pairwise_accuracy(both[column].fillna(singletons), both[f"{column}_true"])})
     return pd.DataFrame(out)
 
 
@@ -220,7 +220,7 @@ def reconciliation_accuracy(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.
     return pd.DataFrame(out)
 
 
-def score(warehouse: Path, truth: Path) -> Score:
+def score_warehouse(warehouse: Path, truth: Path) -> ScoreResult:
     """Compare a published warehouse file with a truth folder.
 
     Raises `HarmoniaError` if either is missing or invalid.
@@ -228,17 +228,17 @@ def score(warehouse: Path, truth: Path) -> Score:
     for name in NEEDED:
         if not (truth / name).is_file():
             raise HarmoniaError(f"{truth}: has no {name}; name a truth folder with --truth")
-    published = _tables(warehouse, ("statistics", "lineage", "reconciliation"))
-    true_records = _read(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
+    published = _published_tables(warehouse, ("statistics", "lineage", "reconciliation"))
+    true_records = _read_truth(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
     true_records = true_records if "alt_status" in true_records else true_records.assign(alt_status=None)
     missing, wrong, extra = record_differences(published["lineage"], true_records)
-    cells = compare_cells(published["statistics"], _read(truth, "statistics.csv", [*CELL, *MEASURES]))
+    cells = compare_cells(published["statistics"], _read_truth(truth, "statistics.csv", [*CELL, *MEASURES]))
     totals = cells[(cells["table"] == "total") & (cells["length"] == "years")]
     steps = pd.DataFrame()
     if (truth / "reconciliation.csv").is_file():
-        expected = _read(truth, "reconciliation.csv", ["step", "period", "case_id", "person_id", "outcome"])
+        expected = _read_truth(truth, "reconciliation.csv", ["step", "period", "case_id", "person_id", "outcome"])
         steps = reconciliation_accuracy(published["reconciliation"], expected, published["lineage"], true_records)
-    return Score(
+    return ScoreResult(
         missing=missing,
         wrong_status=wrong,
         extra=extra,

@@ -21,7 +21,7 @@ from sqlalchemy import MetaData
 
 from harmonia.errors import HarmoniaError, storage
 from warehouse import analysts, tables
-from warehouse.loading import Rows, show
+from warehouse.loading import Rows, register_table
 
 WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
 STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: analysts.ANALYSTS, IDENTITY: tables.IDENTITY}
@@ -35,7 +35,7 @@ KEY_BYTES = 32
 _PRIVATE = 0o600
 
 
-def secret(home: Path) -> bytes:
+def pseudonym_key(home: Path) -> bytes:
     """The key of the pseudonyms: a record keeps its pseudonym from run to run.
 
     It is in the file named by `HARMONIA_PSEUDONYM_KEY`, else in the home (mode 0600, created on first use); never in a store.
@@ -64,7 +64,7 @@ def secret(home: Path) -> bytes:
     return key
 
 
-def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
+def pseudonyms_of(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
     """A keyed pseudonym (HMAC-SHA256, 128 bits, hex) for each record key of an institution; null stays null."""
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
     coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
@@ -72,21 +72,21 @@ def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Serie
     return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, selects the last
 
 
-def crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
+def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
     """The rows of `identity.crosswalk`: institution, record_key, pseudonym, for every pair in any published table."""
     named = []
     with duckdb.connect() as connection:
         for name, table in tables.WAREHOUSE.tables.items():
             columns = tables.key_columns(table) if name in published else {}
             if columns:
-                show(connection, name, published[name])
+                register_table(connection, name, published[name])
             for column, of in columns.items():
                 named.append(f'SELECT "{of}" AS institution, "{column}" AS record_key FROM "{name}" WHERE "{of}" || "{column}" IS NOT NULL')
         pairs = connection.execute(f"{' UNION '.join(named)} ORDER BY 1, 2").df().astype("str")
-    return tables.conform(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms(pairs["institution"], pairs["record_key"], key)))
+    return tables.conform_frame(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms_of(pairs["institution"], pairs["record_key"], key)))
 
 
-def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     """The rows of `identity.persons`: every accepted person record with its ids.
 
     canonical  tables of schemas.canonical; cases: institution, record_key, case_id; persons: institution, record_key, person_id
@@ -95,14 +95,14 @@ def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: 
     out = records[records["status"] == "accepted"]
     out = out.merge(persons.drop_duplicates(["institution", "record_key"]), on=["institution", "record_key"], how="left")
     files = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
-    return tables.conform(tables.PERSONS, out.merge(files, on=["institution", "case_key"], how="left"))
+    return tables.conform_frame(tables.PERSONS, out.merge(files, on=["institution", "case_key"], how="left"))
 
 
-def arranged(published: Mapping[str, Rows], named: pd.DataFrame, key: bytes) -> Stores:
-    """Every store with its rows. published: every table of `warehouse.count`; named: from `people`."""
-    pairs = crosswalk(published, key)
+def arrange_stores(published: Mapping[str, Rows], named: pd.DataFrame, key: bytes) -> Stores:
+    """Arrange the published tables by store. published: every table of `warehouse.count`; named: from `identified_persons`."""
+    pairs = pseudonym_crosswalk(published, key)
     return {
         WAREHOUSE: published,
-        ANALYSTS: analysts.ForAnalysts(published, pairs, key),
+        ANALYSTS: analysts.AnalystTables(published, pairs, key),
         IDENTITY: {"persons": named, "crosswalk": pairs},
     }

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, MetaData, Table, Text
 
-from warehouse.columns import count as _count
-from warehouse.columns import flag as _flag
-from warehouse.columns import text as _text
+from warehouse.columns import count_column as _count
+from warehouse.columns import flag_column as _flag
+from warehouse.columns import text_column as _text
 
 WAREHOUSE = MetaData()
 IDENTITY = MetaData()
@@ -242,27 +242,27 @@ def linked_columns(table: Table) -> set[str]:
     return {c.name for c in table.columns if c.info.get("linked")}
 
 
-def narrowed(table: Table, columns: Collection[str]) -> Table:
-    """`table` with only these columns."""
+def narrow_table(table: Table, columns: Collection[str]) -> Table:
+    """Return `table` with only these columns."""
     return Table(table.name, MetaData(), *(c._copy() for c in table.columns if c.name in columns), comment=table.comment, info=table.info)
 
 
-def stored(metadata: MetaData) -> list[Table]:
-    """The tables that store rows."""
+def stored_tables(metadata: MetaData) -> list[Table]:
+    """List the tables that store rows (not views)."""
     return [table for table in metadata.sorted_tables if "view" not in table.info]
 
 
-def views(metadata: MetaData) -> list[Table]:
+def declared_views(metadata: MetaData) -> list[Table]:
     """The views as declared: `info["view"]` is the SELECT, for DuckDB and PostgreSQL alike, over tables and views before it."""
     return [table for table in metadata.tables.values() if "view" in table.info]
 
 
-def makeable(declared: Iterable[Table]) -> list[Table]:
-    """The same in the order in which they can be created: tables, then views as declared."""
+def in_creation_order(declared: Iterable[Table]) -> list[Table]:
+    """Order tables and views as they can be created: tables, then views as declared."""
     return sorted(declared, key=lambda table: list(table.metadata.tables).index(table.name) if "view" in table.info else -1)
 
 
-def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+def conform_frame(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with exactly the columns of `table`, in order and typed (text, Int64, boolean, dates); absent columns become null."""
     out = frame.reindex(columns=[c.name for c in table.columns]).reset_index(drop=True)
     for column in table.columns:
@@ -285,6 +285,6 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([(c.name, kinds[type(c.type)]) for c in table.columns])
 
 
-def to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
-    """`frame`, which has the columns of `table` (`conform`), with the types of `arrow_schema`."""
+def frame_to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
+    """`frame`, which has the columns of `table` (`conform_frame`), with the types of `arrow_schema`."""
     return pa.Table.from_pandas(frame, schema=arrow_schema(table), preserve_index=False)

@@ -61,7 +61,7 @@ def apply(url: Url = None) -> None:
     """Create missing roles on the server and set the grants to those of the matrix. Idempotent."""
     from warehouse.server import access as server
 
-    created, granted = server.apply(_required(url))
+    created, granted = server.apply_access(_required(url))
     typer.echo(f"roles created: {', '.join(created) or 'none'}")
     typer.echo(
         f"grants in force: {granted}"
@@ -91,7 +91,7 @@ def check(
     workplace = Workplace.of(None, home, registry_url)
     registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
-        found = server.differences(_required(url), administrator or (), head_seen(registry) if registry else None)
+        found = server.server_differences(_required(url), administrator or (), head_seen(registry) if registry else None)
         if registry and not found:
             note_head(registry, server.newest_request(_required(url)))
     finally:
@@ -116,7 +116,7 @@ def extract(
     """Write the tables a role may see to a DuckDB file, for use without a server."""
     from warehouse.access import extract as module
 
-    rows = module.extract(Workplace.of(None, home).home.root, module.find_role(role), out.expanduser())
+    rows = module.extract_visible(Workplace.of(None, home).home.root, module.find_role(role), out.expanduser())
     typer.echo(f"{out}: {count(len(rows), 'table')}, {count(sum(rows.values()), 'row')}, as visible to {role}")
 
 
@@ -129,12 +129,12 @@ def resolve(
     """For stewards: show the record behind a pseudonym. The access is written to the audit log first."""
     from harmonia.audit import note
     from harmonia.registry import open_registry
-    from warehouse.reading import reading
+    from warehouse.reading import open_publication
 
     workplace = Workplace.of(None, home, registry_url)
     query = """SELECT DISTINCT institution || ':' || record_key AS record, entity, case_id AS "case", person_id AS person
                FROM crosswalk JOIN warehouse.lineage USING (institution, record_key) WHERE pseudonym = ? ORDER BY ALL"""
-    with reading(workplace.home.root, "identity", "warehouse") as connection:
+    with open_publication(workplace.home.root, "identity", "warehouse") as connection:
         registry = open_registry(workplace.registry)
         try:
             note(registry, "resolved a pseudonym", pseudonym)
@@ -160,7 +160,7 @@ def listing(
 
     requests = None
     if url:
-        from warehouse.server.access import requests as read
+        from warehouse.server.access import logged_requests as read
 
         requests = read(url)
     workplace = Workplace.of(None, home, registry_url)
@@ -186,7 +186,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare the DuckDB files with the PostgreSQL schemas, row by row. Exit 1 if a row differs, else 0."""
-    from warehouse.compare import compare as differing
+    from warehouse.compare import compare_stores as differing
     from warehouse.stores import STORES
 
     unknown = [name for name in store or () if name not in STORES]

@@ -22,9 +22,9 @@ Recipient = Annotated[str, typer.Option("--recipient", help="Who receives the fu
 @app.command("list")
 def list_exports(lang: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en") -> None:
     """List the exports and whether each may be published."""
-    from warehouse.exports.catalogue import exports
+    from warehouse.exports.catalogue import declared_exports
 
-    for one in exports().values():
+    for one in declared_exports().values():
         typer.echo(f"{one.name:22} {one.kinds:14} {one.title(lang)}")
 
 
@@ -45,9 +45,9 @@ def create(
 
     workplace = Workplace.of(None, home, registry_url)
     if full:
-        written = catalogue.transmit(workplace, name, release, lang, out, recipient, approval)
+        written = catalogue.transmit_export(workplace, name, release, lang, out, recipient, approval)
     else:
-        written = catalogue.publish(workplace.home.releases, name, release, lang, out)
+        written = catalogue.publish_export(workplace.home.releases, name, release, lang, out)
     for path in written:
         typer.echo(str(path))
 
@@ -65,7 +65,7 @@ def approve(
 ) -> None:
     """For the coordinator: approve sending a full export to one recipient."""
     from warehouse.exports.catalogue import requested_transmission
-    from warehouse.exports.transmission_approval import approve as sign
+    from warehouse.exports.transmission_approval import write_approval as sign
 
     where = Workplace.of(None, home).home
     sent = requested_transmission(where.releases, name, release, recipient)

@@ -34,10 +34,10 @@ def show_all() -> None:
 @app.command()
 def check(file: File = None) -> None:
     """Validate an indicator file (or all shipped ones): texts, SQL, columns of the SQL."""
-    from warehouse.indicators.catalogue import catalogue, load
-    from warehouse.indicators.catalogue import check as validate
+    from warehouse.indicators.catalogue import catalogue, load_definition
+    from warehouse.indicators.catalogue import check_definitions as validate
 
-    found = [load(file)] if file else list(catalogue().values())
+    found = [load_definition(file)] if file else list(catalogue().values())
     validate(found)
     console().print(f"{count(len(found), 'indicator')} valid")
 
@@ -52,19 +52,19 @@ def diff(
     """Compare figures by the published rule with figures by the rule in the file, over the published facts. Changes nothing."""
     import pandas as pd
 
-    from warehouse.count.changed_rules import effect, published
-    from warehouse.indicators.catalogue import catalogue, load
-    from warehouse.indicators.catalogue import check as validate
-    from warehouse.reading import reading
+    from warehouse.count.changed_rules import effect_of_rules, rules_in_warehouse
+    from warehouse.indicators.catalogue import catalogue, load_definition
+    from warehouse.indicators.catalogue import check_definitions as validate
+    from warehouse.reading import open_publication
     from warehouse.star.figures import CELL
 
-    now = load(file) if file else catalogue().get(name)
+    now = load_definition(file) if file else catalogue().get(name)
     if now is None or now.code != name:
         raise HarmoniaError(f"{file or 'warehouse/indicators'}: no indicator {name}; see `harmonia indicator list`")
     validate([now])
-    with reading(Workplace.of(None, home).home.root) as connection:
-        before = published(connection).get(name)
-        found = effect(connection, before, now)
+    with open_publication(Workplace.of(None, home).home.root) as connection:
+        before = rules_in_warehouse(connection).get(name)
+        found = effect_of_rules(connection, before, now)
     differ = found[found["differs"]]
     out = console()
     old = f"version {before.version}" if before else "not published yet"

@@ -88,12 +88,12 @@ def spark(
     home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to compare.")] = None,
 ) -> None:
     """Score candidate pairs of persons with Splink on Spark; write keys and match weights, no names. `run --spark` scores alike."""
-    from pipelines.linkage.blocking import share
-    from pipelines.linkage.decisions import keys_of
+    from pipelines.linkage.blocking import group_by_keys
+    from pipelines.linkage.decisions import record_keys_of
     from pipelines.linkage.model import load_model
     from pipelines.linkage.score import Scorer
     from pipelines.linkage.spark import WEIGHT, Spark
-    from pipelines.linkage.standardise import standardise
+    from pipelines.linkage.standardise import build_features
     from pipelines.resources import lake
 
     folder, out = Workplace.of(None, home).home.lake / "canonical", out.expanduser().absolute()
@@ -101,9 +101,9 @@ def spark(
         raise HarmoniaError(f"{folder} does not exist: run `harmonia run` first")
     if out.exists():
         raise HarmoniaError(f"{out} already exists: name a new folder with --out")
-    found, persons = load_model(model), standardise(lake.read(folder)).persons
+    found, persons = load_model(model), build_features(lake.read_tables(folder)).persons
     scorer = Scorer.of(persons, found)
-    pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
+    pairs = Spark.at(master).close(persons, group_by_keys(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
     out.mkdir(parents=True)
-    keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
+    record_keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
     typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {found.version}.")

@@ -267,7 +267,7 @@ def score(
     home: HomeFolder = None,
 ) -> None:
     """Score a published warehouse against the ground truth. For evaluation only: the pipeline never reads the truth."""
-    from warehouse.score import score as measure
+    from warehouse.score import score_warehouse as measure
 
     console().print(measure(Workplace.of(None, home).home.warehouse, truth))
 

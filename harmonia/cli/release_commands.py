@@ -132,7 +132,7 @@ def verify(home: HomeFolder = None) -> None:
     where = Workplace.of(None, home).home.releases
     names = folder.verified_chain(where)
     files = {name: folder.verified_files(where / name) for name in names}
-    wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.mismatches(name, files)]
+    wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.recount_mismatches(name, files)]
     if wrong:
         raise HarmoniaError(
             f"{count(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "

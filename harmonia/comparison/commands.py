@@ -36,12 +36,12 @@ def restricted(
     institution: Annotated[str | None, typer.Option("--institution", help="Only evidence on its records.")] = None,
 ) -> None:
     """Write the evidence that no agreement allows to be reported, for stewards: record, field, and the differing record."""
-    from pipelines.resources.lake import read
+    from pipelines.resources.lake import read_tables
     from pipelines.resources.workplace import Workplace
 
     folder = Workplace.of(None, home).home.lake / "comparison"
     try:
-        rows = read(folder)["withheld"]
+        rows = read_tables(folder)["withheld"]
     except FileNotFoundError:
         raise HarmoniaError(f"{folder} does not exist: use `harmonia run` first") from None
     if institution is not None:

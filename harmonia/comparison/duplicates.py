@@ -14,7 +14,7 @@ import pandas as pd
 
 from harmonia.comparison.evidence import contract_columns, drop_frequent_values
 from pipelines.harmonisation.personal_numbers import FULL
-from pipelines.resources.coded import group_numbers, is_in
+from pipelines.resources.coded import group_numbers, is_text_in
 from pipelines.resources.lake import read_columns
 from schemas import findings
 from sources import contract as contracts
@@ -139,7 +139,7 @@ def _dates(events: pd.DataFrame) -> pd.DataFrame:
 def _cite_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Whether both files cite the same number of another institution."""
     citations = read_columns(canonical, "references", (*_KEYS, "case_key", "number"))
-    relevant = is_in(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
+    relevant = is_text_in(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
     citations = (
         citations.loc[relevant & (citations["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
     )

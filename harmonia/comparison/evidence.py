@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.resources.coded import is_in
+from pipelines.resources.coded import is_text_in
 from pipelines.resources.lake import read_columns, read_matching_rows
 from sources import contract as contracts
 from sources.periods import first_day, last_day
@@ -66,7 +66,7 @@ class LinkedRecords:
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
             reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()
-            status[is_in(status.index.to_series(), reached)] = stage
+            status[is_text_in(status.index.to_series(), reached)] = stage
         self.status = status
         read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
         days = {"first": read["min"].map(first_day), "last": read["max"].map(last_day)}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.comparison.evidence import LinkedRecords, contract_columns, drop_frequent_values
-from pipelines.resources.coded import is_in
+from pipelines.resources.coded import is_text_in
 from schemas import canonical
 from sources import contract
 
@@ -51,7 +51,7 @@ def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
     """Sent according to the sender's record, without a file at the prosecution."""
     sent = linked.events[(linked.events["event"] == "sent") & linked.events["institution"].isin(contract.at("registration"))]
     merged = linked.cases.loc[linked.cases["state"] == "merged", ["institution", "record_key"]]
-    missing = ~is_in(sent["case_id"], _cases_at(linked, *contract.at("prosecution"))) & _is_covered(
+    missing = ~is_text_in(sent["case_id"], _cases_at(linked, *contract.at("prosecution"))) & _is_covered(
         linked, sent["date"], *contract.at("prosecution")
     )
     missing &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(merged))
@@ -70,7 +70,7 @@ def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
     out = []
     for sender in contract.at("registration"):
         own = files[files["source"] == sender]
-        missing = own[~is_in(own["case_id"], _cases_at(linked, sender)) & _is_covered(linked, own["date"], sender)]
+        missing = own[~is_text_in(own["case_id"], _cases_at(linked, sender)) & _is_covered(linked, own["date"], sender)]
         rows = missing.rename(columns={"institution": "receiver"}).assign(sender=sender, role="case")
         out.append(linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("source"))), "not_sent"))
     return out
@@ -85,7 +85,7 @@ def _no_indictment(linked: LinkedRecords) -> pd.DataFrame:
     receipts = linked.events[(linked.events["event"] == "received") & linked.events["institution"].isin(contract.at("courts"))]
     dates = receipts.drop_duplicates("record_key").set_index("record_key")["date"]
     opened = pd.Series(dates.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` on an empty series loses the type
-    missing = judged[~is_in(judged["case_id"], indicted) & _is_covered(linked, opened, *contract.at("prosecution"))].drop_duplicates(
+    missing = judged[~is_text_in(judged["case_id"], indicted) & _is_covered(linked, opened, *contract.at("prosecution"))].drop_duplicates(
         "case_key"
     )
     rows = missing.rename(columns={"institution": "receiver"}).assign(
@@ -101,7 +101,7 @@ def _no_judgment(linked: LinkedRecords) -> pd.DataFrame:
     ids = linked.persons[["institution", "record_key", "person_id"]]
     admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
-    with_judgment = is_in(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
+    with_judgment = is_text_in(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
     missing = admitted[~with_judgment & _is_covered(linked, admitted["date"], *contract.at("courts"))]
     rows = missing.rename(columns={"institution": "receiver"}).assign(sender=_sender("courts"), role="accused")
     return linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("reference"))), "no_judgment")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from harmonia.comparison.agreements import AgreementMatrix
 from harmonia.comparison.evidence import EVIDENCE
-from pipelines.resources.coded import is_in
+from pipelines.resources.coded import is_text_in
 from schemas import findings
 
 RULES = {
@@ -80,6 +80,6 @@ def as_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.Dat
     findings, so that a correction discloses nothing. lineage (`LOCATION` and status): file, part and line of the record in the delivery.
     """
     reported = records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
-    relevant = (lineage["status"] != "quarantined") & is_in(lineage["record_key"], reported["record_key"].drop_duplicates())
+    relevant = (lineage["status"] != "quarantined") & is_text_in(lineage["record_key"], reported["record_key"].drop_duplicates())
     locations = lineage.loc[relevant, list(LOCATION)].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
     return findings.complete(reported.merge(locations, on=["institution", "delivery", "record_key"], how="left"))

@@ -24,7 +24,7 @@ from harmonia.explain.people import (
     figures_table,
     member_keys,
     redirect_notice,
-    sources,
+    source_note,
 )
 from harmonia.explain.published import Key, PublishedHome
 from harmonia.explain.records import Record, load_records
@@ -53,20 +53,26 @@ def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) 
     ]
     sections = [
         Section("Files side by side", [file_table(records, labels)], "The accepted state of each, else the latest."),
-        _links(labels, inside, tree),
+        _link_table(labels, inside, tree),
         Section("Persons in the case", [_persons_table(home, people, names=names)]),
         _near_matches(home, labels),
         Section("Judgements", links.judgement_table(home, "case", keys, labels)),
         Section("Where the case counts", [figures_table(home, "case_id", resolved.entity.id)]),
         Section("Reconciliation with neighbouring institutions", [_reconciliation_table(home, resolved.entity.id)]),
-        Section("The id and its history", [links.history(home, resolved.entity)]),
+        Section("The id and its history", [links.id_history(home, resolved.entity)]),
     ]
     return Explanation(
-        f"Case {resolved.entity.id}", facts, _summary(resolved, keys, tree), sections, names, sources(home, names=names), resolved.entity.id
+        f"Case {resolved.entity.id}",
+        facts,
+        _case_summary(resolved, keys, tree),
+        sections,
+        names,
+        source_note(home, names=names),
+        resolved.entity.id,
     )
 
 
-def _summary(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
+def _case_summary(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
     summary = redirect_notice(resolved)
     if not keys:
         return [*summary, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
@@ -81,7 +87,7 @@ def _summary(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple
 
 
 def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
-    """One row per case record."""
+    """Make a table with one row per case record."""
     titles = ("offence", "dates", "numbers cited", "delivered in")
     columns = [Column(""), Column("record"), Column("seat"), Column("stage"), *(Column(title, wrap=title == "offence") for title in titles)]
     rows = [_file_row(r, labels[r.key]) for r in records]
@@ -94,7 +100,7 @@ def _file_row(r: Record, label: str) -> list[Cell]:
     return [label, r.key, r.value("seat"), stage, r.offence, r.dates, r.references, delivery_lines(r)]
 
 
-def _links(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+def _link_table(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
     title = "Links between the files"
     if not inside:
         return Section(title, [Text("There are no links.")])
@@ -111,10 +117,10 @@ def _links(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequ
 
 
 def case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
-    """Prior odds, each kind of evidence, sum."""
+    """Draw the prior odds and each kind of evidence for a pair of files as a waterfall to their sum."""
     reasons = dict(d.reasons)
     prior = reasons.pop("prior", 0.0)
-    steps = [Step(evidence_name(name), bits, meaning(name)) for name, bits in reasons.items()]
+    steps = [Step(evidence_name(name), bits, evidence_meaning(name)) for name, bits in reasons.items()]
     rest = d.weight - prior - sum(reasons.values())
     if abs(rest) >= 0.05:
         steps.append(Step(label_of("evidence", "rest"), rest))
@@ -135,7 +141,7 @@ def evidence_name(name: str) -> str:
     return description if description.startswith("days") else label_of("evidence", name)
 
 
-def meaning(name: str) -> str:
+def evidence_meaning(name: str) -> str:
     """A short description of a kind of evidence; empty where its label says it all."""
     described_keys = evidence_description(name) or evidence_meanings().get(name, "")
     return "" if described_keys == evidence_name(name) else described_keys
@@ -160,7 +166,7 @@ def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) ->
 
 
 def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
-    """The nearest files that were not joined."""
+    """List the nearest files that were not joined."""
     title = "Near matches, not joined"
     not_joined = [d for d in pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
     case_by_record = _case_by_record(home)
@@ -191,7 +197,7 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
 
 
 def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Why two files, of the cases with the files `group_a` and `group_b`, were not joined."""
+    """Say why two files, of the cases with the files `group_a` and `group_b`, were not joined."""
     judged_pair = home.pair_judged_different("case", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"

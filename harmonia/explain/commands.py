@@ -57,7 +57,7 @@ def person(
 
         return explain_person(published, find_entity(published, "person", id), names=names)
 
-    _explain("person", id, home, registry_url, page, make, names=names)
+    _make_and_show("person", id, home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -76,7 +76,7 @@ def case(
 
         return explain_case(published, find_entity(published, "case", id), names=names)
 
-    _explain("case", id, home, registry_url, page, make, names=names)
+    _make_and_show("case", id, home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -97,19 +97,19 @@ def pair(
         from harmonia.explain.ids import kind_of_pair, read_key
         from harmonia.explain.pairs import explain_pair
         from harmonia.home import Home
-        from harmonia.review.naming import resolve
-        from harmonia.review.pairs import parse
+        from harmonia.review.naming import resolve_pair
+        from harmonia.review.pairs import parse_pair
         from harmonia.review.published import published as reviewed
 
         if second is None:
             run = reviewed(Home(published.folder), published.registry)
-            entity, *ends = resolve(run, published.registry, parse(first)).iloc[0]
+            entity, *ends = resolve_pair(run, published.registry, parse_pair(first)).iloc[0]
             return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
         keys = (read_key(first), read_key(second))
         found = kind_of_pair(published, keys, kind.value if kind else None)
         return explain_pair(published, found, keys, names=names)
 
-    _explain("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make, names=names)
+    _make_and_show("pair", " ".join(filter(None, (first, second))), home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -128,10 +128,10 @@ def figure(
 
         return explain_figure(published, parse_figure(published, " ".join(id)), names=names)
 
-    _explain("figure", " ".join(id), home, registry_url, page, make, names=names)
+    _make_and_show("figure", " ".join(id), home, registry_url, page, make, names=names)
 
 
-def _explain(
+def _make_and_show(
     what: str,
     typed: str,
     home: Path | None,
@@ -151,11 +151,11 @@ def _explain(
 
             note(published.registry, f"explain {what}", document.subject or typed)
     if page is not None:
-        from harmonia.explain.page import save
+        from harmonia.explain.page import save_page
 
-        save(document, page.expanduser())
+        save_page(document, page.expanduser())
         typer.echo(f"{document.title}: {page}{' (contains names: for stewards only)' if names else ''}")
         return
-    from harmonia.explain.console import show
+    from harmonia.explain.console import print_document
 
-    show(console(), document)
+    print_document(console(), document)

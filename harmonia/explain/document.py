@@ -73,11 +73,11 @@ class Waterfall:
 
     @property
     def total(self) -> float:
-        """Start plus all steps."""
+        """The sum of the start and all steps."""
         return self.start.amount + sum(step.amount for step in self.steps)
 
     def format_amount(self, amount: float, sign: bool = True) -> str:
-        """An amount as text."""
+        """Format an amount as text."""
         return f"{amount:+.{self.decimals}f}" if sign else f"{amount:.{self.decimals}f}"
 
 

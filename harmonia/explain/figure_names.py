@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def name(self) -> str:
-        """As typed."""
+        """The name of the figure as it is typed on the command line."""
         return " ".join([self.indicator.code, self.period, *(f"{d}={v}" for d, v in self.breakdown.items())])
 
     @property
@@ -48,37 +48,39 @@ def parse_figure(home: PublishedHome, text: str) -> Figure:
     words = [w for w in re.split(r"[\s,\[\]]+", text.strip()) if w]
     if not words:
         raise HarmoniaError("name a figure, e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
-    indicator = _indicator(words[0])
+    indicator = _find_indicator(words[0])
     if len(words) < 2 or "=" in words[1]:
-        raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_periods(home)}")
-    period = _period(home, words[1])
-    breakdown = _breakdown(indicator, words[2:])
-    return _published(home, indicator, period, breakdown)
+        raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_published_periods(home)}")
+    period = _find_period(home, words[1])
+    breakdown = _read_breakdown(indicator, words[2:])
+    return _published_row(home, indicator, period, breakdown)
 
 
-def _indicator(text: str) -> Indicator:
+def _find_indicator(text: str) -> Indicator:
     indicator = indicators().get(text)
     if indicator is None:
         raise HarmoniaError(f"“{visible(text)}” is not an indicator: use one of {', '.join(indicators())}")
     return indicator
 
 
-def _period(home: PublishedHome, text: str) -> str:
+def _find_period(home: PublishedHome, text: str) -> str:
     period = text.upper()
     if not _PERIOD.fullmatch(period):
-        raise HarmoniaError(f"“{visible(text)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
+        raise HarmoniaError(
+            f"“{visible(text)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_published_periods(home)}"
+        )
     published = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
     if not published:
-        raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_periods(home)}")
+        raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_published_periods(home)}")
     return period
 
 
-def _periods(home: PublishedHome) -> str:
+def _published_periods(home: PublishedHome) -> str:
     indicator = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
     return "no period is published" if pd.isna(indicator["first"]) else f"{home.folder} has {indicator['first']} to {indicator['last']}"
 
 
-def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
+def _read_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     out: dict[str, str] = {}
     for label_of in words:
         dimension, equals, value = label_of.partition("=")
@@ -102,7 +104,7 @@ def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     return {d: out[d] for d in combination}
 
 
-def _published(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
+def _published_row(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
     """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (docs/reference/counting-rules.md)."""
     wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)

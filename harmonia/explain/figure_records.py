@@ -43,7 +43,7 @@ class FigureRecords:
 
 def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to the published figure."""
-    all_rows, units = _reported_rows(home, figure), _units(home, figure)
+    all_rows, units = _reported_rows(home, figure), _counted_units(home, figure)
     period = quarter_of if figure.kind == "quarter" else year_of
     rows = all_rows[period(all_rows["own_date"]) == figure.period].reset_index(drop=True)
     bridge_rows = home.query(
@@ -62,7 +62,7 @@ def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     own = all_rows.drop_duplicates(KEY).set_index(KEY)["own_date"]
     units = units.assign(own_date=own.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
     _check_sum(figure, len(rows[rows["cause"].isna()]), len(units), units)
-    return _in_category(figure, rows, units, unit_key)
+    return _keep_category(figure, rows, units, unit_key)
 
 
 def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
@@ -72,8 +72,8 @@ def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
 
 
-def _units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """All units that count in the period."""
+def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
+    """Read all units that count in the period of the figure."""
     period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
     numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
     query = f"SELECT * FROM counted WHERE indicator = ? AND counts_in_{figure.kind} AND {period} ORDER BY day, case_id, person_id"
@@ -141,29 +141,31 @@ def _check_sum(figure: Figure, representing: int, counted: int, units: pd.DataFr
         )
 
 
-def _matches(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+def _matches_figure(frame: pd.DataFrame, figure: Figure) -> pd.Series:
     matches = pd.Series(True, index=frame.index)
     for dimension, value in figure.breakdown.items():
         matches &= frame[dimension] == value
     return matches
 
 
-def _heading(frame: pd.DataFrame, figure: Figure) -> pd.Series:
-    """The category of each row in the figure's dimensions."""
+def _category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+    """Return the category of each row in the dimensions of the figure."""
     heading = pd.Series("", index=frame.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
         heading = heading + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
     return heading
 
 
-def _in_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
+def _keep_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
     """Keep the rows and units in the figure's category; a record whose unit is in another category is a separate step."""
-    row_in_category, unit_in_category = _matches(rows, figure), _matches(units, figure)
+    row_in_category, unit_in_category = _matches_figure(rows, figure), _matches_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]
-    unit_of = units.assign(in_category=unit_in_category, heading=_heading(units, figure), record_name=record_names).set_index(unit_key)
+    unit_of = units.assign(in_category=unit_in_category, heading=_category_of_rows(units, figure), record_name=record_names).set_index(
+        unit_key
+    )
     row_of = (
         rows[rows["cause"].isna()]
-        .assign(in_category=row_in_category, heading=_heading(rows, figure))
+        .assign(in_category=row_in_category, heading=_category_of_rows(rows, figure))
         .drop_duplicates(unit_key)
         .set_index(unit_key)
     )

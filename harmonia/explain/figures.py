@@ -17,7 +17,7 @@ from harmonia.explain.document import Block, Cell, Column, Explanation, Section,
 from harmonia.explain.figure_names import Figure
 from harmonia.explain.figure_records import OTHER_HEADING, FigureRecords, figure_records
 from harmonia.explain.labels import format_day, format_value, label_of
-from harmonia.explain.people import sources
+from harmonia.explain.people import source_note
 from harmonia.explain.published import Key, PublishedHome
 from schemas.canonical import CONFIDENTIAL_EVENTS
 from warehouse.count.periods import quarter_of
@@ -42,15 +42,15 @@ class _Context:
         return self.figure.indicator.unit == "person"
 
     def location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
-        """Delivery, file, line of a row's record."""
-        return self.locations.get(_key(row), ("", "the record's own line could not be read", ""))
+        """Return the delivery, file and line of the record of a row."""
+        return self.locations.get(_record_key(row), ("", "the record's own line could not be read", ""))
 
     def identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
         """Case, person and name of a row, where shown."""
         cells: list[Cell] = [format_value(row["case_id"])]
         if self.counts_persons:
             cells.append(format_value(row["person_id"]))
-            cells += [] if self.names is None else [self.names.get(_key(row), "")]
+            cells += [] if self.names is None else [self.names.get(_record_key(row), "")]
         return cells
 
     def identity_columns(self) -> list[Column]:
@@ -66,8 +66,8 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
         ("indicator", title),
         ("period", figure.period),
         *((d.replace("_", " "), v.replace("_", " ")) for d, v in figure.breakdown.items()),
-        ("as reported", _number(figure.as_reported)),
-        ("harmonised", _number(figure.harmonised)),
+        ("as reported", _format_number(figure.as_reported)),
+        ("harmonised", _format_number(figure.harmonised)),
     ]
     summary, sections = [Text(figure.indicator.definition["en"])], list[Section]()
     if figure.missing:
@@ -75,20 +75,26 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
     if figure.as_reported is None or figure.harmonised is None:
         summary.append(Text("No data of this indicator's institutions could be read: the figure is unknown, not 0.", "bad"))
     else:
-        context = _context(home, figure, names=names)
+        context = _figure_context(home, figure, names=names)
         summary.append(Text(_sum_sentence(figure, context.records), "good"))
-        sections = [_bridge(home, context), _causes(context), _units(context), *_imputed(home, context), _reported(context)]
-    sections.append(Section("Deliveries", [_coverage(home, figure)]))
-    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, sources(home, names=names), figure.name)
+        sections = [
+            _bridge_table(home, context),
+            _cause_tables(context),
+            _unit_table(context),
+            *_imputed_table(home, context),
+            _reported_table(context),
+        ]
+    sections.append(Section("Deliveries", [_coverage_table(home, figure)]))
+    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, source_note(home, names=names), figure.name)
 
 
-def _context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
+def _figure_context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
     meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: label_of("causes", OTHER_HEADING)}
     records = figure_records(home, figure)
     if figure.indicator.rows.event in CONFIDENTIAL_EVENTS:
         records = _without_days(records)
-    return _Context(figure, records, meanings, _locations(home, figure), _names(home) if names else None)
+    return _Context(figure, records, meanings, _record_locations(home, figure), _person_names(home) if names else None)
 
 
 def _without_days(records: FigureRecords) -> FigureRecords:
@@ -106,11 +112,11 @@ def _day(value: object) -> str:
     return value if isinstance(value, str) else format_day(value)
 
 
-def _key(row: Mapping[Any, Any]) -> Key:
+def _record_key(row: Mapping[Any, Any]) -> Key:
     return str(row["institution"]), str(row["record_key"])
 
 
-def _number(value: int | None) -> str:
+def _format_number(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
 
 
@@ -119,8 +125,8 @@ def _sum_sentence(figure: Figure, records: FigureRecords) -> str:
     return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
 
 
-def _bridge(home: PublishedHome, context: _Context) -> Section:
-    """Table and waterfall from as reported to harmonised."""
+def _bridge_table(home: PublishedHome, context: _Context) -> Section:
+    """Make the table and the waterfall that lead from the figure as reported to the harmonised figure."""
     figure, records = context.figure, context.records
     _check_against_bridge(home, figure, records)
     rows: list[list[Cell]] = [["as reported", "", "", int(figure.as_reported or 0)]]
@@ -150,8 +156,8 @@ def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRe
         raise HarmoniaError(f"{figure.name}: the records do not match the published bridge: run again, and report it if that does not help")
 
 
-def _causes(context: _Context) -> Section:
-    """One table of records per cause."""
+def _cause_tables(context: _Context) -> Section:
+    """Make a table of records for each cause of the difference."""
     reported, units = context.records.reported, context.records.units
     records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
     records = records.sort_values(["institution", "record_key", "n"], kind="stable")
@@ -163,7 +169,7 @@ def _causes(context: _Context) -> Section:
         lines = [
             [
                 f"{row['n']:+d}",
-                ":".join(_key(row)),
+                ":".join(_record_key(row)),
                 *context.location(row),
                 *context.identity_cells(row),
                 _day(row["day"]),
@@ -179,7 +185,7 @@ def _causes(context: _Context) -> Section:
 
 
 def _counted_instead(row: Mapping[Any, Any]) -> str:
-    """Where the unit of a record counts instead, or its own date or category."""
+    """Say where the unit of a record counts instead, or the date or category of the record itself."""
     heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
@@ -193,7 +199,7 @@ def _counted_instead(row: Mapping[Any, Any]) -> str:
     return f"counts on {_day(row['counted_on'])}" if same else f"the person counts in {row['counted_in']} on {_day(row['counted_on'])}"
 
 
-def _locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
+def _record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line FROM lineage WHERE entity = ? "
         "ORDER BY status = 'accepted', delivery, file, line",  # the last row of a key wins: the accepted state
@@ -205,14 +211,14 @@ def _locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str,
     return dict(zip(keys, zip(rows["delivery"], file, line, strict=True), strict=True))
 
 
-def _names(home: PublishedHome) -> dict[Key, str]:
-    """Names as delivered, by accepted person record."""
+def _person_names(home: PublishedHome) -> dict[Key, str]:
+    """Read the names as delivered, by accepted person record."""
     people = home.canonical["person_records"]
     people = people[people["status"] == "accepted"]
     return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
 
 
-def _units(context: _Context) -> Section:
+def _unit_table(context: _Context) -> Section:
     units, dimensions = context.records.units, list(context.figure.indicator.dimensions)
     columns = [*context.identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
     columns.append(Column("record"))
@@ -221,12 +227,14 @@ def _units(context: _Context) -> Section:
         delivery, _, line = context.location(unit)
         values = [format_value(unit[d]).replace("_", " ") for d in dimensions]
         counts_on = _day(unit["day"]) + (" *" if unit["estimated"] else "")
-        rows.append([*context.identity_cells(unit), counts_on, *values, (":".join(_key(unit)), f"{delivery}{line and ', line '}{line}")])
+        rows.append(
+            [*context.identity_cells(unit), counts_on, *values, (":".join(_record_key(unit)), f"{delivery}{line and ', line '}{line}")]
+        )
     note = "No unit is counted." if not rows else "* the day is imputed" if units["estimated"].any() else ""
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
 
 
-def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
+def _imputed_table(home: PublishedHome, context: _Context) -> list[Section]:
     units = context.records.units
     rows = units[units["estimated"].fillna(False).astype(bool)]
     if rows.empty:
@@ -240,7 +248,7 @@ def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
     lines = [
         [
             *context.identity_cells(r),
-            ":".join(_key(r)),
+            ":".join(_record_key(r)),
             _date_problem(format_value(r["problem"])),
             _day(r["day"]),
             _METHODS.get(r["method"], r["method"]),
@@ -254,23 +262,23 @@ def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
 
 
 def _date_problem(problem: str) -> str:
-    """Why a delivered date is not used, in words."""
+    """Say in words why a delivered date is not used."""
     return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
 
 
-def _reported(context: _Context) -> Section:
+def _reported_table(context: _Context) -> Section:
     columns = [Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True), Column("own date")]
     columns += [*context.identity_columns(), Column("outcome", wrap=True)]
     rows: list[list[Cell]] = []
     for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
         cause = format_value(r["cause"]).replace("_", " ")
         outcome = f"{cause}: {_counted_instead({**r, 'n': -1})}" if cause else "counts"
-        rows.append([":".join(_key(r)), *context.location(r), _day(r["own_date"]), *context.identity_cells(r), outcome])
+        rows.append([":".join(_record_key(r)), *context.location(r), _day(r["own_date"]), *context.identity_cells(r), outcome])
     note = "" if rows else "No record is reported in this figure."
     return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
 
 
-def _coverage(home: PublishedHome, figure: Figure) -> Table:
+def _coverage_table(home: PublishedHome, figure: Figure) -> Table:
     """The deliveries of the indicator's institutions for the period, by quarter."""
     rows = home.query(
         "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",

@@ -32,7 +32,7 @@ def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
     """The case or person with the id `text`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
     match = re.fullmatch(r"([PC])(\d{1,12})", text.strip().upper(), re.ASCII)
     if not match:
-        raise HarmoniaError(f"{_quoted(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
+        raise HarmoniaError(f"{_quote_text(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
     entity_id = f"{match[1]}{int(match[2]):07d}"
     if match[1] != _LETTER[kind]:
         other = "case" if kind == "person" else "person"
@@ -54,9 +54,8 @@ def read_key(text: str) -> Key:
     """Parse `institution:key`. Raises `HarmoniaError` where it is invalid."""
     institution, colon, key = text.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
-        raise HarmoniaError(
-            f"{_quoted(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
-        )
+        known = ", ".join(institutions())
+        raise HarmoniaError(f"{_quote_text(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {known}")
     return institution, key.strip()
 
 
@@ -68,9 +67,9 @@ def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None
     has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):
         if not any(found[n] for found in has_record.values()):
-            raise HarmoniaError(f"{_quoted(':'.join(key))} is unknown in {home.folder}: see the keys in the table `lineage`")
+            raise HarmoniaError(f"{_quote_text(':'.join(key))} is unknown in {home.folder}: see the keys in the table `lineage`")
     if keys[0] == keys[1]:
-        raise HarmoniaError(f"{_quoted(':'.join(keys[0]))} is on both sides: name two different records")
+        raise HarmoniaError(f"{_quote_text(':'.join(keys[0]))} is on both sides: name two different records")
     possible: list[Kind] = [kind for kind, found in has_record.items() if all(found)]
     if wanted and wanted not in possible:
         raise HarmoniaError(f"the two records are not both {wanted} records: omit --as, or name two of one kind")
@@ -84,5 +83,5 @@ def _has_record(home: PublishedHome, kind: Kind, key: Key) -> bool:
     return bool(((table["institution"] == key[0]) & (table["record_key"] == key[1])).any())
 
 
-def _quoted(text: str) -> str:
+def _quote_text(text: str) -> str:
     return f"“{visible(text)}”"

@@ -14,19 +14,19 @@ _LARGEST_ODDS_SHOWN = 1_000_000
 
 
 @cache
-def _labels() -> dict[str, dict[str, str]]:
+def _declared_labels() -> dict[str, dict[str, str]]:
     labels: dict[str, dict[str, str]] = declared(Path(__file__).parent / "labels.yaml")
     return labels
 
 
 def label_of(kind: str, name: str) -> str:
     """The label of `name` of a `kind` (fields, levels, evidence …); an unknown name with underscores replaced by spaces."""
-    return _labels()[kind].get(name, name.replace("_", " "))
+    return _declared_labels()[kind].get(name, name.replace("_", " "))
 
 
 def evidence_description(evidence: str) -> str:
     """The description of a kind of evidence; empty where there is none."""
-    return _labels()["meanings"].get(evidence, "")
+    return _declared_labels()["meanings"].get(evidence, "")
 
 
 def format_odds(bits: float) -> str:

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.common import landmark
-from pipelines.linkage.compare import MISSING, column_values, compare
+from pipelines.linkage.common import find_landmark
+from pipelines.linkage.compare import MISSING, column_values, compare_field
 from pipelines.linkage.model import Field, Model, load_model
-from pipelines.linkage.persons import between, one_file, unidentified, within_case
-from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, coded, frequencies, likelihoods
-from pipelines.linkage.standardise import Records, read, standardise
+from pipelines.linkage.persons import are_in_one_file, lacks_identity, prior_between_cases, prior_within_case
+from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.standardise import Records, build_features, read_columns
 from schemas.canonical import TABLES
 
 Key = tuple[str, str]
@@ -131,11 +131,11 @@ class LinkageWeights:
         """canonical: the canonical tables; cases: institution, record_key, cluster; decisions: all of the last run."""
         self.model = model or load_model()
         self._decisions = decisions
-        tables = read(canonical)
-        self._records: Records = standardise(tables)
-        sample = landmark(tables)
+        tables = read_columns(canonical)
+        self._records: Records = build_features(tables)
+        sample = find_landmark(tables)
         self._frequency_records = (
-            standardise(sample.take_rows(tables)).persons if sample else self._records.persons
+            build_features(sample.take_rows(tables)).persons if sample else self._records.persons
         )  # the records of the run's frequencies
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
@@ -152,7 +152,7 @@ class LinkageWeights:
 
     @cached_property
     def _frequencies(self) -> Frequencies:
-        return frequencies(coded(self._frequency_records, self.model), self.model)
+        return token_frequencies(encode_persons(self._frequency_records, self.model), self.model)
 
     @cached_property
     def _prior_between_cases(self) -> tuple[float, bool]:
@@ -168,8 +168,8 @@ class LinkageWeights:
         usable = np.flatnonzero((left >= 0) & (right >= 0))
         usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATION_PAIRS]
         if not len(usable):
-            return between(self._records, self.model.persons, self.model.persons["again"]), True
-        found = likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
+            return prior_between_cases(self._records, self.model.persons, self.model.persons["again"]), True
+        found = compute_likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
         implied_prior = rows["weight"].to_numpy("float64")[usable] - found.weight
         median_prior = float(np.median(implied_prior))
         return median_prior, bool(np.abs(implied_prior - median_prior).max() < ROUNDING_TOLERANCE)
@@ -194,12 +194,12 @@ class LinkageWeights:
             return []
         left = np.array([self._rows[a] for a, _ in known])
         right = np.array([self._rows[b] for _, b in known])
-        found = likelihoods(self._persons, left, right, self.model, self._frequencies)
+        found = compute_likelihoods(self._persons, left, right, self.model, self._frequencies)
         same_case = self._case[left] == self._case[right]
-        prior = np.where(same_case, within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
-        in_one_file = one_file(self._persons, left, right)
+        prior = np.where(same_case, prior_within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
+        in_one_file = are_in_one_file(self._persons, left, right)
         fields = self._field_weights(found, left, right)
-        unidentified_records = unidentified(self._persons)
+        unidentified_records = lacks_identity(self._persons)
         unidentified_records = unidentified_records[left] | unidentified_records[right]
         return [
             PairWeight(a, b, float(prior[n]), bool(same_case[n]), fields[n], bool(in_one_file[n]), bool(unidentified_records[n]))
@@ -227,7 +227,7 @@ class LinkageWeights:
     def _field_weight(self, field: Field, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
         level, bits = found.levels[field.name].to_numpy(), found.bits[field.name].to_numpy()
         a, b = column_values(self._persons, field.columns, left), column_values(self._persons, field.columns, right)
-        unexchanged = compare(field, a, b) if field.name in EXCHANGED else level
+        unexchanged = compare_field(field, a, b) if field.name in EXCHANGED else level
         names = [spec.name for spec in field.levels]
         personal = bool(_PERSONAL.intersection(field.columns))
         return [

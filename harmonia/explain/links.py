@@ -34,7 +34,7 @@ def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, K
 
 
 def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
-    """The agreement of each field in words; with the compared values for stewards."""
+    """Describe the agreement of a pair in each field; with the compared values for stewards."""
     out = {}
     for f in w.fields:
         detail = "missing on one side" if f.level is None else label_of("levels", f.level)
@@ -49,7 +49,7 @@ def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
 
 
 def person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
-    """Prior odds, each field, sum. Missing fields are left out."""
+    """Draw the prior odds and the weight of each field as a waterfall to their sum. Missing fields are left out."""
     details = agreement_details(w, names=names)
     steps = [Step(label_of("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
     before = "files of one case" if w.same_case else "files of different cases"
@@ -117,10 +117,10 @@ def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: 
     found = home.judgements(kind, keys)
     if not found:
         return [Text("There are no judgements on these records: weights and rules decided.")]
-    last = {(" ".join(j.steward.casefold().split()), *_pair(j)): n for n, j in enumerate(found)}
+    last = {(" ".join(j.steward.casefold().split()), *_pair_of_judgement(j)): n for n, j in enumerate(found)}
     current: dict[tuple[Key, Key], set[str]] = {}
     for n in last.values():
-        current.setdefault(_pair(found[n]), set()).add(found[n].verdict)
+        current.setdefault(_pair_of_judgement(found[n]), set()).add(found[n].verdict)
     rows = []
     for n, j in enumerate(found):
         state = "superseded" if n not in last.values() else "withdrawal" if j.verdict == "withdrawn" else "current"
@@ -133,7 +133,7 @@ def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: 
     return out
 
 
-def _pair(j: Judgement) -> tuple[Key, Key]:
+def _pair_of_judgement(j: Judgement) -> tuple[Key, Key]:
     a, b = sorted([(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)])
     return a, b
 
@@ -144,7 +144,7 @@ def _pair_label(j: Judgement, names: Mapping[Key, str]) -> str:
     )
 
 
-def history(home: PublishedHome, entity: Entity) -> Table:
+def id_history(home: PublishedHome, entity: Entity) -> Table:
     """The history of an id: minted, other ids redirected to it, records joined and left."""
     redirected = home.redirected_to(entity.id)
     rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]

@@ -21,10 +21,10 @@ _FULL_TINT = 12.0  # bits of the strongest colour
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _template_environment() -> jinja2.Environment:
     loader = jinja2.PrefixLoader({name: jinja2.PackageLoader(f"harmonia.{name}") for name in ("explain", "feedback")})
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    out.filters.update(shown=_shown, tint=_tint)
+    out.filters.update(shown=_cell_as_html, tint=_weight_class)
     out.globals.update(draw=draw)
     out.tests.update(
         lines=lambda v: isinstance(v, tuple),
@@ -36,27 +36,27 @@ def _environment() -> jinja2.Environment:
     return out
 
 
-def _shown(value: object) -> str:
+def _cell_as_html(value: object) -> str:
     return "" if value is None else visible(str(value))
 
 
-def _tint(bits: MatchWeight) -> str:
-    """The CSS class of a weight: five steps for, five against."""
+def _weight_class(bits: MatchWeight) -> str:
+    """Return the CSS class of a weight: five steps for a match, five against."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
     return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
 
 
-def render(document: Explanation) -> str:
-    """The page as text."""
-    return _environment().get_template("explain/page.html.j2").render(d=document)
+def render_page(document: Explanation) -> str:
+    """Render the explanation as an HTML page."""
+    return _template_environment().get_template("explain/page.html.j2").render(d=document)
 
 
-def save(document: Explanation, path: Path) -> None:
+def save_page(document: Explanation, path: Path) -> None:
     """Write the page to `path` atomically; readable by the running user only (0600) where it contains names.
 
     Raises `HarmoniaError` where it cannot be written.
     """
     if path.is_dir():
         raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
-    write_whole(path, render(document).encode(), _PRIVATE if document.contains_names else 0o644)
+    write_whole(path, render_page(document).encode(), _PRIVATE if document.contains_names else 0o644)

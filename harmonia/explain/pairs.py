@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harmonia.explain import links
-from harmonia.explain.cases import case_waterfall, evidence_name, file_table, meaning, reason_cases_not_joined
+from harmonia.explain.cases import case_waterfall, evidence_meaning, evidence_name, file_table, reason_cases_not_joined
 from harmonia.explain.document import Cell, Column, Explanation, MatchWeight, Section, Table, Text
 from harmonia.explain.ids import Kind
 from harmonia.explain.labels import format_odds, label_of
 from harmonia.explain.linkage import ROUNDING_TOLERANCE, THRESHOLD, PairDecision, PairWeight, pair_decisions
-from harmonia.explain.people import model_notice, reason_persons_not_joined, record_table, sources
+from harmonia.explain.people import model_notice, reason_persons_not_joined, record_table, source_note
 from harmonia.explain.published import Key, PublishedHome
 from harmonia.explain.records import load_records
 
@@ -23,7 +23,7 @@ def explain_pair(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], *, name
     return _explain_persons(home, keys, names=names) if kind == "person" else _explain_cases(home, keys, names=names)
 
 
-def _facts(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], version: str) -> tuple[list[tuple[str, str]], bool]:
+def _pair_facts(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], version: str) -> tuple[list[tuple[str, str]], bool]:
     ids = [home.entity_of(kind, key) for key in keys]
     joined = ids[0] is not None and ids[0] == ids[1]
     facts = [(f"record {name}", f"{key[0]}:{key[1]}") for name, key in zip("AB", keys, strict=True)]
@@ -32,7 +32,7 @@ def _facts(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], version: str)
 
 
 def _explain_persons(home: PublishedHome, keys: tuple[Key, Key], *, names: bool) -> Explanation:
-    facts, joined = _facts(home, "person", keys, home.linkage.model.version)
+    facts, joined = _pair_facts(home, "person", keys, home.linkage.model.version)
     labels = dict(zip(keys, "AB", strict=True))
     weighed = home.linkage.weigh_pairs([keys])
     summary: list[Text]
@@ -43,16 +43,16 @@ def _explain_persons(home: PublishedHome, keys: tuple[Key, Key], *, names: bool)
         )
     else:
         w = weighed[0]
-        summary = [_verdict("person", joined, w.total), *_reason(home, w, keys, joined)]
+        summary = [_verdict_sentence("person", joined, w.total), *_reason_sentence(home, w, keys, joined)]
         chart = links.person_waterfall(w, "From prior odds to the decision", format_odds(w.total), names=names)
-        weights = [Section("Field by field", [_fields(w, names=names), *_last_run_notice(home, w)], _BITS_NOTE, [chart])]
+        weights = [Section("Field by field", [_field_table(w, names=names), *_last_run_notice(home, w)], _BITS_NOTE, [chart])]
     sections = [
         Section("The two records", [record_table(load_records(home, "person", list(keys)), labels, names=names)]),
         *weights,
         Section("Judgements", links.judgement_table(home, "person", list(keys), labels)),
     ]
     return Explanation(
-        "Are these one person?", facts, summary, sections, names, sources(home, names=names), " ".join(":".join(key) for key in keys)
+        "Are these one person?", facts, summary, sections, names, source_note(home, names=names), " ".join(":".join(key) for key in keys)
     )
 
 
@@ -62,13 +62,13 @@ _BITS_NOTE = (
 )
 
 
-def _verdict(kind: Kind, joined: bool, weight: float) -> Text:
+def _verdict_sentence(kind: Kind, joined: bool, weight: float) -> Text:
     answer = "Joined" if joined else "Not joined"
     verdict = f"{answer}: the pair weighs {weight:+.1f} bits, odds of {format_odds(weight)}; the threshold is {THRESHOLD:.0f}."
     return Text(verdict, "good" if joined else "bad")
 
 
-def _reason(home: PublishedHome, w: PairWeight, keys: tuple[Key, Key], joined: bool) -> list[Text]:
+def _reason_sentence(home: PublishedHome, w: PairWeight, keys: tuple[Key, Key], joined: bool) -> list[Text]:
     if joined and home.verdicts.get(("person", frozenset(keys))) == "same":
         return [Text("Stewards judged both to be one person; this overrides the weight.", "notice")]
     if joined and w.total <= THRESHOLD:
@@ -86,8 +86,8 @@ def _group_members(home: PublishedHome, kind: Kind, key: Key) -> list[Key]:
     return members or [key]
 
 
-def _fields(w: PairWeight, *, names: bool) -> Table:
-    """Prior, each field, sum; personal values are hidden without `names`."""
+def _field_table(w: PairWeight, *, names: bool) -> Table:
+    """Make a table with the prior odds, the weight of each field and the sum; personal values are hidden without `names`."""
     running_sum, rows = w.prior, list[list[Cell]]()
     prior_detail = "files of one case" if w.same_case else "files of different cases"
     rows.append(["prior odds", "", "", prior_detail, MatchWeight(w.prior), MatchWeight(running_sum)])
@@ -117,49 +117,49 @@ def _fields(w: PairWeight, *, names: bool) -> Table:
 
 
 def _last_run_notice(home: PublishedHome, w: PairWeight) -> list[Text]:
-    found = _decision(home, "person", (w.a, w.b))
+    found = _stored_decision(home, "person", (w.a, w.b))
     if found is None or w.one_file or abs(found.weight - w.total) < ROUNDING_TOLERANCE:
         return []
     return [Text(f"The last run decided with {found.weight:+.2f} bits.", "notice"), *model_notice(home)]
 
 
-def _decision(home: PublishedHome, kind: Kind, keys: tuple[Key, Key]) -> PairDecision | None:
+def _stored_decision(home: PublishedHome, kind: Kind, keys: tuple[Key, Key]) -> PairDecision | None:
     found = pair_decisions(home.decisions, kind, keys, inside=True)
     return found[0] if found else None
 
 
 def _explain_cases(home: PublishedHome, keys: tuple[Key, Key], *, names: bool) -> Explanation:
-    facts, joined = _facts(home, "case", keys, home.last_run_model)
+    facts, joined = _pair_facts(home, "case", keys, home.last_run_model)
     labels = dict(zip(keys, "AB", strict=True))
-    found = _decision(home, "case", keys)
+    found = _stored_decision(home, "case", keys)
     weights: Sequence[Section] = []
     if found is None:
         why = "The pair was no candidate (no person or number in common), or weighed less than −8 bits, which is not stored."
         summary = [Text(("Joined through other files. " if joined else "Not joined. ") + why, "good" if joined else "bad")]
     else:
-        summary = [_verdict("case", joined, found.weight)]
+        summary = [_verdict_sentence("case", joined, found.weight)]
         if not joined:
             why = reason_cases_not_joined(home, found, _group_members(home, "case", keys[0]), _group_members(home, "case", keys[1]))
             summary.append(Text(f"Why not: {why}.", "notice"))
         chart = case_waterfall(found, "From prior odds to the decision")
-        weights = [Section("Evidence for and against", [_evidence(found)], _BITS_NOTE.replace("person", "case"), [chart])]
+        weights = [Section("Evidence for and against", [_evidence_table(found)], _BITS_NOTE.replace("person", "case"), [chart])]
     sections = [
         Section("The two files", [file_table(load_records(home, "case", list(keys)), labels)]),
         *weights,
         Section("Judgements", links.judgement_table(home, "case", list(keys), labels)),
     ]
     return Explanation(
-        "Are these one case?", facts, summary, sections, names, sources(home, names=names), " ".join(":".join(key) for key in keys)
+        "Are these one case?", facts, summary, sections, names, source_note(home, names=names), " ".join(":".join(key) for key in keys)
     )
 
 
-def _evidence(d: PairDecision) -> Table:
+def _evidence_table(d: PairDecision) -> Table:
     running_sum, rows = 0.0, list[list[Cell]]()
     ordered = sorted(d.reasons, key=lambda r: r[0] != "prior")
     for name, bits in ordered:
         running_sum += bits
-        rows.append([evidence_name(name), meaning(name), MatchWeight(bits), MatchWeight(running_sum)])
-    rows.append([label_of("evidence", "rest"), meaning("rest"), MatchWeight(d.weight - running_sum), MatchWeight(d.weight)])
+        rows.append([evidence_name(name), evidence_meaning(name), MatchWeight(bits), MatchWeight(running_sum)])
+    rows.append([label_of("evidence", "rest"), evidence_meaning("rest"), MatchWeight(d.weight - running_sum), MatchWeight(d.weight)])
     columns = [Column("evidence"), Column("meaning", wrap=True), Column("bits", number=True), Column("so far", number=True)]
     return Table(
         "Weights",

@@ -44,25 +44,25 @@ def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool
     ]
     sections = [
         Section("Records side by side", [record_table(records, labels, names=names)], "The accepted state of each, else the latest."),
-        _links(records, labels, weighed, tree, names=names),
+        _link_table(records, labels, weighed, tree, names=names),
         _near_matches(home, labels, names=names),
         Section("Judgements", links.judgement_table(home, "person", list(labels), labels)),
         Section("Where the person counts", [figures_table(home, "person_id", resolved.entity.id)]),
-        Section("The id and its history", [links.history(home, resolved.entity)]),
+        Section("The id and its history", [links.id_history(home, resolved.entity)]),
     ]
     return Explanation(
         f"Person {resolved.entity.id}",
         facts,
-        _summary(home, resolved, records, tree),
+        _person_summary(home, resolved, records, tree),
         sections,
         names,
-        sources(home, names=names),
+        source_note(home, names=names),
         resolved.entity.id,
     )
 
 
-def sources(home: PublishedHome, *, names: bool) -> str:
-    """The footer: source and audience."""
+def source_note(home: PublishedHome, *, names: bool) -> str:
+    """Write the footer of the page: its source and audience."""
     audience = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
     return f"Made from {home.folder} by harmonia explain; {audience}. Confidential: contains record keys."
 
@@ -80,7 +80,7 @@ def redirect_notice(resolved: ResolvedEntity) -> list[Text]:
     return [Text(f"{resolved.redirected_from} was merged into {resolved.entity.id}; ids are never reused.", "notice")]
 
 
-def _summary(
+def _person_summary(
     home: PublishedHome, resolved: ResolvedEntity, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]
 ) -> list[Text]:
     summary = redirect_notice(resolved)
@@ -109,7 +109,7 @@ def model_notice(home: PublishedHome) -> list[Text]:
 
 
 def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names: bool) -> Table:
-    """One row per person record."""
+    """Make a table with one row per person record."""
     columns = [
         Column(""),
         Column("record"),
@@ -150,7 +150,7 @@ def _weigh_members(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]
     return home.linkage.weigh_pairs([(d.a, d.b) for d in pair_decisions(home.decisions, "person", keys, inside=True)])
 
 
-def _links(
+def _link_table(
     records: Sequence[Record],
     labels: Mapping[Key, str],
     weighed: Sequence[PairWeight],
@@ -180,9 +180,9 @@ def _pair_note(w: PairWeight) -> str:
 
 
 def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
-    """The nearest records that were not joined, each with the reason."""
+    """List the nearest records that were not joined, each with the reason."""
     title = "Near matches, not joined"
-    found = neighbours(home, list(labels))
+    found = nearest_records(home, list(labels))
     if not found:
         return Section(title, [Text("There are no near matches.")])
     blocks: list[Block] = []
@@ -200,7 +200,7 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool
     return Section(title, blocks, "The nearest records of other persons, each compared with the most similar record of this person.")
 
 
-def neighbours(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
+def nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
     """The nearest other records, one per person: the pair (member, neighbour), why they were not joined, the neighbour's id."""
     known = [k for k in keys if k in home.linkage]
     if not known:
@@ -227,7 +227,7 @@ def _person_by_record(home: PublishedHome) -> dict[Key, str]:
 
 
 def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Why two groups were not joined, by their best pair and as wholes."""
+    """Say why two groups of person records were not joined, by their best pair and as wholes."""
     judged_pair = home.pair_judged_different("person", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"

@@ -38,11 +38,11 @@ class PublishedHome:
 
     @property
     def folder(self) -> Path:
-        """The home folder."""
+        """The path of the home folder."""
         return self._workplace.home.root
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
-        """Rows of the warehouse."""
+        """Run a query on the warehouse and return its rows."""
         return self._warehouse.execute(sql, list(parameters)).df()
 
     @cached_property
@@ -83,7 +83,7 @@ class PublishedHome:
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
     def entity(self, entity_id: str) -> Entity | None:
-        """An id of the register."""
+        """Return the entity with the id `entity_id` in the register."""
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
 

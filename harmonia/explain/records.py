@@ -48,16 +48,16 @@ class Record:
 def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[Record]:
     """The records `keys` (entity case or person) in the order given; a record missing in the lake is left out."""
     table = home.canonical["person_records" if entity == "person" else "case_records"]
-    states = _select(table, keys, "record_key")
-    locations = _locations(home, entity, keys)
+    states = _select_rows(table, keys, "record_key")
+    locations = _state_locations(home, entity, keys)
     case_keys = [(str(i), str(k)) for i, k in states[["institution", "case_key"]].drop_duplicates().itertuples(index=False)]
     files, charges = (
-        _select(home.canonical["case_records"], case_keys, "record_key"),
-        _select(home.canonical["charges"], case_keys, "case_key"),
+        _select_rows(home.canonical["case_records"], case_keys, "record_key"),
+        _select_rows(home.canonical["charges"], case_keys, "case_key"),
     )
     events, references = (
-        without_confidential(_select(home.canonical["events"], case_keys, "case_key")),
-        _select(home.canonical["references"], case_keys, "case_key"),
+        without_confidential(_select_rows(home.canonical["events"], case_keys, "case_key")),
+        _select_rows(home.canonical["references"], case_keys, "case_key"),
     )
     out = []
     for key in keys:
@@ -79,15 +79,15 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
                 status=format_value(shown["status"]),
                 states=len(own),
                 case_id=location[2] or next((p[2] for k, p in locations.items() if k[:2] == delivered_key), ""),
-                offence=_offence(key, case_key, files, charges, entity),
-                dates=_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
-                references=_references(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
+                offence=_offence_of_record(key, case_key, files, charges, entity),
+                dates=_event_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
+                references=_cited_numbers(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
             )
         )
     return out
 
 
-def _select(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
+def _select_rows(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
     if not keys:
         return table.iloc[:0]
     wanted = pd.MultiIndex.from_tuples(list(keys))
@@ -95,12 +95,12 @@ def _select(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFra
 
 
 def _best_state_first(states: pd.DataFrame) -> pd.DataFrame:
-    """Accepted first, then the latest."""
+    """Sort the states of records: accepted states first, then the latest."""
     rank = states["status"].map({name: n for n, name in enumerate(_STATUS)})
     return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
 
 
-def _locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+def _state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
     """(institution, key, delivery) → file with part, line and case_id of the accepted state, else of the latest."""
     names = [home.delivered_key(key)[1] for key in keys]
     rows = home.query(
@@ -118,7 +118,7 @@ def _locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tu
     }
 
 
-def _offence(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
+def _offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
     """The most serious offence group delivered for the record's charges, else for its file."""
     own = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
     if entity == "person":
@@ -134,7 +134,7 @@ def _offence(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame
     return format_value(row["offence_group"]).replace("_", " ") + (f" ({article})" if article else "")
 
 
-def _dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
+def _event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
     """The events as delivered, by date: of a person its own and those of the file; of a register row its own."""
     own = events[events["record_key"] == key]
     if entity == "person":
@@ -143,6 +143,6 @@ def _dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[
     return tuple(f"{name} {format_day(date)}" for name, date in zip(own["event"].str.replace("_", " "), own["date"], strict=True))
 
 
-def _references(rows: pd.DataFrame) -> tuple[str, ...]:
+def _cited_numbers(rows: pd.DataFrame) -> tuple[str, ...]:
     """The numbers cited in the file, accepted ones first."""
     return tuple(dict.fromkeys(_best_state_first(rows)["number"].dropna().astype(str)))

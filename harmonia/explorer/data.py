@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.reports.figures import Figures
+from harmonia.reports.figures import PublishedFigures
 from harmonia.reports.texts import LANGUAGES, ReportTexts
 from schemas.declared import declared
 from schemas.texts import merged, texts
 from schemas.topic import topic
-from warehouse.releases.reading import Release, label, status_text
+from warehouse.releases.reading import Release, label_of_code, status_text
 
 Translations = list[str]
 
@@ -26,7 +26,7 @@ def page_data(release: Release) -> dict[str, Any]:
 
     A row: indicator, measure, table, of, category, value (null where suppressed), notes, the category's code.
     """
-    figures = [Figures(release, ReportTexts(lang)) for lang in LANGUAGES]
+    figures = [PublishedFigures(release, ReportTexts(lang)) for lang in LANGUAGES]
     cube = release.cube
     definitions = release.table("definitions").sort_values("position")
     definitions = definitions[definitions["indicator"].isin(cube["indicator"])]
@@ -39,9 +39,9 @@ def page_data(release: Release) -> dict[str, Any]:
             str(row["indicator"]): {"title": _translations(row, "title"), "definition": _translations(row, "definition")}
             for _, row in definitions.iterrows()
         },
-        "tables": {table: [label("table", table, lang) for lang in LANGUAGES] for table in cube["table"].unique()},
-        "measures": {measure: [label("measure", measure, lang) for lang in LANGUAGES] for measure in cube["measure"].unique()},
-        "leading": {"code": leading, "label": [label("offence_group", leading, lang) for lang in LANGUAGES]},
+        "tables": {table: [label_of_code("table", table, lang) for lang in LANGUAGES] for table in cube["table"].unique()},
+        "measures": {measure: [label_of_code("measure", measure, lang) for lang in LANGUAGES] for measure in cube["measure"].unique()},
+        "leading": {"code": leading, "label": [label_of_code("offence_group", leading, lang) for lang in LANGUAGES]},
         "rows": [_row(row, figures) for row in cube.to_dict("records")],
     }
 
@@ -50,20 +50,20 @@ def _translations(row: pd.Series, name: str) -> Translations:
     return [str(row[f"{name}_{lang}"]) for lang in LANGUAGES]
 
 
-def _row(row: dict[Any, Any], figures: list[Figures]) -> list[Any]:
+def _row(row: dict[Any, Any], figures: list[PublishedFigures]) -> list[Any]:
     value = None if pd.isna(row["value"]) else int(row["value"])
     category = [_category(figures_, row["table"], row["cell"]) for figures_ in figures]
     notes = [_notes(figures_, row) for figures_ in figures]
     return [row["indicator"], row["measure"], row["table"], row["of"], category, value, notes, row["cell"]]
 
 
-def _category(figures: Figures, table: str, cell: str) -> str:
+def _category(figures: PublishedFigures, table: str, cell: str) -> str:
     if table == "total" or not cell:
-        return label("offence_group", "total", figures.texts.lang)
+        return label_of_code("offence_group", "total", figures.texts.lang)
     return figures.category(table, cell)
 
 
-def _notes(figures: Figures, row: dict[Any, Any]) -> str:
+def _notes(figures: PublishedFigures, row: dict[Any, Any]) -> str:
     """The notes on a figure: suppressed or merged, incomplete deliveries."""
     limit = None if pd.isna(row["limit"]) else int(row["limit"])
     missing = row["missing"] if isinstance(row["missing"], str) else None

@@ -34,20 +34,20 @@ ANSWERS = ("id", *GIVEN, "answered_at", "decision", "decided_by", "decided_at", 
 _SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
 
 
-def marks(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
-    """A keyed hash of each finding's value (128 bits, hex), to recognise the answered value without storing it."""
+def hash_values(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
+    """Hash the value of each finding with `key` (128 bits, hex), so that an answered value is recognised without being stored."""
     pairs = zip(findings.fillna(""), values.fillna(""), strict=True)
     hashes = [hmac.new(key, f"{f}\0{v}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32] for f, v in pairs]
     return pd.Series(hashes, index=findings.index, dtype="str")
 
 
 def read(registry: Registry) -> pd.DataFrame:
-    """All answers in the order of entry: `ANSWERS`."""
+    """Read all answers in the order of entry: columns `ANSWERS`."""
     with registry.read() as session:
-        return _read(session)
+        return _read_answer_rows(session)
 
 
-def _read(session: Session) -> pd.DataFrame:
+def _read_answer_rows(session: Session) -> pd.DataFrame:
     rows = session.execute(select(*(getattr(Answer, name) for name in ANSWERS)).order_by(Answer.id)).all()
     frame = pd.DataFrame([tuple(row) for row in rows], columns=list(ANSWERS))
     texts = [name for name in ANSWERS if name not in ("id", "answered_at", "decided_at", "until")]
@@ -55,18 +55,18 @@ def _read(session: Session) -> pd.DataFrame:
 
 
 def current(registry: Registry, institution: str) -> dict[str, Answer]:
-    """Finding -> the current answer of an institution to it."""
+    """Return the current answer of an institution to each finding, by finding."""
     with registry.read() as session:
         rows = session.scalars(select(Answer).where(Answer.institution == institution).order_by(Answer.id))
         return {row.finding: row for row in rows}
 
 
 def latest(answers: pd.DataFrame) -> pd.DataFrame:
-    """The current answer for each finding."""
+    """Return the current answer to each finding."""
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
-def enter(registry: Registry, given: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
+def enter_answers(registry: Registry, given: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
     """Enter answers (`GIVEN`) in one transaction, except those equal to the current answer of their finding.
 
     seen: finding -> number of the answer that was current for whoever answers, 0 for none; where another is current by now, nothing is
@@ -75,7 +75,7 @@ def enter(registry: Registry, given: pd.DataFrame, seen: Mapping[str, int] | Non
     """
     moment = now()
     with registry.write() as session:
-        current = latest(_read(session))
+        current = latest(_read_answer_rows(session))
         known = pd.MultiIndex.from_frame(current[list(_SAME)])
         fresh = pd.Series(~pd.MultiIndex.from_frame(given[list(_SAME)]).isin(known), index=given.index)
         if seen is not None:
@@ -95,7 +95,7 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
     Raises `HarmoniaError` where an answer does not exist, is decided or superseded, needs no countersignature, or was given by `by`.
     """
     with registry.write() as session:
-        counts = latest(_read(session)).set_index("id")
+        counts = latest(_read_answer_rows(session)).set_index("id")
         for number in numbers:
             if number not in counts.index:
                 raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
@@ -111,18 +111,18 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
     return len(numbers)
 
 
-def applied(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
+def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """The findings (`harmonia.feedback.life.LIVED`) with `answer` (verdict or `refused`; null if unanswered), `answer_id`, and the
     state `accepted_as_is` where the answer closes them.
     """
     out = lived.reset_index(drop=True)
     asked = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
-    asked = asked.assign(row=asked.index, mark=marks(asked["finding"], asked["value"], key))
+    asked = asked.assign(row=asked.index, mark=hash_values(asked["finding"], asked["value"], key))
     both = asked.merge(answers.rename(columns={"delivery": "answered"}), on=["institution", "finding"])
-    both = both[(both["mark"] == both["value_mark"]) & (_turn(both["answered"]) <= _turn(both["delivery"]))]
+    both = both[(both["mark"] == both["value_mark"]) & (_sortable_names(both["answered"]) <= _sortable_names(both["delivery"]))]
     both = both.sort_values("id").drop_duplicates("row", keep="last").set_index("row")
     both = both.assign(verdict=both["verdict"].mask(both["decision"] == "refused", "refused"))
-    ends = both["delivery"].map(_last_day)
+    ends = both["delivery"].map(_last_day_of)
     holds = (both["decision"] == "countersigned") & (ends <= both["until"].where(both["until"].notna(), date.min))
     closed = (both["verdict"] == "no_error") | ((both["verdict"] == "accepted") & holds)
     out["answer"] = both["verdict"].reindex(out.index).astype("str")
@@ -131,13 +131,13 @@ def applied(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFr
     return out
 
 
-def _last_day(delivery: str) -> date:
-    """The last day of a delivery's period; the first possible day if its name is not a delivery name."""
+def _last_day_of(delivery: str) -> date:
+    """Return the last day of the period of a delivery; the first possible day if the name is not a delivery name."""
     name = DeliveryName.parse(delivery)
     return last_day(name.period) if name else date.min
 
 
-def _turn(names: pd.Series) -> pd.Series:
-    """Delivery names as texts that sort by period, then version."""
+def _sortable_names(names: pd.Series) -> pd.Series:
+    """Convert delivery names to texts that sort by period, then version."""
     known = {name: DeliveryName.parse(name) for name in names.unique()}
     return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in known.items()}).astype("str")

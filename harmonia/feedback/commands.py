@@ -29,7 +29,7 @@ Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers
 
 
 @contextmanager
-def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workplace, Registry]]:
+def _open_home(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workplace, Registry]]:
     from harmonia.registry import open_registry
 
     workplace = Workplace.of(None, home, registry_url)
@@ -50,7 +50,7 @@ def import_files(
 ) -> None:
     """Import the answers of filled workbooks; the next run applies them. Exit code 1 if a row or a workbook was refused."""
     out, refused = console(markup=False), 0
-    with _opened(home, registry_url) as (workplace, registry):
+    with _open_home(home, registry_url) as (workplace, registry):
         from harmonia.feedback.exchange import import_answers
 
         for file in files:
@@ -84,7 +84,7 @@ def show(
 ) -> None:
     """List the current answers. Reasons are kept in the registry; values are not stored."""
 
-    with _opened(home, registry_url) as (_, registry):
+    with _open_home(home, registry_url) as (_, registry):
         from harmonia.feedback.answers import latest, read
 
         found = latest(read(registry))
@@ -105,17 +105,17 @@ def countersign(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Countersign, as the system's owner, answers "accepted as it is". Must not be the person who answered."""
-    _decide(numbers, "countersigned", until.date(), home, registry_url)
+    _decide_answers(numbers, "countersigned", until.date(), home, registry_url)
 
 
 @app.command()
 def refuse(numbers: Numbers, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Refuse answers, as the system's owner: their findings remain or reopen."""
-    _decide(numbers, "refused", None, home, registry_url)
+    _decide_answers(numbers, "refused", None, home, registry_url)
 
 
-def _decide(numbers: list[int], decision: str, until: date | None, home: Path | None, registry_url: str | None) -> None:
-    with _opened(home, registry_url) as (workplace, registry):
+def _decide_answers(numbers: list[int], decision: str, until: date | None, home: Path | None, registry_url: str | None) -> None:
+    with _open_home(home, registry_url) as (workplace, registry):
         from harmonia.feedback.answers import decide
 
         done = decide(registry, numbers, decision, acting_account(workplace.home.root), until)

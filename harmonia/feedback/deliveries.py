@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback import report, up_to_date
-from harmonia.feedback.figures import FIGURES, affected, foremost
-from harmonia.feedback.trend import SHOWN_AS, trends
-from harmonia.feedback.write import NOT_LANDED, current_files, discard, key_for, rewrite, write_feedback
+from harmonia.feedback.figures import FIGURES, affected_figures, most_affected_figures
+from harmonia.feedback.trend import SHOWN_AS, delivery_trends
+from harmonia.feedback.write import NOT_LANDED, current_files, discard_report, report_key, rewrite_feedback, write_feedback
 from pipelines.landing import LandedDelivery
 from pipelines.resources import coded
 from schemas.findings import rules
@@ -33,7 +33,7 @@ Parts = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Due:
+class DueReport:
     """The report of a delivery and its key, which changes whenever the report would."""
 
     institution: str
@@ -43,11 +43,11 @@ class Due:
 
     @property
     def language(self) -> str:
-        """The institution's language."""
+        """The language of the institution."""
         return contract.load(self.institution).language
 
 
-def contents(
+def report_inputs(
     there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame], found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]
 ) -> Parts:
     """The inputs of the reports of all deliveries, by name (`PARTS`), each with institution and delivery.
@@ -55,43 +55,46 @@ def contents(
     there          the deliveries in the landing store
     record_status  `deliveries`, `files`, `accounting` of `pipelines.record_status`
     found          `harmonia.feedback.life.LIVED` and `answer`, texts coded (`pipelines.resources.coded`)
-    canonical      as in `harmonia.feedback.figures.affected`
+    canonical      as in `harmonia.feedback.figures.affected_figures`
     """
-    files, asks = _files(there, record_status), asking(found)
-    inputs = (files, found, affected(asks, canonical), trends(asks, record_status["accounting"]))
+    files, asks = _file_frame(there, record_status), findings_to_report(found)
+    inputs = (files, found, affected_figures(asks, canonical), delivery_trends(asks, record_status["accounting"]))
     return dict(zip(PARTS, inputs, strict=True))
 
 
-def asking(found: pd.DataFrame) -> pd.DataFrame:
-    """Of findings with coded texts, those that are a warning or worse or fixed, with plain texts: a tenth of all."""
-    return coded.decode(found[(found["severity"] != "info") | (found["state"] == "fixed")])
+def findings_to_report(found: pd.DataFrame) -> pd.DataFrame:
+    """Select the findings that a report lists (a warning or worse, or fixed:
+
+    a tenth of all), and convert their coded texts to plain texts.
+    """
+    return coded.decode_frame(found[(found["severity"] != "info") | (found["state"] == "fixed")])
 
 
-def reports_of(
+def due_reports(
     home: Path, there: Sequence[LandedDelivery], received: Mapping[Place, date], today: date, deliveries: pd.DataFrame, parts: Parts
-) -> list[Due]:
+) -> list[DueReport]:
     """The report of every delivery in the landing store that this run has read (`deliveries`: institution, delivery).
 
-    received: the day of receipt by delivery. parts: as `contents` returns them.
+    received: the day of receipt by delivery. parts: as `report_inputs` returns them.
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
     places = [place for one in there if (place := (one.institution, str(one.name))) in read]
-    hashes = up_to_date.contents(*parts.values())
+    hashes = up_to_date.content_hashes(*parts.values())
     out = []
     for place in places:
         language, day = contract.load(place[0]).language, received.get(place)
-        out.append(Due(*place, day, key_for(home, *place, language, day, today, hashes.get(place, ""))))
+        out.append(DueReport(*place, day, report_key(home, *place, language, day, today, hashes.get(place, ""))))
     return out
 
 
-def write_some(home: Path, due: Sequence[Due], today: date, parts: Parts) -> None:
-    """Write the reports `due` unconditionally. parts: as `contents` returns them, of these deliveries at least."""
-    parts = {**parts, "findings": report.ordered(parts["findings"])}
+def write_some(home: Path, due: Sequence[DueReport], today: date, parts: Parts) -> None:
+    """Write the reports `due` unconditionally. parts: as `report_inputs` returns them, of these deliveries at least."""
+    parts = {**parts, "findings": report.order_findings(parts["findings"])}
     rows = {name: rows_by_delivery(parts[name]) for name in PARTS}
     for one in due:
         place = (one.institution, one.delivery)
         files, mine, own, last = (parts[name].iloc[rows[name].get(place, [])].reset_index(drop=True) for name in PARTS)
-        rewrite(
+        rewrite_feedback(
             home,
             *place,
             files.drop(columns=_DELIVERY),
@@ -101,23 +104,25 @@ def write_some(home: Path, due: Sequence[Due], today: date, parts: Parts) -> Non
             today,
             one.key,
             figures=own[list(FIGURES)],
-            foremost=foremost(own),
+            foremost=most_affected_figures(own),
             trend=last.drop(columns=_DELIVERY).rename(columns=SHOWN_AS),
         )
 
 
 def rows_by_delivery(frame: pd.DataFrame) -> dict[Place, np.ndarray]:
-    """Row numbers by delivery."""
+    """Return the row numbers of `frame` by delivery."""
     return cast("dict[Place, np.ndarray]", frame.groupby(_DELIVERY).indices)
 
 
-def up_to_date_reports(home: Path, reports: Sequence[Due]) -> dict[Place, int]:
-    """Of the reports that are up to date: the number of files."""
+def up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[Place, int]:
+    """Return the number of files of each report that is up to date."""
     there = {(one.institution, one.delivery): current_files(home, one.institution, one.delivery, one.key) for one in reports}
     return {place: len(files) for place, files in there.items() if files}
 
 
-def summary(reports: Sequence[Due], files: Mapping[Place, int], written: Collection[Place], found: pd.DataFrame) -> pd.DataFrame:
+def summarise_reports(
+    reports: Sequence[DueReport], files: Mapping[Place, int], written: Collection[Place], found: pd.DataFrame
+) -> pd.DataFrame:
     """institution, delivery, files (of the report), written (in this run), new, remains, fixed (findings)."""
     rows = [(*place, files.get(place, 0), place in written) for one in reports if (place := (one.institution, one.delivery))]
     by = [*_DELIVERY, "state"]
@@ -134,7 +139,7 @@ def received_files(there: Sequence[LandedDelivery]) -> pd.DataFrame:
     return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
 
 
-def _files(there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _file_frame(there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The files of all deliveries: institution, delivery, file, state, physical rows by record status, size and hash as landed, and the
     state of the delivery."""
     by = [*_DELIVERY, "file"]
@@ -147,7 +152,7 @@ def write_not_landed(home: Path, found: pd.DataFrame, landed: Collection[Place])
     """Report what could not be landed: folders whose name is no quarter, stray files, deliveries without usable files (empty folder,
     links)."""
     whole = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
-    inbox = coded.decode(found[found["rule"].isin(whole) & found["institution"].notna()])
+    inbox = coded.decode_frame(found[found["rule"].isin(whole) & found["institution"].notna()])
     nowhere = inbox[np.array([place not in landed for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # the page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))
@@ -158,4 +163,4 @@ def write_not_landed(home: Path, found: pd.DataFrame, landed: Collection[Place])
                 home, institution, NOT_LANDED, pd.DataFrame(columns=["file", "state"]), mine, contract.load(institution).language
             )
         else:
-            discard(home, institution, NOT_LANDED)
+            discard_report(home, institution, NOT_LANDED)

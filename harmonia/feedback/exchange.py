@@ -18,18 +18,18 @@ from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers, intake, workbook
 from harmonia.home import Home
 from harmonia.registry import Registry
-from warehouse.stores import secret
+from warehouse.stores import pseudonym_key
 
 _COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "record_key", "field", "value"]
 
 
 class ForeignWorkbookError(HarmoniaError):
-    """A workbook of another home or institution."""
+    """A workbook was made by another home, or for another institution."""
 
 
 @dataclass(frozen=True)
 class ImportedAnswers:
-    """The outcome of the rows: entered, already known, without an answer (`open`), refused (`intake.validate`)."""
+    """The outcome of the rows: entered, already known, without an answer (`open`), refused (`intake.validate_answers`)."""
 
     institution: str
     delivery: str
@@ -44,9 +44,9 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
 
     Raises `HarmoniaError` where the file is not a workbook, was made by another home or is of another institution.
     """
-    filled = intake.read(path)
-    key = secret(home.root)
-    if not hmac.compare_digest(filled.mark.encode(), workbook.mark(key, filled.institution, filled.delivery).encode()):
+    filled = intake.read_workbook(path)
+    key = pseudonym_key(home.root)
+    if not hmac.compare_digest(filled.mark.encode(), workbook.workbook_mark(key, filled.institution, filled.delivery).encode()):
         raise ForeignWorkbookError(
             f"{path}: was not made by home {home.root} for {filled.institution} {filled.delivery}: import it into the home that made it"
         )
@@ -55,18 +55,20 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
     return enter(home, registry, filled)
 
 
-def enter(home: Home, registry: Registry, filled: intake.Filled, seen: Mapping[str, int] | None = None) -> ImportedAnswers:
+def enter(home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None) -> ImportedAnswers:
     """Enter all valid answers, of a workbook or given one by one, in one transaction.
 
     seen: finding -> number of the answer that whoever answers saw (0 for none); an answer to a finding that has another one by now is
     refused as `meanwhile`.
     """
-    known = findings_of(home, filled.institution)
-    valid, refused, blank = intake.validate(filled, known)
+    known = last_findings(home, filled.institution)
+    valid, refused, blank = intake.validate_answers(filled, known)
     own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
     given = valid.merge(own, on="finding")
-    given = given.assign(value_mark=answers.marks(given["finding"], given["value"], secret(home.root)), origin=filled.origin or None)
-    fresh = answers.enter(registry, given, seen)
+    given = given.assign(
+        value_mark=answers.hash_values(given["finding"], given["value"], pseudonym_key(home.root)), origin=filled.origin or None
+    )
+    fresh = answers.enter_answers(registry, given, seen)
     current = answers.latest(answers.read(registry)).set_index(["institution", "finding"])
     same = ["verdict", "reason", "person"]
     there = current.reindex(pd.MultiIndex.from_frame(given[["institution", "finding"]])).set_index(given.index)
@@ -78,8 +80,8 @@ def enter(home: Home, registry: Registry, filled: intake.Filled, seen: Mapping[s
     return ImportedAnswers(filled.institution, filled.delivery, int(fresh.sum()), int(known_already.sum()), blank, refused)
 
 
-def findings_of(home: Home, institution: str) -> pd.DataFrame:
-    """The findings of an institution from the last run. Raises `HarmoniaError` where there was none."""
+def last_findings(home: Home, institution: str) -> pd.DataFrame:
+    """Read the findings of an institution from the last run. Raises `HarmoniaError` if there was no run."""
     path = home.lake / "findings" / "findings.parquet"
     if not path.is_file():
         raise HarmoniaError(f"{home.root}: no run yet; use `harmonia run` first")

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.resources.coded import is_in
+from pipelines.resources.coded import is_text_in
 from pipelines.resources.lake import as_arrow
 from sources import contract as contracts
 from sources.contract import DeliveryName
@@ -27,7 +27,7 @@ FIGURES = ("institution", "delivery", "finding", "indicator", "period")
 _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 
 
-def affected(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def affected_figures(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The figures that each open finding, a warning or worse, affects: `FIGURES`.
 
     found      `harmonia.feedback.life.LIVED`
@@ -36,8 +36,8 @@ def affected(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.D
     asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])
     own = _OwnRecords.of(asks, canonical)
-    rows = pd.concat([_rows(indicator, own) for indicator in indicators().values()], ignore_index=True)
-    exact = _exact(asks, rows)
+    rows = pd.concat([_counted_rows(indicator, own) for indicator in indicators().values()], ignore_index=True)
+    exact = _figures_of_findings(asks, rows)
     rest = asks[~asks.index.isin(exact["at"])]
     names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
     rest = rest.assign(period=rest["delivery"].map({name: one.period for name, one in names.items() if one}))
@@ -58,26 +58,28 @@ class _OwnRecords:
 
     @classmethod
     def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
-        asked = _key(asks, "record_key").dropna().drop_duplicates()
+        asked = _record_key(asks, "record_key").dropna().drop_duplicates()
         keys = asks["record_key"].dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
-            every = _accepted(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
-            records[entity] = every[is_in(_key(every, "record_key"), asked) | is_in(_key(every, "case_key"), asked)]
+            every = _accepted_rows(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
+            records[entity] = every[is_text_in(_record_key(every, "record_key"), asked) | is_text_in(_record_key(every, "case_key"), asked)]
         both = pd.concat(records.values())
         columns = (*_RECORD, "case_key", "entity", "event", "date")
-        events = _accepted(canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates())
-        of_them = is_in(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
-        of_them |= is_in(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
+        events = _accepted_rows(
+            canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates()
+        )
+        of_them = is_text_in(_record_key(events, "case_key"), _record_key(both, "case_key").dropna().drop_duplicates())
+        of_them |= is_text_in(_record_key(events, "record_key"), _record_key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
         days = pd.to_datetime(events["date"])
         return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))
 
 
-def _accepted(
+def _accepted_rows(
     canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
 ) -> pd.DataFrame:
-    """The accepted rows of a table with one of these record keys or case keys, of any institution."""
+    """Select the accepted rows of a table, of any institution, with one of these record keys or case keys."""
     rows = as_arrow(canonical, name, (*columns, "status"))
     alike = [
         pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
@@ -87,12 +89,12 @@ def _accepted(
     return here.select(list(columns)).to_pandas(date_as_object=False)
 
 
-def _key(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Institution and key as one text."""
+def _record_key(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Join the institution and the key in `column` to one text."""
     return rows["institution"] + "\0" + rows[column]
 
 
-def _rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
+def _counted_rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
     """The records that the institution itself would count: institution, entity, record_key, case_key, indicator, period."""
     rules = indicator.rows
     records = own.records[rules.record]
@@ -109,9 +111,9 @@ def _rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
     return pd.concat(both, ignore_index=True).drop_duplicates().assign(entity=rules.record, indicator=indicator.code)
 
 
-def _exact(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its persons."""
-    entity = asks["part"].map(_numbered_alike())
+    entity = asks["part"].map(_entity_by_table())
     asked = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
     asked = asked.dropna(subset=["record_key"])
     own = asked.merge(rows, on=_RECORD)
@@ -120,8 +122,8 @@ def _exact(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([own, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
 
 
-def _numbered_alike() -> dict[str, str]:
-    """Tables that are parts of a file -> the entity of their rows or of their parent rows; record keys may repeat across tables."""
+def _entity_by_table() -> dict[str, str]:
+    """Return the entity of the rows (or parent rows) of each table that is part of a file; record keys may repeat across tables."""
     out = {}
     for name in contracts.institutions():
         tables = contracts.load(name).tables
@@ -136,7 +138,7 @@ def _numbered_alike() -> dict[str, str]:
 
 def own_figures(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """indicator, period, n: the records that an institution would count by its own records alone, before dates are imputed and records of
-    others linked. canonical: as for `affected`, of any number of its deliveries."""
+    others linked. canonical: as for `affected_figures`, of any number of its deliveries."""
     frames = {name: canonical[f"{name}_records"] for name in ("case", "person")}
     records = {name: frame[(frame["institution"] == institution) & (frame["status"] == "accepted")] for name, frame in frames.items()}
     events = canonical["events"]
@@ -144,13 +146,13 @@ def own_figures(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.D
     days = pd.to_datetime(events["date"])
     dated = events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str"))
     columns = ["entity", "indicator", "period", "record_key"]
-    rows = [_rows(one, _OwnRecords(records, dated))[columns] for one in indicators().values() if institution in one.institutions]
+    rows = [_counted_rows(one, _OwnRecords(records, dated))[columns] for one in indicators().values() if institution in one.institutions]
     every = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
     return every.drop_duplicates().groupby(["indicator", "period"]).size().rename("n").reset_index()
 
 
-def foremost(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
-    """The figures that most findings affect: indicator, period, findings."""
+def most_affected_figures(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+    """Return the `most` figures that the largest number of findings affect: indicator, period, findings."""
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
     counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
     top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])

@@ -45,7 +45,7 @@ Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledWorkbook:
     """A returned workbook. `rows`: sheet, row (number in the sheet), `ANSWERS`, id; `origin`: SHA-256 of the file."""
 
     institution: str
@@ -55,42 +55,47 @@ class Filled:
     origin: str
 
 
-def read(path: Path) -> Filled:
+def read_workbook(path: Path) -> FilledWorkbook:
     """Read a workbook in a process with limited time and memory.
 
     Raises `HarmoniaError` where Harmonia did not write it, its columns were changed, or it contains formulas.
     """
     try:
-        return bounded.run_one(_read, path, _BOUNDS)
+        return bounded.run_one_task(_read_in_process, path, _BOUNDS)
     except ExceededError as ended:
         why = ended.detail or "the reader stopped"
         raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_WAY_OUT}") from None
 
 
-def _read(path: Path) -> Filled:
+def _read_in_process(path: Path) -> FilledWorkbook:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
-    sheets = _sheets(path, content)
+    sheets = _filled_sheets(path, content)
     about = {row[0]: row[1] for _, row in sheets.pop(ABOUT, []) if len(row) > 1}
     if about.get("format") != FORMAT:
         raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is missing or differs): {_WAY_OUT}")
-    formulas = _formulas(path, content)
+    formulas = _find_formulas(path, content)
     if formulas:
         shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
         raise HarmoniaError(f"{path}: contains formulas ({shown}); nothing was imported: replace them by plain answers and save again")
-    parts = [_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header(line) for _, line in lines[:_HEAD_ROWS])]
+    parts = [
+        _filled_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header_line(line) for _, line in lines[:_HEAD_ROWS])
+    ]
     if not parts:
-        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_names('answer')}, …, {_names('id')}): {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_header_names('answer')}, …, {_header_names('id')}): {_WAY_OUT}")
     origin = hashlib.sha256(content).hexdigest()
-    return Filled(
+    return FilledWorkbook(
         about.get("institution", ""), about.get("delivery", ""), about.get("mark", ""), pd.concat(parts, ignore_index=True), origin
     )
 
 
-def _sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
-    """The filled rows of every sheet with their numbers. Uses the reader of deliveries: a stray cell far out costs no memory."""
+def _filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
+    """Read the filled rows of every sheet with their numbers.
+
+    Uses the reader of deliveries, in which a stray cell far out costs no memory.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
@@ -105,36 +110,36 @@ def _sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
     out = {}
     for sheet in found:
         numbered = zip(sheet.lines or range(1, len(sheet.rows) + 1), sheet.rows, strict=True)
-        out[sheet.name] = [(number, [_text(cell) for cell in row]) for number, row in numbered]
+        out[sheet.name] = [(number, [_cell_text(cell) for cell in row]) for number, row in numbered]
     return out
 
 
-def _text(cell: object) -> str:
+def _cell_text(cell: object) -> str:
     if cell is None:
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else " ".join(str(cell).split())
 
 
-def _headers() -> dict[str, str]:
-    """Header in any language -> name of the column."""
+def _column_by_header() -> dict[str, str]:
+    """Return the name of the column by its header in any language."""
     return {texts(language)[name]: name for language in LANGUAGES for name in _NEEDED}
 
 
-def _names(name: str) -> str:
+def _header_names(name: str) -> str:
     return " / ".join(dict.fromkeys(texts(language)[name] for language in LANGUAGES))
 
 
-def _is_header(line: list[str]) -> bool:
-    return len({_headers()[cell] for cell in line if cell in _headers()}) >= 2
+def _is_header_line(line: list[str]) -> bool:
+    return len({_column_by_header()[cell] for cell in line if cell in _column_by_header()}) >= 2
 
 
-def _rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
-    at = next(n for n, (_, line) in enumerate(lines) if _is_header(line))
+def _filled_rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
+    at = next(n for n, (_, line) in enumerate(lines) if _is_header_line(line))
     places: dict[str, list[int]] = {}
     for n, cell in enumerate(lines[at][1]):
-        if cell in _headers():
-            places.setdefault(_headers()[cell], []).append(n)
-    wrong = [_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
+        if cell in _column_by_header():
+            places.setdefault(_column_by_header()[cell], []).append(n)
+    wrong = [_header_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
     if wrong:
         raise HarmoniaError(
             f"{path}: sheet [{name}], row {lines[at][0]}: the columns were changed; missing or repeated: {'; '.join(wrong)}. Nothing "
@@ -148,7 +153,7 @@ def _rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
     return pd.DataFrame(out, columns=["sheet", "row", *_NEEDED])
 
 
-def _formulas(path: Path, content: bytes) -> list[str]:
+def _find_formulas(path: Path, content: bytes) -> list[str]:
     """Where a workbook contains formulas: sheet (or part) and cell. Every part of the package is searched, whatever its name: readers may
     resolve the relationships that declare a sheet differently. Raises `HarmoniaError` where cells are damaged."""
     found = []
@@ -171,7 +176,7 @@ def _formulas(path: Path, content: bytes) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def validate(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def validate_answers(filled: FilledWorkbook, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Which rows can be entered.
 
     filled: of a workbook, or answers given one by one (`given`). known: the findings of the institution in all deliveries: delivery,
@@ -214,14 +219,14 @@ def validate(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
 
 
 def refusal(problem: str, about: str, language: str) -> str:
-    """Why a row was refused, in a language. problem, about: as `validate` returns them."""
+    """Why a row was refused, in a language. problem, about: as `validate_answers` returns them."""
     first, _, second = about.partition("|")
     return str(texts(language)["refusals"][problem]).format(about=first, delivery=second)
 
 
-def given(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> Filled:
+def given(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
     """Answers that were not given in a workbook, in its form. answers: finding -> verdict; all with one reason, by one person."""
     labels = texts("en")["answers"]
     rows = [("", n, labels.get(verdict, verdict), reason, person, finding) for n, (finding, verdict) in enumerate(answers.items(), 1)]
     frame = pd.DataFrame(rows, columns=["sheet", "row", *_NEEDED], dtype="str").astype({"row": "int64"})
-    return Filled(institution, delivery, "", frame, "")
+    return FilledWorkbook(institution, delivery, "", frame, "")

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harmonia.feedback.same import Same, alike, names
+from harmonia.feedback.same import FindingIdentities, identify_findings, identity_names
 from pipelines.resources import coded
-from pipelines.resources.flat import begins, distinct, ranges
+from pipelines.resources.flat import concatenate_ranges, distinct_numbers, is_run_start
 from schemas.findings import COLUMNS, NUMBERS
 from sources.contract import DeliveryName, record_tables
 
@@ -34,7 +34,7 @@ _TYPES = {column: "Int64" if column in NUMBERS else "str" for column in LIVED}
 
 
 @dataclass(frozen=True)
-class Life:
+class FindingLives:
     """The state of each finding, by row, and the fixed findings. Deliveries are indices into `deliveries`.
 
     state, since, name  of each finding: index into `STATES`; the delivery in which it first appeared, -1 where unknown; index of its name
@@ -52,7 +52,7 @@ class Life:
     deliveries: pd.Index
 
     def there(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
-        """Some of the findings with their state (`LIVED`). first: row number of the first of them among all findings."""
+        """Return some of the findings with their state (`LIVED`). first: row number of the first of `findings` among all findings."""
         rows = slice(first, first + len(findings))
         since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
         state = pd.Index(STATES, dtype="str").take(self.state[rows])
@@ -60,14 +60,14 @@ class Life:
         return out[list(LIVED)].astype(_TYPES)
 
     def fixed(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """The rows with state `fixed` (`LIVED`). findings: the rows `gone`."""
+        """Return the rows with state `fixed` (`LIVED`). findings: the rows `gone`."""
         blank = pd.Series(pd.NA, index=findings.index, dtype="Int64")
         by, since = self.deliveries.take(self.gone_by), self.deliveries.take(self.gone_since)
         out = findings.assign(delivery=by, line=blank, column=blank, detail=None, state="fixed", since=since)
         return out.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
 
 
-def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
+def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
     """The findings with their state, and a row for each fixed one (`LIVED`).
 
     findings    `schemas.findings.COLUMNS`, all deliveries of any number of institutions
@@ -83,31 +83,31 @@ def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
     held = None if records is None else coded.concatenate([coded.encode_frame(records[list(HELD)].astype("str"))])
-    lived = follow(coded.concatenate([coded.encode_frame(keys)]), deliveries, held)
+    lived = follow_findings(coded.concatenate([coded.encode_frame(keys)]), deliveries, held)
     return pd.concat([lived.there(every), lived.fixed(every.iloc[lived.gone])], ignore_index=True)
 
 
-def follow(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> Life:
+def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> FindingLives:
     """The lifecycle of findings (`KEYS`) given the records (`HELD`), both with coded texts (`pipelines.resources.coded`)."""
-    order, same = _in_order(deliveries), alike(findings)
-    at, many = _places(findings, order), max(len(order), 1)
+    order, same = _order_deliveries(deliveries), identify_findings(findings)
+    at, many = _delivery_positions(findings, order), max(len(order), 1)
     known = at >= 0
     present = same.of[known] * many + at[known]
-    moments, there = _moments(distinct(present), findings, same, order, records)
+    moments, there = _moments_of_identities(distinct_numbers(present), findings, same, order, records)
     identity, delivery = np.divmod(moments, many)
-    new = begins(identity)
+    new = is_run_start(identity)
     was = np.append(False, there)[: len(there)] & ~new
     since = delivery[np.maximum.accumulate(np.where(there & ~was, np.arange(len(moments)), 0))]
     row = np.searchsorted(moments, present)
     state = np.where(new, STATES.index("new"), np.where(was, STATES.index("remains"), STATES.index("reopened")))
-    gone, last = _gone(there, was, row, np.flatnonzero(known), findings)
+    gone, last = _fixed_moments(there, was, row, np.flatnonzero(known), findings)
     turns = np.lexsort((identity[gone], order["_turn"].to_numpy()[delivery[gone]]))
     gone, last = gone[turns], last[turns]
-    return Life(
-        state=_spread(state[row], known, STATES.index("new")),
-        since=_spread(since[row], known, -1),
+    return FindingLives(
+        state=_fill_known(state[row], known, STATES.index("new")),
+        since=_fill_known(since[row], known, -1),
         name=same.of,
-        named=names(findings, same),
+        named=identity_names(findings, same),
         gone=last,
         gone_by=delivery[gone],
         gone_since=since[gone],
@@ -115,19 +115,21 @@ def follow(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFra
     )
 
 
-def _spread(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
-    """`values` where `known`, else `otherwise`."""
+def _fill_known(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
+    """Place `values` where `known` is true, and `otherwise` elsewhere."""
     out = np.full(len(known), otherwise, dtype="int32")
     out[known] = values
     return out
 
 
-def _gone(there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _fixed_moments(
+    there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
     """Moments that show a warning or worse to be fixed, and the row of its last occurrence.
 
     row: the moment of each of the findings `rows`.
     """
-    asks = np.append(findings["severity"].cat.categories != "info", True)[coded.codes(findings["severity"])[rows]]
+    asks = np.append(findings["severity"].cat.categories != "info", True)[coded.text_codes(findings["severity"])[rows]]
     first = np.full(len(there), -1)
     first[row[asks][::-1]] = rows[asks][::-1]
     gone = np.flatnonzero(~there & was)
@@ -135,7 +137,7 @@ def _gone(there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray,
     return gone[last >= 0], last[last >= 0]
 
 
-def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
+def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
     """Deliveries with a readable name, by institution and turn: institution, delivery, `_turn` (0, 1, …), `_complete`, `_replaces`
     (complete, and a version of the quarter of the one before)."""
     frame = deliveries.drop_duplicates(["institution", "delivery"]).reset_index(drop=True)
@@ -153,18 +155,18 @@ def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
     return frame[["institution", "delivery", "_turn", "_complete", "_replaces"]]
 
 
-def _places(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
+def _delivery_positions(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
     """For each row (institution, delivery, coded) the index of its delivery in `order`, -1 where unknown."""
     institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
     place = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
     here = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
     place[here] = np.arange(len(order))
     place[-1], place[:, -1] = -1, -1  # for missing codes
-    return place[coded.codes(rows["institution"]), coded.codes(rows["delivery"])]
+    return place[coded.text_codes(rows["institution"]), coded.text_codes(rows["delivery"])]
 
 
-def _moments(
-    present: np.ndarray, findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None
+def _moments_of_identities(
+    present: np.ndarray, findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The sorted moments of all identities, and whether the finding was present.
 
@@ -173,19 +175,23 @@ def _moments(
     many = max(len(order), 1)
     first = np.full(len(same), many)
     identity, delivery = np.divmod(present, many)
-    new = begins(identity)
+    new = is_run_start(identity)
     first[identity[new]] = delivery[new]
     next_replaces = np.append(order["_replaces"].to_numpy(dtype=bool), False)[1:]
-    shown = [_of_whole(findings, same, order), present[next_replaces[delivery]] + 1, _held_again(findings, same, order, records)]
+    shown = [
+        _moments_of_whole_files(findings, same, order),
+        present[next_replaces[delivery]] + 1,
+        _moments_read_again(findings, same, order, records),
+    ]
     could = np.concatenate(shown)
     could = could[could % many >= first[could // many]]
-    every = distinct(np.concatenate([present * 2, could * 2 + 1]))
-    every = every[begins(every // 2)]
+    every = distinct_numbers(np.concatenate([present * 2, could * 2 + 1]))
+    every = every[is_run_start(every // 2)]
     return every // 2, every % 2 == 0
 
 
-def _of_whole(findings: pd.DataFrame, same: Same, order: pd.DataFrame) -> np.ndarray:
-    """Moments of findings on whole files (complete deliveries) and whole deliveries (any delivery)."""
+def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame) -> np.ndarray:
+    """Return the moments of findings on whole files (in complete deliveries) and on whole deliveries (in any delivery)."""
     of_whole = np.flatnonzero(same.whole)
     institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
     asked = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
@@ -194,14 +200,14 @@ def _of_whole(findings: pd.DataFrame, same: Same, order: pd.DataFrame) -> np.nda
     return (both["identity"] * len(order) + both["place"]).to_numpy(dtype="int64")
 
 
-def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
+def _moments_read_again(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
     """Moments of deliveries in which the record of an identity was read; for a charge, the party's record."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")
-    place = _places(records, order)
+    place = _delivery_positions(records, order)
     read = (place >= 0) & (records["status"] != "quarantined").to_numpy()
-    institution, key = (coded.codes_in(records[name], findings[name])[read] for name in ("institution", "record_key"))
-    part = coded.codes(records["part"])[read]
+    institution, key = (coded.codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
+    part = coded.text_codes(records["part"])[read]
     parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
     own = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
     own[institution, part] = True
@@ -216,7 +222,7 @@ def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records
     institution, key, part = (same.cells[name][asked] for name in ("institution", "record_key", "part"))
     part = _parts_of_records(findings, records)[institution, part]
     wanted = number(institution, key, np.where(own[institution, part], part, -1))
-    return _joined(asked, wanted, distinct(held * len(order) + np.tile(place, 2)), len(order))
+    return _moments_of_records(asked, wanted, distinct_numbers(held * len(order) + np.tile(place, 2)), len(order))
 
 
 def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
@@ -229,7 +235,7 @@ def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarr
     return found
 
 
-def _joined(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
+def _moments_of_records(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
     """Moments of the identities `asked` in the deliveries that contain their records `wanted`. held: record × `many` + delivery, sorted."""
     first, end = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
-    return np.repeat(asked * many, end - first) + held[ranges(first, end - first)] % many
+    return np.repeat(asked * many, end - first) + held[concatenate_ranges(first, end - first)] % many

@@ -19,7 +19,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from harmonia.feedback.report import COUNTS, Report, plain, rows_of
+from harmonia.feedback.report import COUNTS, Report, plain_values, rows_of
 from harmonia.feedback.texts import texts, visible
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_and_rows, rules, shortened
 from warehouse.indicators import indicators
@@ -52,7 +52,7 @@ class ShownFindings(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class RuleBlock:
     """The findings of one rule: the columns that are not empty (keys of `texts.yaml`); per finding the cells of its row, the same in every
     language, and its state, which is translated."""
 
@@ -65,7 +65,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedFindings:
     """Information findings of one rule and column: their number and example places."""
 
     rule: Rule
@@ -75,7 +75,7 @@ class Folded:
     examples: str
 
 
-def pages(report: Report) -> dict[str, str]:
+def render_pages(report: Report) -> dict[str, str]:
     """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others; the same for `letter`."""
     shown = _shown_findings(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
     fixed = [n for n, state in enumerate(shown.state) if state == "fixed"]
@@ -89,22 +89,22 @@ def pages(report: Report) -> dict[str, str]:
             {**row, "file": visible(str(row["file"])), "state": visible(str(row["state"]))} for row in report.files.to_dict("records")
         ],
         "totals": {name: int(report.files[name].sum()) for name in COUNTS},
-        "causes": {severity: _blocks(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT},
-        "consequences": _blocks(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
-        "info": _folded(report.open[~report.open["listed"]]),
-        "to_check": _blocks(shown, [n for n in causes if shown.severity[n] == "info"], ""),
-        "fixed": _blocks(shown, fixed, "fixed-"),
-        "accepted": _blocks(shown, accepted, "accepted-"),
+        "causes": {severity: _rule_blocks(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT},
+        "consequences": _rule_blocks(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
+        "info": _fold_information(report.open[~report.open["listed"]]),
+        "to_check": _rule_blocks(shown, [n for n in causes if shown.severity[n] == "info"], ""),
+        "fixed": _rule_blocks(shown, fixed, "fixed-"),
+        "accepted": _rule_blocks(shown, accepted, "accepted-"),
         "foremost": rows_of(report.foremost),
         "trend": rows_of(report.trend),
         "indicators": indicators(),
         "workbook": WORKBOOK,
         "names": {"institution": visible(report.institution), "delivery": visible(report.delivery)},
-        "files_by_language": {language: localised("findings", language, report.language) for language in LANGUAGES},
-        "letters": {language: localised("letter", language, report.language) for language in LANGUAGES},
+        "files_by_language": {language: localised_name("findings", language, report.language) for language in LANGUAGES},
+        "letters": {language: localised_name("letter", language, report.language) for language in LANGUAGES},
     }
     return {
-        localised(name, language, report.language): environment()
+        localised_name(name, language, report.language): template_environment()
         .get_template(template)
         .render(t=texts(language), language=language, **content)
         for name, template in (("findings", "page.html.j2"), ("letter", "letter.html.j2"))
@@ -112,13 +112,13 @@ def pages(report: Report) -> dict[str, str]:
     }
 
 
-def localised(name: str, language: str, own: str) -> str:
+def localised_name(name: str, language: str, own: str) -> str:
     """The file name of a page in `language`; without a language code in the institution's own language."""
     return f"{name}.html" if language == own else f"{name}.{language}.html"
 
 
 @cache
-def environment() -> jinja2.Environment:
+def template_environment() -> jinja2.Environment:
     """The templates of the feedback; every value is escaped."""
     loader = jinja2.PackageLoader("harmonia.feedback")
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -130,25 +130,25 @@ def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
     """The findings as shown, in their order. A repeated text is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
-        delivered = plain(shortened(findings[column]) if column == "detail" else findings[column])
-        known = {cell: _cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
+        delivered = plain_values(shortened(findings[column]) if column == "detail" else findings[column])
+        known = {cell: _render_cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
         cells[name] = [known.get(cell) for cell in delivered]
-    return ShownFindings(cells, *(plain(findings[name]) for name in ("rule", "severity", "origin", "state")))
+    return ShownFindings(cells, *(plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
 
 
-def _cell(name: str, text: str) -> Markup:
+def _render_cell(name: str, text: str) -> Markup:
     return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(name, text)
 
 
-def _blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[Block]:
-    """A block per rule. rows: row numbers, sorted by rule."""
+def _rule_blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[RuleBlock]:
+    """Group the findings by rule into blocks. rows: row numbers, sorted by rule."""
     blocks = []
     for code, group in groupby(rows, key=shown.rule.__getitem__):
         numbers = list(group)
         used = [name for name, cells in shown.cells.items() if any(cells[n] is not None for n in numbers)]
         columns = [(shown.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
         blocks.append(
-            Block(
+            RuleBlock(
                 rule=rules()[code],
                 severity=shown.severity[numbers[0]],
                 anchor=f"{prefix}{code}",
@@ -160,11 +160,11 @@ def _blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[Bloc
     return blocks
 
 
-def _folded(findings: pd.DataFrame) -> list[Folded]:
-    """Information findings by rule, file and field, in the order of the findings."""
+def _fold_information(findings: pd.DataFrame) -> list[FoldedFindings]:
+    """Group the information findings by rule, file and field, in the order of the findings."""
     counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
-    columns = (plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
+    columns = (plain_values(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
     for code, file, name, line, key, (cells, rows) in zip(*columns, cells_and_rows(findings), strict=True):
         column = (code, file or "", name or "")
         counted[column] += cells
@@ -175,5 +175,5 @@ def _folded(findings: pd.DataFrame) -> list[Folded]:
         count = counted[(code, file, name)]
         some = [visible(place) for place in islice((place for place in places if place is not None), _EXAMPLES)]
         more = " …" if count > _EXAMPLES else ""
-        out.append(Folded(rules()[code], visible(file) or None, visible(name) or None, count, ", ".join(some) + more))
+        out.append(FoldedFindings(rules()[code], visible(file) or None, visible(name) or None, count, ", ".join(some) + more))
     return out

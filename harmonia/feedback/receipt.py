@@ -11,14 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.feedback.page import environment, localised
+from harmonia.feedback.page import localised_name, template_environment
 from harmonia.feedback.report import RECEIVED, publisher_of, rows_of
 from harmonia.feedback.texts import texts, visible
 from schemas.findings import LANGUAGES
 from sources.contract import DeliveryName
 
 
-def receipt(
+def render_receipt(
     institution: str,
     delivery: str,
     files: pd.DataFrame,
@@ -53,6 +53,8 @@ def receipt(
         "files": [{**file, "file": visible(str(file["file"]))} for file in data["files"]],
         "names": {"delivery": visible(delivery)},
     }
-    template = environment().get_template("receipt.html.j2")
-    pages = {localised("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES}
+    template = template_environment().get_template("receipt.html.j2")
+    pages = {
+        localised_name("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES
+    }
     return {"receipt.json": json.dumps(data, ensure_ascii=False, indent=1) + "\n", **pages}

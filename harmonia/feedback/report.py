@@ -69,12 +69,12 @@ class Report:
     @property
     def deadline(self) -> date | None:
         """The last day for answers; None where the day of receipt is unknown."""
-        return _after(self.institution, self.received, "answer_days")
+        return _days_after(self.institution, self.received, "answer_days")
 
     @property
     def delete_on(self) -> date | None:
         """The last day for deleting the report and all copies."""
-        return delete_on(self.institution, self.received)
+        return deletion_date(self.institution, self.received)
 
     @cached_property
     def open(self) -> pd.DataFrame:
@@ -89,7 +89,7 @@ class Report:
 
     @cached_property
     def affected(self) -> dict[str, list[tuple[str, str]]]:
-        """Finding -> the figures that it affects, each as indicator and period."""
+        """The figures that each finding affects, as indicator and period, by finding."""
         pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
         out: dict[str, list[tuple[str, str]]] = {}
         for finding, pair in zip(self.figures["finding"], pairs, strict=True):
@@ -128,25 +128,34 @@ def make(
     received: date | None = None,
     **more: pd.DataFrame,
 ) -> Report:
-    """The report on one delivery from its files and findings (columns as in `Report`, or as returned by `ordered`).
+    """The report on one delivery from its files and findings (columns as in `Report`, or as returned by `order_findings`).
 
     more: `figures`, `foremost`, `trend` as in `Report`.
     """
     contact = contracts.load(institution).contact if institution in contracts.institutions() else None
-    rows = findings if "listed" in findings else ordered(findings)
+    rows = findings if "listed" in findings else order_findings(findings)
     no_error = (rows["state"] == "accepted_as_is") & (rows["answer"] == "no_error")
     rows = rows[~no_error].reset_index(drop=True)
     return Report(
-        institution, delivery, language, received, publisher_of(institution), contact, _files(files), rows, int(no_error.sum()), **more
+        institution,
+        delivery,
+        language,
+        received,
+        publisher_of(institution),
+        contact,
+        _files_as_json(files),
+        rows,
+        int(no_error.sum()),
+        **more,
     )
 
 
-def delete_on(institution: str, received: date | None) -> date | None:
+def deletion_date(institution: str, received: date | None) -> date | None:
     """The last day for deleting a report and all copies; None where the day of receipt is unknown."""
-    return _after(institution, received, "keep_days")
+    return _days_after(institution, received, "keep_days")
 
 
-def _after(institution: str, received: date | None, days: str) -> date | None:
+def _days_after(institution: str, received: date | None, days: str) -> date | None:
     if received is None or institution not in contracts.institutions():
         return None
     return received + timedelta(days=getattr(contracts.load(institution), days))
@@ -172,42 +181,42 @@ def to_json(report: Report) -> str:
         "delete_on": report.delete_on.isoformat() if report.delete_on else None,
         "counts": report.counts,
         "files": rows_of(report.files.drop(columns="delivery_state", errors="ignore")),
-        "summary": _summary(report.findings),
-        "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
+        "summary": _summary_as_json(report.findings),
+        "rules": {code: _rule_as_json(code) for code in sorted(report.findings["rule"].unique())},
     }
-    lines = ",\n  ".join(_lines(report.findings, report.affected))
+    lines = ",\n  ".join(_finding_lines(report.findings, report.affected))
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
 
 
-def _lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """Each finding as a JSON object. A repeated cell is serialised once."""
+def _finding_lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Write each finding as a JSON object. A repeated cell is serialised once."""
     columns = []
     for name in _ROW:
         if name == "figures":
             continue
-        cells = plain(findings[name])
+        cells = plain_values(findings[name])
         known = {cell: f'"{name}": {_json(cell)}' for cell in set(cells)}
         columns.append([known[cell] for cell in cells])
     figures = {
         finding: _json([{"indicator": indicator, "period": period} for indicator, period in pairs]) for finding, pairs in affected.items()
     }
-    columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain(findings["finding"])])
+    columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain_values(findings["finding"])])
     return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
 
 
-def _files(files: pd.DataFrame) -> pd.DataFrame:
+def _files_as_json(files: pd.DataFrame) -> pd.DataFrame:
     known = [c for c in (*RECEIVED, "delivery_state") if c in files]
     out = files.reindex(columns=["file", "state", *known, *COUNTS]).sort_values("file", ignore_index=True)
     out[list(COUNTS)] = out[list(COUNTS)].astype("Float64").fillna(0).astype("int64")
     return out
 
 
-def ordered(findings: pd.DataFrame) -> pd.DataFrame:
+def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """Findings of any number of deliveries in the form of `Report.findings`, sorted by delivery. A missing `state` is `new`."""
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
-    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out), listed=_listed(out))
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cell_references(out), listed=_is_listed(out))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     number = out.groupby([*_DELIVERY, "rule"], dropna=False)["rule"].transform("size")
     out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number.astype("float64"))
@@ -215,20 +224,20 @@ def ordered(findings: pd.DataFrame) -> pd.DataFrame:
     return out.sort_values(order, ignore_index=True, kind="stable", na_position="first").drop(columns=["_rank", "_fewer"])
 
 
-def _listed(findings: pd.DataFrame) -> pd.Series:
+def _is_listed(findings: pd.DataFrame) -> pd.Series:
     asked = [code for code, rule in rules().items() if rule.level == "cross_institution"]
     return (findings["severity"] != "info") | findings["rule"].isin(asked)
 
 
-def _cells(findings: pd.DataFrame) -> pd.Series:
-    """The cell reference (E17), where the file is a workbook."""
+def _cell_references(findings: pd.DataFrame) -> pd.Series:
+    """Return the cell reference (E17) of each finding in a workbook."""
     books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
     known = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
-    letters = findings["column"].where(known).map(_letters, na_action="ignore").astype("str")
+    letters = findings["column"].where(known).map(_column_letters, na_action="ignore").astype("str")
     return letters + findings["line"].astype("str").where(known)
 
 
-def _letters(column: int) -> str:
+def _column_letters(column: int) -> str:
     out = ""
     while column:
         column, rest = divmod(int(column) - 1, 26)
@@ -236,27 +245,27 @@ def _letters(column: int) -> str:
     return out
 
 
-def _summary(findings: pd.DataFrame) -> list[dict[str, Any]]:
+def _summary_as_json(findings: pd.DataFrame) -> list[dict[str, Any]]:
     by = ("rule", "severity", "origin", "state")
-    counted = Counter(zip(*(plain(findings[name]) for name in by), strict=True))
+    counted = Counter(zip(*(plain_values(findings[name]) for name in by), strict=True))
     return [{**dict(zip(by, one, strict=True)), "count": count} for one, count in counted.items()]
 
 
-def _rule(code: str) -> dict[str, Any]:
+def _rule_as_json(code: str) -> dict[str, Any]:
     rule = rules()[code]
     return {"level": rule.level, "dimension": rule.dimension, "text": dict(rule.text), "action": dict(rule.action), "source": rule.source}
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as plain JSON values, null for missing."""
-    return list(_each(frame))
+    """Convert the rows of `frame` to plain JSON values, null for missing."""
+    return list(_iterate_rows(frame))
 
 
-def _each(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    columns = {c: plain(frame[c]) for c in frame.columns}
+def _iterate_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    columns = {c: plain_values(frame[c]) for c in frame.columns}
     return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
-def plain(cells: pd.Series) -> list[Any]:
-    """The cells as plain values, None for missing."""
+def plain_values(cells: pd.Series) -> list[Any]:
+    """Convert the cells to plain values, None for missing."""
     return cells.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[call-overload]

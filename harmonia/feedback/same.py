@@ -26,8 +26,8 @@ _AT_A_TIME = 250_000  # names
 
 
 @dataclass(frozen=True)
-class Same:
-    """Identities of findings, numbered in order of appearance.
+class FindingIdentities:
+    """The identities of findings (which findings are the same), numbered in order of appearance.
 
     of     per finding, the number of its identity
     first  per identity, its first finding
@@ -46,44 +46,44 @@ class Same:
         return len(self.first)
 
 
-def alike(findings: pd.DataFrame) -> Same:
+def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
     """The identities of findings. findings: `harmonia.feedback.life.KEYS`, texts coded."""
-    cells = {name: coded.codes(findings[name]) for name in IDENTITY}
+    cells = {name: coded.text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
-    whole = _those(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
+    whole = _cells_equal_to(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
     tables = {table for _, table in record_tables()}
     cells["file"] = np.where(keyed, -1, cells["file"])
-    cells["part"] = np.where(keyed & ~_those(findings["part"], tables), -1, cells["part"])
+    cells["part"] = np.where(keyed & ~_cells_equal_to(findings["part"], tables), -1, cells["part"])
     cells["value"] = np.where(keyed | whole, -1, cells["value"])
     identity = coded.group_numbers(*cells.values())
-    nth = _order(findings, coded.group_numbers(identity, coded.codes(findings["delivery"])))
+    nth = _number_within_delivery(findings, coded.group_numbers(identity, coded.text_codes(findings["delivery"])))
     of = coded.group_numbers(identity, nth)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(of), prepend=-1))
-    return Same(of, first, whole[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
+    return FindingIdentities(of, first, whole[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
 
 
-def names(findings: pd.DataFrame, same: Same) -> pd.Index:
+def identity_names(findings: pd.DataFrame, same: FindingIdentities) -> pd.Index:
     """The name of each identity: a hash of its columns. Must never change: stored answers refer to it."""
     texts = {name: np.append(findings[name].cat.categories.to_numpy(dtype=object), "") for name in IDENTITY}
     named = [
         hashlib.sha256("\0".join(row).encode()).hexdigest()[:_NAME_DIGITS]
-        for some in _chunks(len(same))
+        for some in _row_chunks(len(same))
         for row in zip(*(texts[name][codes[some]] for name, codes in same.cells.items()), same.nth[some].astype("str"), strict=True)
     ]
     return pd.Index(named, dtype="str")
 
 
-def _chunks(rows: int) -> Iterator[slice]:
-    """Chunks of rows, to limit memory."""
+def _row_chunks(rows: int) -> Iterator[slice]:
+    """Divide the rows into chunks, to limit memory."""
     return (slice(first, first + _AT_A_TIME) for first in range(0, rows, _AT_A_TIME))
 
 
-def _those(column: pd.Series, texts: Collection[str], *, unlike: bool = False) -> np.ndarray:
-    """Which cells equal one of `texts`; with `unlike`, which do not."""
-    return np.append(column.cat.categories.isin(list(texts)), False)[coded.codes(column)] != unlike
+def _cells_equal_to(column: pd.Series, texts: Collection[str], *, unlike: bool = False) -> np.ndarray:
+    """Return which cells equal one of `texts`; with `unlike`, which cells do not."""
+    return np.append(column.cat.categories.isin(list(texts)), False)[coded.text_codes(column)] != unlike
 
 
-def _order(findings: pd.DataFrame, within: np.ndarray) -> np.ndarray:
+def _number_within_delivery(findings: pd.DataFrame, within: np.ndarray) -> np.ndarray:
     """The number of each finding among those of one identity and delivery (`within`), by line and text."""
     several = np.flatnonzero(np.bincount(within)[within] > 1)
     rows = findings[["line", "value"]].iloc[several].astype({"value": "str"}).set_axis(several)

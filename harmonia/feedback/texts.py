@@ -28,7 +28,7 @@ _SHOWN: dict[int, str] = {
 
 @cache
 def texts(language: str) -> dict[str, Any]:
-    """The texts in `language`. Raises `ValueError`, naming the known languages, for an unknown one."""
+    """Load the texts of the feedback in `language`. Raises `ValueError`, naming the known languages, for an unknown one."""
     if language not in LANGUAGES:
         raise ValueError(f"feedback is not available in {language!r}: set `language` in the contract to one of {', '.join(LANGUAGES)}")
     found: dict[str, Any] = declared(Path(__file__).parent / "texts.yaml")[language]

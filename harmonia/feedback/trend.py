@@ -13,13 +13,13 @@ _SHOWN = 8  # deliveries, the newest last
 SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
-def trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def delivery_trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """For every delivery the last few up to it, oldest first: institution, delivery, of (the delivery that a row describes), records
     (rows of data), open (causes, a warning or worse), fixed.
 
     found: `harmonia.feedback.life.LIVED`. accounting: rows by file (`pipelines.record_status`).
     """
-    history = _history(found, accounting)
+    history = _findings_by_delivery(found, accounting)
     history = history.assign(_turn=history.groupby("institution").cumcount())
     back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
     shown = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
@@ -27,7 +27,7 @@ def trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     return shown.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
 
 
-def _history(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+def _findings_by_delivery(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """Per delivery, in the order of quarter and version: institution, delivery, records, open, fixed."""
     by = ["institution", "delivery"]
     rows = accounting.assign(records=accounting["read"] - accounting["structural"]).groupby(by)["records"].sum()

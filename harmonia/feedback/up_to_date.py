@@ -21,32 +21,32 @@ _WORDS = ("harmonia/feedback", "schemas/rules", "warehouse/indicators", "sources
 NOTE = ".made"
 
 
-def key_of(*parts: object) -> str:
-    """The key of a report's inputs: frames by content, anything else by `repr`."""
-    digest = hashlib.sha256(code.digest(_WORDS).encode())
+def input_key(*parts: object) -> str:
+    """Hash the inputs of a report to a key: frames by content, anything else by `repr`."""
+    digest = hashlib.sha256(code.digest_code(_WORDS).encode())
     for part in parts:
-        digest.update(_content(_hashed(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
+        digest.update(_hash_sorted(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")
     return digest.hexdigest()
 
 
-def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """A hash per delivery of its rows in `frames` (each with institution and delivery)."""
+def content_hashes(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Hash the rows of each delivery in `frames` (each with institution and delivery)."""
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
-        hashed = _hashed(frame)
+        hashed = _hash_rows(frame)
         places = cast("dict[Any, np.ndarray]", frame.groupby(["institution", "delivery"]).indices)
         for place, rows in places.items():
-            digests.setdefault(place, hashlib.sha256()).update(b"%d\0" % n + _content(hashed[rows]))
+            digests.setdefault(place, hashlib.sha256()).update(b"%d\0" % n + _hash_sorted(hashed[rows]))
     return {place: digest.hexdigest() for place, digest in digests.items()}
 
 
-def _content(hashed: np.ndarray) -> bytes:
-    """The sorted row hashes: the order in which a run found the rows does not matter."""
+def _hash_sorted(hashed: np.ndarray) -> bytes:
+    """Hash the sorted row hashes, so that the order in which a run found the rows does not matter."""
     return np.sort(hashed).tobytes()
 
 
-def _hashed(frame: pd.DataFrame) -> np.ndarray:
+def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
     """A 64-bit hash per row. An integer hashes alike whether or not its column has missing values."""
     numbers = frame.select_dtypes("number").columns
     mixed = [name for name, dtype in frame.dtypes.items() if str(dtype) == "object"]
@@ -54,7 +54,7 @@ def _hashed(frame: pd.DataFrame) -> np.ndarray:
     return pd.util.hash_pandas_object(plain, index=False).to_numpy() if len(plain.columns) else np.empty(len(frame), "uint64")
 
 
-def is_up_to_date(folder: Path, key: str) -> list[Path]:
+def up_to_date_files(folder: Path, key: str) -> list[Path]:
     """The files of the report if it was written under `key` and is unchanged; else an empty list.
 
     A file with unchanged size and modification time counts as unchanged; otherwise its content is hashed.
@@ -63,21 +63,21 @@ def is_up_to_date(folder: Path, key: str) -> list[Path]:
         note = json.loads((folder / NOTE).read_text("utf-8"))
         if note["key"] != key:
             return []
-        as_written = [_as_written(folder / name, *stat) for name, stat in note["files"].items()]
+        as_written = [_is_as_written(folder / name, *stat) for name, stat in note["files"].items()]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [folder / name for name in note["files"]] if all(as_written) else []
 
 
-def _as_written(path: Path, digest: str, size: int, written: int) -> bool:
+def _is_as_written(path: Path, digest: str, size: int, written: int) -> bool:
     now = path.stat()
     if now.st_size != size:
         return False
     return now.st_mtime_ns == written or hashlib.sha256(path.read_bytes()).hexdigest() == digest
 
 
-def note(key: str, written: Mapping[Path, bytes]) -> str:
-    """The note stored beside a report (its files and their hashes), as `is_up_to_date` reads it."""
+def report_note(key: str, written: Mapping[Path, bytes]) -> str:
+    """The note stored beside a report (its files and their hashes), as `up_to_date_files` reads it."""
     files = {}
     for path, content in written.items():
         now = path.stat()

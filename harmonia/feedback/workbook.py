@@ -24,7 +24,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from harmonia.feedback.answers import VERDICTS
-from harmonia.feedback.report import COUNTS, Report, plain
+from harmonia.feedback.report import COUNTS, Report, plain_values
 from harmonia.feedback.texts import texts, visible
 from pipelines.units import language_of
 from schemas.findings import cells_and_rows, rules, shortened
@@ -64,13 +64,13 @@ _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
 _BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the same bytes)
 
 
-def mark(key: bytes, institution: str, delivery: str) -> str:
-    """A keyed hash that shows that this home made the workbook for this delivery (128 bits, hex)."""
+def workbook_mark(key: bytes, institution: str, delivery: str) -> str:
+    """Return the mark of a workbook: a keyed hash (128 bits, hex) that shows that this home made the workbook for this delivery."""
     return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def untouched(content: bytes) -> bool:
-    """Whether a workbook was not saved since it was written here: programs update its time of modification."""
+def is_untouched(content: bytes) -> bool:
+    """Return whether no program saved the workbook after it was written here: programs update its time of modification."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             properties = parts.read("docProps/core.xml")
@@ -79,8 +79,8 @@ def untouched(content: bytes) -> bool:
     return f"{_BEGINNING:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode() in properties
 
 
-def write(report: Report, key: bytes) -> bytes:
-    """The workbook as xlsx."""
+def write_workbook(report: Report, key: bytes) -> bytes:
+    """Write the findings of a report as an xlsx workbook and return its bytes."""
     content = io.BytesIO()
     small = len(report.findings) <= _IN_MEMORY
     options = {
@@ -92,24 +92,24 @@ def write(report: Report, key: bytes) -> bytes:
     }
     with xlsxwriter.Workbook(content, options) as book:
         book.set_properties({"title": f"{report.institution} {report.delivery}", "author": "Harmonia", "created": _BEGINNING})
-        looks = _looks(book)
-        asks = _asked(report)
-        sheets = list(_sheets(report, asks))
-        shown = {language: _shown(asks, report, language) for language in {language for _, _, language, _ in sheets}}
-        _cover(book.add_worksheet(_name(texts(report.language)["cover"], set())), report, sheets, looks)
+        looks = _cell_formats(book)
+        asks = _findings_to_answer(report)
+        sheets = list(_unit_sheets(report, asks))
+        shown = {language: _cell_texts(asks, report, language) for language in {language for _, _, language, _ in sheets}}
+        _write_cover(book.add_worksheet(_sheet_name(texts(report.language)["cover"], set())), report, sheets, looks)
         for name, unit, language, rows in sheets:
-            _findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks)
-        _information(book, report, looks)
+            _write_findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks)
+        _write_information(book, report, looks)
         about = book.add_worksheet(ABOUT)
         about.hide()
         identity = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
-        for row, (name, value) in enumerate({**identity, "mark": mark(key, report.institution, report.delivery)}.items()):
+        for row, (name, value) in enumerate({**identity, "mark": workbook_mark(key, report.institution, report.delivery)}.items()):
             about.write_string(row, 0, name)
             about.write_string(row, 1, value)
     return content.getvalue()
 
 
-def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
+def _cell_formats(book: xlsxwriter.Workbook) -> dict[str, Format]:
     cell: dict[str, Any] = {"valign": "top", "text_wrap": True, "num_format": "@", "font_size": 9, "border": 1, "border_color": "#CFD7DF"}
     return {
         "cell": book.add_format({**cell, "quote_prefix": True}),
@@ -128,27 +128,30 @@ def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
     }
 
 
-def _asked(report: Report) -> pd.DataFrame:
-    """The findings to be answered, causes before consequences, reindexed."""
+def _findings_to_answer(report: Report) -> pd.DataFrame:
+    """Select the findings to be answered, causes before consequences, on a new index."""
     asks = report.open[report.open["listed"]]
     return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
 
 
-def _sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
+def _unit_sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
     """Sheet name, unit, language and open findings (rows of `asks`) of each unit; first the findings of no unit."""
-    taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
+    taken: set[str] = {
+        ABOUT.casefold(),
+        *(_sheet_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information")),
+    }
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
     units: dict[str, list[int]] = {}
-    for row, unit in enumerate(plain(asks["unit"])):
+    for row, unit in enumerate(plain_values(asks["unit"])):
         units.setdefault(unit or "", []).append(row)
     for unit, rows in sorted(units.items()):
         language = language_of(unit, contract) if contract and unit else report.language
         title = visible(unit) or texts(report.language)["throughout"]
         for start in range(0, len(rows), _MOST_ROWS):
-            yield _name(title, taken), title, language, rows[start : start + _MOST_ROWS]
+            yield _sheet_name(title, taken), title, language, rows[start : start + _MOST_ROWS]
 
 
-def _name(title: str, taken: set[str]) -> str:
+def _sheet_name(title: str, taken: set[str]) -> str:
     plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_LONGEST_NAME].strip() or "?"
     name, n = plain, 2
     while name.casefold() in taken:
@@ -158,7 +161,7 @@ def _name(title: str, taken: set[str]) -> str:
     return name
 
 
-def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format]) -> None:
+def _write_cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format]) -> None:
     words = texts(report.language)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 90)
@@ -189,10 +192,10 @@ def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, S
     sheet.fit_to_pages(1, 0)
 
 
-def _findings(
+def _write_findings(
     sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
 ) -> None:
-    """One unit's findings (from `_shown`), one per row, with the list of answers."""
+    """One unit's findings (from `_cell_texts`), one per row, with the list of answers."""
     words = texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
@@ -218,10 +221,10 @@ def _findings(
     sheet.data_validation(HEADER + 1, at, last, at, choice)
     sheet.autofilter(HEADER, 0, last, len(COLUMNS) - 1)
     sheet.freeze_panes(HEADER + 1, 1)
-    _printing(sheet, report, unit, last)
+    _set_up_printing(sheet, report, unit, last)
 
 
-def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
+def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
     sheet.set_landscape()
     sheet.set_paper(8)  # A3
     sheet.fit_to_pages(1, 0)
@@ -230,14 +233,14 @@ def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _shown(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
+def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
     """Per row the cells of `COLUMNS` as text, then the severity, which sets its colour."""
     words, known = texts(language), rules()
-    of = {name: plain(rows[name]) for name in _SHOWN} | {"detail": plain(shortened(rows["detail"]))}
+    of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(shortened(rows["detail"]))}
     free = cache(lambda text: visible(str(text)))  # for delivered text
     rule_texts = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
-    figures = {finding: _figures(pairs, language) for finding, pairs in report.affected.items()}
+    figures = {finding: _format_figures(pairs, language) for finding, pairs in report.affected.items()}
     cells = {name: [free(cell) if cell else "" for cell in of[name]] for name in ("value", "detail", "field")}
     cells |= {
         "severity": [
@@ -254,7 +257,7 @@ def _shown(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str,
             for number, key in zip(of["number"], of["record_key"], strict=True)
         ],
         "where": [
-            free(_where(file, part, cell or (f"{line} {n}" if n is not None else None)))
+            free(_format_place(file, part, cell or (f"{line} {n}" if n is not None else None)))
             for file, part, cell, n in zip(of["file"], of["part"], of["cell"], of["line"], strict=True)
         ],
         "state": [
@@ -269,35 +272,37 @@ def _shown(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str,
     return list(zip(*(cells.get(name) or [same[name]] * len(rows) for name in COLUMNS), of["severity"], strict=True))
 
 
-def _where(file: str | None, part: str | None, at: str | None) -> str:
+def _format_place(file: str | None, part: str | None, at: str | None) -> str:
     return (file or "") + (f" · {part}" if part is not None else "") + (f" · {at}" if at is not None else "")
 
 
-def _figures(pairs: list[tuple[str, str]], language: str) -> str:
+def _format_figures(pairs: list[tuple[str, str]], language: str) -> str:
     by_period: dict[str, list[str]] = {}
     for indicator, period in pairs:
         by_period.setdefault(period, []).append(indicators()[indicator].title[language])
     return "; ".join(f"{period}: {', '.join(names)}" for period, names in sorted(by_period.items()))
 
 
-def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
+def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
     """Rows of file, field, rule and number of findings, sorted; those without a file or a field last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
-    for *column, (cells, _) in zip(*(plain(findings[name]) for name in ("file", "field", "rule")), cells_and_rows(findings), strict=True):
+    for *column, (cells, _) in zip(
+        *(plain_values(findings[name]) for name in ("file", "field", "rule")), cells_and_rows(findings), strict=True
+    ):
         counted[tuple(column)] += cells
     order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])
     return [(*one, counted[one]) for one in order]
 
 
-def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
+def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
     """The sheet with information findings per rule and column, fixed findings, and the files with their row counts."""
     words = texts(report.language)
-    sheet = book.add_worksheet(_name(words["information"], set()))
+    sheet = book.add_worksheet(_sheet_name(words["information"], set()))
     sheet.set_column(0, 2, 20)
     sheet.set_column(3, 3, 70)
     sheet.set_column(4, 9, 12)
-    folded = _folded(report.open[~report.open["listed"]])
-    fixed = _folded(report.findings[report.findings["state"] == "fixed"])
+    folded = _count_information(report.open[~report.open["listed"]])
+    fixed = _count_information(report.findings[report.findings["state"] == "fixed"])
     row = 0
     for title, note, table in (
         (words["severities"]["info"], words["severity_note"]["info"], folded),

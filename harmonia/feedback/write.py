@@ -16,9 +16,9 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError, storage
 from harmonia.feedback import page, report, up_to_date, workbook
-from harmonia.feedback.receipt import receipt
+from harmonia.feedback.receipt import render_receipt
 from harmonia.swap import write_whole
-from warehouse.stores import secret
+from warehouse.stores import pseudonym_key
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
 NOT_LANDED = "not-taken"  # folder, in place of a delivery, for what could not be landed
@@ -48,12 +48,12 @@ def write_feedback(
     Returns the paths. A report that is up to date is not rewritten; a workbook that somebody filled in place is kept beside the new one.
     Raises `HarmoniaError` where writing fails or a name is not a folder name, `ValueError` for an unknown language.
     """
-    key = key_for(home, institution, delivery, language, received, today, up_to_date.key_of(files, findings, *more.values()))
+    key = report_key(home, institution, delivery, language, received, today, up_to_date.input_key(files, findings, *more.values()))
     there = current_files(home, institution, delivery, key)
-    return there or rewrite(home, institution, delivery, files, findings, language, received, today, key, **more)
+    return there or rewrite_feedback(home, institution, delivery, files, findings, language, received, today, key, **more)
 
 
-def rewrite(
+def rewrite_feedback(
     home: Path,
     institution: str,
     delivery: str,
@@ -65,54 +65,56 @@ def rewrite(
     key: str,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report unconditionally under `key` (`key_for`); otherwise as `write_feedback`."""
-    folder = _folder(home / "feedback", institution, delivery)
+    """Write the report unconditionally under `key` (`report_key`); otherwise as `write_feedback`."""
+    folder = _report_folder(home / "feedback", institution, delivery)
     document = report.make(institution, delivery, files, findings, language, received, **more)
-    over = _over(institution, received, today)
-    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, document.state, document.counts))
+    over = _is_deletion_due(institution, received, today)
+    content: dict[str, str | bytes] = dict(
+        render_receipt(institution, delivery, files, language, received, document.state, document.counts)
+    )
     if not over:
         content |= {
             "findings.json": report.to_json(document),
-            **page.pages(document),
-            page.WORKBOOK: workbook.write(document, secret(home)),
+            **page.render_pages(document),
+            page.WORKBOOK: workbook.write_workbook(document, pseudonym_key(home)),
         }
     for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
         if over or not old.name.startswith(_ANSWERED):
             old.unlink()
-    written = {folder / name: _encoded(text) for name, text in content.items()}
+    written = {folder / name: _encode_text(text) for name, text in content.items()}
     for path, data in written.items():
-        _write(path, data)
-    _write(folder / up_to_date.NOTE, up_to_date.note(key, written))
+        _write_file(path, data)
+    _write_file(folder / up_to_date.NOTE, up_to_date.report_note(key, written))
     return list(written)
 
 
-def key_for(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
+def report_key(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
     """The key of a report: changes whenever the report would. content: hash of files, findings and their companions."""
-    over = _over(institution, received, today)
-    return up_to_date.key_of(institution, delivery, language, received, over, secret(home).hex(), content)
+    over = _is_deletion_due(institution, received, today)
+    return up_to_date.input_key(institution, delivery, language, received, over, pseudonym_key(home).hex(), content)
 
 
 def current_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
     """The files of the report if it was written under `key` and is unchanged, with permissions restored; empty if it must be written."""
-    there = up_to_date.is_up_to_date(_folder(home / "feedback", institution, delivery), key)
+    there = up_to_date.up_to_date_files(_report_folder(home / "feedback", institution, delivery), key)
     for path in there:
-        _close(path)
+        _close_permissions(path)
     return there
 
 
-def _over(institution: str, received: date | None, today: date | None) -> bool:
-    """Whether the report's deletion date is past."""
-    last = report.delete_on(institution, received)
+def _is_deletion_due(institution: str, received: date | None, today: date | None) -> bool:
+    """Return whether the deletion date of the report is past."""
+    last = report.deletion_date(institution, received)
     return bool(today and last and today > last)
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
     """Write only the receipt, when a delivery was received; returns the paths. Errors as in `write_feedback`."""
-    folder = _folder(home / "feedback", institution, delivery)
-    return [_write(folder / name, text) for name, text in receipt(institution, delivery, files, language, received).items()]
+    folder = _report_folder(home / "feedback", institution, delivery)
+    return [_write_file(folder / name, text) for name, text in render_receipt(institution, delivery, files, language, received).items()]
 
 
-def discard(home: Path, institution: str, delivery: str) -> None:
+def discard_report(home: Path, institution: str, delivery: str) -> None:
     """Remove a report that is no longer needed."""
     folder = home / "feedback" / institution / delivery
     with storage(folder):
@@ -120,7 +122,7 @@ def discard(home: Path, institution: str, delivery: str) -> None:
             shutil.rmtree(folder)
 
 
-def _folder(feedback: Path, institution: str, delivery: str) -> Path:
+def _report_folder(feedback: Path, institution: str, delivery: str) -> Path:
     for name in (institution, delivery):
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise HarmoniaError(f"feedback for {institution!r} {delivery!r}: not a valid folder name; rename the folder in the inbox")
@@ -137,24 +139,24 @@ def _folder(feedback: Path, institution: str, delivery: str) -> Path:
     return folder
 
 
-def _encoded(text: str | bytes) -> bytes:
+def _encode_text(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
 
 
-def _close(path: Path) -> None:
+def _close_permissions(path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) != _PRIVATE_FILE:
         path.chmod(_PRIVATE_FILE)
 
 
-def _write(path: Path, text: str | bytes) -> Path:
-    content = _encoded(text)
+def _write_file(path: Path, text: str | bytes) -> Path:
+    content = _encode_text(text)
     with storage(path):
         if path.is_file():
             there = path.read_bytes()
             if there == content:
-                _close(path)
+                _close_permissions(path)
                 return path
-            if path.name == page.WORKBOOK and not workbook.untouched(there):
+            if path.name == page.WORKBOOK and not workbook.is_untouched(there):
                 path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))
     write_whole(path, content, _PRIVATE_FILE)
     return path

@@ -42,15 +42,15 @@ class Registry:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One write transaction, committed with a seal or rolled back. Raises `HarmoniaError` if the database refuses."""
+        """Open a write transaction, which is committed with a seal or rolled back. Raises `HarmoniaError` if the database refuses."""
         with _database_errors(self.place), self.sessions.begin() as session:
-            seal.begin(session)
+            seal.begin_writing(session)
             yield session
-            seal.add(session)
+            seal.add_seal(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One read transaction, which never waits for a writer. Raises `HarmoniaError` if the database refuses."""
+        """Open a read transaction, which never waits for a writer. Raises `HarmoniaError` if the database refuses."""
         with _database_errors(self.place), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
             yield session
 
@@ -78,7 +78,7 @@ def open_registry(url: str) -> Registry:
         _configure_sqlite(engine)
     registry = Registry(engine, sessionmaker(engine, expire_on_commit=False))
     with _database_errors(registry.place):
-        _migrate(engine, registry.place)
+        _migrate_schema(engine, registry.place)
     return registry
 
 
@@ -101,16 +101,16 @@ def _configure_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _migrate(engine: Engine, place: str) -> None:
+def _migrate_schema(engine: Engine, place: str) -> None:
     config = Config()
     folder = Path(__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     head = ScriptDirectory.from_config(config).get_current_head()
     with engine.execution_options(reading=True).connect() as connection:
-        if _revision(connection) == head:
+        if _schema_revision(connection) == head:
             return
     with engine.begin() as connection:
-        revision = _revision(connection)  # again: another process may have migrated
+        revision = _schema_revision(connection)  # again: another process may have migrated
         if revision == head:
             return
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
@@ -120,7 +120,7 @@ def _migrate(engine: Engine, place: str) -> None:
         command.upgrade(config, "head")
 
 
-def _revision(connection: Connection) -> str | None:
+def _schema_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
 
 
@@ -132,12 +132,12 @@ def _database_errors(place: str) -> Iterator[None]:
     except (IntegrityError, ProgrammingError, DataError):
         raise  # a programming error
     except DBAPIError as error:
-        remedy, transient = _remedy(error)
+        remedy, transient = _error_remedy(error)
         raise (TransientError if transient else HarmoniaError)(f"registry {place}: {remedy}") from error
 
 
-def _remedy(error: DBAPIError) -> tuple[str, bool]:
-    """The remedy, and whether the error is transient."""
+def _error_remedy(error: DBAPIError) -> tuple[str, bool]:
+    """Return the remedy for a database error, and whether the error is transient."""
     message = str(error.orig).lower()
     for words, remedy in (
         ("full", "the disk is full; make room, then run again"),

@@ -32,7 +32,7 @@ _RECORD = ["institution", "record_key"]
 
 
 @dataclass(frozen=True)
-class Decision:
+class IdDecision:
     """The changes of the register that follow from a partition.
 
     records    institution, record_key, entity: number of the entity of each record, in the order of the partition
@@ -47,44 +47,44 @@ class Decision:
     membership: np.ndarray
 
 
-def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
     """Assign each record of `partition` (institution, record_key, cluster) the id of its cluster, in one transaction.
 
     Returns institution, record_key, entity_id, in the same order. New ids are minted in the order of the clusters.
     Records not in the partition keep their id. Idempotent.
     Raises `ValueError` if a record has no key or cluster, or occurs twice.
     """
-    _check(partition)
+    _check_partition(partition)
     moment = now()
     with registry.write() as session:
         connection = session.connection()
-        known = _current(connection, kind)
+        known = _current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
-        decision = decide(partition, known, last + 1)
-        _mint(connection, kind, decision.minted, moment)
-        _redirect(connection, kind, decision.redirects)
-        _move(connection, kind, decision, known, moment)
+        decision = decide_ids(partition, known, last + 1)
+        _mint_entities(connection, kind, decision.minted, moment)
+        _redirect_entities(connection, kind, decision.redirects)
+        _move_memberships(connection, kind, decision, known, moment)
     return _with_ids(kind, decision)
 
 
-def foresee(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
-    """The ids that `assign` would give now; changes nothing."""
-    _check(partition)
+def foresee_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+    """Return the ids that `assign_ids` would give now, without changing the register."""
+    _check_partition(partition)
     with registry.read() as session:
         connection = session.connection()
-        known = _current(connection, kind)
+        known = _current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
-    return _with_ids(kind, decide(partition, known, last + 1))
+    return _with_ids(kind, decide_ids(partition, known, last + 1))
 
 
-def resolve(registry: Registry, ids: pd.Series) -> pd.Series:
+def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
     """The current ids of `ids` (text), following redirects; unknown and null ids are unchanged."""
     with registry.read() as session:
         pairs = session.execute(select(Entity.id, Entity.redirect_to).where(Entity.redirect_to.is_not(None))).all()
-    return _follow(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
+    return _follow_redirects(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
 
 
-def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Decision:
+def decide_ids(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> IdDecision:
     """Match the clusters of `partition` with the current entities of their records.
 
     partition: institution, record_key, cluster. known: institution, record_key, entity (number), sequence (order of joining).
@@ -107,7 +107,7 @@ def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Dec
     target = owners["cluster"].map(entity).astype("int64")
     moved = owners["entity"] != target
     redirects = pd.DataFrame({"number": owners.loc[moved, "entity"], "target": target[moved]}).reset_index(drop=True)
-    return Decision(records[[*_RECORD, "entity"]], minted, redirects, membership)
+    return IdDecision(records[[*_RECORD, "entity"]], minted, redirects, membership)
 
 
 def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
@@ -119,14 +119,14 @@ def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
     return np.asarray(row[code[len(known) :]])
 
 
-def _with_ids(kind: EntityKind, decision: Decision) -> pd.DataFrame:
-    """institution, record_key, entity_id of each record of a decision."""
+def _with_ids(kind: EntityKind, decision: IdDecision) -> pd.DataFrame:
+    """Return institution, record_key and entity_id of each record of a decision."""
     out = decision.records[_RECORD].copy()
-    out["entity_id"] = pd.array(_ids(kind, decision.records["entity"].tolist()), dtype="str")
+    out["entity_id"] = pd.array(_format_ids(kind, decision.records["entity"].tolist()), dtype="str")
     return out
 
 
-def _check(partition: pd.DataFrame) -> None:
+def _check_partition(partition: pd.DataFrame) -> None:
     empty = partition[[*_RECORD, "cluster"]].isna().any(axis=1)
     if empty.any():
         raise ValueError(f"partition: {int(empty.sum())} records without institution, key or cluster")
@@ -135,18 +135,18 @@ def _check(partition: pd.DataFrame) -> None:
         raise ValueError(f"partition: {int(twice.sum())} records occur more than once; a record belongs to one cluster")
 
 
-def _ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
+def _format_ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
     return [f"{_PREFIX[kind]}{number:07}" for number in numbers]
 
 
-def _follow(values: pd.Series, redirects: pd.Series) -> pd.Series:
+def _follow_redirects(values: pd.Series, redirects: pd.Series) -> pd.Series:
     """Follow `redirects` (from → to) to the end; they lead from newer to older ids, so there are no cycles."""
     while (moved := values.isin(redirects.index)).any():
         values = values.mask(moved, values.map(redirects)).astype(values.dtype)
     return values
 
 
-def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
+def _current_memberships(connection: Connection, kind: EntityKind) -> pd.DataFrame:
     """Current memberships with the number of the current entity: institution, record_key, entity, sequence."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
     query = query.where(Membership.kind == kind, Membership.until.is_(None))
@@ -159,22 +159,22 @@ def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
     older = aliased(Entity)
     pairs = connection.execute(select(Entity.number, older.number).join(older, older.id == Entity.redirect_to).where(Entity.kind == kind))
     redirects = pd.DataFrame(pairs.all(), columns=["number", "target"], dtype="int64").set_index("number")["target"]
-    return out.assign(entity=_follow(numbers, redirects))
+    return out.assign(entity=_follow_redirects(numbers, redirects))
 
 
-def _mint(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
+def _mint_entities(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
     if minted:
-        insert_rows(connection, Entity, {"id": _ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
+        insert_rows(connection, Entity, {"id": _format_ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
 
 
-def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
+def _redirect_entities(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
     if len(redirects):
-        pairs = zip(_ids(kind, redirects["number"].tolist()), _ids(kind, redirects["target"].tolist()), strict=True)
+        pairs = zip(_format_ids(kind, redirects["number"].tolist()), _format_ids(kind, redirects["target"].tolist()), strict=True)
         statement = update(Entity).where(Entity.id == bindparam("old")).values(redirect_to=bindparam("new"))
         connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
 
 
-def _move(connection: Connection, kind: EntityKind, decision: Decision, known: pd.DataFrame, moment: datetime) -> None:
+def _move_memberships(connection: Connection, kind: EntityKind, decision: IdDecision, known: pd.DataFrame, moment: datetime) -> None:
     """Close changed memberships and insert new ones in the order of the records."""
     membership, entity = decision.membership, decision.records["entity"].to_numpy()
     changed = membership < 0
@@ -188,5 +188,5 @@ def _move(connection: Connection, kind: EntityKind, decision: Decision, known: p
     last = connection.scalar(select(func.max(Membership.sequence))) or 0
     new = decision.records[changed]
     columns: dict[str, Iterable[object]] = {name: new[name].tolist() for name in _RECORD}
-    columns |= {"entity_id": _ids(kind, new["entity"].tolist()), "sequence": range(last + 1, last + 1 + len(new))}
+    columns |= {"entity_id": _format_ids(kind, new["entity"].tolist()), "sequence": range(last + 1, last + 1 + len(new))}
     insert_rows(connection, Membership, columns, kind=kind, since=moment)

@@ -87,7 +87,7 @@ def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
 
 
 def record_state(registry: Registry, institution: str, name: str, state: str, counts: Mapping[str, int] | None = None) -> None:
-    """`record_states` for one delivery."""
+    """Record the state and row counts of one landed delivery, as `record_states` does for several."""
     record_states(registry, [DeliveryState(institution, name, state, counts or {})])
 
 
@@ -106,18 +106,18 @@ def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment
     session.add_all(Problem(first_seen=moment, **dict(zip(_PROBLEM, identity, strict=True))) for identity in seen if identity not in there)
 
 
-def removed(session: Session) -> set[str]:
-    """Hashes of bytes that erasures removed from the landing store."""
+def removed_hashes(session: Session) -> set[str]:
+    """Return the hashes of the bytes that erasures removed from the landing store."""
     return set(session.scalars(select(RemovedFile.sha256)))
 
 
-def required(session: Session) -> set[str]:
-    """Hashes of all bytes that the landing store must have."""
-    return set(session.scalars(select(File.sha256))) - removed(session)
+def required_hashes(session: Session) -> set[str]:
+    """Return the hashes of all bytes that the landing store must have."""
+    return set(session.scalars(select(File.sha256))) - removed_hashes(session)
 
 
-def unknown(session: Session, hashes: Collection[str]) -> set[str]:
-    """Those of the hashes that are not in the ledger."""
+def unknown_hashes(session: Session, hashes: Collection[str]) -> set[str]:
+    """Return those of `hashes` that are not in the ledger."""
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
@@ -126,7 +126,7 @@ def erased_unread(session: Session) -> set[str]:
     read = set(redactions(session).values())
     unread = select(Redaction.receipt_id)
     read |= set(session.scalars(select(DeliveryFile.sha256).where(DeliveryFile.receipt_id.not_in(unread))))
-    return removed(session) - read
+    return removed_hashes(session) - read
 
 
 def redactions(session: Session) -> dict[int, str]:

@@ -20,15 +20,15 @@ from harmonia.swap import write_whole
 _MARK = "registry.json"
 
 
-def remember(home: Home, registry: Registry) -> None:
+def remember_seal(home: Home, registry: Registry) -> None:
     """Store the newest seal of the registry beside the published files."""
     with registry.read() as session:
-        number, digest = seal.head(session)
+        number, digest = seal.newest_seal(session)
     path = home.root / "published" / _MARK
     write_whole(path, json.dumps({"seal": number, "digest": digest}).encode("ascii"), 0o600)
 
 
-def require(home: Home, registry: Registry) -> None:
+def require_seal(home: Home, registry: Registry) -> None:
     """Raise `HarmoniaError` if the registry is older than at the last publication, or a different one."""
     try:
         known = json.loads((home.root / "published" / _MARK).read_text("ascii"))
@@ -36,9 +36,9 @@ def require(home: Home, registry: Registry) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # nothing published yet, or by a version without this file
     with registry.read() as session:
-        if seal.holds(session, number, digest):
+        if seal.has_digest(session, number, digest):
             return
-        newest, _ = seal.head(session)
+        newest, _ = seal.newest_seal(session)
     kind = f"is older (newest seal {newest})" if newest < number else "is a different one"
     raise HarmoniaError(
         f"registry {registry.place} {kind} than the one that {home.root} was published with (seal {number}): a run would publish smaller "

@@ -20,7 +20,7 @@ Place = tuple[str, str | None]
 
 
 def current(session: Session) -> dict[Place, Pull]:
-    """The newest row of each institution and delivery."""
+    """Read the newest row of the table `pull` for each institution and delivery."""
     newest = select(func.max(Pull.id)).group_by(Pull.institution, Pull.delivery)
     return {(row.institution, row.delivery): row for row in session.scalars(select(Pull).where(Pull.id.in_(newest)).order_by(Pull.id))}
 
@@ -36,10 +36,10 @@ def add(registry: Registry, place: Place, before: Pull | None, *, rule: str | No
     if rule is not None and before is not None:
         seen = {"content": before.content, "inbox_name": before.inbox_name}
     with registry.write() as session:
-        session.add(Pull(at=now(), institution=place[0], delivery=place[1], rule=rule, detail=detail or None, **_columns(seen)))
+        session.add(Pull(at=now(), institution=place[0], delivery=place[1], rule=rule, detail=detail or None, **_pull_columns(seen)))
 
 
-def problems(session: Session) -> list[dict[str, Any]]:
+def open_pull_problems(session: Session) -> list[dict[str, Any]]:
     """Open problems of sources, as findings on the institution."""
     return [
         {
@@ -54,5 +54,5 @@ def problems(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(seen: Mapping[str, str | None]) -> dict[str, str | None]:
+def _pull_columns(seen: Mapping[str, str | None]) -> dict[str, str | None]:
     return {name: seen.get(name) for name in ("state", "content", "inbox_name")}

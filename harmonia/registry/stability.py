@@ -36,7 +36,7 @@ def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> I
     """Compare the ids of two runs.
 
     before, after: institution, record_key, and the id as third column. now: current id per row of `before`
-    (`harmonia.registry.identity.resolve`).
+    (`harmonia.registry.identity.resolve_ids`).
     """
     old = before[_RECORD].assign(old=before.iloc[:, 2].to_numpy(), now=now.to_numpy())
     both = old.merge(after.set_axis([*_RECORD, "new"], axis=1), on=_RECORD)

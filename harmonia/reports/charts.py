@@ -55,7 +55,7 @@ def flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]
             x = position * (box_width + gap)
             out.append(f'<rect class="box" x="{x}" y="{top}" width="{box_width}" height="{box_height}" rx="4"/>')
             out.append(f'<text class="n" x="{x + box_width / 2}" y="{top + 24}" text-anchor="middle">{escape(figure)}</text>')
-            for line, text in enumerate(_wrap(label)):
+            for line, text in enumerate(_wrap_text(label)):
                 out.append(
                     f'<text class="what" x="{x + box_width / 2}" y="{top + 41 + 13 * line}" text-anchor="middle">{escape(text)}</text>'
                 )
@@ -65,7 +65,7 @@ def flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]
     return "".join(out) + "</svg>"
 
 
-def _wrap(text: str, line_width: int = 21, max_lines: int = 3) -> list[str]:
+def _wrap_text(text: str, line_width: int = 21, max_lines: int = 3) -> list[str]:
     """A text in lines of about `line_width` characters."""
     lines = [""]
     for word in text.split():

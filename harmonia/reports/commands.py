@@ -48,7 +48,7 @@ def write_report(
     from harmonia.reports.page import render_page
 
     home_folder = Workplace.of(None, home).home
-    report, confidential = _report(home_folder.releases, release, period, audience, institution, lang)
+    report, confidential = _make_report(home_folder.releases, release, period, audience, institution, lang)
     folder = out or home_folder.root / "reports"
     page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
     with storage(folder):
@@ -56,8 +56,8 @@ def write_report(
     mode = _PRIVATE if confidential else _PUBLIC
     write_whole(page, render_page(report).encode(), mode)
     written = [page]
-    if pdf and printing.browser():
-        printing.pdf(page, page.with_suffix(".pdf"), mode)
+    if pdf and printing.find_browser():
+        printing.print_pdf(page, page.with_suffix(".pdf"), mode)
         written.append(page.with_suffix(".pdf"))
     for path in written:
         typer.echo(str(path))
@@ -65,7 +65,7 @@ def write_report(
         typer.echo("no PDF: Chromium was not found (set HARMONIA_BROWSER to its path); print the page from any browser")
 
 
-def _report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
+def _make_report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
     """The report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or a missing or needless institution."""
     from harmonia.reports import joint, own_figures
     from warehouse.releases.reading import open_release
@@ -74,12 +74,12 @@ def _report(releases: Path, name: str | None, period: str, audience: str, instit
         raise HarmoniaError("audience institution requires --institution NAME; other audiences do not allow it")
     release = open_release(releases, name)
     if audience == "institution":
-        return own_figures.institution(releases, release, period, str(institution), lang), True
+        return own_figures.institution_report(releases, release, period, str(institution), lang), True
     if audience == "coordinator":
-        return own_figures.coordinator(releases, release, period, lang), True
+        return own_figures.coordinator_report(releases, release, period, lang), True
     if audience not in ("government", "public"):
         raise HarmoniaError(f"unknown audience {audience!r}: use {_AUDIENCES}")
-    return joint.report(release, period, audience, lang), False
+    return joint.joint_report(release, period, audience, lang), False
 
 
 @app.command()
@@ -95,12 +95,11 @@ def due(
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    reports, before_first_run = due_reports(workplace, open_release(workplace.home.releases, release), _day(today))
+    reports, before_first_run = due_reports(workplace, open_release(workplace.home.releases, release), _parse_day(today))
     for report in [*before_first_run, *reports] if include_all else reports:
         to = report.institution or report.audience
-        typer.echo(
-            f"{report.deadline}  {report.state(_day(today)):10} {report.period:8} {to}{f'  sent {report.sent}' if report.sent else ''}"
-        )
+        state, sent = report.state(_parse_day(today)), f"  sent {report.sent}" if report.sent else ""
+        typer.echo(f"{report.deadline}  {state:10} {report.period:8} {to}{sent}")
     if before_first_run and not include_all:
         typer.echo(f"Not listed, due before the first run of this home: {len(before_first_run)}; use --all to list them")
 
@@ -119,11 +118,11 @@ def sent(
     """Record in the register that a report was sent."""
     from harmonia.reports.transmission_register import SentReport, record_sent
 
-    record_sent(Workplace.of(None, home, registry_url), SentReport(audience, institution or "", period, to, _day(day).isoformat()))
+    record_sent(Workplace.of(None, home, registry_url), SentReport(audience, institution or "", period, to, _parse_day(day).isoformat()))
     typer.echo(f"recorded: {institution or audience}, {period}, sent to {to} on {day}")
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -19,7 +19,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Head and rows; the first cell of a row is its heading. `notes` are shown below."""
+    """A table with a head and rows; the first cell of a row is its heading. `notes` are shown below."""
 
     caption: str
     header: list[str]

@@ -15,13 +15,13 @@ from harmonia.reports.document import SUPPRESSED_MARK, Cell, Table
 from harmonia.reports.texts import ReportTexts
 from harmonia.signing import REOPENED, UNSIGNED
 from warehouse.indicators import indicators
-from warehouse.releases.reading import Release, category_label, label, status_text
+from warehouse.releases.reading import Release, category_label, label_of_code, status_text
 
 MAX_YEARS = 5
 
 
 @dataclass(frozen=True)
-class Figures:
+class PublishedFigures:
     """Published figures of `release` in the language of `texts`."""
 
     release: Release
@@ -50,7 +50,7 @@ class Figures:
         return self.release.figures(code, table, period, measure)
 
     def number(self, code: str, table: str, period: str, cell: str, measure: str = "harmonised") -> int | None:
-        """A figure; None where it is suppressed."""
+        """Return a figure; None for a suppressed figure."""
         rows = self.rows(code, table, period, measure)
         rows_of_cell = rows.loc[rows["cell"] == cell, "value"].dropna()
         return int(rows_of_cell.iloc[0]) if len(rows_of_cell) else None
@@ -60,7 +60,7 @@ class Figures:
         return f"{int(value)}{'*' if row['incomplete'] else ''}"
 
     def total(self, code: str, year: str, measure: str = "harmonised") -> Cell:
-        """The year's total, or its status: "fewer than", not delivered, unknown."""
+        """Return the total of a year, or its status: "fewer than", not delivered, unknown."""
         rows = self.rows(code, "total", year, measure)
         if rows.empty:
             return Cell("–")
@@ -106,7 +106,7 @@ class Figures:
         if rows.empty:
             return None
         lang = self.texts.lang
-        caption = f"{self.titles[code]}, {period.replace('/', '–')}: {label('table', table, lang).lower()}"
+        caption = f"{self.titles[code]}, {period.replace('/', '–')}: {label_of_code('table', table, lang).lower()}"
         header = [self.texts("columns", "category"), self.texts("columns", "figure")]
         if rows["value"].isna().any():
             return Table(caption, header, [], [status_text(rows["status"].iloc[0], lang)])

@@ -12,7 +12,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.reports import charts
 from harmonia.reports.document import SUPPRESSED_MARK, Cell, Chart, Document, Section, Table
-from harmonia.reports.figures import Figures
+from harmonia.reports.figures import PublishedFigures
 from harmonia.reports.texts import ReportTexts
 from schemas.topic import topic
 from sources.states import COMPLETE, MISSING, PARTIAL
@@ -22,28 +22,38 @@ from warehouse.releases.reading import Release, status_text
 _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
 
 
-def report(release: Release, period: str, audience: str, lang: str) -> Document:
+def joint_report(release: Release, period: str, audience: str, lang: str) -> Document:
     """The joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
     texts = ReportTexts(lang)
-    figures = Figures(release, texts)
+    figures = PublishedFigures(release, texts)
     delivered = is_delivered(release, period)
     if not delivered:
-        sections = [Section("key", texts("sections", "key"), [texts("nothing", period=texts.period(period))]), _coverage(figures, period)]
+        sections = [
+            Section("key", texts("sections", "key"), [texts("nothing", period=texts.period(period))]),
+            _coverage_section(figures, period),
+        ]
     elif "-Q" in period:
-        sections = [_quarter(figures, period), _coverage(figures, period), _quality(figures), _method(figures)]
+        sections = [
+            _quarter_section(figures, period),
+            _coverage_section(figures, period),
+            _quality_section(figures),
+            _method_section(figures),
+        ]
     else:
         sections = [
-            _key_figures(figures, period),
-            _trend(figures, period),
-            *_broken_down(figures, period),
-            _flow(figures, period),
-            _bridge(figures, period),
+            _key_figure_section(figures, period),
+            _trend_section(figures, period),
+            *_breakdown_section(figures, period),
+            _flow_section(figures, period),
+            _bridge_section(figures, period),
         ]
-        sections += [_coverage(figures, period), _quality(figures), _method(figures)]
-    return document(texts, release, period, audience, sections)
+        sections += [_coverage_section(figures, period), _quality_section(figures), _method_section(figures)]
+    return report_document(texts, release, period, audience, sections)
 
 
-def document(texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = "") -> Document:
+def report_document(
+    texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = ""
+) -> Document:
     """The report with its sections: title, office, facts on the release."""
     policy = release.manifest["policy"]
     facts = [
@@ -69,7 +79,7 @@ def is_delivered(release: Release, period: str) -> bool:
     return bool(coverage.loc[coverage["period"] == period, "state"].isin([COMPLETE, PARTIAL]).any())
 
 
-def _key_figures(figures: Figures, year: str) -> Section:
+def _key_figure_section(figures: PublishedFigures, year: str) -> Section:
     texts = figures.texts
     years = figures.years(year)
     header = [texts("columns", "indicator"), *years[:-1], f"{year}: {texts('columns', 'total').lower()}"]
@@ -79,14 +89,17 @@ def _key_figures(figures: Figures, year: str) -> Section:
         rows = []
         for code in codes:
             cells = [figures.total(code, y) for y in years]
-            cells += [figures.part(code, year, topic().leading), *(_minor(figures, code, year, minor) for minor in topic().minor)]
+            cells += [
+                figures.part(code, year, topic().leading),
+                *(_minor_offence_figure(figures, code, year, minor) for minor in topic().minor),
+            ]
             rows.append([Cell(figures.titles[code], number=False), *cells])
         tables.append(Table(texts("stages", stage), header, rows, _suppression_note(texts, rows)))
     return Section("key", texts("sections", "key"), [texts("intro", "key")], tables, notes=figures.incomplete_notes(*years))
 
 
-def _minor(figures: Figures, code: str, year: str, minor: str) -> Cell:
-    """The minor offence's part; a dash for indicators without such a part (victims)."""
+def _minor_offence_figure(figures: PublishedFigures, code: str, year: str, minor: str) -> Cell:
+    """Return the figure of the minor offence; a dash for indicators that have no such part (victims)."""
     categories = figures.rows(code, "offence_group", year)["cell"]
     if len(categories) and not categories.str.contains(minor, regex=False).any() and (categories != "").all():
         return Cell("–")
@@ -101,7 +114,7 @@ def _chart_note(texts: ReportTexts, drawn_charts: list[Chart]) -> list[str]:
     return [texts("mark")] if any(SUPPRESSED_MARK in chart.svg for chart in drawn_charts) else []
 
 
-def _trend(figures: Figures, year: str) -> Section:
+def _trend_section(figures: PublishedFigures, year: str) -> Section:
     texts, years = figures.texts, figures.years(year)
     drawn_charts = []
     for code in topic().report.trend:
@@ -114,7 +127,7 @@ def _trend(figures: Figures, year: str) -> Section:
     return Section("trend", texts("sections", "trend"), [texts("intro", "trend")], charts=drawn_charts, notes=notes)
 
 
-def _broken_down(figures: Figures, year: str) -> list[Section]:
+def _breakdown_section(figures: PublishedFigures, year: str) -> list[Section]:
     texts = figures.texts
     tables = [table for name in _BROKEN_DOWN if (table := _latest_breakdown(figures, topic().report.broken_down, name, year))]
     victims = Section(
@@ -126,15 +139,15 @@ def _broken_down(figures: Figures, year: str) -> list[Section]:
     return [victims, Section("offences", texts("sections", "offences"), tables=by_offence)]
 
 
-def _latest_breakdown(figures: Figures, code: str, table: str, year: str) -> Table | None:
-    """A breakdown of the year, else of the latest published year or window before it."""
+def _latest_breakdown(figures: PublishedFigures, code: str, table: str, year: str) -> Table | None:
+    """Return a breakdown of the year, else of the latest published year or window before that year."""
     cube = figures.release.cube
     own = cube[(cube["indicator"] == code) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
     windows = sorted(window for window in own["of"].unique() if window[-4:] <= year or window[:4] <= year <= window[-4:])
     return figures.breakdown(code, table, windows[-1]) if windows else None
 
 
-def _flow(figures: Figures, year: str) -> Section:
+def _flow_section(figures: PublishedFigures, year: str) -> Section:
     texts = figures.texts
     lanes = [
         (texts("entities", unit), [(figures.titles[c], figures.part(c, year, topic().leading).text) for c in codes if c in figures.titles])
@@ -149,7 +162,7 @@ def _flow(figures: Figures, year: str) -> Section:
     return Section("flow", texts("sections", "flow"), [texts("intro", "flow", year=year)], charts=[chart], notes=notes)
 
 
-def _bridge(figures: Figures, year: str) -> Section:
+def _bridge_section(figures: PublishedFigures, year: str) -> Section:
     texts, lang = figures.texts, figures.texts.lang
     causes = figures.release.table("causes").set_index("cause")[lang]
     bridge = figures.release.table("bridge")
@@ -158,14 +171,14 @@ def _bridge(figures: Figures, year: str) -> Section:
     for code, title in figures.titles.items():
         totals = [figures.total(code, year, "as_reported"), figures.total(code, year)]
         own = bridge[bridge["indicator"] == code]
-        rows.append([Cell(title, number=False), *totals, Cell(_causes(own, causes, texts), number=False)])
+        rows.append([Cell(title, number=False), *totals, Cell(_cause_texts(own, causes, texts), number=False)])
     header = [texts("columns", name) for name in ("indicator", "reported", "harmonised", "cause")]
     note = [] if len(bridge) else [texts("unpublished")]
     table = Table(texts("sections", "bridge"), header, rows, [*figures.incomplete_notes(year), *note])
     return Section("bridge", texts("sections", "bridge"), [texts("intro", "bridge")], [table])
 
 
-def _causes(own: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
+def _cause_texts(own: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
     """The published causes of one indicator's difference, in words: "registered twice: −3"."""
     out = []
     for cause, n, status in zip(own["cause"], own["n"], own["status"], strict=True):
@@ -175,7 +188,7 @@ def _causes(own: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
     return "; ".join(out)
 
 
-def _coverage(figures: Figures, period: str) -> Section:
+def _coverage_section(figures: PublishedFigures, period: str) -> Section:
     texts = figures.texts
     coverage = figures.release.table("coverage")
     quarters = [p for p in sorted(coverage["period"].unique()) if "-Q" in p and p[:4] == period[:4]]
@@ -190,7 +203,7 @@ def _coverage(figures: Figures, period: str) -> Section:
     return Section("coverage", texts("sections", "coverage"), [texts("intro", "coverage")], [table])
 
 
-def _quality(figures: Figures) -> Section:
+def _quality_section(figures: PublishedFigures) -> Section:
     texts = figures.texts
     shares = figures.release.manifest["linkage"]["shares"]
     rows = [
@@ -201,7 +214,7 @@ def _quality(figures: Figures) -> Section:
     return Section("quality", texts("sections", "quality"), [texts("intro", "quality")], [table])
 
 
-def _quarter(figures: Figures, period: str) -> Section:
+def _quarter_section(figures: PublishedFigures, period: str) -> Section:
     texts, (year, quarter) = figures.texts, period.split("-")
     rows, unpublished = [], True
     for code, title in figures.titles.items():
@@ -221,7 +234,7 @@ def _quarter(figures: Figures, period: str) -> Section:
     )
 
 
-def _method(figures: Figures) -> Section:
+def _method_section(figures: PublishedFigures) -> Section:
     texts = figures.texts
     definitions = figures.release.table("definitions").set_index("indicator")
     rows = [

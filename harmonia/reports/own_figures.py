@@ -12,9 +12,9 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from harmonia.reports.document import Cell, Document, Section, Table
-from harmonia.reports.figures import Figures
-from harmonia.reports.joint import document, is_delivered
-from harmonia.reports.joint import report as joint
+from harmonia.reports.figures import PublishedFigures
+from harmonia.reports.joint import is_delivered, report_document
+from harmonia.reports.joint import joint_report as joint
 from harmonia.reports.texts import ReportTexts
 from schemas.topic import topic
 from sources import contract
@@ -25,17 +25,17 @@ from warehouse.releases.reading import Release
 _DIMENSION_COLUMNS = list(DIMENSIONS)
 
 
-def coordinator(releases: Path, release: Release, period: str, lang: str) -> Document:
+def coordinator_report(releases: Path, release: Release, period: str, lang: str) -> Document:
     """The joint report with an annex of exact figures by offence, marked confidential."""
     report = joint(release, period, "coordinator", lang)
     texts = ReportTexts(lang)
     if not is_delivered(release, period):
         return report
-    exact = _exact_figures(Figures(release, texts), open_confidential(releases, release.name), period)
+    exact = _exact_figure_section(PublishedFigures(release, texts), open_confidential(releases, release.name), period)
     return Document(report.lang, report.title, report.office, report.facts, texts("confidential"), [*report.sections, exact], report.footer)
 
 
-def institution(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
+def institution_report(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
     """An institution's figures as reported and harmonised, the causes of the difference, and a form to sign.
 
     Raises `HarmoniaError` for an unknown institution, language or period.
@@ -43,13 +43,17 @@ def institution(releases: Path, release: Release, period: str, name: str, lang: 
     texts = ReportTexts(lang)
     if name not in contract.institutions():
         raise HarmoniaError(f"unknown institution {name!r}: use one of {', '.join(contract.institutions())}")
-    figures, confidential = Figures(release, texts), open_confidential(releases, release.name)
+    figures, confidential = PublishedFigures(release, texts), open_confidential(releases, release.name)
     has_data = is_delivered(release, period)
-    sections = [_own_figures(figures, confidential, period, name), _difference(figures, confidential, period, name)] if has_data else []
-    sections.append(_deliveries(figures, period, name))
+    sections = (
+        [_own_figure_section(figures, confidential, period, name), _difference_section(figures, confidential, period, name)]
+        if has_data
+        else []
+    )
+    sections.append(_delivery_section(figures, period, name))
     fields = [texts("columns", column) for column in ("name", "day", "signature")]
     sections.append(Section("sign", texts("sections", "sign"), [texts("intro", "sign")], signature_fields=fields))
-    report = document(texts, release, period, "institution", sections, texts("confidential"))
+    report = report_document(texts, release, period, "institution", sections, texts("confidential"))
     return Document(
         report.lang,
         report.title,
@@ -68,11 +72,11 @@ def _grand_totals(confidential: Confidential, period: str) -> pd.DataFrame:
     return rows.set_index("indicator")
 
 
-def _number(value: object) -> Cell:
+def _format_number(value: object) -> Cell:
     return Cell("–" if pd.isna(value) else str(int(float(str(value)))))  # type: ignore[call-overload]
 
 
-def _own_figures(figures: Figures, confidential: Confidential, period: str, name: str) -> Section:
+def _own_figure_section(figures: PublishedFigures, confidential: Confidential, period: str, name: str) -> Section:
     texts, totals = figures.texts, _grand_totals(confidential, period)
     rows, incomplete_notes = [], set()
     for code, title in figures.titles.items():
@@ -83,13 +87,15 @@ def _own_figures(figures: Figures, confidential: Confidential, period: str, name
         shared = f"{texts('columns', 'shared')} {others}" if others else ""
         row = totals.loc[code]
         incomplete_notes.add(texts.gap(None if pd.isna(row["missing"]) else str(row["missing"])))
-        rows.append([Cell(title, number=False), _number(row["as_reported"]), _number(row["harmonised"]), Cell(shared, number=False)])
+        rows.append(
+            [Cell(title, number=False), _format_number(row["as_reported"]), _format_number(row["harmonised"]), Cell(shared, number=False)]
+        )
     header = [texts("columns", "indicator"), texts("columns", "reported"), texts("columns", "harmonised"), ""]
     table = Table(texts.period(period), header, rows, sorted(filter(None, incomplete_notes)))
     return Section("key", texts("sections", "key"), [texts("intro", "own")], [table])
 
 
-def _difference(figures: Figures, confidential: Confidential, period: str, name: str) -> Section:
+def _difference_section(figures: PublishedFigures, confidential: Confidential, period: str, name: str) -> Section:
     texts = figures.texts
     causes = figures.release.table("causes").set_index("cause")[texts.lang]
     bridge = confidential.table("bridge")
@@ -104,7 +110,7 @@ def _difference(figures: Figures, confidential: Confidential, period: str, name:
     return Section("bridge", texts("sections", "bridge"), tables=[Table(texts("sections", "bridge"), header, rows)])
 
 
-def _deliveries(figures: Figures, period: str, name: str) -> Section:
+def _delivery_section(figures: PublishedFigures, period: str, name: str) -> Section:
     texts, coverage = figures.texts, figures.release.table("coverage")
     own = coverage[(coverage["institution"] == name) & coverage["period"].str.startswith(period[:4])].sort_values("period")
     rows = [
@@ -115,7 +121,7 @@ def _deliveries(figures: Figures, period: str, name: str) -> Section:
     return Section("coverage", texts("sections", "coverage"), tables=[table])
 
 
-def _exact_figures(figures: Figures, confidential: Confidential, period: str) -> Section:
+def _exact_figure_section(figures: PublishedFigures, confidential: Confidential, period: str) -> Section:
     texts = figures.texts
     counts = confidential.table("statistics")
     counts = counts[(counts["period"] == period) & (counts[_DIMENSION_COLUMNS[1:]] == "total").all(axis=1)]
@@ -125,7 +131,13 @@ def _exact_figures(figures: Figures, confidential: Confidential, period: str) ->
     for code, title in figures.titles.items():
         if (code, "total") in by_group.index:
             parts = [by_group["harmonised"].get((code, group)) for group in groups]
-            rows.append([Cell(title, number=False), _number(by_group["as_reported"].get((code, "total"))), *(_number(n) for n in parts)])
+            rows.append(
+                [
+                    Cell(title, number=False),
+                    _format_number(by_group["as_reported"].get((code, "total"))),
+                    *(_format_number(n) for n in parts),
+                ]
+            )
     header = [texts("columns", column) for column in ("indicator", "reported", "total", "leading", "minor")[: 2 + len(groups)]]
     incomplete_notes = [texts.gap(missing) for missing in counts["missing"].dropna().unique()]
     return Section(

@@ -13,12 +13,12 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _template_environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(_TEMPLATES)
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
 def render_page(report: Document) -> str:
-    """The page. Charts are trusted markup; every other text is escaped."""
+    """Render a report as an HTML page. Charts are trusted markup; every other text is escaped."""
     style = (_TEMPLATES / "report.css").read_text("utf-8")
-    return _environment().get_template("report.html.j2").render(report=report, style=style)
+    return _template_environment().get_template("report.html.j2").render(report=report, style=style)

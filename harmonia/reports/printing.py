@@ -16,14 +16,14 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _TIMEOUT = 120
 
 
-def browser() -> str | None:
-    """`HARMONIA_BROWSER`, else a Chromium on the path; None where there is none."""
+def find_browser() -> str | None:
+    """Return the program that `HARMONIA_BROWSER` names, else a Chromium on the path; None if there is no browser."""
     return os.environ.get(VARIABLE) or next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
 
 
-def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
+def print_pdf(page: Path, target: Path, mode: int = 0o644) -> None:
     """Print `page` to `target` atomically with `mode`. Raises `HarmoniaError` where there is no browser or it fails."""
-    program = browser()
+    program = find_browser()
     if program is None:
         raise HarmoniaError(f"{target}: Chromium was not found; install it, or set {VARIABLE} to its path; the page is {page}")
     with tempfile.TemporaryDirectory() as profile:  # private: the page may be confidential

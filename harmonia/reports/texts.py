@@ -12,7 +12,7 @@ from schemas.declared import declared
 from schemas.texts import merged, texts
 from sources import contract
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import label, missing_text, supported_language
+from warehouse.releases.reading import label_of_code, missing_text, supported_language
 
 
 @cache
@@ -55,5 +55,5 @@ class ReportTexts:
 
     def state(self, state: str, signature: object = None) -> str:
         """The state of a delivery in words, with that of its signature where it is not signed."""
-        unsigned = f" ({label('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
-        return f"{label('delivery_state', state, self.lang)}{unsigned}"
+        unsigned = f" ({label_of_code('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
+        return f"{label_of_code('delivery_state', state, self.lang)}{unsigned}"

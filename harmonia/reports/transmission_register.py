@@ -55,7 +55,7 @@ class DueReport:
 
 
 @cache
-def _rules() -> list[dict[str, str | int]]:
+def _transmission_rules() -> list[dict[str, str | int]]:
     log: list[dict[str, str | int]] = declared(Path(__file__).with_name("register.yaml"))
     return log
 
@@ -87,19 +87,20 @@ def due_reports(workplace: Workplace, release: Release, today: date) -> tuple[li
         end = last_day(period)
         if end >= today:
             continue
-        for rule in _rules():
+        for rule in _transmission_rules():
             if rule["cadence"] == ("quarter" if "-Q" in period else "year"):
                 reports += [
-                    _due(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first_sent) for i in _recipients(rule)
+                    _due_report(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first_sent)
+                    for i in _recipients_of_rule(rule)
                 ]
     reports.sort(key=lambda report: (report.deadline, report.audience, report.institution))
     before = [report for report in reports if not report.sent and first_run_at and report.deadline < first_run_at.date() <= today]
     return [report for report in reports if report not in before], before
 
 
-def _recipients(rule: dict[str, str | int]) -> list[str]:
+def _recipients_of_rule(rule: dict[str, str | int]) -> list[str]:
     return list(contract.institutions()) if rule["audience"] == "institution" else [""]
 
 
-def _due(audience: str, institution: str, period: str, deadline: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
+def _due_report(audience: str, institution: str, period: str, deadline: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
     return DueReport(audience, institution, period, deadline, sent.get((audience, institution, period)))

@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 class Entity(StrEnum):
-    """The kind of the two records."""
+    """The kind of the two records of a pair: cases or persons."""
 
     case = "case"
     person = "person"
@@ -52,11 +52,11 @@ SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_S
 
 
 @contextmanager
-def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
-    from harmonia.review.published import opened, published
+def _open_run(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
+    from harmonia.review.published import open_home_registry, published
 
     workplace = Workplace.of(None, home, registry_url)
-    registry = opened(workplace)
+    registry = open_home_registry(workplace)
     try:
         yield published(workplace.home, registry), registry
     finally:
@@ -70,7 +70,7 @@ def list_pairs(
     """List the doubtful pairs, those first that affect most published figures."""
     from harmonia.review.queue import queue
 
-    with _opened(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (found, registry):
         pairs = queue(found, registry, everything)
     pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
     if pairs.empty:
@@ -96,18 +96,18 @@ def show(
     """Show the two records of a pair side by side, with the weight of the evidence."""
     from harmonia.audit import line
     from harmonia.review.judgements import read
-    from harmonia.review.naming import resolve
-    from harmonia.review.pairs import PAIR, pair_ids, parse
-    from harmonia.review.showing import evidence, records
+    from harmonia.review.naming import resolve_pair
+    from harmonia.review.pairs import PAIR, pair_ids, parse_pair
+    from harmonia.review.showing import evidence_of_pair, records_side_by_side
 
-    with _opened(home, registry_url) as (found, registry):
-        one = resolve(found, registry, parse(pair))
+    with _open_run(home, registry_url) as (found, registry):
+        one = resolve_pair(found, registry, parse_pair(pair))
         name = str(pair_ids(one).iloc[0])
         if names:
             line(registry, acting_account(found.home.root), "looked at names for review", name)
-        print_frame(records(found, one, names), "", name)
+        print_frame(records_side_by_side(found, one, names), "", name)
         if not blind:
-            console(markup=False).print(evidence(found, one), soft_wrap=True)
+            console(markup=False).print(evidence_of_pair(found, one), soft_wrap=True)
             judgements = read(registry).merge(one, on=PAIR)
             if len(judgements):
                 judgements["decided_at"] = judgements["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
@@ -123,14 +123,14 @@ def preview(
 ) -> None:
     """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
     from harmonia.review.consequence import Consequences
-    from harmonia.review.naming import resolve
-    from harmonia.review.pairs import parse
+    from harmonia.review.naming import resolve_pair
+    from harmonia.review.pairs import parse_pair
     from harmonia.review.showing import figures_changed, records_changed
 
-    with _opened(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (found, registry):
         consequences = Consequences(found, registry)
         try:
-            result = consequences.of(resolve(found, registry, parse(pair)), verdict.value, acting_account(found.home.root))
+            result = consequences.of(resolve_pair(found, registry, parse_pair(pair)), verdict.value, acting_account(found.home.root))
         finally:
             consequences.close()
     print_frame(records_changed(result), "", "Cases and persons before and after")
@@ -155,13 +155,13 @@ def decide(
     """Enter a judgement. It applies from the next run on, until you enter another."""
     from harmonia.review import deciding
     from harmonia.review.judgements import cleaned, read
-    from harmonia.review.naming import resolve
-    from harmonia.review.pairs import parse
+    from harmonia.review.naming import resolve_pair
+    from harmonia.review.pairs import parse_pair
     from harmonia.review.showing import current_verdict
 
     reason = cleaned("why", why)
-    with _opened(home, registry_url) as (found, registry):
-        one = resolve(found, registry, parse(pair))
+    with _open_run(home, registry_url) as (found, registry):
+        one = resolve_pair(found, registry, parse_pair(pair))
         fresh = deciding.decide(found, registry, one, verdict.value, acting_account(found.home.root), reason, blind=blind)
         typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
         for line in current_verdict(read(registry), one):
@@ -184,14 +184,14 @@ def export(
     from harmonia.review.queue import queue
     from harmonia.review.sampling import chosen
 
-    with _opened(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (found, registry):
         if sample is not None:
             pairs = exchange.of_sample(registry, chosen(registry, sample), everything)
         else:
             pairs = queue(found, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
         pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
         pairs = pairs if sample is not None else pairs.head(limit)
-        written = exchange.export(found, registry, file, pairs, sample or 0, names, acting_account(found.home.root) if names else "")
+        written = exchange.export_pairs(found, registry, file, pairs, sample or 0, names, acting_account(found.home.root) if names else "")
     typer.echo(f"{count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
 
 
@@ -204,11 +204,11 @@ def import_file(
     """Import the judgements of a workbook. Exit code 1 if a row with a verdict was refused."""
     from harmonia.review.exchange import import_judgements
     from harmonia.review.judgements import read
-    from harmonia.review.showing import contradictory
+    from harmonia.review.showing import contradictory_judgements
 
-    with _opened(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (found, registry):
         done = import_judgements(found, registry, file)
-        clashes = contradictory(read(registry))
+        clashes = contradictory_judgements(read(registry))
     typer.echo(
         f"{count(done.entered, 'judgement')} entered, {done.known} already known, {count(done.open, 'row')} without a verdict, "
         f"{len(done.refused)} refused."
@@ -233,7 +233,7 @@ def sample(
     from harmonia.review.pairs import ENTITIES
     from harmonia.review.sampling import sample as draw
 
-    with _opened(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (found, registry):
         drawn = draw(found, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
     out = drawn.left_out
     screen = console(markup=False)
@@ -252,7 +252,7 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
     from harmonia.review.exchange import progress
     from harmonia.review.sampling import chosen, labels
 
-    with _opened(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (found, registry):
         number = chosen(registry, sample)
         judged, drawn = progress(registry, number)
         if judged == 0:
@@ -267,13 +267,13 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
     print_frame(figures, "", title)
     out.print(
         "For the linkage as published when the sample was drawn. Recall is over candidate pairs: pairs without a common blocking key "
-        f"are not included. {_blocking(found)}",
+        f"are not included. {_dropped_blocks_text(found)}",
         soft_wrap=True,
     )
 
 
-def _blocking(found: PublishedRun) -> str:
-    """The blocking values dropped in the last run, as a sentence."""
+def _dropped_blocks_text(found: PublishedRun) -> str:
+    """Describe the blocking values that the last run dropped, in one sentence."""
     import json
 
     plain = json.loads(str(found.table("links", "_items")["plain"].iloc[0])).get("statistics", {})

@@ -15,7 +15,7 @@ from threading import Lock
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.registry.identity import foresee
+from harmonia.registry.identity import foresee_ids
 from harmonia.review.following import current_verdicts
 from harmonia.review.judgements import read
 from harmonia.review.pairs import PAIR
@@ -29,7 +29,7 @@ from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import INPUT
 from pipelines.resources import lake
 from warehouse.count.inputs import run_inputs
-from warehouse.count.recount import MEASURES, Ids, Recount
+from warehouse.count.recount import MEASURES, RecordIds, Recount
 from warehouse.star.figures import CELL
 
 ENTITIES = {"case": "cases", "person": "persons"}
@@ -69,14 +69,14 @@ class Consequences:
         identities, status, findings, tables = (
             lake.open_output(dict, found.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
         )
-        published = Ids(identities["cases"], identities["persons"])
+        published = RecordIds(identities["cases"], identities["persons"])
         self._recount = Recount(run_inputs(tables, identities, status, findings), published)
         self.published = found.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
         self._pending = self.published.iloc[:0]
         self._entered: int | None = None
-        self._decided: dict[tuple[object, ...], tuple[Clusters, Ids]] = {}
-        self._counted: dict[int, tuple[Ids, pd.DataFrame]] = {}
-        self._follow()
+        self._decided: dict[tuple[object, ...], tuple[Clusters, RecordIds]] = {}
+        self._counted: dict[int, tuple[RecordIds, pd.DataFrame]] = {}
+        self._follow_judgements()
 
     def close(self) -> None:
         """Free the database."""
@@ -85,60 +85,60 @@ class Consequences:
     def of(self, pair: pd.DataFrame, verdict: str, steward: str) -> Consequence:
         """The consequence of `verdict` of `steward` on `pair` (one row of `PAIR`)."""
         with self._lock:
-            self._follow()
+            self._follow_judgements()
             judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
-            clusters, after = self._after(judgements)
-            now, changes = self._recount.now, self._changes(after)
+            clusters, after = self._linkage_under(judgements)
+            now, changes = self._recount.now, self._changes_of_linkage(after)
         effective = judgements.merge(pair[PAIR], on=PAIR)["verdict"].eq(verdict).any()
         return Consequence(
-            records=_records(now, after, pair),
-            figures=self._figures(changes, "harmonised"),
-            reported=self._figures(changes, "as_reported"),
-            holds=bool(effective) and verdict in BINDING and _together(clusters, pair) == (verdict == "same"),
+            records=_changed_records(now, after, pair),
+            figures=self._changed_figures(changes, "harmonised"),
+            reported=self._changed_figures(changes, "as_reported"),
+            holds=bool(effective) and verdict in BINDING and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
             forbidden=self._relinking.forbidden(pair) if verdict == "same" else "",
         )
 
-    def _follow(self) -> None:
+    def _follow_judgements(self) -> None:
         """Take account of judgements entered since the last preview."""
         entered = len(read(self._registry))
         if entered == self._entered:
             return
-        after = self._after(current_verdicts(self._registry, self._places))[1]
-        if not _equal(after, self._recount.now):
-            self._pending = _sum(self._pending, self._changes(after).set_index(CELL))
+        after = self._linkage_under(current_verdicts(self._registry, self._places))[1]
+        if not _have_equal_ids(after, self._recount.now):
+            self._pending = _sum_figures(self._pending, self._changes_of_linkage(after).set_index(CELL))
             self._recount.move(after)
             self._counted.clear()
         self._entered = entered
 
-    def _after(self, judgements: pd.DataFrame) -> tuple[Clusters, Ids]:
+    def _linkage_under(self, judgements: pd.DataFrame) -> tuple[Clusters, RecordIds]:
         """Clusters and ids under `judgements`. The latest are kept: a verdict that is entered was previewed just before."""
         binding = judgements[judgements["verdict"].isin(BINDING)].reset_index(drop=True)
         key = tuple(binding.itertuples(index=False, name=None))
         if key not in self._decided:
             clusters = self._relinking.clusters(binding)
-            self._decided[key] = (clusters, self._ids(clusters))
+            self._decided[key] = (clusters, self._foresee_ids(clusters))
             while len(self._decided) > _KEPT:
                 self._decided.pop(next(iter(self._decided)))
         return self._decided[key]
 
-    def _changes(self, after: Ids) -> pd.DataFrame:
+    def _changes_of_linkage(self, after: RecordIds) -> pd.DataFrame:
         """`Recount.changes`, kept until `now` moves. Ids that are kept are the same object."""
         if id(after) not in self._counted:
-            equal = _equal(after, self._recount.now)
+            equal = _have_equal_ids(after, self._recount.now)
             if len(self._counted) > _KEPT:
                 self._counted.clear()
             self._counted[id(after)] = (after, pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.changes(after))
         return self._counted[id(after)][1]
 
-    def _ids(self, clusters: Clusters) -> Ids:
-        """The ids that the next run would assign."""
-        cases = foresee(self._registry, "case", with_old_keys(clusters.cases, self._successors, "case"))
+    def _foresee_ids(self, clusters: Clusters) -> RecordIds:
+        """Return the ids that the next run would assign to the clusters."""
+        cases = foresee_ids(self._registry, "case", with_old_keys(clusters.cases, self._successors, "case"))
         known = with_old_keys(clusters.persons, self._successors, "person")
-        persons = foresee(self._registry, "person", with_first_keys(known, self._places))
+        persons = foresee_ids(self._registry, "person", with_first_keys(known, self._places))
         persons = persons.assign(record_key=known["record_key"].array)
-        return Ids(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
+        return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
-    def _figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
+    def _changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
         """`FIGURES` of the cells in which `measure` changes; in crossed tables an absent row is 0."""
         found = changes[changes[measure] != 0].set_index(CELL)[measure]
         published = self.published[measure].reindex(found.index).fillna(0).astype("int64")
@@ -146,25 +146,25 @@ class Consequences:
         return pd.DataFrame({"published": published, "before": before, "after": before + found}).reset_index()[FIGURES]
 
 
-def _sum(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def _sum_figures(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([one, other]).groupby(level=CELL).sum()
 
 
-def _equal(one: Ids, other: Ids) -> bool:
-    """Whether all records have the same ids."""
+def _have_equal_ids(one: RecordIds, other: RecordIds) -> bool:
+    """Return whether all records have the same ids before and after."""
     columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
     known = [{name: set(getattr(ids, name)[of].itertuples(index=False, name=None)) for name, of in columns.items()} for ids in (one, other)]
     return known[0] == known[1]
 
 
-def _together(clusters: Clusters, pair: pd.DataFrame) -> bool:
-    """Whether the two records are in one cluster."""
+def _are_in_one_cluster(clusters: Clusters, pair: pd.DataFrame) -> bool:
+    """Return whether the two records of the pair are in one cluster."""
     frame = getattr(clusters, ENTITIES[str(pair["entity"].iloc[0])]).set_index(RECORD)["cluster"]
     a, b = (frame.get((pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0])) for side in "ab")
     return a is not None and a == b
 
 
-def _records(before: Ids, after: Ids, pair: pd.DataFrame) -> pd.DataFrame:
+def _changed_records(before: RecordIds, after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
     """`RECORDS` of a change; of the pair's own cases or persons also where nothing changes."""
     parts = []
     for entity, name in ENTITIES.items():

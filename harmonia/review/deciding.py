@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.review.judgements import PROPOSED, cleaned, enter, read, steward_key
+from harmonia.review.judgements import PROPOSED, cleaned, enter_judgements, read, steward_key
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun
 
@@ -46,7 +46,7 @@ def decide(
         blind=blind,
         origin=None,
     )
-    return bool(enter(registry, judgement).iloc[0])
+    return bool(enter_judgements(registry, judgement).iloc[0])
 
 
 def undo(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str | None:
@@ -57,7 +57,7 @@ def undo(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str 
         return None
     verdict = str(own["verdict"].iloc[-2]) if len(own) > 1 else "withdrawn"
     last = own.tail(1)
-    enter(
+    enter_judgements(
         registry, last[[*PAIR, "model", "weight", "blind"]].assign(verdict=verdict, steward=steward, why=cleaned("why", why), origin=None)
     )
     return verdict

@@ -27,36 +27,36 @@ def fields_of(entity: str, names: bool) -> tuple[str, ...]:
     return (*NAME_FIELDS[entity], *own) if names else own
 
 
-def describe(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
+def describe_records(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
     """Every record of `entity` as text, indexed by institution and record key; columns `fields_of`, empty where unknown.
 
     Uses the accepted state, else the latest. With `names` the identity store is read, which has accepted records only.
     """
     canonical = found.canonical()
     cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
-    days = _days(without_confidential(canonical["events"]), entity)
+    days = _event_dates(without_confidential(canonical["events"]), entity)
     if entity == "case":
         out = cases.set_index(RECORD)
-        out["cites"] = _cites(canonical["references"])
+        out["cites"] = _cited_numbers(canonical["references"])
     else:
         files = cases[[*RECORD, "seat", "offence_group"]].rename(columns={"record_key": "case_key"})
         out = persons.merge(files, on=["institution", "case_key"], how="left").rename(columns={"case_key": "case"}).set_index(RECORD)
     out["days"] = days
     if names:
-        found_names = _names(found.home, entity, persons)
+        found_names = _person_names(found.home, entity, persons)
         out = out.drop(columns=list(found_names.columns), errors="ignore").join(found_names)
     out = out.reindex(columns=list(fields_of(entity, names)))
     return out.astype("str").fillna("")
 
 
 def _shown_state(states: pd.DataFrame) -> pd.DataFrame:
-    """One state per record: the accepted one, else the latest."""
+    """Select the state of each record that is shown: the accepted state, else the latest."""
     rank = states["status"].map(_RANK).fillna(len(_RANK))
     ordered = states.assign(rank=rank).sort_values(["rank", "period", "delivery"], ascending=[True, False, False], kind="stable")
     return ordered.drop_duplicates(RECORD).dropna(subset=RECORD)
 
 
-def _days(events: pd.DataFrame, entity: str) -> pd.Series:
+def _event_dates(events: pd.DataFrame, entity: str) -> pd.Series:
     """The dates of events by record: `reported 2013-02-01; sent 2013-03-04`."""
     own = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
     own = own.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
@@ -64,13 +64,13 @@ def _days(events: pd.DataFrame, entity: str) -> pd.Series:
     return text.groupby([own[c] for c in RECORD]).agg("; ".join).astype("str")
 
 
-def _cites(references: pd.DataFrame) -> pd.Series:
+def _cited_numbers(references: pd.DataFrame) -> pd.Series:
     own = references.dropna(subset=["number", "case_key"]).drop_duplicates(["institution", "case_key", "number"])
     found = own.groupby(["institution", "case_key"])["number"].agg("; ".join).astype("str")
     return found.rename_axis(RECORD)
 
 
-def _names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
+def _person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
     """`NAME_FIELDS` by institution and record key, from the identity store; `persons` has the file of each person."""
     try:
         with duckdb.connect(str(home.identity), read_only=True) as connection:

@@ -16,15 +16,15 @@ from sqlalchemy import select
 from harmonia.registry import Registry
 from harmonia.registry.tables import Run
 from harmonia.review.consequence import Consequences
-from harmonia.review.describe import describe
+from harmonia.review.describe import describe_records
 from harmonia.review.following import current_verdicts
 from harmonia.review.judgements import read, steward_key
-from harmonia.review.naming import resolve
-from harmonia.review.pairs import PAIR, ordered, parse
+from harmonia.review.naming import resolve_pair
+from harmonia.review.pairs import PAIR, order_pairs, parse_pair
 from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.queue import OPEN, QUEUE, queue
-from pipelines.harmonisation.names import skeleton
-from pipelines.linkage.cluster import components
+from pipelines.harmonisation.names import name_skeletons
+from pipelines.linkage.cluster import connected_components
 from schemas.canonical import without_confidential
 
 MOST_FOUND = 50
@@ -33,7 +33,7 @@ HISTORY = ["verdict", "steward", "decided_at", "why", "blind"]
 
 
 class Desk:
-    """One published run. Safe to share among threads."""
+    """The review of one published run: doubtful pairs, their records, judgements and consequences. Safe to share among threads."""
 
     def __init__(self, found: PublishedRun, registry: Registry) -> None:
         self.found, self.registry = found, registry
@@ -42,14 +42,14 @@ class Desk:
         self._described: dict[tuple[str, bool], pd.DataFrame] = {}
 
     def consequences(self) -> Consequences:
-        """What verdicts change; loaded once, in some seconds."""
+        """The previews of what verdicts change; loaded once, in some seconds."""
         with self._loading:
             if self._consequences is None:
                 self._consequences = Consequences(self.found, self.registry)
             return self._consequences
 
     def close(self) -> None:
-        """Free what previews hold."""
+        """Free the memory and the database of the previews."""
         if self._consequences is not None:
             self._consequences.close()
 
@@ -99,18 +99,18 @@ class Desk:
         pairs = pairs.fillna({"state": "open"})
         own = self._own(steward)
         waits = pairs["state"].isin(OPEN) & ~pd.MultiIndex.from_frame(pairs[PAIR]).isin(pd.MultiIndex.from_frame(own[PAIR]))
-        return _grouped(pairs[waits].reset_index(drop=True))
+        return _group_pairs(pairs[waits].reset_index(drop=True))
 
     def _own(self, steward: str) -> pd.DataFrame:
         """`PAIR` and verdict of the latest judgement of `steward` on each pair, without withdrawn ones."""
-        judgements = ordered(read(self.registry))
+        judgements = order_pairs(read(self.registry))
         own = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
         own = own.drop_duplicates(PAIR, keep="last")
         return own.loc[own["verdict"] != "withdrawn", [*PAIR, "verdict"]]
 
     def pair(self, text: str) -> pd.DataFrame:
         """The pair (one row of `PAIR`) named as on the command line. Raises `HarmoniaError` where it is not found."""
-        return resolve(self.found, self.registry, parse(text)).reset_index(drop=True)
+        return resolve_pair(self.found, self.registry, parse_pair(text)).reset_index(drop=True)
 
     def decision(self, pair: pd.DataFrame) -> dict[str, object]:
         """weight, decision, reasons of the last run; empty where none is stored."""
@@ -135,10 +135,10 @@ class Desk:
         return str(found.iloc[0]) if len(found) else "open"
 
     def describe(self, entity: str, names: bool) -> pd.DataFrame:
-        """`describe.describe`; without names kept in memory."""
+        """`describe.describe_records`; without names kept in memory."""
         with self._lock:
             if names or (entity, names) not in self._described:
-                found = describe(self.found, entity, names)
+                found = describe_records(self.found, entity, names)
                 if names:
                     return found
                 self._described[entity, names] = found
@@ -146,14 +146,14 @@ class Desk:
 
     def seen(self, pair: pd.DataFrame) -> str:
         """A mark of what a page of the pair shows: both records and the judgements so far. Another mark: the page is out of date."""
-        rows = self.describe(str(pair["entity"].iloc[0]), False).reindex(_keys(pair)).fillna("")
+        rows = self.describe(str(pair["entity"].iloc[0]), False).reindex(_keys_of_pair(pair)).fillna("")
         content = [*rows.to_numpy().ravel().tolist(), str(len(self.history(pair)))]
         return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
 
     def members(self, pair: pd.DataFrame) -> pd.DataFrame:
         """The records of both cases or persons of the pair: institution, record_key, id; of a record without id itself alone."""
         entity = str(pair["entity"].iloc[0])
-        ids, keys = self.ids[entity], _keys(pair)
+        ids, keys = self.ids[entity], _keys_of_pair(pair)
         own = ids.reindex(keys).dropna()
         found = ids[ids.isin(own)].rename("id").reset_index()
         alone = pd.DataFrame([(*key, "") for key in keys if key not in own.index], columns=[*RECORD, "id"])
@@ -192,18 +192,18 @@ class Desk:
             parts = [table[one].astype("str").str.contains(number.strip(), case=False, regex=False) for one in ("record_key", column)]
             wanted &= parts[0] | parts[1]
         if name and entity == "person":
-            wanted &= _named(table, name)
+            wanted &= _persons_named(table, name)
         if not number and not name:
             wanted &= False
         return table.loc[wanted, RECORD].drop_duplicates().head(MOST_FOUND).reset_index(drop=True)
 
 
-def _named(persons: pd.DataFrame, name: str) -> pd.Series:
+def _persons_named(persons: pd.DataFrame, name: str) -> pd.Series:
     """Persons with all words of `name` at the beginning of a token, or with the number."""
     digits = "".join(letter for letter in name if letter.isdigit())
     if len(digits) >= 6:
         return persons["personal_number"].astype("str") == digits
-    wanted = str(skeleton(pd.Series([name], dtype="str")).fillna("").iloc[0]).split()
+    wanted = str(name_skeletons(pd.Series([name], dtype="str")).fillna("").iloc[0]).split()
     tokens = " " + persons["name_tokens"].fillna("").astype("str")
     found = pd.Series(bool(wanted), index=persons.index)
     for word in wanted:
@@ -211,18 +211,18 @@ def _named(persons: pd.DataFrame, name: str) -> pd.Series:
     return found
 
 
-def _keys(pair: pd.DataFrame) -> pd.MultiIndex:
-    """Both records of a pair."""
+def _keys_of_pair(pair: pd.DataFrame) -> pd.MultiIndex:
+    """Return the institution and key of both records of a pair."""
     return pd.MultiIndex.from_tuples([(pair[f"institution_{s}"].iloc[0], pair[f"key_{s}"].iloc[0]) for s in "ab"], names=RECORD)
 
 
-def _grouped(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`pairs` with `group`, groups that move most first."""
+def _group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Add `group` to `pairs`, and sort the groups by the figures that they move, most first."""
     if pairs.empty:
         return pairs.assign(group=pd.Series(dtype="int64"))
     code, names = pd.factorize(pd.concat([pairs["entity"] + pairs[f"id_{side}"] for side in "ab"]))
     a, b = code[: len(pairs)], code[len(pairs) :]
-    pairs = pairs.assign(label=components(len(names), a, b)[a])
+    pairs = pairs.assign(label=connected_components(len(names), a, b)[a])
     most = pairs.groupby("label")[["moves", "touched"]].transform("max").add_prefix("most_")
     pairs = pairs.join(most).assign(distance=pairs["weight"].abs())
     order = ["most_moves", "most_touched", "label", "moves", "touched", "distance", "pair"]

@@ -23,7 +23,7 @@ _SEED = 20120101  # of the Monte Carlo: the same labels give the same interval
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelCounts:
     """Label counts of the strata of one entity, arrays of one length: joined, pairs, matches, others, unsure (also disputed)."""
 
     joined: np.ndarray
@@ -48,35 +48,35 @@ def estimate(labels: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for entity, part in labels.groupby("entity", sort=True):
         columns = (part[name].to_numpy() for name in ("joined", "pairs", "same", "different", "unsure"))
-        one = Labels(*columns)
-        low, high = _ends(one)
-        values = {"precision": (_precision(one), one.joined.astype(bool)), "recall": (_recall(one), np.ones(len(part), dtype=bool))}
+        one = LabelCounts(*columns)
+        low, high = _interval_limits(one)
+        values = {"precision": (_precision_of(one), one.joined.astype(bool)), "recall": (_recall_of(one), np.ones(len(part), dtype=bool))}
         for n, (measure, (value, part_of)) in enumerate(values.items()):
             counts = [int(column[part_of].sum()) for column in (one.pairs, one.labelled, one.unsure)]
             rows.append((entity, measure, value, min(low[n], value), max(high[n], value), *counts))
     return pd.DataFrame(rows, columns=["entity", "measure", "estimate", "low", "high", "pairs", "labelled", "unsure"])
 
 
-def _rates(one: Labels) -> np.ndarray:
+def _estimated_matches(one: LabelCounts) -> np.ndarray:
     """Estimated matches per stratum; null where nothing was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(one.pairs * (one.matches / one.labelled))
 
 
-def _precision(one: Labels) -> float:
+def _precision_of(one: LabelCounts) -> float:
     joined = one.joined.astype(bool)
-    return float(_rates(one)[joined].sum() / one.pairs[joined].sum()) if joined.any() else float("nan")
+    return float(_estimated_matches(one)[joined].sum() / one.pairs[joined].sum()) if joined.any() else float("nan")
 
 
-def _recall(one: Labels) -> float:
-    matches, joined = _rates(one), one.joined.astype(bool)
+def _recall_of(one: LabelCounts) -> float:
+    matches, joined = _estimated_matches(one), one.joined.astype(bool)
     return float(matches[joined].sum() / matches.sum()) if matches.sum() != 0 else float("nan")
 
 
-def _ends(one: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Lower and upper limits of precision and recall."""
+def _interval_limits(one: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the lower and upper limits of precision and recall."""
     chance = np.random.default_rng(_SEED)
-    few, many = (_matches(one, side, chance) for side in ("low", "high"))
+    few, many = (_draw_matches(one, side, chance) for side in ("low", "high"))
     joined = one.joined.astype(bool)
     found = {side: drawn[:, joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
     missed = {side: drawn[:, ~joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
@@ -92,7 +92,7 @@ def _ends(one: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
     return (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1])
 
 
-def _matches(one: Labels, side: str, chance: np.random.Generator) -> np.ndarray:
+def _draw_matches(one: LabelCounts, side: str, chance: np.random.Generator) -> np.ndarray:
     """Draws of the number of matches per stratum (draws × strata) from the confidence distribution of one side."""
     matches = one.matches + (one.unsure if side == "high" else 0)
     others = one.others + (one.unsure if side == "low" else 0)

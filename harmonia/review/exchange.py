@@ -15,8 +15,8 @@ from harmonia.audit import line
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.review import intake, workbook
-from harmonia.review.describe import describe, fields_of
-from harmonia.review.judgements import effective, enter, read
+from harmonia.review.describe import describe_records, fields_of
+from harmonia.review.judgements import effective, enter_judgements, read
 from harmonia.review.pairs import ENTITIES, PAIR, pair_ids
 from harmonia.review.published import PublishedRun, missing_records
 from harmonia.review.sampling import labels, sampled
@@ -39,20 +39,20 @@ def side_by_side(found: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.Da
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
     for entity in pairs["entity"].unique():
         own = pairs[pairs["entity"] == entity]
-        known = describe(found, str(entity), names)
+        known = describe_records(found, str(entity), names)
         for side in "ab":
             rows = known.reindex(pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])).fillna("")
             for field in known.columns:
-                out.loc[own.index, f"{field} {side}"] = rows[field].map(workbook.flat).to_numpy()
+                out.loc[own.index, f"{field} {side}"] = rows[field].map(workbook.flat_text).to_numpy()
     return out
 
 
 def all_fields(entities: list[str], names: bool) -> list[str]:
-    """The fields shown for `entities`, each once."""
+    """List the fields that are shown for `entities`, each once."""
     return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in fields_of(entity, names)))
 
 
-def export(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
+def export_pairs(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
     """Write a workbook of `pairs` (`PAIR`, and those columns of `workbook.SHOWN` to be shown) and return their number.
 
     sample: number of the blind sample, 0 for none. With `names` the export is recorded in the audit log. Raises `HarmoniaError` where
@@ -64,8 +64,8 @@ def export(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFr
     rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
     if names:
         line(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
-    about = workbook.About(found.mark, found.run, found.model, sample)
-    workbook.write(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
+    about = workbook.WorkbookOrigin(found.mark, found.run, found.model, sample)
+    workbook.write_workbook(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
     return len(rows)
 
 
@@ -84,7 +84,7 @@ def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> Im
 
     Raises `HarmoniaError` where the file is not a workbook or belongs to another home.
     """
-    filled = intake.read(path)
+    filled = intake.read_workbook(path)
     if filled.about.mark != found.mark:
         raise HarmoniaError(f"{path}: was exported from another home, not {found.home.root}: import it there, or export again here")
     rows = filled.rows
@@ -92,7 +92,7 @@ def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> Im
     missing = missing_records(pairs, found.clusters())
     names = any(column.startswith(("name ", "persons ")) for column in filled.shown)
     now = side_by_side(found, pairs[pairs["entity"] != ""], names).reindex(index=rows.index, columns=filled.shown)
-    valid, refused, blank = intake.validate(filled, now, missing)
+    valid, refused, blank = intake.validate_verdicts(filled, now, missing)
     decisions = found.decisions().set_index(PAIR)["weight"]
     valid = valid.assign(
         model=filled.about.model or None,
@@ -100,7 +100,7 @@ def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> Im
         blind=filled.about.sample > 0,
         origin=filled.origin,
     )
-    fresh = enter(registry, valid)
+    fresh = enter_judgements(registry, valid)
     return ImportedJudgements(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
 
 

@@ -16,7 +16,7 @@ from harmonia.review.judgements import effective, read
 
 
 def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The current verdicts (`judgements.effective`), with the current keys of persons. places: from `places.listed`.
+    """The current verdicts (`judgements.effective`), with the current keys of persons. places: from `places.find_listed_persons`.
 
     further: `PAIR`, verdict, steward of judgements not entered yet, taken as entered now
     """
@@ -27,10 +27,10 @@ def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataF
         return effective(judgements)
     with registry.read() as session:
         received = {(one.institution, one.name): one.receipts[0].first_seen for one in deliveries(session)}
-    return effective(followed(judgements, places, received))
+    return effective(follow_moved_persons(judgements, places, received))
 
 
-def followed(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
+def follow_moved_persons(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
     """`judgements` with the current key of each person in place of the key of its position at the time of the judgement.
 
     judgements: from `judgements.read`. received: first receipt by institution and delivery.

@@ -43,7 +43,7 @@ def counted_rows(found: PublishedRun) -> pd.DataFrame:
     return out[["indicator", "unit", "ever", "institution", "entity", "record_key", "case_key", "case_id", "person_id", *_PERIODS]]
 
 
-def influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     """Per pair the number of figures that would change (`moves`) and in which either side counts (`touched`), indexed as `pairs`.
 
     pairs: `PAIR`, joined (bool); rows: from `counted_rows`; cases, persons: institution, record_key, case_id or person_id.
@@ -57,14 +57,14 @@ def influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, pers
         for side in "ab":
             keys = pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])
             own[f"id_{side}"] = table.reindex(keys).to_numpy()
-        parts = [_sides(own, rows, entity, column, alone) for alone in "ab"]
-        moves = np.max([_moves(part, entity, len(own)) for part in parts], axis=0)
-        touched = _touched(pd.concat(parts, ignore_index=True), len(own))
+        parts = [_rows_of_sides(own, rows, entity, column, alone) for alone in "ab"]
+        moves = np.max([_count_moved_figures(part, entity, len(own)) for part in parts], axis=0)
+        touched = _count_touched_figures(pd.concat(parts, ignore_index=True), len(own))
         out.loc[own["at"], ["moves", "touched"]] = np.column_stack([moves, touched])
     return out
 
 
-def _sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
+def _rows_of_sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
     """Rows of either side of each pair: `pair` (position), `side` (0, 1), and the columns of `rows`.
 
     Of a joined pair side 0 is record `alone`, side 1 the rest of the cluster.
@@ -82,26 +82,26 @@ def _sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, al
     return pd.concat([apart, whole[apart.columns]], ignore_index=True)
 
 
-def _moves(sides: pd.DataFrame, entity: str, pairs: int) -> np.ndarray:
+def _count_moved_figures(sides: pd.DataFrame, entity: str, pairs: int) -> np.ndarray:
     if entity == "person":
         persons = sides[sides["unit"] == "person"]
-        found = sum(_shared(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
-        return EACH * (found + len(_PERIODS) * _shared(persons[persons["ever"]], ["indicator"], pairs))
-    cases = len(_PERIODS) * _shared(sides[sides["unit"] == "case"], ["indicator"], pairs)
+        found = sum(_count_shared_groups(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
+        return EACH * (found + len(_PERIODS) * _count_shared_groups(persons[persons["ever"]], ["indicator"], pairs))
+    cases = len(_PERIODS) * _count_shared_groups(sides[sides["unit"] == "case"], ["indicator"], pairs)
     persons = sides[sides["unit"] == "person"]
-    both = len(_PERIODS) * _shared(persons, ["indicator", "person_id"], pairs)
-    once = sum(_shared(persons, ["indicator", "person_id", period], pairs) for period in _PERIODS)
+    both = len(_PERIODS) * _count_shared_groups(persons, ["indicator", "person_id"], pairs)
+    once = sum(_count_shared_groups(persons, ["indicator", "person_id", period], pairs) for period in _PERIODS)
     return EACH * (cases + np.maximum(both - once, 0))
 
 
-def _shared(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
-    """Per pair the number of groups `by` in which both sides have a row."""
+def _count_shared_groups(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
+    """Count, for each pair, the groups `by` in which both sides have a row."""
     groups = sides.groupby(["pair", *by])["side"].nunique()
     both = groups[groups == 2].reset_index()["pair"]
     return np.bincount(both.to_numpy("int64"), minlength=pairs)
 
 
-def _touched(sides: pd.DataFrame, pairs: int) -> np.ndarray:
+def _count_touched_figures(sides: pd.DataFrame, pairs: int) -> np.ndarray:
     total = np.zeros(pairs, dtype="int64")
     for period in _PERIODS:
         cells = sides[["pair", "indicator", period]].drop_duplicates()

@@ -18,8 +18,8 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from harmonia.review.judgements import VERDICTS, cleaned, steward_key
-from harmonia.review.pairs import ENTITIES, PAIR, ordered, pair_ids
-from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, About, checksum, flat
+from harmonia.review.pairs import ENTITIES, PAIR, order_pairs, pair_ids
+from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, WorkbookOrigin, flat_text, row_checksums
 
 MOST_BYTES = 50_000_000
 _WAY_OUT = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
@@ -33,26 +33,26 @@ class FilledReview:
     `formulas`: row and column of cells with formulas.
     """
 
-    about: About
+    about: WorkbookOrigin
     rows: pd.DataFrame
     shown: list[str]
     origin: str
     formulas: pd.DataFrame
 
 
-def read(path: Path) -> FilledReview:
-    """Read a workbook. Raises `HarmoniaError` where `workbook.write` did not write it."""
+def read_workbook(path: Path) -> FilledReview:
+    """Read a workbook. Raises `HarmoniaError` where `workbook.write_workbook` did not write it."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
-    book = _opened(path, content)
+    book = _load_workbook(path, content)
     for name in (PAIRS, ABOUT):
         if name not in book.sheetnames:
             raise HarmoniaError(f"{path}: has no sheet {name}, so it is not a review workbook: {_WAY_OUT}")
-    about = _about(path, book[ABOUT])
-    lines = [[_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
-    header = [flat(name) for name in lines.pop(0)] if lines else []
+    about = _read_about(path, book[ABOUT])
+    lines = [[_cell_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
+    header = [flat_text(name) for name in lines.pop(0)] if lines else []
     absent = [c for c in (*ID_COLUMNS, *ANSWERS) if c not in header]
     if absent or len({h for h in header if h}) != len([h for h in header if h]):
         raise HarmoniaError(
@@ -61,7 +61,7 @@ def read(path: Path) -> FilledReview:
     named = [n for n, name in enumerate(header) if name]
     rows = pd.DataFrame([[line[n] for n in named] for line in lines], columns=[header[n] for n in named], dtype="str")
     for column in rows.columns.difference(PAIR):
-        rows[column] = rows[column].map(flat).astype("str")
+        rows[column] = rows[column].map(flat_text).astype("str")
     rows.insert(0, "row", range(2, len(rows) + 2))
     shown = [c for c in rows.columns if c.endswith((" a", " b"))]
     cells = (
@@ -72,7 +72,7 @@ def read(path: Path) -> FilledReview:
     return FilledReview(about, rows, shown, hashlib.sha256(content).hexdigest(), pd.DataFrame(formulas, columns=["row", "column"]))
 
 
-def _opened(path: Path, content: bytes) -> openpyxl.Workbook:
+def _load_workbook(path: Path, content: bytes) -> openpyxl.Workbook:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
@@ -85,15 +85,15 @@ def _opened(path: Path, content: bytes) -> openpyxl.Workbook:
         raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
 
 
-def _about(path: Path, sheet: Any) -> About:
-    values = {_text(row[0].value): _text(row[1].value) for row in sheet.iter_rows(max_col=2) if len(row) == 2}
+def _read_about(path: Path, sheet: Any) -> WorkbookOrigin:
+    values = {_cell_text(row[0].value): _cell_text(row[1].value) for row in sheet.iter_rows(max_col=2) if len(row) == 2}
     numbers = [values.get(name, "") for name in ("run", "sample")]
     if values.get("format") != FORMAT or not all(number.isascii() and number.isdigit() for number in numbers):
         raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT}): export again and copy the verdicts over")
-    return About(values.get("home", ""), int(numbers[0]), values.get("model", ""), int(numbers[1]))
+    return WorkbookOrigin(values.get("home", ""), int(numbers[0]), values.get("model", ""), int(numbers[1]))
 
 
-def _text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     """A cell as text: whole numbers without the decimal point that some programs add."""
     if value is None:
         return ""
@@ -102,7 +102,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def validate(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Which rows can be entered.
 
     now: per row of `filled.rows` the current fields of the pair (columns `filled.shown`), null where the pair is unknown;
@@ -120,7 +120,7 @@ def validate(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tup
         why_not = why_not.mask((why_not == "") & wrong, text)
 
     formulas = filled.formulas.groupby("row")["column"].agg(", ".join)
-    changed = _changed(filled)
+    changed = _changed_rows(filled)
     tell(
         rows["row"].isin(formulas.index),
         "contains a formula (" + rows["row"].map(formulas).astype("str").fillna("") + "): enter the plain value",
@@ -136,26 +136,26 @@ def validate(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tup
         f"the records have changed since run {filled.about.run}, from which the file was made: export again and review the pair",
     )
     for column in ("steward", "why"):
-        wrong = pd.Series([_wrong(column, value) for value in rows[column]], index=rows.index, dtype="str")
+        wrong = pd.Series([_text_error(column, value) for value in rows[column]], index=rows.index, dtype="str")
         tell(~blank & (wrong != ""), wrong)
     twice = rows.assign(who=steward_key(rows["steward"])).duplicated(["pair", "who"], keep=False) & ~blank & (why_not == "")
     tell(twice, "the pair is in the file more than once: keep one row")
     good = ~blank & (why_not == "")
-    entered = ordered(rows.loc[good, PAIR]).assign(verdict=verdict[good], why=rows.loc[good, "why"], steward=rows.loc[good, "steward"])
+    entered = order_pairs(rows.loc[good, PAIR]).assign(verdict=verdict[good], why=rows.loc[good, "why"], steward=rows.loc[good, "steward"])
     refused = rows.loc[why_not != "", ["row", "pair"]].assign(why_not=why_not[why_not != ""])
     return entered, refused, int((blank & (why_not == "")).sum())
 
 
-def _changed(filled: FilledReview) -> pd.Series:
-    """Rows whose pair or fields were changed."""
+def _changed_rows(filled: FilledReview) -> pd.Series:
+    """Find the rows of which the pair or the fields were changed."""
     rows = filled.rows
-    whole = checksum(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
+    whole = row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
     known = rows["entity"].isin(ENTITIES) & (pair_ids(rows) == rows["pair"])
     return ~(whole & known)
 
 
-def _wrong(column: str, value: str) -> str:
-    """The error in a reason or a name; empty where there is none."""
+def _text_error(column: str, value: str) -> str:
+    """Describe the error in a reason or a name; empty if there is no error."""
     try:
         cleaned(column, value)
     except HarmoniaError as error:

@@ -22,7 +22,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Judgement
-from harmonia.review.pairs import PAIR, ordered
+from harmonia.review.pairs import PAIR, order_pairs
 
 VERDICTS = ("same", "different", "unsure", "withdrawn")
 PROPOSED = "proposed"
@@ -51,34 +51,34 @@ def steward_key(names: pd.Series) -> pd.Series:
     return names.astype("str").str.casefold().str.split().str.join(" ")
 
 
-def enter(registry: Registry, given: pd.DataFrame) -> pd.Series:
+def enter_judgements(registry: Registry, given: pd.DataFrame) -> pd.Series:
     """Enter judgements, all in one transaction.
 
     given: `PAIR`, verdict, steward, why, model, weight, blind, origin (null: typed). A judgement is not entered again where the steward's
     latest on the pair is identical, or where this steward's judgement on the pair was imported from the same file before.
     Returns, indexed as `given`, whether each was entered. Raises `HarmoniaError` where the registry is locked by another process.
     """
-    rows = ordered(given).assign(who=steward_key(given["steward"]))
+    rows = order_pairs(given).assign(who=steward_key(given["steward"]))
     with registry.write() as session:
         if session.get_bind().dialect.name == "postgresql":  # one writer at a time, as in SQLite
             session.execute(text("LOCK TABLE judgement IN SHARE ROW EXCLUSIVE MODE"))
-        fresh = ~_known(rows, _stored(session))
+        fresh = ~_stored_already(rows, _stored_judgements(session))
         moment = now()
         columns = [*PAIR, "verdict", "steward", "why", "model", "weight", "blind", "origin"]
         new = rows.loc[fresh, columns].rename(columns=_STORED).astype(object)
         new = new.where(new.notna(), None)
         if len(new):
-            session.execute(insert(Judgement), records(new.assign(decided_at=moment)))
+            session.execute(insert(Judgement), frame_rows(new.assign(decided_at=moment)))
     return fresh
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of `frame` as dicts for SQLAlchemy."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _known(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
-    """Which of `rows` are already in `stored`."""
+def _stored_already(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
+    """Return which of `rows` are already in `stored`."""
     stored = stored.assign(who=steward_key(stored["steward"]))
     latest = stored.drop_duplicates([*PAIR, "who"], keep="last")
     same = [*PAIR, "who", "verdict", "why", "blind"]
@@ -90,12 +90,12 @@ def _known(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
 
 
 def read(registry: Registry) -> pd.DataFrame:
-    """All judgements in the order of entry: `JUDGEMENT`."""
+    """Read all judgements in the order of entry: columns `JUDGEMENT`."""
     with registry.read() as session:
-        return _stored(session)
+        return _stored_judgements(session)
 
 
-def _stored(session: Session) -> pd.DataFrame:
+def _stored_judgements(session: Session) -> pd.DataFrame:
     names = {"id": "id", **{c: _STORED.get(c, c) for c in JUDGEMENT[1:]}}
     rows = session.execute(select(*(getattr(Judgement, names[c]) for c in JUDGEMENT)).order_by(Judgement.id)).all()
     text_columns = dict.fromkeys([*PAIR, "verdict", "steward", "why", "model", "origin"], "str")
@@ -110,7 +110,7 @@ def effective(judgements: pd.DataFrame) -> pd.DataFrame:
     proposes `same`; `unsure` where no steward decided; `disputed` where stewards' latest judgements are both for and against. A pair
     with all judgements withdrawn is absent.
     """
-    rows = ordered(judgements[[*PAIR, "verdict", "steward"]])
+    rows = order_pairs(judgements[[*PAIR, "verdict", "steward"]])
     rows = rows.assign(who=steward_key(rows["steward"]), place=np.arange(len(rows)))
     rows = rows.drop_duplicates([*PAIR, "who"], keep="last")
     rows = rows[rows["verdict"] != "withdrawn"]

@@ -12,7 +12,7 @@ from harmonia.review.published import PublishedRun, missing_records
 from harmonia.review.sampling import sampled
 
 
-def resolve(found: PublishedRun, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
+def resolve_pair(found: PublishedRun, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
     """The pair (one row of `PAIR`) named by its id or by its two records.
 
     An id is searched in the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not found, or

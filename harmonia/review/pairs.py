@@ -21,7 +21,7 @@ _LETTERS = 12  # of base32: 60 bits; 10⁷ pairs have a collision once in 20,000
 _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 
-def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` (with columns `PAIR`) with the two records of each pair in canonical order: by institution, then by key."""
     rank = place_of()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
@@ -35,22 +35,22 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pair_ids(frame: pd.DataFrame) -> pd.Series:
-    """The id of each pair of `frame` (columns `PAIR`, in the order of `ordered`), e.g. `person-k7qx2m4tbz3a`. It discloses nothing."""
+    """The id of each pair of `frame` (columns `PAIR`, in the order of `order_pairs`), e.g. `person-k7qx2m4tbz3a`. It discloses nothing."""
     named = frame[PAIR].itertuples(index=False, name=None)
-    return pd.Series([f"{parts[0]}-{_hash(parts)}" for parts in named], index=frame.index, dtype="str")
+    return pd.Series([f"{parts[0]}-{_hash_parts(parts)}" for parts in named], index=frame.index, dtype="str")
 
 
-def _hash(parts: tuple[str, ...]) -> str:
+def _hash_parts(parts: tuple[str, ...]) -> str:
     digest = hashlib.sha256("\0".join(parts).encode("utf-8")).digest()
     return base64.b32encode(digest).decode("ascii").lower()[:_LETTERS]
 
 
 def one_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
     """A frame with one pair in canonical order."""
-    return ordered(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
+    return order_pairs(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
 
 
-def parse(text: str) -> str | pd.DataFrame:
+def parse_pair(text: str) -> str | pd.DataFrame:
     """Parse a pair as typed: its id (returned as is), or `person:police:KEY~courts:KEY` (a frame of one row).
 
     Raises `HarmoniaError` where it is neither.

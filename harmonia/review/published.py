@@ -20,7 +20,7 @@ from harmonia.home import Home
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.ledger import first_run
 from harmonia.registry.tables import Run
-from harmonia.review.pairs import ordered, pair_ids
+from harmonia.review.pairs import order_pairs, pair_ids
 from pipelines.resources.workplace import Workplace
 
 RECORD = ["institution", "record_key"]
@@ -58,7 +58,7 @@ class PublishedRun:
 
     def decisions(self) -> pd.DataFrame:
         """The stored decisions on pairs, joined or refused: `pair` (id), `PAIR` in order, weight, decision, reasons."""
-        frame = ordered(self.table("links", "decisions"))
+        frame = order_pairs(self.table("links", "decisions"))
         return frame.assign(pair=pair_ids(frame))
 
     def clusters(self) -> pd.DataFrame:
@@ -74,7 +74,7 @@ class PublishedRun:
         return load_model().version
 
 
-def opened(workplace: Workplace) -> Registry:
+def open_home_registry(workplace: Workplace) -> Registry:
     """The registry of a home. Raises `HarmoniaError` where there is none; never creates one."""
     there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
     if not there:

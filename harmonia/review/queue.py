@@ -10,7 +10,7 @@ import pandas as pd
 
 from harmonia.registry import Registry
 from harmonia.review.following import current_verdicts
-from harmonia.review.influence import counted_rows, influence
+from harmonia.review.influence import count_influence, counted_rows
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 
@@ -40,7 +40,7 @@ def queue(found: PublishedRun, registry: Registry, everything: bool = False) -> 
     if pairs.empty:
         return pairs.assign(moves=0, touched=0)[QUEUE]
     ids = [found.table("identities", name) for name in ("cases", "persons")]
-    counted = influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(found), *ids)
+    counted = count_influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(found), *ids)
     pairs = pairs.join(counted).assign(distance=pairs["weight"].abs())
     pairs = pairs.sort_values(["moves", "touched", "distance", "pair"], ascending=[False, False, True, True], kind="stable")
     return pairs[QUEUE].reset_index(drop=True)
@@ -48,9 +48,9 @@ def queue(found: PublishedRun, registry: Registry, everything: bool = False) -> 
 
 def contradictions(found: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
     """Contradictions between joined persons: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
-    from pipelines.linkage.standardise import standardise
+    from pipelines.linkage.standardise import build_features
 
-    persons = standardise(found.canonical()).persons
+    persons = build_features(found.canonical()).persons
     features = persons.set_index(RECORD)[["number", "valid", "birth_date", "sex"]]
     own = pairs[(pairs["entity"] == "person") & (pairs["decision"] == "joined")]
     a, b = (features.reindex(pd.MultiIndex.from_frame(own[[f"institution_{s}", f"key_{s}"]])).set_axis(own.index) for s in "ab")

@@ -15,10 +15,10 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Sample, SampledPair, SampleStratum
-from harmonia.review.judgements import effective, read, records
-from harmonia.review.pairs import ENTITIES, PAIR, ordered
+from harmonia.review.judgements import effective, frame_rows, read
+from harmonia.review.pairs import ENTITIES, PAIR, order_pairs
 from harmonia.review.published import RECORD, PublishedRun
-from harmonia.review.strata import draw
+from harmonia.review.strata import draw_pairs
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
 # In clusters of more records than this only compared pairs are listed.
@@ -35,14 +35,14 @@ class DrawnSample:
     left_out: dict[str, int]
 
 
-def population(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
+def decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
     """All pairs decided by the published clustering: candidates, and pairs joined through others without comparison.
 
     candidates: `PAIR`, weight; clusters: entity, institution, record_key, cluster. Returns `PAIR` in order, weight (null: never compared)
     and joined, sorted.
     """
-    joined = pd.concat([_joined(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True)
-    out = ordered(candidates)[[*PAIR, "weight"]].drop_duplicates(PAIR).merge(joined.assign(listed=True), on=PAIR, how="outer")
+    joined = pd.concat([_pairs_within_clusters(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True)
+    out = order_pairs(candidates)[[*PAIR, "weight"]].drop_duplicates(PAIR).merge(joined.assign(listed=True), on=PAIR, how="outer")
     number = clusters.set_index(["entity", *RECORD])["cluster"]
     a, b = (
         number.reindex(pd.MultiIndex.from_frame(out[["entity", f"institution_{side}", f"key_{side}"]])).to_numpy("float64") for side in "ab"
@@ -51,13 +51,13 @@ def population(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame
     return out.sort_values(PAIR, kind="stable").reset_index(drop=True)[[*PAIR, "weight", "joined"]]
 
 
-def _joined(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
+def _pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
     """All pairs within the clusters of one entity, except clusters of more than `MOST_RECORDS`."""
     own = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MOST_RECORDS)]
     own = own[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
     both = own.merge(own, on="cluster", suffixes=("_a", "_b"))
     both = both[both["row_a"] < both["row_b"]].rename(columns={"record_key_a": "key_a", "record_key_b": "key_b"})
-    return ordered(both.assign(entity=entity)[PAIR])
+    return order_pairs(both.assign(entity=entity)[PAIR])
 
 
 def sample(found: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
@@ -66,24 +66,24 @@ def sample(found: PublishedRun, registry: Registry, size: int, seed: int, entiti
     The same run and seed give the same pairs. The sample measures the clustering as published when it was drawn: later runs apply its
     judgements, which would bias the estimate.
     """
-    from pipelines.linkage.candidates import candidates
+    from pipelines.linkage.candidates import list_candidate_pairs
 
-    pairs, left_out = candidates(found.canonical())
-    pairs = population(pairs, found.clusters())
+    pairs, left_out = list_candidate_pairs(found.canonical())
+    pairs = decided_pairs(pairs, found.clusters())
     pairs = pairs[pairs["entity"].isin(entities)].reset_index(drop=True)
     if pairs.empty:
         raise HarmoniaError(f"home {found.home.root} has no candidate pairs of {' and '.join(entities)} to sample")
-    taken, strata = draw(pairs, size, seed)
+    taken, strata = draw_pairs(pairs, size, seed)
     with registry.write() as session:
         drawn = Sample(drawn_at=now(), seed=seed, run_id=found.run, model=found.model)
         session.add(drawn)
         session.flush()
         named = strata.rename(columns={"stratum": "name", "entity": "kind"}).assign(sample_id=drawn.id)
-        session.execute(insert(SampleStratum), records(named))
+        session.execute(insert(SampleStratum), frame_rows(named))
         rows = taken.rename(columns={"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"})
         rows = rows.drop(columns="joined").assign(sample_id=drawn.id, position=range(1, len(rows) + 1)).astype({"weight": object})
         rows["weight"] = rows["weight"].where(rows["weight"].notna(), None)
-        session.execute(insert(SampledPair), records(rows))
+        session.execute(insert(SampledPair), frame_rows(rows))
         number = drawn.id
     return DrawnSample(number, taken, strata, left_out)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harmonia.review.consequence import Consequence
 
 
-def records(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
+def records_side_by_side(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
     """The two records of `pair`: one row per field; columns field, and `institution key` of each."""
     entity = str(pair["entity"].iloc[0])
     values = side_by_side(found, pair, names).iloc[0]
@@ -30,7 +30,7 @@ def records(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFram
     return pd.DataFrame(rows, columns=["field", *heads])
 
 
-def evidence(found: PublishedRun, pair: pd.DataFrame) -> str:
+def evidence_of_pair(found: PublishedRun, pair: pd.DataFrame) -> str:
     """Weight, decision and evidence in bits of `pair` in the last run."""
     known = found.decisions().merge(pair, on=PAIR)
     if known.empty:
@@ -64,10 +64,10 @@ def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
         "unsure": f"{name}: unsure; linkage decides.",
         "proposed": f"{name}: proposed as the same by one steward; no effect until a second one agrees.",
     }
-    return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *contradictory(judgements)]
+    return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *contradictory_judgements(judgements)]
 
 
-def contradictory(judgements: pd.DataFrame) -> list[str]:
+def contradictory_judgements(judgements: pd.DataFrame) -> list[str]:
     """One line per judgement `same` without effect because it contradicts others."""
     current = effective(judgements)
     lost = current[clashes(current)]

@@ -23,7 +23,7 @@ ERROR_FLOOR = 0.004
 ERROR_UNKNOWN = 0.03  # for pairs joined through others, never compared
 
 
-def stratify(pairs: pd.DataFrame) -> pd.DataFrame:
+def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """`pairs` (entity, joined, weight: bits or null) with `stratum` (text) and `doubt`, its expected share of wrong decisions."""
     name = pd.Series(NEVER_COMPARED, index=pairs.index, dtype="str")
     for joined, bands in ((True, JOINED_BANDS), (False, REFUSED_BANDS)):
@@ -36,7 +36,7 @@ def stratify(pairs: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
+def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
     """The number of pairs to draw from each stratum: at most its `pairs`, in total `size` (or all pairs).
 
     strata: indexed by name; entity, joined, pairs, doubt. Entities get equal shares; within one, joined pairs get `JOINED_SHARE`.
@@ -62,18 +62,18 @@ def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
     return whole.astype("int64")
 
 
-def draw(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draw_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A stratified sample without replacement.
 
     pairs: entity, joined, weight and the pair's columns, in a fixed order (the same order and `seed` give the same sample).
     Returns the pairs drawn in random order, with stratum and inclusion probability, and the strata: stratum, entity, joined, pairs,
     drawn.
     """
-    placed = stratify(pairs)
+    placed = stratify_pairs(pairs)
     strata = placed.groupby("stratum").agg(
         entity=("entity", "first"), joined=("joined", "first"), pairs=("joined", "size"), doubt=("doubt", "first")
     )
-    strata["drawn"] = allocate(strata, size)
+    strata["drawn"] = allocate_draws(strata, size)
     chance = np.random.default_rng(seed)
     order = placed.assign(chance=chance.random(len(placed))).sort_values("chance", kind="stable")
     taken = order[order.groupby("stratum").cumcount() < order["stratum"].map(strata["drawn"]).astype("int64")]

@@ -44,7 +44,7 @@ _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "v
 
 
 @dataclass(frozen=True)
-class About:
+class WorkbookOrigin:
     """The origin of a workbook: the mark of the registry, the run, the model, the sample (0: none)."""
 
     mark: str
@@ -53,7 +53,7 @@ class About:
     sample: int
 
 
-def checksum(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+def row_checksums(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     """A short checksum of each row over `columns`, to detect changes; no protection against forgery."""
     joined = (
         "\0".join(f"{c}={'' if v is None else v}" for c, v in zip(columns, row, strict=True))
@@ -62,7 +62,7 @@ def checksum(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     return pd.Series([hashlib.sha256(text.encode("utf-8")).hexdigest()[:8] for text in joined], index=rows.index, dtype="str")
 
 
-def write(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: About) -> None:
+def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: WorkbookOrigin) -> None:
     """Write `rows` to the new file `path` (mode 0600).
 
     rows: pair, `PAIR`, `<field> a` and `<field> b` per field, and the columns of `SHOWN` to be shown. Raises `HarmoniaError` where it
@@ -72,15 +72,15 @@ def write(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: About) -
         raise HarmoniaError(f"{path}: the file name must end in .xlsx")
     sides = [f"{field} {side}" for field in fields for side in "ab"]
     shown = [c for c in SHOWN if c in rows.columns]
-    rows = rows.assign(**{side: rows[side].map(flat).astype("str") for side in sides})
-    frame = rows.assign(checksum=checksum(rows, ["pair", *PAIR, *sides]), **dict.fromkeys(ANSWERS, ""))
+    rows = rows.assign(**{side: rows[side].map(flat_text).astype("str") for side in sides})
+    frame = rows.assign(checksum=row_checksums(rows, ["pair", *PAIR, *sides]), **dict.fromkeys(ANSWERS, ""))
     book = Workbook()
     sheet = book.active
     assert isinstance(sheet, Worksheet)
     sheet.title = PAIRS
-    _fill(sheet, frame[["pair", *ANSWERS, *sides, *shown, *PAIR, "checksum"]])
-    _instructions(book)
-    _about(book, about)
+    _fill_sheet(sheet, frame[["pair", *ANSWERS, *sides, *shown, *PAIR, "checksum"]])
+    _write_instructions(book)
+    _write_origin(book, about)
     content = io.BytesIO()
     book.save(content)
     with storage(path):
@@ -93,7 +93,7 @@ def write(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: About) -
             out.write(content.getvalue())
 
 
-def _put(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
+def _put_cell(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
     """A cell with `value`; text that looks like a formula stays text."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
@@ -103,20 +103,20 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
     return cell
 
 
-def flat(text: str) -> str:
+def flat_text(text: str) -> str:
     """`text` on one line, without unprintable characters, cut to the greatest length of a cell."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MOST_LETTERS]
 
 
-def _fill(sheet: Worksheet, frame: pd.DataFrame) -> None:
+def _fill_sheet(sheet: Worksheet, frame: pd.DataFrame) -> None:
     answers = [n for n, c in enumerate(frame.columns, start=1) if c in ANSWERS]
     for n, name in enumerate(frame.columns, start=1):
-        head = _put(sheet, 1, n, str(name))
+        head = _put_cell(sheet, 1, n, str(name))
         head.font, head.fill, head.alignment = Font(bold=True), _HEAD_FILL, Alignment(wrap_text=True, vertical="top")
         sheet.column_dimensions[get_column_letter(n)].width = _WIDTHS.get(str(name), 20)
     for number, row in enumerate(frame.itertuples(index=False, name=None), start=2):
         for n, value in enumerate(row, start=1):
-            cell = _put(sheet, number, n, None if value is None or value != value else value)
+            cell = _put_cell(sheet, number, n, None if value is None or value != value else value)
             if n in answers:
                 cell.fill, cell.protection = _OPEN_FILL, Protection(locked=False)
     last = max(len(frame) + 1, 2)
@@ -131,25 +131,25 @@ def _fill(sheet: Worksheet, frame: pd.DataFrame) -> None:
     sheet.protection.formatColumns = sheet.protection.autoFilter = sheet.protection.sort = False  # False: allowed
 
 
-def _instructions(book: Workbook) -> None:
+def _write_instructions(book: Workbook) -> None:
     texts: dict[str, list[str]] = declared(INSTRUCTIONS)
     sheet = book.create_sheet("Udhëzime – Uputstvo – Help")
     sheet.column_dimensions["A"].width = 120
     row = 1
     for lines in texts.values():
         for n, line in enumerate(lines):
-            cell = _put(sheet, row, 1, line)
+            cell = _put_cell(sheet, row, 1, line)
             cell.alignment, cell.font = Alignment(wrap_text=True, vertical="top"), Font(bold=n == 0)
             row += 1
         row += 1
     sheet.protection.sheet = True
 
 
-def _about(book: Workbook, about: About) -> None:
+def _write_origin(book: Workbook, about: WorkbookOrigin) -> None:
     sheet = book.create_sheet(ABOUT)
     values = {"format": FORMAT, "home": about.mark, "run": str(about.run), "model": about.model, "sample": str(about.sample)}
     for row, (name, value) in enumerate(values.items(), start=1):
-        _put(sheet, row, 1, name)
-        _put(sheet, row, 2, value)
+        _put_cell(sheet, row, 1, name)
+        _put_cell(sheet, row, 2, value)
     sheet.protection.sheet = True
     sheet.sheet_state = "hidden"

@@ -14,7 +14,7 @@ from harmonia.registry import open_registry
 from pipelines.assets.versions import hash_frames
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.resources import coded
-from pipelines.resources.lake import Tables, Version, VersionedOutput
+from pipelines.resources.lake import DataVersion, Tables, VersionedOutput
 from pipelines.resources.workplace import Workplace
 
 
@@ -67,7 +67,7 @@ def comparison(
     )
     version = hash_frames(found)
     return dg.Output(
-        VersionedOutput({"findings": found, "withheld": withheld}, Version(version, len(found))), data_version=dg.DataVersion(version)
+        VersionedOutput({"findings": found, "withheld": withheld}, DataVersion(version, len(found))), data_version=dg.DataVersion(version)
     )
 
 

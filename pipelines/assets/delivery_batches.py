@@ -21,10 +21,10 @@ from harmonia.operations.erasure import reading
 from pipelines.assets.delivery_frames import (
     RawDelivery,
     canonical_rows,
-    from_frames,
+    deliveries_from_frames,
+    deliveries_to_frames,
     refused_delivery,
     stage_folder,
-    to_frames,
     validated_frames,
 )
 from pipelines.failures import describe, disk_full, write_log
@@ -64,7 +64,7 @@ class DeliveryFiles:
 
 
 @dataclass(frozen=True)
-class Batch:
+class DeliveryBatch:
     """Some deliveries of an institution: `keys` (delivery -> key), `number` of the output folder, and their files, for reading."""
 
     workplace: Workplace
@@ -74,11 +74,11 @@ class Batch:
     files_by_delivery: tuple[DeliveryFiles, ...] = ()
 
     def stage(self, name: str) -> DeliveryStore:
-        """The output of a stage of the institution."""
+        """Return the store with the output of the stage `name` of the institution."""
         return DeliveryStore(stage_folder(self.workplace, self.institution, name))
 
-    def split(self, numbers: Iterator[int]) -> list[Batch]:
-        """One batch for each of its deliveries."""
+    def split(self, numbers: Iterator[int]) -> list[DeliveryBatch]:
+        """Split the batch into one batch per delivery."""
         return [
             replace(
                 self,
@@ -91,13 +91,13 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _BatchStage:
     """A step on batches: the work, the stages that it writes, and how it stores a refused delivery."""
 
     step: str
-    work: Callable[[Batch], None]
+    work: Callable[[DeliveryBatch], None]
     output_stages: tuple[str, ...]
-    refuse: Callable[[Batch, ExceededError], None]
+    refuse: Callable[[DeliveryBatch, ExceededError], None]
 
 
 def read_deliveries(
@@ -115,7 +115,7 @@ def read_deliveries(
             DeliveryFiles(str(delivery.name), tuple(delivery.files), delivery.incomplete, delivery.reading) for delivery in group
         )
         batches.append(
-            Batch(
+            DeliveryBatch(
                 workplace,
                 institution,
                 {delivery.name: keys[delivery.name] for delivery in files_by_delivery},
@@ -130,7 +130,7 @@ def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[st
     """Validate and harmonise the deliveries `new`. Returns the keys of those that were refused."""
     result = raw.keys_by_folder(new)
     numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).next_number() for stage in _VALIDATE.output_stages))
-    batches = [Batch(workplace, institution, keys, next(numbers)) for keys, _ in result]
+    batches = [DeliveryBatch(workplace, institution, keys, next(numbers)) for keys, _ in result]
     return _run_batches(_VALIDATE, batches, sum(rows for _, rows in result), numbers)
 
 
@@ -147,7 +147,7 @@ def _refusal_key(key: str, bounds: Bounds) -> str:
     return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
 
 
-def _run_batches(stage: _Stage, batches: Sequence[Batch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
+def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
     """Run a step on every batch; if one exceeds its limits, on each of its deliveries alone. Returns the keys of refused deliveries."""
     bounds = Bounds.of()
     processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
@@ -174,14 +174,14 @@ def _run_batches(stage: _Stage, batches: Sequence[Batch], rows: int, numbers: It
     return refused
 
 
-def _drop_partial_output(stage: _Stage, batch: Batch) -> None:
-    """Remove the output of a process that was ended."""
+def _drop_partial_output(stage: _BatchStage, batch: DeliveryBatch) -> None:
+    """Remove what a process wrote before it was ended."""
     for name in stage.output_stages:
         batch.stage(name).drop(batch.number)
 
 
 @contextmanager
-def _log_unexpected(batch: Batch, step: str) -> Iterator[None]:
+def _log_unexpected(batch: DeliveryBatch, step: str) -> Iterator[None]:
     """Turn an unexpected error into the failure of the batch, with its trace in a log."""
     try:
         yield
@@ -195,7 +195,7 @@ def _log_unexpected(batch: Batch, step: str) -> Iterator[None]:
         raise ExceededError("failed", describe(error)) from None
 
 
-def _read_batch(batch: Batch) -> None:
+def _read_batch(batch: DeliveryBatch) -> None:
     with _log_unexpected(batch, "reading"):
         read = [
             RawDelivery(**vars(_read_result(batch.institution, delivery)), delivery=delivery.name, incomplete=delivery.incomplete)
@@ -206,7 +206,7 @@ def _read_batch(batch: Batch) -> None:
                 sum(map(len, delivery.tables.values())) + len(delivery.structure) + len(delivery.unreadable), Bounds.of().rows, "rows"
             )
             _require_at_most(len(delivery.findings), Bounds.of().findings, "findings")
-        batch.stage("raw").add(batch.keys, to_frames(read), batch.number)
+        batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
 
 
 def _require_at_most(number: int, limit: int, what: str) -> None:
@@ -220,22 +220,22 @@ def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
     return reading.load(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
 
 
-def _store_refused_raw(batch: Batch, error: ExceededError) -> None:
+def _store_refused_raw(batch: DeliveryBatch, error: ExceededError) -> None:
     read = [
         refused_delivery(batch.institution, delivery.name, [file.name for file in delivery.files], RULES[error.reason], error.detail)
         for delivery in batch.files_by_delivery
     ]
-    batch.stage("raw").add(batch.keys, to_frames(read), batch.number)
+    batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
 
 
-def _validate_batch(batch: Batch) -> None:
+def _validate_batch(batch: DeliveryBatch) -> None:
     """Validate and harmonise together: a delivery that cannot be harmonised is refused as a whole."""
     with _log_unexpected(batch, "validating and harmonising"):
         for keys, frames in batch.stage("raw").batches(batch.keys):
-            _store_validated(batch, keys, {delivery.delivery: delivery for delivery in from_frames(frames)})
+            _store_validated(batch, keys, {delivery.delivery: delivery for delivery in deliveries_from_frames(frames)})
 
 
-def _store_validated(batch: Batch, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
+def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
     partial = {name for name, delivery in read.items() if delivery.incomplete}
     result = validate(batch.institution, read, partial=partial)
     _require_at_most(
@@ -255,12 +255,12 @@ def _most_frequent_rules(result: Validated) -> str:
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
 
-def _store_refused_validated(batch: Batch, error: ExceededError) -> None:
+def _store_refused_validated(batch: DeliveryBatch, error: ExceededError) -> None:
     (name,) = batch.keys
     _, frames = next(batch.stage("raw").batches([name]))
-    files = next(iter(from_frames(frames))).files
+    files = next(iter(deliveries_from_frames(frames))).files
     _store_validated(batch, batch.keys, {name: refused_delivery(batch.institution, name, files, RULES[error.reason], error.detail)})
 
 
-_READ = _Stage("reading", _read_batch, ("raw",), _store_refused_raw)
-_VALIDATE = _Stage("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_refused_validated)
+_READ = _BatchStage("reading", _read_batch, ("raw",), _store_refused_raw)
+_VALIDATE = _BatchStage("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_refused_validated)

@@ -56,10 +56,10 @@ def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
     return workplace.home.lake / institution / stage
 
 
-def to_frames(deliveries: list[RawDelivery]) -> Frames:
+def deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
     """Frames of deliveries as read, with the delivery of each row; `row_counts`: numbers for the asset's page in Dagster."""
     names = pd.Series([delivery.delivery for delivery in deliveries], dtype="str")
-    frames = lake.pack(deliveries)
+    frames = lake.pack_frames(deliveries)
     items = frames.pop(lake.ITEMS).assign(**{DELIVERY: names})
     out = {name: frame.assign(**{DELIVERY: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
     row_counts = [
@@ -70,11 +70,11 @@ def to_frames(deliveries: list[RawDelivery]) -> Frames:
     return {**out, lake.ITEMS: items, "row_counts": counts.astype({DELIVERY: "str"})}
 
 
-def from_frames(frames: Frames) -> list[RawDelivery]:
-    """The deliveries in frames from `to_frames`."""
+def deliveries_from_frames(frames: Frames) -> list[RawDelivery]:
+    """The deliveries in frames from `deliveries_to_frames`."""
     index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS][DELIVERY])}
     numbered = {name: frame.assign(**{lake.ITEM: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
-    deliveries: list[RawDelivery] = lake.unpack(list[RawDelivery], numbered)
+    deliveries: list[RawDelivery] = lake.unpack_frames(list[RawDelivery], numbered)
     return deliveries
 
 
@@ -98,7 +98,7 @@ def _validated_nothing(institution: str) -> Validated:
 
 
 def count_validated(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
-    """Of all validated deliveries: number of readable rows, number of quarantined rows, `severity` and `rule` of every finding."""
+    """Count the readable rows and the quarantined rows of all validated deliveries; also returns `severity` and `rule` of every finding."""
     frames = store.load(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
     rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE))
     nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
@@ -114,14 +114,14 @@ def _status_columns(spec: TableSpec) -> set[str]:
     return position_columns | filled_columns | argument_columns | keys | columns_read(spec) | ({"_content"} if spec.entity else set())
 
 
-def files_of(institution: str, store: DeliveryStore) -> pd.DataFrame:
-    """Files of all deliveries: institution, delivery, file, state."""
+def list_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
+    """List the files of all deliveries: institution, delivery, file, state."""
     files = store.load({"files"}.__contains__)["files"] if store.manifest else _validated_nothing(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 
 def validated_frames(validated: Validated) -> Frames:
-    """Frames of `validated` with the delivery of each row."""
+    """Convert `validated` to frames with the delivery of each row."""
     tables = {f"{_TABLE}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
     others = {name: getattr(validated, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
     return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
@@ -139,7 +139,7 @@ def canonical_rows(institution: str, frames: Frames) -> Frames:
     }
 
 
-def with_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
+def add_record_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
     """A canonical table of an institution: all versions of its records, with record status. status: `_status` (a category) by `ROW`."""
     rows, schema = harmonised.table(name), arrow_schema(name)
     if rows is None:

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback.deliveries import (
-    Due,
+    DueReport,
     Parts,
     Place,
-    contents,
-    reports_of,
+    due_reports,
+    report_inputs,
     rows_by_delivery,
-    summary,
+    summarise_reports,
     up_to_date_reports,
     write_not_landed,
     write_some,
@@ -29,7 +29,7 @@ from harmonia.feedback.deliveries import (
 from pipelines.describing import redact_stage_errors
 from pipelines.landing import LandedDelivery
 from pipelines.resources import coded, lake
-from pipelines.resources.processes import run_each
+from pipelines.resources.processes import run_in_processes
 from pipelines.resources.workplace import Workplace
 
 _MAX_FINDINGS = 30_000  # per batch
@@ -40,7 +40,7 @@ class ReportBatch:
     """Some reports, and the folder of the lake with their content."""
 
     workplace: Workplace
-    due: tuple[Due, ...]
+    due: tuple[DueReport, ...]
     today: date
     folder: Path
 
@@ -55,20 +55,20 @@ def write_reports(
 ) -> pd.DataFrame:
     """Write the report of every delivery whose report is missing or would differ from the existing one.
 
-    The arguments are those of `harmonia.feedback.deliveries.contents` and `reports_of`. Returns institution, delivery, files (of the
+    The arguments are those of `harmonia.feedback.deliveries.report_inputs` and `reports_of`. Returns institution, delivery, files (of the
     report), written (in this run), new, remains, fixed (findings).
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
-    parts = contents(landed, record_status, found, canonical)
-    reports = reports_of(home, landed, received, today, record_status["deliveries"], parts)
+    parts = report_inputs(landed, record_status, found, canonical)
+    reports = due_reports(home, landed, received, today, record_status["deliveries"], parts)
     up_to_date = up_to_date_reports(home, reports)
     due = [report for report in reports if (report.institution, report.delivery) not in up_to_date]
     write_in_batches(workplace, due, today, parts)
     write_not_landed(home, found, {(delivery.institution, str(delivery.name)) for delivery in landed})
-    return summary(reports, up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, found)
+    return summarise_reports(reports, up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, found)
 
 
-def write_in_batches(workplace: Workplace, due: Sequence[Due], today: date, parts: Parts) -> None:
+def write_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date, parts: Parts) -> None:
     """Write the reports `due`. Their content is passed in the folder of `feedback` in the lake, which the run replaces."""
     rows = {name: rows_by_delivery(frame) for name, frame in parts.items()}
     sizes = {(report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), [])) for report in due}
@@ -76,20 +76,20 @@ def write_in_batches(workplace: Workplace, due: Sequence[Due], today: date, part
     for number, group in enumerate(_group_by_size(due, sizes)):
         batch = ReportBatch(workplace, group, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
         parts_of_group = {name: frame.iloc[_row_numbers(group, rows[name])].reset_index(drop=True) for name, frame in parts.items()}
-        lake.write(batch.folder, {**parts_of_group, "findings": coded.decode(parts_of_group["findings"])})
+        lake.write_tables(batch.folder, {**parts_of_group, "findings": coded.decode_frame(parts_of_group["findings"])})
         batches.append(batch)
-    run_each(_write_batch, batches, sum(sizes.values()))
+    run_in_processes(_write_batch, batches, sum(sizes.values()))
 
 
-def _row_numbers(group: Sequence[Due], rows: Mapping[Place, np.ndarray]) -> np.ndarray:
+def _row_numbers(group: Sequence[DueReport], rows: Mapping[Place, np.ndarray]) -> np.ndarray:
     """The row numbers of these deliveries."""
     nothing = np.empty(0, "int64")
     return np.concatenate([rows.get((report.institution, report.delivery), nothing) for report in group])
 
 
-def _group_by_size(due: Sequence[Due], sizes: dict[tuple[str, str], int]) -> Iterator[tuple[Due, ...]]:
+def _group_by_size(due: Sequence[DueReport], sizes: dict[tuple[str, str], int]) -> Iterator[tuple[DueReport, ...]]:
     """Groups of consecutive reports with up to `_MAX_FINDINGS` findings."""
-    group: list[Due] = []
+    group: list[DueReport] = []
     group_size = 0
     for report in due:
         size = sizes[report.institution, report.delivery]
@@ -104,4 +104,4 @@ def _group_by_size(due: Sequence[Due], sizes: dict[tuple[str, str], int]) -> Ite
 
 def _write_batch(batch: ReportBatch) -> None:
     with redact_stage_errors(batch.workplace, "feedback"):
-        write_some(batch.workplace.home.root, batch.due, batch.today, lake.read(batch.folder))
+        write_some(batch.workplace.home.root, batch.due, batch.today, lake.read_tables(batch.folder))

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from harmonia.feedback.answers import applied
-from harmonia.feedback.life import HELD, KEYS, Life, follow
+from harmonia.feedback.answers import apply_answers
+from harmonia.feedback.life import HELD, KEYS, FindingLives, follow_findings
 from pipelines.resources import coded, lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
@@ -23,13 +23,13 @@ _UNIT_COLUMNS = ("unit", "number")
 _GROUP_BY = ["institution", "severity", "state"]
 
 
-class FindingStates(parquet.Stream):
+class FindingStates(parquet.BatchStream):
     """The open findings of `stages` in order, then the fixed ones. `counts`: their number by `_GROUP_BY`, after iteration.
 
-    records: the lineage of records whose findings lack a unit. answers, key: arguments of `harmonia.feedback.answers.applied`.
+    records: the lineage of records whose findings lack a unit. answers, key: arguments of `harmonia.feedback.answers.apply_answers`.
     """
 
-    def __init__(self, stages: Sequence[Tables], life: Life, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
+    def __init__(self, stages: Sequence[Tables], life: FindingLives, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
         self._stages, self._life, self._records, self._answers, self._key = stages, life, records, answers, key
         self._counts: list[pd.Series] = []
 
@@ -44,7 +44,7 @@ class FindingStates(parquet.Stream):
         yield self._with_answers(self._life.fixed(pd.concat(fixed).sort_index()))
 
     def _with_answers(self, states: pd.DataFrame) -> pd.DataFrame:
-        out = applied(states, self._answers, self._key)
+        out = apply_answers(states, self._answers, self._key)
         self._counts.append(out.groupby(_GROUP_BY).size())
         return out
 
@@ -66,8 +66,8 @@ def write_finding_states(
     with_unit = records.loc[
         records["unit"].notna() & records["record_key"].isin(without_unit), ["institution", "record_key", "part", *_UNIT_COLUMNS]
     ].astype("str")
-    states = FindingStates(stages, follow(findings, record_status["deliveries"], records), with_unit, answers, key)
+    states = FindingStates(stages, follow_findings(findings, record_status["deliveries"], records), with_unit, answers, key)
     del findings, records  # free memory: `states` has what it needs
     output = StoredOutput(workplace.home.lake / "findings")
-    lake.write(output.folder, {"findings": states})
+    lake.write_tables(output.folder, {"findings": states})
     return output, states.counts

@@ -9,7 +9,7 @@ import pandas as pd
 from harmonia.registry import open_registry
 from pipelines.assets.delivery_batches import read_deliveries, validate_deliveries, with_refusal_keys
 from pipelines.assets.delivery_frames import ROW, count_validated, load_validated, stage_folder
-from pipelines.assets.versions import stage
+from pipelines.assets.versions import versioned_asset
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS, resolve
@@ -17,7 +17,7 @@ from pipelines.resources.delivery_store import DeliveryStore, stage_key
 from pipelines.resources.workplace import Workplace
 
 
-def _raw(institution: str) -> dg.AssetsDefinition:
+def _raw_asset(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "raw"],
         group_name="read",
@@ -55,7 +55,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
     return raw
 
 
-def _validated(institution: str) -> dg.AssetsDefinition:
+def _validated_asset(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "validated"],
         group_name="validate",
@@ -85,8 +85,8 @@ def _validated(institution: str) -> dg.AssetsDefinition:
     return validated
 
 
-def _current(institution: str) -> dg.AssetsDefinition:
-    @stage(
+def _current_asset(institution: str) -> dg.AssetsDefinition:
+    @versioned_asset(
         key=[institution, "current"],
         group_name="record_status",
         ins={"validated": dg.AssetIn([institution, "validated"])},
@@ -121,7 +121,7 @@ def _current(institution: str) -> dg.AssetsDefinition:
     return current
 
 
-def _harmonised(institution: str) -> dg.AssetsDefinition:
+def _harmonised_asset(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "harmonised"],
         group_name="harmonise",
@@ -141,4 +141,4 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
 
 def institution_assets(institution: str) -> list[dg.AssetsDefinition]:
     """`<institution>/raw`, `/validated`, `/current`, `/harmonised`."""
-    return [_raw(institution), _validated(institution), _current(institution), _harmonised(institution)]
+    return [_raw_asset(institution), _validated_asset(institution), _current_asset(institution), _harmonised_asset(institution)]

@@ -16,8 +16,8 @@ from harmonia.registry.tables import File, Run
 from pipelines.assets.versions import hash_frames
 from pipelines.checks.deliveries import register_deliveries
 from pipelines.describing import WRITER, add_counts, redact_stage_errors, table
-from pipelines.landing import LandedDelivery, land, landed
-from pipelines.resources.lake import Version, VersionedOutput
+from pipelines.landing import LandedDelivery, land_deliveries, landed
+from pipelines.resources.lake import DataVersion, VersionedOutput
 from pipelines.resources.workplace import Workplace
 from schemas import findings
 from sources import contract
@@ -58,7 +58,7 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
             f"registry {registry.place} knows none of the files landed in {workplace.home.root}, which was published with another: name "
             "that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
         )
-    published_seal.require(workplace.home, registry)
+    published_seal.require_seal(workplace.home, registry)
 
 
 @dg.asset(
@@ -74,7 +74,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
         try:
             _require_matching_registry(workplace, registry)
             run = begin_run(registry)
-            report = land(workplace.inbox, workplace.home, registry)
+            report = land_deliveries(workplace.inbox, workplace.home, registry)
             deliveries = _deliveries_frame(landed(registry, workplace.home), report.new)
             _write_receipts(workplace, report.new)
         finally:
@@ -97,4 +97,4 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
     )
     output = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}
     version = hash_frames(deliveries.drop(columns="new"), found)
-    return dg.Output(VersionedOutput(output, Version(version, None)), data_version=dg.DataVersion(version))
+    return dg.Output(VersionedOutput(output, DataVersion(version, None)), data_version=dg.DataVersion(version))

@@ -7,26 +7,26 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Entity, Judgement, Membership
 from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import pair_ids
-from pipelines.assets.versions import stage
+from pipelines.assets.versions import versioned_asset
 from pipelines.crosswalk import with_old_keys
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.model import named_model
-from pipelines.linkage.places import listed, with_first_keys
+from pipelines.linkage.places import find_listed_persons, with_first_keys
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import INPUT
-from pipelines.linkage.standardise import read as states
+from pipelines.linkage.standardise import read_columns as states
 from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
 
 def _current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
-    """The judgements in force. list_positions: from `pipelines.linkage.places.listed`."""
+    """Read the judgements of stewards that are in force. list_positions: from `pipelines.linkage.places.find_listed_persons`."""
     registry = open_registry(workplace.registry)
     try:
         return current_verdicts(registry, list_positions)
@@ -41,7 +41,7 @@ def _unmet_judgements(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judgements_version(workplace: Workplace) -> object:
-    """All judgements of stewards, and the model and engine that score pairs."""
+    """Hash all judgements of stewards, and the model and engine that score pairs."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -52,7 +52,7 @@ def _judgements_version(workplace: Workplace) -> object:
 
 
 def _register_version(workplace: Workplace) -> object:
-    """The state of the register of identities."""
+    """Hash the state of the register of identities."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -63,7 +63,7 @@ def _register_version(workplace: Workplace) -> object:
     return [list(memberships), list(entities)]
 
 
-@stage(
+@versioned_asset(
     other_inputs=_judgements_version,
     group_name="link",
     kinds={"python", "parquet"},
@@ -74,7 +74,9 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
         model, tables, spark = load_model(), canonical.restricted_to(INPUT), Spark.from_environment()
-        list_positions = listed(states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model)
+        list_positions = find_listed_persons(
+            states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model
+        )
         judgements = _current_judgements(workplace, list_positions)
         linked = link(tables, model, judgements, workplace.home.lake / "linkage_memory", list_positions, spark)
     add_counts(
@@ -87,7 +89,7 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     return linked
 
 
-@stage(
+@versioned_asset(
     other_inputs=_register_version,
     changes_inputs=True,
     group_name="link",
@@ -103,8 +105,8 @@ def identities(
         registry = open_registry(workplace.registry)
         try:
             successors = canonical["successors"]
-            cases = assign(registry, "case", with_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
-            persons = _assign_persons(links, successors, lambda partition: assign(registry, "person", partition))
+            cases = assign_ids(registry, "case", with_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
+            persons = _assign_persons(links, successors, lambda partition: assign_ids(registry, "person", partition))
         finally:
             registry.close()
     sizes = persons.groupby("person_id").size().value_counts().sort_index().rename_axis("records").rename("persons").reset_index()

@@ -5,30 +5,30 @@ from contextlib import nullcontext
 import dagster as dg
 import pandas as pd
 
-from harmonia.feedback.deliveries import asking
+from harmonia.feedback.deliveries import findings_to_report
 from harmonia.feedback.life import LIVED
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import DeliveryState, deliveries, end_run, record_states
-from harmonia.registry.published_seal import remember
+from harmonia.registry.published_seal import remember_seal
 from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
 from pipelines.assets.feedback_batches import write_reports
-from pipelines.assets.versions import hash_values, stage
+from pipelines.assets.versions import hash_values, versioned_asset
 from pipelines.checks.deliveries import report_evaluations
 from pipelines.describing import WRITER, add_counts, redact_stage_errors, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources import coded
-from pipelines.resources.lake import Tables, Version, read_version, write_version
+from pipelines.resources.lake import DataVersion, Tables, read_version, write_version
 from pipelines.resources.workplace import Workplace
 from sources import contract
 from warehouse import postgres, tables
 from warehouse.count.changed_rules import published_rules, require_versions
 from warehouse.indicators.catalogue import catalogue
-from warehouse.publish import publish, remove_previous
-from warehouse.reading import current
+from warehouse.publish import publish_stores, remove_previous
+from warehouse.reading import current_folder
 from warehouse.releases import folder as releases
-from warehouse.stores import arranged, people, secret
+from warehouse.stores import arrange_stores, identified_persons, pseudonym_key
 
 _COUNT_COLUMNS = ["read", *ACCOUNTS]
 _DELIVERY = ["institution", "delivery"]
@@ -36,7 +36,7 @@ _PERSON_COLUMNS = ["status", "case_key", *(c.name for c in tables.PERSONS.column
 
 
 def _delivery_states(record_status: Tables) -> list[DeliveryState]:
-    """State and rows by status of each delivery, for the ledger."""
+    """Return the state of each delivery, and its rows by record status, for the ledger."""
     counted = record_status["accounting"].groupby(_DELIVERY)[_COUNT_COLUMNS].sum().reset_index()
     rows = record_status["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
     return [
@@ -68,7 +68,7 @@ def warehouse(
         home = workplace.home.root
         require_versions(published_rules(home), catalogue())
         records = {"person_records": canonical.select("person_records", _PERSON_COLUMNS)}
-        version, published_version = _publication_version(workplace), read_version(current(home))
+        version, published_version = _publication_version(workplace), read_version(current_folder(home))
         unchanged = version is not None and published_version is not None and published_version.version == version
         changed = delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS)
         if unchanged:
@@ -76,14 +76,14 @@ def warehouse(
         else:
             before = delivery_report.published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
-            stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
+            stores = arrange_stores(published, identified_persons(records, identities["cases"], identities["persons"]), pseudonym_key(home))
             server = (
                 postgres.prepared_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
             )
             with server as commit_server:
-                publish(stores, home, commit_server)
+                publish_stores(stores, home, commit_server)
             if version is not None:
-                write_version(current(home), Version(version, None))
+                write_version(current_folder(home), DataVersion(version, None))
             if before is not None:
                 changed = delivery_report.changed_totals(before, delivery_report.totals(statistics["statistics"]))
         counts = {name: n for name, n in statistics.row_counts().items() if name in tables.WAREHOUSE.tables}
@@ -92,7 +92,7 @@ def warehouse(
         try:
             record_states(registry, _delivery_states(record_status))
             end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
-            remember(workplace.home, registry)
+            remember_seal(workplace.home, registry)
         finally:
             registry.close()
         new = delivery_report.new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
@@ -114,7 +114,7 @@ def _publication_version(workplace: Workplace) -> str | None:
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
-    return hash_values([version.version for version in versions if version], secret(workplace.home.root).hex())
+    return hash_values([version.version for version in versions if version], pseudonym_key(workplace.home.root).hex())
 
 
 @dg.asset(
@@ -144,13 +144,17 @@ def feedback(
         found = coded.concatenate([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
         reports = write_reports(workplace, landed_deliveries, received, record_status, found, canonical)
         report_evaluations(
-            context, asking(found), record_status["deliveries"], record_status["accounting"], reports.loc[reports["written"], _DELIVERY]
+            context,
+            findings_to_report(found),
+            record_status["deliveries"],
+            record_status["accounting"],
+            reports.loc[reports["written"], _DELIVERY],
         )
     add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 
 
-@stage(
+@versioned_asset(
     group_name="feedback",
     deps=["warehouse"],
     kinds={"html"},

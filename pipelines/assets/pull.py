@@ -38,7 +38,7 @@ def sources_of(workplace: Workplace) -> Sources:
         return dict.fromkeys(institutions(), error)
 
 
-def asset(institution: str) -> dg.AssetsDefinition:
+def pulled_asset(institution: str) -> dg.AssetsDefinition:
     """`<institution>/pulled`: new deliveries of its source, in the inbox. Fails, with the rule and the way out, where the source did."""
 
     @dg.asset(
@@ -60,26 +60,26 @@ def asset(institution: str) -> dg.AssetsDefinition:
             if outcome.result == "failed"
         ]
         if failed:
-            raise dg.Failure(f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _table(outcomes)}, allow_retries=False)
-        add_counts(context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _table(outcomes)})
+            raise dg.Failure(f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _outcome_table(outcomes)}, allow_retries=False)
+        add_counts(context, None, {**Counter(outcome.result for outcome in outcomes), "outcomes": _outcome_table(outcomes)})
 
     return pulled
 
 
-def _table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
     columns = ("delivery", "result", "inbox_name", "rule", "detail")
     return table(
         pd.DataFrame([[getattr(outcome, column) for column in columns] for outcome in outcomes], columns=list(columns), dtype="str")
     )
 
 
-def upstream(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
+def landing_after_pulls(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
     """`landing`, with the pulls before it in the graph."""
     pulled = [dg.AssetKey([name, "pulled"]) for name in sources]
     return landing.map_asset_specs(lambda spec: spec.merge_attributes(deps=pulled)) if pulled else landing
 
 
-def schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
+def pull_schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
     """`pull_<institution>`: a job and its schedule for each source, on by default if automation is enabled."""
     status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
     return [

@@ -14,7 +14,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import read
 from harmonia.registry import open_registry
 from pipelines.assets.finding_states import write_finding_states
-from pipelines.assets.versions import hash_frames, hash_values, stage
+from pipelines.assets.versions import hash_frames, hash_values, versioned_asset
 from pipelines.delivery_report import totals
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.resources import lake, parquet
@@ -22,25 +22,25 @@ from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from schemas.texts import texts
 from warehouse import tables
-from warehouse.count import CountInputs, counting, require_bridges
+from warehouse.count import CountInputs, counting_models, require_bridges
 from warehouse.count.inputs import run_inputs
 from warehouse.count.models import Models
-from warehouse.stores import secret
+from warehouse.stores import pseudonym_key
 
 ROWS_TABLE = "indicator_row"
 """The rows behind every figure, stored beside the published tables for explanations."""
 
 
 def _answers_version(workplace: Workplace) -> object:
-    """The answers of institutions with the decisions on them."""
+    """Hash the answers of institutions and the decisions on them."""
     registry = open_registry(workplace.registry)
     try:
-        return [hash_frames(read(registry)), hash_values(secret(workplace.home.root).hex())]
+        return [hash_frames(read(registry)), hash_values(pseudonym_key(workplace.home.root).hex())]
     finally:
         registry.close()
 
 
-@stage(
+@versioned_asset(
     other_inputs=_answers_version,
     group_name="count",
     kinds={"pandas", "parquet"},
@@ -59,12 +59,12 @@ def findings(
             answers = read(registry)
         finally:
             registry.close()
-        output, counts = write_finding_states(workplace, record_status, comparison, answers, secret(workplace.home.root))
+        output, counts = write_finding_states(workplace, record_status, comparison, answers, pseudonym_key(workplace.home.root))
     add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
     return output
 
 
-class ModelTable(parquet.Stream):
+class ModelTable(parquet.BatchStream):
     """A table of the SQL models, in batches."""
 
     def __init__(self, models: Models, name: str) -> None:
@@ -99,7 +99,7 @@ def _signatures_version(workplace: Workplace) -> object:
     return hash_frames(_signatures(workplace))
 
 
-@stage(
+@versioned_asset(
     other_inputs=_signatures_version,
     group_name="count",
     kinds={"duckdb", "parquet"},
@@ -127,7 +127,7 @@ def statistics(
 
 
 def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
-    with counting(inputs, spill_folder, memory_limit()) as models:
+    with counting_models(inputs, spill_folder, memory_limit()) as models:
         require_bridges(models)
-        names = [*(table.name for table in tables.stored(tables.WAREHOUSE)), ROWS_TABLE]
-        lake.write(output.folder, {name: ModelTable(models, name) for name in names})
+        names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE]
+        lake.write_tables(output.folder, {name: ModelTable(models, name) for name in names})

@@ -7,8 +7,8 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.assets.delivery_frames import ROW, files_of, with_status
-from pipelines.assets.versions import stage
+from pipelines.assets.delivery_frames import ROW, add_record_status, list_files
+from pipelines.assets.versions import versioned_asset
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.record_status import ACCOUNTS, LINEAGE
 from pipelines.resources import lake, parquet
@@ -18,14 +18,14 @@ from schemas.canonical import TABLES
 from schemas.findings import COLUMNS, NUMBERS
 
 
-def _concatenate(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The concatenated frames; if all are empty, the first, for its columns."""
+def _concatenate_frames(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate frames; if all are empty, return the first, for its columns."""
     all_frames = list(frames)
     filled = [frame for frame in all_frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else all_frames[0]
 
 
-class CanonicalTable(parquet.Stream):
+class CanonicalTable(parquet.BatchStream):
     """A canonical table, one institution at a time. stages: `harmonised` of each; status: `_status` by `ROW` of each."""
 
     def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
@@ -33,11 +33,11 @@ class CanonicalTable(parquet.Stream):
 
     def __iter__(self) -> Iterator[pa.Table]:
         for institution, status in self._status.items():
-            yield with_status(self._stages[f"{institution}_harmonised"], status, self._name)
+            yield add_record_status(self._stages[f"{institution}_harmonised"], status, self._name)
 
 
-def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
-    @stage(
+def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
+    @versioned_asset(
         group_name="union",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
@@ -49,7 +49,9 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
             status = {name: outputs["statuses"].set_index(ROW)["_status"].astype("category") for name, outputs in current.items()}
             output = StoredOutput(workplace.home.lake / "canonical")
             tables: dict[str, Any] = {name: CanonicalTable(stages, status, name) for name in TABLES}
-            lake.write(output.folder, {**tables, "successors": _concatenate(outputs["successors"] for outputs in current.values())})
+            lake.write_tables(
+                output.folder, {**tables, "successors": _concatenate_frames(outputs["successors"] for outputs in current.values())}
+            )
         rows = {name: number for name, number in Tables(output.folder).row_counts().items() if name in TABLES}
         add_counts(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return output
@@ -57,7 +59,7 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     return canonical
 
 
-class ConcatenatedTable(parquet.Stream):
+class ConcatenatedTable(parquet.BatchStream):
     """A table of several stages, concatenated. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
 
     def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
@@ -71,24 +73,24 @@ class ConcatenatedTable(parquet.Stream):
 
 def record_status_tables(
     landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]
-) -> dict[str, pd.DataFrame | parquet.Stream]:
+) -> dict[str, pd.DataFrame | parquet.BatchStream]:
     """The tables of `record_status`, of all deliveries.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
     (institution, delivery, file, rows read and rows by status), lineage, quarantined, findings (also of the inbox)
     """
     return {
-        "deliveries": _concatenate(outputs["deliveries"] for outputs in current),
-        "files": _concatenate(files),
-        "accounting": _concatenate(outputs["accounting"] for outputs in current),
+        "deliveries": _concatenate_frames(outputs["deliveries"] for outputs in current),
+        "files": _concatenate_frames(files),
+        "accounting": _concatenate_frames(outputs["accounting"] for outputs in current),
         "lineage": ConcatenatedTable(current, "lineage", (*LINEAGE, "unit", "number")),
-        "quarantined": _concatenate(outputs["quarantined"] for outputs in current),
+        "quarantined": _concatenate_frames(outputs["quarantined"] for outputs in current),
         "findings": ConcatenatedTable([landing, *current], "findings", COLUMNS),
     }
 
 
-def _record_status(institutions: Sequence[str]) -> dg.AssetsDefinition:
-    @stage(
+def _record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
+    @versioned_asset(
         group_name="union",
         ins={
             "landing": dg.AssetIn("landing"),
@@ -102,9 +104,9 @@ def _record_status(institutions: Sequence[str]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any
     ) -> StoredOutput:
         with redact_stage_errors(workplace, "gathering the record status"):
-            files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
+            files = [list_files(name, stages[f"{name}_validated"]) for name in institutions]
             output = StoredOutput(workplace.home.lake / "record_status")
-            lake.write(output.folder, record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions]))
+            lake.write_tables(output.folder, record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions]))
             tables = Tables(output.folder)
         counts = tables["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
         add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": table(counts)})
@@ -113,6 +115,6 @@ def _record_status(institutions: Sequence[str]) -> dg.AssetsDefinition:
     return record_status
 
 
-def assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
+def union_assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
     """`canonical`, `record_status`."""
-    return [_canonical(institutions), _record_status(institutions)]
+    return [_canonical_asset(institutions), _record_status_asset(institutions)]

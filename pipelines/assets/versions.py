@@ -22,7 +22,7 @@ import pandas as pd
 from pipelines.describing import ROWS
 from pipelines.resources import code
 from pipelines.resources.delivery_store import MANIFEST
-from pipelines.resources.lake import StoredOutput, Version, VersionedOutput, read_version
+from pipelines.resources.lake import DataVersion, StoredOutput, VersionedOutput, read_version
 from pipelines.resources.workplace import Workplace
 
 _CODE = ("harmonia", "pipelines", "warehouse", "schemas", "sources")
@@ -30,13 +30,13 @@ _LIBRARIES = ("duckdb", "pandas", "pyarrow", "rapidfuzz", "pandera")
 
 
 def hash_values(*parts: object) -> str:
-    """One hash of plain values."""
+    """Hash plain values."""
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def code_version() -> str:
     """A hash of all code that a stage runs, and of the libraries that compute."""
-    return code.digest(_CODE, _LIBRARIES)
+    return code.digest_code(_CODE, _LIBRARIES)
 
 
 def hash_frames(*frames: pd.DataFrame) -> str:
@@ -44,7 +44,7 @@ def hash_frames(*frames: pd.DataFrame) -> str:
     return hash_values(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
 
 
-def stage(
+def versioned_asset(
     other_inputs: Callable[[Workplace], object] = lambda _: None, changes_inputs: bool = False, **asset_options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dg.asset(**asset_options)` over a function that is not called if its output already has the expected version.
@@ -70,7 +70,7 @@ def stage(
             if version != expected and not changes_inputs:
                 return dg.Output(value)
             row_count = (context.op_execution_context.get_output_metadata("result") or {}).get(ROWS)
-            return dg.Output(VersionedOutput(value, Version(version, row_count)), data_version=dg.DataVersion(version))
+            return dg.Output(VersionedOutput(value, DataVersion(version, row_count)), data_version=dg.DataVersion(version))
 
         run_if_changed.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
         return dg.asset(**asset_options)(run_if_changed)
@@ -85,7 +85,7 @@ def _expected_version(context: dg.AssetExecutionContext, workplace: Workplace, o
 
 
 def _input_version(folder: Path) -> str | None:
-    """The version of an upstream output: of its manifest for outputs by delivery, else the stored one."""
+    """Return the version of an upstream output: the version of its manifest for outputs by delivery, else the stored version."""
     manifest = folder / MANIFEST
     if manifest.exists():
         return hash_values(manifest.read_text("utf-8"))

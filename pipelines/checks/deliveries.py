@@ -146,7 +146,7 @@ def asset(institution: str) -> dg.AssetsDefinition:
         names = context.partition_keys
         with redact_stage_errors(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
             wanted = (("findings", "findings"), ("record_status", "deliveries"), ("record_status", "accounting"))
-            frames = (lake.read(workplace.home.lake / stage)[table] for stage, table in wanted)
+            frames = (lake.read_tables(workplace.home.lake / stage)[table] for stage, table in wanted)
             evaluations = _evaluations(*(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames))
         if len(names) > 1:
             _report_events(context, evaluations)

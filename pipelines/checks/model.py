@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines.describing import check, redact_stage_errors, table
 from pipelines.linkage import Linked, load_model
-from pipelines.linkage.drift import drift
+from pipelines.linkage.drift import measure_drift
 from pipelines.resources.workplace import Workplace
 
 
@@ -22,7 +22,7 @@ def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> d
     retrain."""
     with redact_stage_errors(workplace, "comparing with the linkage model"):
         model = load_model()
-        found = drift(links.reached, model)
+        found = measure_drift(links.reached, model)
     alarms = found[found["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})
     cells = found[["institution", "period", "field"]].drop_duplicates()
     return dg.AssetCheckResult(

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from harmonia.home import Home
 from harmonia.registry import open_registry, seal
-from harmonia.registry.ledger import removed
+from harmonia.registry.ledger import removed_hashes
 from harmonia.registry.tables import File
 from pipelines.describing import check, table
-from pipelines.landing.store import Store
+from pipelines.landing.store import LandingStore
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from sources.states import COMPLETE, STATES
@@ -26,7 +26,7 @@ _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 def damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
     """Hashes whose file is missing from the landing store or has other content."""
-    store = Store(landing)
+    store = LandingStore(landing)
     out = []
     for sha256 in hashes:
         path = store.path(sha256)
@@ -46,7 +46,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
+            hashes = sorted(set(session.scalars(select(File.sha256))) - removed_hashes(session))
     finally:
         registry.close()
     differing = damaged_hashes(hashes, workplace.home.landing)
@@ -61,7 +61,7 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            differing, (seals, _) = seal.broken(session), seal.head(session)
+            differing, (seals, _) = seal.broken(session), seal.newest_seal(session)
     finally:
         registry.close()
     return dg.AssetCheckResult(passed=not differing, metadata={"seals": seals, "broken": len(differing), "which": differing[:20]})

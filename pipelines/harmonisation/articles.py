@@ -25,7 +25,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold, map_frame, map_values, tidy, to_latin
+from pipelines.harmonisation.text import fold_text, map_frame, map_values, tidy_text, to_latin
 
 COLUMNS = {"law": "str", "law_family": "str", "article": "str", "paragraph": "str", "words": "str", "problem": "str"}
 PROBLEMS = ("unknown_code", "unknown_article", "not_in_force", "no_article")
@@ -61,10 +61,10 @@ def parse_articles(text: pd.Series) -> pd.DataFrame:
     `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded; null if empty),
     `problem`: null, `no_article` (a text without an article number), `unknown_code`. Of several articles the first counts.
     """
-    return map_frame(text, _parse, COLUMNS)
+    return map_frame(text, _parse_article, COLUMNS)
 
 
-def classify(
+def classify_articles(
     law: pd.Series,
     law_family: pd.Series,
     article: pd.Series,
@@ -87,14 +87,14 @@ def classify(
     Without a date, time in force is not checked, and if no single code is named, the code whose list has the article applies
     (no article of a group is in two lists).
     """
-    named = map_values(law, _spelled_law)
+    named = map_values(law, _law_as_listed)
     number = pd.to_numeric(article, errors="coerce")
-    laws = _laws().set_index("code")
+    laws = _laws_by_age().set_index("code")
     applied = named.where(named.isin(laws.index))
-    meant = _by_article(law_family, article)
+    meant = _code_listing_article(law_family, article)
     if written is not None:
         meant = meant.mask(date.isna() & (pd.to_datetime(meant.map(laws["valid_from"])) > written))
-    derived = _by_date(law_family, date).fillna(meant.where(date.isna()))
+    derived = _code_in_force(law_family, date).fillna(meant.where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
 
     unknown_code = named.notna() & ~named.isin(laws.index)
@@ -102,11 +102,11 @@ def classify(
     first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
     # Without date and law an article outside all lists is another offence of an undetermined code.
-    undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
+    undecided = applied.isna() & date.isna() & ~unknown_code & _article_exists(law_family, number)
     unlisted &= ~undecided
-    listed = _lookup_pairs(applied, article, _groups())
+    listed = _lookup_pairs(applied, article, _article_groups())
     of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
-    out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
+    out_of_force = ~unknown_code & (of_another | ~_law_in_force(applied, date))
 
     problem = pd.Series(None, index=law.index, dtype="str")
     for name, mask in (
@@ -127,16 +127,16 @@ def classify(
     )
 
 
-def _spelled_law(law: str) -> str:
-    """A code of `laws.csv` in the spelling of the list (for `kprk 2012`); any other text unchanged."""
+def _law_as_listed(law: str) -> str:
+    """Return the code of `laws.csv` that the text `law` means, as the list spells it (`kprk 2012`); any other text unchanged."""
     plain = re.sub(r"[\s.-]", "", law).upper()
-    return plain if plain in _families() else law
+    return plain if plain in _law_families() else law
 
 
 @cache
-def _laws() -> pd.DataFrame:
+def _laws_by_age() -> pd.DataFrame:
     """The laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
-    rows = codes.table("laws").sort_values("valid_from", kind="stable")
+    rows = codes.read_code_list("laws").sort_values("valid_from", kind="stable")
     by_date = rows[rows["unnamed_by"] == "date"]
     overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
     if overlap.any():
@@ -150,24 +150,24 @@ def _laws() -> pd.DataFrame:
 
 
 @cache
-def _unnamed() -> pd.DataFrame:
-    """The laws that can apply to an article that names only a family, or nothing."""
-    return _laws().query("unnamed_by != ''")
+def _laws_without_name() -> pd.DataFrame:
+    """Return the laws that can apply to an article typed without a law, or with the family of the law only."""
+    return _laws_by_age().query("unnamed_by != ''")
 
 
-def _by_date(family: pd.Series, date: pd.Series) -> pd.Series:
+def _code_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
     """The code in force on each date, of the named family or else of those that apply by date; before a named family was in force, its
     first code."""
     out = pd.Series(None, index=date.index, dtype="str")
-    for row in _unnamed().to_dict("records"):
-        inside = _within(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
+    for row in _laws_without_name().to_dict("records"):
+        inside = _within_days(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
         mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
         out = out.mask(inside & mine, str(row["code"]))
-    first = _unnamed().drop_duplicates("family").set_index("family")["code"]
+    first = _laws_without_name().drop_duplicates("family").set_index("family")["code"]
     return out.fillna(family.map(first).where(date.notna()))
 
 
-def _by_article(family: pd.Series, article: pd.Series) -> pd.Series:
+def _code_listing_article(family: pd.Series, article: pd.Series) -> pd.Series:
     """The only code, of the named family or of any, that applies without being named and lists the article in a group but `other`."""
     return _lookup_pairs(family, article, _only_laws())
 
@@ -184,33 +184,33 @@ def _lookup_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str])
 @cache
 def _only_laws() -> dict[tuple[str | None, str], str]:
     """The only code that lists an article in a group but `other`, by family (null: none is named) and article; omitted if several do."""
-    families = _unnamed().set_index("code")["family"]
+    families = _laws_without_name().set_index("code")["family"]
     found: dict[tuple[str | None, str], set[str]] = {}
-    for (code, number), group in _groups().items():
+    for (code, number), group in _article_groups().items():
         if group != "other" and code in families.index:
             for key in (families[code], None):
                 found.setdefault((key, number), set()).add(code)
     return {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}
 
 
-def _possible(family: pd.Series, number: pd.Series) -> pd.Series:
+def _article_exists(family: pd.Series, number: pd.Series) -> pd.Series:
     """Whether a code of the family, or of those that apply by date if none is named, has an offence with that number."""
     out = pd.Series(False, index=number.index)
-    for row in _unnamed().to_dict("records"):
+    for row in _laws_without_name().to_dict("records"):
         mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
         out |= (number >= row["first_article"]) & (number <= row["last_article"]) & mine
     return out
 
 
-def _in_force(law: pd.Series, date: pd.Series) -> pd.Series:
+def _law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
     """Whether the law was in force on the date; true if either is unknown."""
     out = law.isna() | date.isna()
-    for row in _laws().to_dict("records"):
-        out |= law.eq(row["code"]).fillna(False) & _within(date, str(row["valid_from"]), str(row["valid_to"]))
+    for row in _laws_by_age().to_dict("records"):
+        out |= law.eq(row["code"]).fillna(False) & _within_days(date, str(row["valid_from"]), str(row["valid_to"]))
     return out
 
 
-def _within(date: pd.Series, start: str, end: str) -> pd.Series:
+def _within_days(date: pd.Series, start: str, end: str) -> pd.Series:
     """Whether the day is between two ISO days, both included; an empty one is no limit."""
     low = date >= pd.Timestamp(start) if start else date.notna()
     high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
@@ -218,10 +218,10 @@ def _within(date: pd.Series, start: str, end: str) -> pd.Series:
 
 
 @cache
-def _groups() -> dict[tuple[str, str], str]:
+def _article_groups() -> dict[tuple[str, str], str]:
     """Offence group of each article of `offences.csv`, by law and article."""
     out: dict[tuple[str, str], str] = {}
-    for row in codes.table("offences").to_dict("records"):
+    for row in codes.read_code_list("offences").to_dict("records"):
         for entry in filter(None, str(row["articles"]).split("|")):
             law, article = entry.split(":")
             out[law, article] = str(row["group"])
@@ -231,7 +231,7 @@ def _groups() -> dict[tuple[str, str], str]:
 @cache
 def _single_laws() -> dict[str, str]:
     """The law of each family that has only one."""
-    return {str(family): rows["code"].iloc[0] for family, rows in _unnamed().groupby("family") if len(rows) == 1}
+    return {str(family): rows["code"].iloc[0] for family, rows in _laws_without_name().groupby("family") if len(rows) == 1}
 
 
 @cache
@@ -239,46 +239,46 @@ def _law_names() -> dict[str, str]:
     """The law of each name, in letters and digits; of two laws with the same name the older one."""
     names = codes.names_of("laws")
     out: dict[str, str] = {}
-    for code in _laws()["code"]:
+    for code in _laws_by_age()["code"]:
         for name in (code, *names[code]):
-            out.setdefault(re.sub(r"[\s-]", "", fold(name)), code)
+            out.setdefault(re.sub(r"[\s-]", "", fold_text(name)), code)
     return out
 
 
 @cache
 def _listed_names() -> re.Pattern[str]:
     """Pattern of the folded names of laws that apply only if they are named; a slash may connect the name with the article."""
-    named = _laws().query("unnamed_by == ''")["code"]
-    every = {fold(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
+    named = _laws_by_age().query("unnamed_by == ''")["code"]
+    every = {fold_text(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
     own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
     spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(own, key=len, reverse=True)]
     return re.compile(rf"(?<!\w)(?P<name>{'|'.join(spelled)})(?!\w)(?:\s*/(?=\s*\d))?" if spelled else r"(?!)")
 
 
 @cache
-def _families() -> dict[str, str]:
-    return dict(_laws()[["code", "family"]].itertuples(index=False, name=None))
+def _law_families() -> dict[str, str]:
+    return dict(_laws_by_age()[["code", "family"]].itertuples(index=False, name=None))
 
 
-def _parse(text: str) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]:
-    value = fold(to_latin(tidy(text)))
+def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]:
+    value = fold_text(to_latin(tidy_text(text)))
     if not value:
         return (None,) * 6
-    law, family, rest = _law(value)
+    law, family, rest = _split_law(value)
     main = _CONNECTED.split(rest)[0]
     found = _NAMED.search(main) or _BARE.search(main)
-    words = _words(f"{main[: found.start()]} {main[found.end() :]}" if found else main)
+    words = _remaining_words(f"{main[: found.start()]} {main[found.end() :]}" if found else main)
     problem = "unknown_code" if law and family is None else None if found else "no_article"
     return law, family, found["article"] if found else None, found["paragraph"] if found else None, words, problem
 
 
-def _law(value: str) -> tuple[str | None, str | None, str]:
+def _split_law(value: str) -> tuple[str | None, str | None, str]:
     """Law and family that a folded text names, and the text without their names."""
     law, family = _named_law(value)
     for pattern in (_listed_names(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         value = pattern.sub(" ; ", value)
     law = law or _single_laws().get(str(family))
-    return law, _families().get(law, None) if law else family, value
+    return law, _law_families().get(law, None) if law else family, value
 
 
 def _named_law(value: str) -> tuple[str | None, str | None]:
@@ -298,7 +298,7 @@ def _named_law(value: str) -> tuple[str | None, str | None]:
     return None, next((family for family, pattern in _IN_FULL if pattern.search(value)), None)
 
 
-def _words(rest: str) -> str | None:
+def _remaining_words(rest: str) -> str | None:
     """The rest of the text beside law and article, folded; null if only connecting words are left."""
     tokens = re.findall(r"[a-z]+", rest)
     while tokens and _FILLER.fullmatch(tokens[0]):

@@ -32,7 +32,7 @@ def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.
 
 def code_of(name: str, text: pd.Series) -> pd.Series:
     """Code of each text in a code list of `schemas/codes`, null if unknown."""
-    return codes.lookup(name, text)["code"].astype("str")
+    return codes.find_codes(name, text)["code"].astype("str")
 
 
 def persons(
@@ -68,13 +68,13 @@ def persons(
         raw["full_name"] = raw["given_name"].fillna("").str.cat(raw["surname"].fillna(""), sep=" ").str.strip()
         raw["full_name"] = raw["full_name"].where(raw["full_name"] != "", None)
     parsed = names.parse_names(raw if full else raw.assign(full_name=nothing))
-    identity = personal_numbers.parse(frame[number] if number else nothing)
+    identity = personal_numbers.parse_personal_numbers(frame[number] if number else nothing)
     out = pd.concat([state(institution, frame), raw, parsed], axis=1)
     out["role"] = role
     out["personal_number"] = identity["number"]
     out["number_valid"] = identity["valid"]
     if born:
-        out = out.assign(**birth(frame, born, year_of_impossible_day))
+        out = out.assign(**read_birth_date(frame, born, year_of_impossible_day))
     if sex:
         out["sex"] = frame[sex].where(frame[sex].isin(["male", "female"]), None)
     if citizenship:
@@ -82,13 +82,13 @@ def persons(
     if residence:
         out["municipality"] = code_of("municipalities", frame[residence])
     if birthplace:
-        out["birthplace"] = names.skeleton(frame[birthplace])
+        out["birthplace"] = names.name_skeletons(frame[birthplace])
     if place := _declared(institution, frame, "place"):
         out["place"] = frame[place].astype("str")
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
-    out["kind"] = names.kinds(out, known | _redacted(frame, [given, surname, full, parent, number, birthplace]))
+    out["kind"] = names.person_kinds(out, known | _is_redacted(frame, [given, surname, full, parent, number, birthplace]))
     if kind := _declared(institution, frame, "person_kind"):
         out["kind"] = frame[kind].where(frame[kind].notna(), out["kind"])
     if age := _declared(institution, frame, "age_class"):
@@ -103,13 +103,13 @@ def _declared(institution: str, frame: pd.DataFrame, part: str) -> str | None:
     return next((column for column in named if column and column in frame), None)
 
 
-def _redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
-    """Rows of a person whose data was erased: a cell was delivered but is empty now."""
+def _is_redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
+    """Return whether the data of the person of each row was erased: a cell was delivered but is empty now."""
     cells = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
     return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
 
-def birth(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
+def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
     """`birth_date`, `birth_year`, `birth_precision`: of 1 January, or a day that does not exist, only the year is used; an impossible year
     counts as missing. `birth_stated`: the day as it was delivered, also 1 January."""
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]

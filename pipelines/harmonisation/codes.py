@@ -17,7 +17,7 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipelines.harmonisation.text import fold, map_frame, phrase_skeleton, tidy
+from pipelines.harmonisation.text import fold_text, map_frame, phrase_skeleton, tidy_text
 from schemas import domain_folder
 
 How = Literal["exact", "alias", "fuzzy"]
@@ -40,7 +40,7 @@ _AROUND_COUNTRIES = re.compile(
 
 
 @dataclass(frozen=True)
-class Index:
+class CodeIndex:
     """Lookup tables of one list: `exact` by folded label or code, `alias` by skeleton of label or alias.
 
     around  words around a name that do not identify it
@@ -51,12 +51,12 @@ class Index:
     around: re.Pattern[str]
 
     def bare(self, text: str) -> str:
-        """A folded text without the words around the name."""
-        return self.around.sub(" ", fold(text))
+        """Fold a text and remove the words around the name."""
+        return self.around.sub(" ", fold_text(text))
 
 
 @cache
-def table(name: str) -> pd.DataFrame:
+def read_code_list(name: str) -> pd.DataFrame:
     """A code list as text columns, empty cells as empty text. Raises `KeyError` for an unknown list."""
     path = domain_folder.place(f"codes/{name}.csv")
     if not path.is_file():
@@ -67,7 +67,7 @@ def table(name: str) -> pd.DataFrame:
 
 def names_of(name: str) -> dict[str, list[str]]:
     """Labels and aliases of every code of a list, without duplicates, labels first."""
-    rows = table(name)
+    rows = read_code_list(name)
     out: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
         texts = [row["label_sq"], row["label_sr"], row["label_en"], *row["aliases"].split("|")]
@@ -75,61 +75,61 @@ def names_of(name: str) -> dict[str, list[str]]:
     return out
 
 
-def lookup(name: str, text: pd.Series) -> pd.DataFrame:
+def find_codes(name: str, text: pd.Series) -> pd.DataFrame:
     """Find the code of each text in the list `name` (one of `LISTS`).
 
     Out, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, any case),
     `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt, one code clearly nearest), or null.
     """
-    index = _index(name)
-    return map_frame(text, lambda value: _find(value, index), {"code": "str", "how": "str"})
+    index = _code_index(name)
+    return map_frame(text, lambda value: _find_code(value, index), {"code": "str", "how": "str"})
 
 
 @cache
-def _index(name: str) -> Index:
+def _code_index(name: str) -> CodeIndex:
     exact: dict[str, str] = {}
     alias: dict[str, str] = {}
-    index = Index(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
-    labels_of = table(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
+    index = CodeIndex(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
+    labels_of = read_code_list(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
     for code, texts in names_of(name).items():
         labels = labels_of[code]
-        exact.setdefault(_plain(code), code)
+        exact.setdefault(_caseless(code), code)
         for text in texts:
-            if text in labels or not _key(text):
-                exact.setdefault(_plain(text), code)
-            alias.setdefault(_key(text), code)
-            alias.setdefault(_key(index.bare(text)), code)
+            if text in labels or not _search_key(text):
+                exact.setdefault(_caseless(text), code)
+            alias.setdefault(_search_key(text), code)
+            alias.setdefault(_search_key(index.bare(text)), code)
     if name == "seats":  # any municipality of the district also names the seat
-        towns = table("municipalities").set_index("code")["seat"]
+        towns = read_code_list("municipalities").set_index("code")["seat"]
         for code, texts in names_of("municipalities").items():
             for text in texts:
-                alias.setdefault(_key(text), towns[code])
+                alias.setdefault(_search_key(text), towns[code])
     alias.pop("", None)
     return index
 
 
-def _find(text: str, index: Index) -> tuple[str | None, How | None]:
-    value = tidy(text)
-    if code := index.exact.get(_plain(value)):
+def _find_code(text: str, index: CodeIndex) -> tuple[str | None, How | None]:
+    value = tidy_text(text)
+    if code := index.exact.get(_caseless(value)):
         return code, "exact"
     if _is_short(value):
-        return (code, "alias") if (code := index.exact.get(_plain(value.strip(" .,;")))) else (None, None)
-    for key in _keys(value, index):
+        return (code, "alias") if (code := index.exact.get(_caseless(value.strip(" .,;")))) else (None, None)
+    for key in _search_keys(value, index):
         if code := index.alias.get(key):
             return code, "alias"
-    return _nearest(value, index)
+    return _nearest_code(value, index)
 
 
-def _keys(value: str, index: Index) -> list[str]:
+def _search_keys(value: str, index: CodeIndex) -> list[str]:
     """Skeletons under which the list may have a text: the whole text, without the words around the name, its parts."""
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
-    keys = [_key(value), _key(index.bare(value)), *(_key(index.bare(part)) for part in parts)]
+    keys = [_search_key(value), _search_key(index.bare(value)), *(_search_key(index.bare(part)) for part in parts)]
     return [key for key in dict.fromkeys(keys) if key]
 
 
-def _nearest(value: str, index: Index) -> tuple[str | None, How | None]:
+def _nearest_code(value: str, index: CodeIndex) -> tuple[str | None, How | None]:
     """The only code with a name within one typing error (two in a long name) of the text without words around it, if no other is near."""
-    key = _key(index.bare(value))
+    key = _search_key(index.bare(value))
     errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
     near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
     least = min((distance for _, distance, _ in near), default=0)
@@ -137,14 +137,14 @@ def _nearest(value: str, index: Index) -> tuple[str | None, How | None]:
     return (codes.pop(), "fuzzy") if len(codes) == 1 and least <= errors else (None, None)
 
 
-def _plain(text: str) -> str:
-    return tidy(text).casefold()
+def _caseless(text: str) -> str:
+    return tidy_text(text).casefold()
 
 
 def _is_short(text: str) -> bool:
     return len(re.sub(r"\W", "", text)) <= _SHORT
 
 
-def _key(text: str) -> str:
+def _search_key(text: str) -> str:
     """Skeleton of a text of more than `_SHORT` letters; empty for a shorter one, or one with digits: a skeleton holds letters only."""
     return "" if _is_short(text) or re.search(r"\d", text) else phrase_skeleton(text)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pipelines.harmonisation.text import fold, map_frame, tidy
+from pipelines.harmonisation.text import fold_text, map_frame, tidy_text
 from schemas import domain
 from sources.contract import DateFormat
 
@@ -76,58 +76,58 @@ def parse_dates(
     serial number, month in words, ISO instead of day first), `not_permitted_year`. Never raises for a text.
     """
     end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
-    return map_frame(text, lambda value: _parse(value, format, year_only, month_only, end), COLUMNS)
+    return map_frame(text, lambda value: _parse_date(value, format, year_only, month_only, end), COLUMNS)
 
 
 def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """The first day that each date can mean: with `precision` month the first of the month."""
+    """Return the first day that each date can mean: the first of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE - 1))
 
 
 def last_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """The last day that each date can mean: with `precision` month the last of the month."""
+    """Return the last day that each date can mean: the last of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
 
 
-def _parse(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt.datetime | None) -> Parsed:
-    value = tidy(text).strip(" .,;'\"")
+def _parse_date(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt.datetime | None) -> Parsed:
+    value = tidy_text(text).strip(" .,;'\"")
     if not value:
         return None, None, None, None
     if agreed == "utc" and (found := _MOMENT.fullmatch(value)):
-        return _moment(found)
+        return _read_moment(found)
     if found := _ISO.fullmatch(value):
-        return _day(found[1], found[2], found[3], None if agreed == "iso" else "other_format", latest)
+        return _read_day(found[1], found[2], found[3], None if agreed == "iso" else "other_format", latest)
     if found := _DAY_FIRST.fullmatch(value):
         as_agreed = found[2] == SEPARATORS.get(agreed)
-        return _day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
+        return _read_day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
     if found := _YEAR.fullmatch(value):
         return (None, int(found[1]), "year", None) if year_only else (None, int(found[1]), None, "not_permitted_year")
     if month_only and (found := _MONTH_YEAR.fullmatch(value)):
-        return _month(found, agreed)
+        return _read_month(found, agreed)
     if found := _YEAR_FIRST.fullmatch(value):
-        return _day(found[1], found[2], found[3], "other_format", latest)
+        return _read_day(found[1], found[2], found[3], "other_format", latest)
     if found := _COMPACT.fullmatch(value):
-        return _day(found["y"] or found["y2"], found["m"] or found["m2"], found["d"] or found["d2"], "other_format", latest)
+        return _read_day(found["y"] or found["y2"], found["m"] or found["m2"], found["d"] or found["d2"], "other_format", latest)
     if found := _SERIAL.fullmatch(value):
         day = _EXCEL_ZERO + dt.timedelta(days=int(found[1]))
         return day, day.year, "day", "other_format"
-    return _words(fold(value), latest) or _only_year(value)
+    return _read_month_name(fold_text(value), latest) or _unreadable_date(value)
 
 
-def _day(year: str, month: str, day: str, problem: str | None, latest: dt.datetime | None) -> Parsed:
+def _read_day(year: str, month: str, day: str, problem: str | None, latest: dt.datetime | None) -> Parsed:
     full = int(year)
     if len(year) == 2:
         problem = "two_digit_year"
-        full = _century(full, int(month), int(day), latest)
+        full = _full_year(full, int(month), int(day), latest)
     try:
         return dt.datetime(full, int(month), int(day)), full, "day", problem  # noqa: DTZ001
     except ValueError:
         return None, full or None, None, "impossible"
 
 
-def _moment(found: re.Match[str]) -> Parsed:
+def _read_moment(found: re.Match[str]) -> Parsed:
     """The day of a moment in the country; without an offset the moment is in UTC."""
-    day = _day(found[1], found[2], found[3], None if found[6] else "other_format", None)
+    day = _read_day(found[1], found[2], found[3], None if found[6] else "other_format", None)
     hour, minute, offset = int(found[4]), int(found[5]), found[6] or "Z"
     if day[0] is None or hour >= _HOURS or minute >= _MINUTES:
         return day if day[0] is None else (None, day[1], None, "impossible")
@@ -137,29 +137,29 @@ def _moment(found: re.Match[str]) -> Parsed:
         else dt.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:])) * (-1 if offset[0] == "-" else 1)
     )
     moment = dt.datetime.combine(day[0].date(), dt.time(hour, minute), dt.UTC) - shift
-    local = moment.astimezone(_zone())
+    local = moment.astimezone(_country_zone())
     return dt.datetime(local.year, local.month, local.day), local.year, "day", day[3]  # noqa: DTZ001
 
 
 @cache
-def _zone() -> ZoneInfo:
+def _country_zone() -> ZoneInfo:
     return ZoneInfo(domain.country().time_zone)
 
 
-def _month(found: re.Match[str], agreed: str) -> Parsed:
-    """The middle of the given month."""
+def _read_month(found: re.Match[str], agreed: str) -> Parsed:
+    """Return the middle of the month that was found in the text."""
     as_agreed = found["iso"] == "-" if agreed == "iso" else found["dmy"] == SEPARATORS.get(agreed, "")
-    day, year, precision, problem = _day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
+    day, year, precision, problem = _read_day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
     return day, year, precision and "month", problem or (None if as_agreed else "other_format")
 
 
-def _century(year: int, month: int, day: int, latest: dt.datetime | None) -> int:
+def _full_year(year: int, month: int, day: int, latest: dt.datetime | None) -> int:
     if latest is None:
         return 2000 + year if year <= _PIVOT else 1900 + year
     return 2000 + year if (2000 + year, month, day) <= (latest.year, latest.month, latest.day) else 1900 + year
 
 
-def _words(value: str, latest: dt.datetime | None) -> Parsed | None:
+def _read_month_name(value: str, latest: dt.datetime | None) -> Parsed | None:
     if found := _WORDS_DAY_FIRST.fullmatch(value):
         day, name, year = found.groups()
     elif found := _WORDS_MONTH_FIRST.fullmatch(value):
@@ -167,9 +167,9 @@ def _words(value: str, latest: dt.datetime | None) -> Parsed | None:
     else:
         return None
     month = _MONTHS.get(name[:3])
-    return _day(year, str(month), day, "other_format", latest) if month else None
+    return _read_day(year, str(month), day, "other_format", latest) if month else None
 
 
-def _only_year(value: str) -> Parsed:
+def _unreadable_date(value: str) -> Parsed:
     found = _MONTH_YEAR.fullmatch(value)
     return None, int(found["y"] or found["y2"]) or None if found else None, None, "unreadable"

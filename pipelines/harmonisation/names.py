@@ -11,7 +11,7 @@ from functools import cache
 import pandas as pd
 
 from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold, map_frame, map_values, phrase_skeleton, tidy, to_latin, token_skeleton
+from pipelines.harmonisation.text import fold_text, map_frame, map_values, phrase_skeleton, tidy_text, to_latin, token_skeleton
 
 COLUMNS = ("name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton")
 
@@ -24,7 +24,7 @@ _TITLES = frozenset(
     )
 )
 _AMBIGUOUS_TITLES = frozenset({"z", "g"})
-# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_no_name`.
+# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_words_without_name`.
 _AROUND = frozenset({"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena"})
 _PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
 _PARENT_WORDS = re.compile(
@@ -36,7 +36,7 @@ _PARENT_WORDS = re.compile(
 _SPLIT = re.compile(r"[^\w'’`]+|_")
 
 
-def skeleton(names: pd.Series) -> pd.Series:
+def name_skeletons(names: pd.Series) -> pd.Series:
     """Skeleton of each text of `names`, its tokens in their order, separated by a space (see `pipelines.harmonisation.text`)."""
     return map_values(names, lambda text: phrase_skeleton(text) or None)
 
@@ -50,13 +50,13 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     column, else the name in brackets, after "i biri i", or as an initial between two tokens). An initial elsewhere is a token
     of one letter. Null if nothing is left, or for the words for an unknown person (`schemas/codes/person_kinds.csv`).
     """
-    column = {name: _column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
+    column = {name: _text_column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
     unknown = _means_unknown(column["given_name"], column["surname"])
     column |= {name: column[name].mask(unknown) for name in ("given_name", "surname")}
-    given = map_frame(column["given_name"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
-    surname = map_frame(column["surname"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
-    full = map_frame(column["full_name"], lambda text: _parse(text, one_field=True), {"own": "str", "parent": "str"})
-    parent = map_frame(column["parent_name"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})["own"]
+    given = map_frame(column["given_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
+    surname = map_frame(column["surname"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})
+    full = map_frame(column["full_name"], lambda text: _parse_name(text, one_field=True), {"own": "str", "parent": "str"})
+    parent = map_frame(column["parent_name"], lambda text: _parse_name(text, one_field=False), {"own": "str", "parent": "str"})["own"]
 
     both = given["own"].fillna("") + " " + surname["own"].fillna("")
     tokens = both.where(both.str.strip() != "", full["own"])
@@ -68,17 +68,19 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
+def person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
     """`natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
 
-    identified: rows with an identifying value other than the name. A row with neither is an unknown person.
+    identified: rows with an identifying value other than the name. A row without name and without such a value is an unknown person.
     """
     words = codes.names_of("person_kinds")
-    listed = codes.table("person_kinds")
+    listed = codes.read_code_list("person_kinds")
     forms = frozenset("|".join(listed.loc[listed["code"] == "legal", "parts"]).split("|"))
-    called = frozenset(map(_letters, words["legal"]))
+    called = frozenset(map(_folded_letters, words["legal"]))
     company = map_values(
-        frame["full_name"], lambda text: _letters(text) in called or not forms.isdisjoint(map(_letters, text.split())), "boolean"
+        frame["full_name"],
+        lambda text: _folded_letters(text) in called or not forms.isdisjoint(map(_folded_letters, text.split())),
+        "boolean",
     )
     out = pd.Series("natural", index=frame.index, dtype="str").mask(company.fillna(False).astype(bool), "legal")
     return out.mask(frame["name_tokens"].isna() & ~identified, "unknown")
@@ -88,46 +90,46 @@ def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
     """Whether two fields together are the words for an unknown person, in either order."""
     first, last = given.fillna(""), surname.fillna("")
     both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
-    return both.apply(lambda text: map_values(text, _is_unknown, "bool")).any(axis=1)
+    return both.apply(lambda text: map_values(text, _is_unknown_person, "bool")).any(axis=1)
 
 
-def _is_unknown(text: str) -> bool:
+def _is_unknown_person(text: str) -> bool:
     """Whether a text is the words for an unknown person, once or in place of both names."""
-    letters = _letters(text)
+    letters = _folded_letters(text)
     half = letters[: len(letters) // 2]
-    return letters in _unknown_persons() or (half * 2 == letters and half in _unknown_persons())
+    return letters in _unknown_person_words() or (half * 2 == letters and half in _unknown_person_words())
 
 
 @cache
-def _unknown_persons() -> frozenset[str]:
-    return frozenset(map(_letters, codes.names_of("person_kinds")["unknown"]))
+def _unknown_person_words() -> frozenset[str]:
+    return frozenset(map(_folded_letters, codes.names_of("person_kinds")["unknown"]))
 
 
 @cache
-def _no_name() -> frozenset[str]:
-    return _AROUND | {fold(text) for text in codes.names_of("person_kinds")["unknown"] if " " not in text}
+def _words_without_name() -> frozenset[str]:
+    return _AROUND | {fold_text(text) for text in codes.names_of("person_kinds")["unknown"] if " " not in text}
 
 
-def _letters(text: str) -> str:
+def _folded_letters(text: str) -> str:
     """The folded letters of a text, everything else removed."""
-    return re.sub(r"[\W\d_]", "", fold(text))
+    return re.sub(r"[\W\d_]", "", fold_text(text))
 
 
-def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+def _text_column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name].astype("str") if name in frame else pd.Series(None, index=frame.index, dtype="str")
 
 
-def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
+def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
     """Skeletons of the tokens of the name in their order, and of the parent's name found in it."""
-    if _is_unknown(text):
+    if _is_unknown_person(text):
         return None, None
-    text = to_latin(tidy(text))
+    text = to_latin(tidy_text(text))
     parents: list[str] = []
     for pattern in (_PARENT_BRACKET, _PARENT_WORDS):
         found = pattern.search(text)
         if found:
             text = f"{text[: found.start()]} {text[found.end() :]}"
-            if not _is_unknown(found["parent"]):
+            if not _is_unknown_person(found["parent"]):
                 parents.append(found["parent"])
     words = _drop_titles([word for word in _SPLIT.split(text) if word])
     tokens = [s for s in (token_skeleton(word) for word in words) if s]
@@ -141,7 +143,7 @@ def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
 
 
 def _drop_titles(words: list[str]) -> list[str]:
-    keep = [word for word in words if _plain(word) not in _no_name()]
+    keep = [word for word in words if _plain(word) not in _words_without_name()]
     if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]
     while len(keep) > 1 and _plain(keep[0]) in _TITLES:
@@ -153,4 +155,4 @@ def _drop_titles(words: list[str]) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    return fold(word)
+    return fold_text(word)

@@ -14,14 +14,14 @@ import pandas as pd
 from rapidfuzz import fuzz, process
 
 from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold, map_values, phrase_skeleton
+from pipelines.harmonisation.text import fold_text, map_values, phrase_skeleton
 
 _LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for misspelt words
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """A group, and the parts of words that a text must contain: one of each set, and none of `none_of`."""
+class _WordRule:
+    """An offence group, and the parts of words that a text must contain: one of each set, and none of `none_of`."""
 
     group: str
     one_of: tuple[str, ...]
@@ -36,9 +36,9 @@ class _Rule:
         )
 
 
-def words_group(text: pd.Series) -> pd.Series:
+def offence_groups(text: pd.Series) -> pd.Series:
     """Offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null if the words give none."""
-    return map_values(text, _group)
+    return map_values(text, _offence_group)
 
 
 def form(text: pd.Series) -> pd.Series:
@@ -46,51 +46,51 @@ def form(text: pd.Series) -> pd.Series:
 
     Words for an unknown form also give null; the counting rules count it as `unknown`.
     """
-    found = codes.lookup("forms", text)["code"]
-    guessed = map_values(text.where(found.isna()), _form)
+    found = codes.find_codes("forms", text)["code"]
+    guessed = map_values(text.where(found.isna()), _exploitation_form)
     return found.fillna(guessed).replace("unknown", None).astype("str")
 
 
-def _group(text: str) -> str | None:
+def _offence_group(text: str) -> str | None:
     key = phrase_skeleton(text)
     if not key:
         return None
-    if group := _wordings().get(key):
+    if group := _known_wordings().get(key):
         return group
-    if found := process.extractOne(key, list(_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
-        return _wordings()[found[0]]
-    words = f" {fold(text)}"
-    ruled = next((rule.group for rule in _rules() if rule.fits(words)), None)
-    return ruled or _contained(set(key.split()))
+    if found := process.extractOne(key, list(_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
+        return _known_wordings()[found[0]]
+    words = f" {fold_text(text)}"
+    ruled = next((rule.group for rule in _word_rules() if rule.fits(words)), None)
+    return ruled or _group_of_contained_wording(set(key.split()))
 
 
-def _contained(words: set[str]) -> str | None:
+def _group_of_contained_wording(words: set[str]) -> str | None:
     """Group of the longest known wording whose words are all among `words`."""
-    inside = [wording for wording in _wordings() if words.issuperset(wording.split())]
-    return _wordings()[max(inside, key=len)] if inside else None
+    inside = [wording for wording in _known_wordings() if words.issuperset(wording.split())]
+    return _known_wordings()[max(inside, key=len)] if inside else None
 
 
 @cache
-def _wordings() -> dict[str, str]:
-    groups = dict(codes.table("offences")[["code", "group"]].itertuples(index=False, name=None))
+def _known_wordings() -> dict[str, str]:
+    groups = dict(codes.read_code_list("offences")[["code", "group"]].itertuples(index=False, name=None))
     return {phrase_skeleton(text): groups[code] for code, texts in codes.names_of("offences").items() for text in texts}
 
 
 @cache
-def _rules() -> tuple[_Rule, ...]:
-    rows = codes.table("offence_words").to_dict("records")
-    return tuple(_Rule(str(row["group"]), *(_parts(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows)
+def _word_rules() -> tuple[_WordRule, ...]:
+    rows = codes.read_code_list("offence_words").to_dict("records")
+    return tuple(_WordRule(str(row["group"]), *(_split_cell(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows)
 
 
-def _parts(cell: str) -> tuple[str, ...]:
+def _split_cell(cell: str) -> tuple[str, ...]:
     return tuple(part for part in cell.split("|") if part)
 
 
-def _form(text: str) -> str | None:
-    words = fold(text)
+def _exploitation_form(text: str) -> str | None:
+    words = fold_text(text)
     return next((code for code, parts in _form_parts() if any(part in words for part in parts)), None)
 
 
 @cache
 def _form_parts() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((str(row["code"]), _parts(row["parts"])) for row in codes.table("forms").to_dict("records"))
+    return tuple((str(row["code"]), _split_cell(row["parts"])) for row in codes.read_code_list("forms").to_dict("records"))

@@ -36,11 +36,11 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
     law, family = parsed["law"], parsed["law_family"]
     if where.law:
         law = frame[where.law].where(frame[where.law].notna(), frame[f"{where.law}:text"])
-    words = offence_words.words_group(frame[where.words] if where.words else parsed["words"])
+    words = offence_words.offence_groups(frame[where.words] if where.words else parsed["words"])
     day = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[s]")
     for column in where.days:
         day = day.where(day.notna(), frame[column])
-    classified = articles.classify(law, family, parsed["article"], day, words, frame["_period_end"])
+    classified = articles.classify_articles(law, family, parsed["article"], day, words, frame["_period_end"])
     if len(where.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
         guessed = frame[where.days[0]].isna() & law.isna() & words.notna()
         classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)
@@ -60,7 +60,7 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
     )
 
 
-def seriousness(groups: pd.Series) -> pd.Series:
+def seriousness_rank(groups: pd.Series) -> pd.Series:
     """Rank of offence groups, 0 the most serious; null ranks last (order of `docs/reference/counting-rules.md`)."""
     rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
     return groups.map(rank).fillna(len(rank)).astype(int)

@@ -13,7 +13,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation.text import map_frame, tidy
+from pipelines.harmonisation.text import map_frame, tidy_text
 from schemas import domain
 
 COLUMNS = {"number": "str", "valid": "boolean", "repair": "str"}
@@ -34,7 +34,7 @@ _PLACEHOLDERS = frozenset({"0123456789", "1234567890", "9876543210", *(digit * _
 _MISREAD = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1"})
 
 
-def parse(text: pd.Series) -> pd.DataFrame:
+def parse_personal_numbers(text: pd.Series) -> pd.DataFrame:
     """Read a personal number from each text, on the index of `text`.
 
     Out: `number`: ten digits if the number is complete or its repair is certain, else the digits as delivered (a number of another
@@ -44,7 +44,7 @@ def parse(text: pd.Series) -> pd.DataFrame:
     """
     text = text.astype("str")
     plain = text.str.fullmatch(FULL, na=False).to_numpy(dtype=bool) & ~text.isin(_PLACEHOLDERS).to_numpy()
-    out = map_frame(text.mask(plain), _parse, COLUMNS)  # only the numbers that are not ten plain digits
+    out = map_frame(text.mask(plain), _parse_personal_number, COLUMNS)  # only the numbers that are not ten plain digits
     out["number"] = out["number"].where(~plain, text)
     out.loc[plain, "valid"] = _check_digits_hold(text.to_numpy(dtype=object)[plain].astype("int64"))
     return out
@@ -66,8 +66,8 @@ def check_digit_holds(number: str) -> bool:
     return int(number[-1]) == (0 if check >= 10 else check)
 
 
-def _parse(text: str) -> tuple[str | None, bool | None, str | None]:
-    value = tidy(text).strip("'\"` ")
+def _parse_personal_number(text: str) -> tuple[str | None, bool | None, str | None]:
+    value = tidy_text(text).strip("'\"` ")
     if not value:
         return None, None, None
     repair = None if value == text else "spaces"
@@ -85,7 +85,7 @@ def _parse(text: str) -> tuple[str | None, bool | None, str | None]:
         return _check_digits(plain, repair)
     if _ALBANIA.fullmatch(plain.upper()):
         return plain.upper(), False, "other_kind"
-    return _misread(plain)
+    return _replace_misread_letters(plain)
 
 
 def _from_scientific(first: str, fraction: str | None, exponent: str) -> str | None:
@@ -108,7 +108,7 @@ def _check_digits(digits: str, repair: str | None) -> tuple[str | None, bool | N
     return digits, False, "too_short"
 
 
-def _misread(value: str) -> tuple[str | None, bool | None, str | None]:
+def _replace_misread_letters(value: str) -> tuple[str | None, bool | None, str | None]:
     """A number with letters in place of digits; they are replaced only if the check digit is then valid."""
     read = value.translate(_MISREAD)
     if re.fullmatch(FULL, read) and read not in _PLACEHOLDERS and check_digit_holds(read):

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from pipelines.harmonisation.text import fold, map_values
+from pipelines.harmonisation.text import fold_text, map_values
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
@@ -50,21 +50,21 @@ def sentence_days(text: pd.Series) -> pd.Series:
     In: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units.
     Null if no length of time can be read; a number without a unit does not count.
     """
-    return map_values(text, _days, "float64")
+    return map_values(text, _days_of_sentence, "float64")
 
 
 def sentence_months(text: pd.Series) -> pd.Series:
-    """As `sentence_days`, in months (float)."""
+    """Read the length of each sentence as `sentence_days` does, in months (float)."""
     return sentence_days(text) / DAYS_PER_MONTH
 
 
-def _days(text: str) -> float | None:
-    value = _HALF.sub("0.5", fold(text))
+def _days_of_sentence(text: str) -> float | None:
+    value = _HALF.sub("0.5", fold_text(text))
     value = _YEAR_AND_A_HALF.sub(r"\1 e 6 muaj", value)
     value = re.sub(r"[a-z]+", lambda word: _WORDS.get(word[0], word[0]), value)
-    days = [float(number.replace(",", ".")) * unit for number, word in _LENGTH.findall(value) if (unit := _unit(word)) is not None]
+    days = [float(number.replace(",", ".")) * unit for number, word in _LENGTH.findall(value) if (unit := _unit_days(word)) is not None]
     return sum(days) if days else None
 
 
-def _unit(word: str) -> float | None:
+def _unit_days(word: str) -> float | None:
     return next((days for pattern, days in _UNITS if pattern.match(word)), None)

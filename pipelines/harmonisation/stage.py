@@ -18,10 +18,10 @@ Canonical = dict[str, pd.DataFrame]
 def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical:
     """Canonical tables of one institution from its validated tables (records of every status, with `_status`)."""
     mapped = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
-    return {name: conformed(name, mapped.get(name, [])) for name in TABLES}
+    return {name: conform_frames(name, mapped.get(name, [])) for name in TABLES}
 
 
-def conformed(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+def conform_frames(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     """The frames of one canonical table concatenated, with its columns and types."""
     filled = [conform(name, frame) for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else conform(name, pd.DataFrame())

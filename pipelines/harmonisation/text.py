@@ -75,7 +75,7 @@ def repair_mojibake(text: str) -> str:
     return text
 
 
-def tidy(text: str) -> str:
+def tidy_text(text: str) -> str:
     """Text with mojibake repaired, letters composed, single spaces and no spaces at the ends."""
     return _SPACE.sub(" ", unicodedata.normalize("NFC", repair_mojibake(text))).strip()
 
@@ -91,15 +91,15 @@ def _strip_marks(text: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Text tidied, in Latin lower case, without diacritics (`đ` as `dj`): for words and labels, in which letter pairs stay distinct."""
-    return _strip_marks(to_latin(tidy(text)).lower().replace("đ", "dj"))
+    return _strip_marks(to_latin(tidy_text(text)).lower().replace("đ", "dj"))
 
 
 @lru_cache(maxsize=262144)
 def token_skeleton(token: str) -> str:
     """The skeleton of one token: letters a-z only; empty if it has no letter. The skeleton of a skeleton is itself."""
-    text = to_latin(tidy(token)).casefold()
+    text = to_latin(tidy_text(token)).casefold()
     text = unicodedata.normalize("NFC", text)
     previous = None
     while text != previous:  # folding can create a new pair (`šh`), so repeat until nothing changes
@@ -112,21 +112,21 @@ def token_skeleton(token: str) -> str:
 
 
 def phrase_skeleton(text: str) -> str:
-    """Skeletons of the words of a text in their order, separated by a space."""
-    return " ".join(skeleton for part in _parts(text) for skeleton in _skeletons(part))
+    """Return the skeletons of the words of a text in their order, separated by a space."""
+    return " ".join(skeleton for part in _text_parts(text) for skeleton in _token_skeletons(part))
 
 
 def folded_words(text: str) -> list[str]:
-    """The folded words of a text in their order."""
-    return [word for part in _parts(text) for word in fold(part).split()]
+    """Return the folded words of a text in their order."""
+    return [word for part in _text_parts(text) for word in fold_text(part).split()]
 
 
-def _parts(text: str) -> list[str]:
+def _text_parts(text: str) -> list[str]:
     """The parts of a text that can be read separately, so that a repeated word is read once; mojibake may contain a space."""
     return [text] if _MOJIBAKE.search(text) else text.split()
 
 
 @lru_cache(maxsize=65536)
-def _skeletons(text: str) -> tuple[str, ...]:
-    words = re.split(r"[^\w]+", to_latin(tidy(text)))
+def _token_skeletons(text: str) -> tuple[str, ...]:
+    words = re.split(r"[^\w]+", to_latin(tidy_text(text)))
     return tuple(s for s in (token_skeleton(w) for w in words) if s)

@@ -5,7 +5,7 @@ Does not belong here: the content of files (`sources`).
 
 from __future__ import annotations
 
-from pipelines.landing.ingest import LandingReport, land
+from pipelines.landing.ingest import LandingReport, land_deliveries
 from pipelines.landing.receipts import LandedDelivery, landed
 
-__all__ = ["LandedDelivery", "LandingReport", "land", "landed"]
+__all__ = ["LandedDelivery", "LandingReport", "land_deliveries", "landed"]

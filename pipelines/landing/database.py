@@ -43,13 +43,13 @@ def dump_name(pointer: str) -> str:
     return pointer.removesuffix(".url") + ".dump"
 
 
-def dump(pointer: bytes) -> bytes:
+def dump_database(pointer: bytes) -> bytes:
     """The dump of the database that a `.url` file points to. Raises `UnreachableError`."""
-    url = _url(pointer)
+    url = _database_url(pointer)
     if url is None:
         raise UnreachableError(_NO_DATABASE)
     try:
-        found = ask(url)
+        found = request_dump(url)
     except ExceededError as ended:
         raise UnreachableError(f"the database could not be read ({ended.detail or ended.reason})") from None
     if isinstance(found, str):
@@ -57,7 +57,7 @@ def dump(pointer: bytes) -> bytes:
     return found
 
 
-def _url(pointer: bytes) -> str | None:
+def _database_url(pointer: bytes) -> str | None:
     """The URL from the variable, or from the file that `<variable>_FILE` names. None on any error, so that the feedback does not reveal
     which variables exist. Harmonia's own settings are refused."""
     lines = pointer.decode("utf-8-sig", "replace").split()
@@ -72,6 +72,7 @@ def _url(pointer: bytes) -> str | None:
     return url if url and url.startswith(_SCHEMES) else None
 
 
-def ask(url: str) -> bytes | str:
-    """The dump, or the reason why there is none, from a process that is killed if the server blocks. Raises `ExceededError`."""
-    return bounded.run_one(dumped, url, _BOUNDS)
+def request_dump(url: str) -> bytes | str:
+    """Request the dump of the database at `url` in a process that is killed if the server blocks; return the dump, or the reason why it
+    failed. Raises `ExceededError`."""
+    return bounded.run_one_task(dumped, url, _BOUNDS)

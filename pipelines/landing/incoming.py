@@ -15,17 +15,17 @@ from harmonia.errors import storage
 from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries
 from pipelines.landing.names import INCOMING, kind_of, shown
-from pipelines.landing.receipts import StoredFile, hash_of
+from pipelines.landing.receipts import StoredFile, hash_of_files
 from sources.contract import DeliveryName
 
 
 def folder(inbox: Path, token: str) -> Path:
-    """Where the files of an upload are until it is placed or discarded."""
+    """Return the folder that holds the files of an upload until the upload is placed or discarded."""
     return inbox / INCOMING / token
 
 
 def create(inbox: Path, token: str) -> Path:
-    """Create that folder. Raises `HarmoniaError` if the inbox cannot be written."""
+    """Create the folder of an upload. Raises `HarmoniaError` if the inbox cannot be written."""
     made = folder(inbox, token)
     with storage(made):
         made.mkdir(mode=0o700, parents=True)
@@ -40,11 +40,11 @@ def discard(inbox: Path, token: str) -> None:
 def receipt_hash(where: Path) -> tuple[str, list[dict[str, object]]]:
     """The hash that the ledger will have for these files as a delivery (`Receipt.hash`), and each file: name, size, sha256."""
     files = sorted(path for path in where.iterdir() if path.is_file())
-    stored = {shown(path.name): StoredFile(_sha256(path), kind_of(path.name)) for path in files}
+    stored = {shown(path.name): StoredFile(_file_hash(path), kind_of(path.name)) for path in files}
     listed: list[dict[str, object]] = [
         {"name": shown(path.name), "size": path.stat().st_size, "sha256": stored[shown(path.name)].sha256} for path in files
     ]
-    return hash_of(stored), listed
+    return hash_of_files(stored), listed
 
 
 def next_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:
@@ -57,7 +57,7 @@ def next_name(inbox: Path, registry: Registry, institution: str, period: str) ->
 
 
 def place(inbox: Path, token: str, institution: str, delivery: str) -> bool:
-    """Rename the upload into the inbox; True once it is there, also by an earlier call. False where another delivery has the name.
+    """Rename the upload into the inbox; True once the upload is there, also by an earlier call. False where another delivery has the name.
 
     Raises `HarmoniaError` if the inbox cannot be written.
     """
@@ -81,6 +81,6 @@ def place(inbox: Path, token: str, institution: str, delivery: str) -> bool:
     return True
 
 
-def _sha256(path: Path) -> str:
+def _file_hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

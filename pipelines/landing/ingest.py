@@ -18,14 +18,14 @@ from harmonia.errors import HarmoniaError, storage
 from harmonia.home import Home
 from harmonia.lock import landing_lock
 from harmonia.registry import Registry
-from harmonia.registry.ledger import erased_unread, now, removed, required, unknown
+from harmonia.registry.ledger import erased_unread, now, removed_hashes, required_hashes, unknown_hashes
 from harmonia.registry.tables import Audit
 from harmonia.user import this_user
-from pipelines.landing.database import UnreachableError, dump, dump_name, pointer_of
+from pipelines.landing.database import UnreachableError, dump_database, dump_name, pointer_of
 from pipelines.landing.names import kind_of, shown
-from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record
-from pipelines.landing.store import ChangingError, Staged, Store, UnreadableError
-from pipelines.landing.walk import FileStat, Finding, Folder, Walk, opened, walk
+from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record_landing
+from pipelines.landing.store import ChangingError, LandingStore, StagedBytes, UnreadableError
+from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, opened, walk
 
 _FRESH = 2.0  # seconds: a file modified more recently may stat be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -47,7 +47,7 @@ class LandingReport:
     skipped: int  # files that changed while being read, or could not be opened
 
 
-def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) -> LandingReport:
+def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) -> LandingReport:
     """Ingest new files of `inbox`: bytes into the store of `home`, receipts into `registry`. Idempotent.
 
     New files modified within the last two seconds are watched for `settle` seconds, to detect copying in progress.
@@ -59,12 +59,12 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
         raise HarmoniaError(f"home {home.root} is inside the inbox {inbox}: name another folder with --home (or HARMONIA_HOME)")
     moment = now()
     with landing_lock(home):
-        work = _Landing(inbox, Store(home.landing))
+        work = _Landing(inbox, LandingStore(home.landing))
         work.store.clean()
         try:
             with registry.read() as session:
-                before, erased = current_files(session), removed(session)
-                work.store.remove(erased_unread(session) | unknown(session, work.store.unrecorded()))
+                before, erased = current_files(session), removed_hashes(session)
+                work.store.remove(erased_unread(session) | unknown_hashes(session, work.store.unrecorded()))
             work.store.recorded()
             staged = work.stage(before, erased)
             work.wait_until_settled(settle)
@@ -72,11 +72,11 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
                 work.check_unchanged(one)
             sizes = work.commit(staged)
             with registry.read() as session:
-                work.note_replaced(staged, required(session))
+                work.note_replaced(staged, required_hashes(session))
         finally:
             work.store.clean()
         with registry.write() as session:
-            recorded = record(session, work.found, staged, sizes, moment)
+            recorded = record_landing(session, work.found, staged, sizes, moment)
             session.add_all(Audit(at=moment, who=this_user(), action=REPLACED, subject=subject) for subject in work.replaced)
         work.store.recorded()
     every = landed(registry, home)
@@ -92,13 +92,13 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
 
 
 class _Landing:
-    """One pass over an inbox: findings and staged files."""
+    """A pass over an inbox, with its findings and staged files."""
 
-    def __init__(self, inbox: Path, store: Store) -> None:
+    def __init__(self, inbox: Path, store: LandingStore) -> None:
         self.inbox, self.store = inbox, store
         self.started, self._begun = time.time(), time.monotonic()
-        self.found: Walk = walk(inbox)
-        self.staged: dict[str, Staged] = {}
+        self.found: InboxWalk = walk(inbox)
+        self.staged: dict[str, StagedBytes] = {}
         self.replaced: list[str] = []  # landed bytes that were damaged or missing and were delivered again
         self._unreachable: dict[bytes, UnreachableError] = {}  # by pointer; each database is tried once per run
 
@@ -111,20 +111,20 @@ class _Landing:
             for name, stat in folder.files.items():
                 kind = "nested" if "/" in name else kind_of(name)
                 if stat.size > _LARGEST:
-                    self._skip(one, shown(name), "delivery-file-too-large", f"> {_LARGEST >> 20:,} MiB")
+                    self._skip_file(one, shown(name), "delivery-file-too-large", f"> {_LARGEST >> 20:,} MiB")
                     continue
                 try:
-                    self._add(one, shown(name), kind, self._read(folder, name, stat, known))
+                    self._add_file(one, shown(name), kind, self._read_file(folder, name, stat, known))
                 except ChangingError:
-                    self._skip(one, shown(name), "delivery-file-changing")
+                    self._skip_file(one, shown(name), "delivery-file-changing")
                 except UnreadableError as error:
-                    self._skip(one, shown(name), "delivery-file-unreadable", str(error))
+                    self._skip_file(one, shown(name), "delivery-file-unreadable", str(error))
             self._dump_database(one, before.get(one.place, {}))
             deliveries.append(one)
         return deliveries
 
     def wait_until_settled(self, settle: float) -> None:
-        """Wait if a new file is so recent that it may stat be written to."""
+        """Wait if a new file is so recent that its sender may still be writing to it."""
         youngest = max((stat.changed[0] for folder in self.found.folders for stat in folder.files.values()), default=0)
         if any(one.temporary is not None for one in self.staged.values()) and youngest > (self.started - _FRESH) * 1e9:
             time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # not wall-clock time, which may be set back
@@ -133,7 +133,7 @@ class _Landing:
         """Check the files of a delivery again and skip those that changed."""
         for name, stat in one.folder.files.items():
             if shown(name) in one.files and not self._is_unchanged(one.folder, name, stat):
-                self._skip(one, shown(name), "delivery-file-changing")
+                self._skip_file(one, shown(name), "delivery-file-changing")
         pointer = pointer_of(one.folder.institution, one.skipped)
         if pointer is not None:  # the dump is skipped with its pointer
             one.files.pop(dump_name(pointer), None)
@@ -154,7 +154,7 @@ class _Landing:
                     self.found.note("landing-bytes-replaced", None, None, f"{one.place[0]}/{one.place[1]}/{name}")
                     self.replaced.append(f"{one.place[0]} {one.place[1]}: {file.sha256}")
 
-    def _read(self, folder: Folder, name: str, stat: FileStat, known: Collection[str]) -> Staged:
+    def _read_file(self, folder: DeliveryFolder, name: str, stat: FileStat, known: Collection[str]) -> StagedBytes:
         *parts, base = name.split("/")
         try:
             with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
@@ -173,7 +173,7 @@ class _Landing:
         finally:
             os.close(file)
 
-    def _is_unchanged(self, folder: Folder, name: str, stat: FileStat) -> bool:
+    def _is_unchanged(self, folder: DeliveryFolder, name: str, stat: FileStat) -> bool:
         *parts, base = name.split("/")
         try:
             with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
@@ -181,12 +181,12 @@ class _Landing:
         except OSError:
             return False
 
-    def _add(self, one: StagedDelivery, name: str, kind: str, staged: Staged) -> None:
+    def _add_file(self, one: StagedDelivery, name: str, kind: str, staged: StagedBytes) -> None:
         one.files[name] = StoredFile(staged.sha256, kind)
         if staged.temporary is not None or staged.sha256 not in self.staged:
             self.staged[staged.sha256] = staged  # duplicates: either copy will do, the other is cleaned up
 
-    def _skip(self, one: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
+    def _skip_file(self, one: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
         one.files.pop(name, None)
         one.skipped.add(name)
         self.found.note(rule, *one.place, name, detail)
@@ -203,7 +203,9 @@ class _Landing:
             one.files[name] = before[name]
         else:
             try:
-                self._add(one, name, "dump", self.store.stage_bytes(self._dump(self._content(one.files[pointer].sha256))))
+                self._add_file(
+                    one, name, "dump", self.store.stage_bytes(self._dump_or_report(self._stored_content(one.files[pointer].sha256)))
+                )
             except UnreachableError as error:
                 self.found.note("delivery-database-unreachable", *one.place, pointer, str(error))
                 one.skipped.add(name)
@@ -211,16 +213,16 @@ class _Landing:
                     one.skipped.add(pointer)
                     del one.files[pointer]
 
-    def _dump(self, pointer: bytes) -> bytes:
+    def _dump_or_report(self, pointer: bytes) -> bytes:
         if pointer in self._unreachable:
             raise self._unreachable[pointer]
         try:
-            return dump(pointer)
+            return dump_database(pointer)
         except UnreachableError as error:
             self._unreachable[pointer] = error
             raise
 
-    def _content(self, sha256: str) -> bytes:
+    def _stored_content(self, sha256: str) -> bytes:
         staged = self.staged[sha256]
         with storage(self.store.folder), (staged.temporary or self.store.path(sha256)).open("rb") as file:
             return file.read(_LONGEST_POINTER)

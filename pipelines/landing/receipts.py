@@ -23,8 +23,8 @@ from harmonia.registry import Registry, pulls
 from harmonia.registry.ledger import deliveries, record_problems, redactions
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Receipt
 from pipelines.landing.names import READ, kind_of
-from pipelines.landing.store import Store
-from pipelines.landing.walk import Finding, Folder, Walk
+from pipelines.landing.store import LandingStore
+from pipelines.landing.walk import DeliveryFolder, Finding, InboxWalk
 from sources.contract import DeliveryName
 from sources.periods import last_day
 from sources.readers.result import SourceFile
@@ -44,13 +44,13 @@ class StoredFile:
 class StagedDelivery:
     """Files of one delivery folder staged by a run, by shown name, and the names of skipped files."""
 
-    folder: Folder
+    folder: DeliveryFolder
     files: dict[str, StoredFile]
     skipped: set[str]
 
     @property
     def place(self) -> tuple[str, str]:
-        """Institution and delivery."""
+        """The institution and the name of the delivery."""
         return self.folder.institution, str(self.folder.name)
 
 
@@ -71,7 +71,7 @@ class LandedDelivery:
 
 @dataclass(frozen=True)
 class RecordedLanding:
-    """Result of `record`: deliveries (institution, name) with new content, all findings, number of new files and bytes."""
+    """Result of `record_landing`: deliveries (institution, name) with new content, all findings, number of new files and bytes."""
 
     new: set[tuple[str, str]]
     findings: list[Finding]
@@ -84,7 +84,7 @@ CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 def current_files(session: Session) -> CurrentFiles:
     """Files of each delivery by its newest receipt: (institution, delivery) -> shown file name -> file."""
-    return {(d.institution, d.name): _files_of(d.receipts[-1]) for d in deliveries(session)}
+    return {(d.institution, d.name): _receipt_files(d.receipts[-1]) for d in deliveries(session)}
 
 
 def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
@@ -92,7 +92,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
 
     Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
-    store = Store(home.landing)
+    store = LandingStore(home.landing)
     with registry.read() as session:
         found = deliveries(session)
         sizes = dict(session.execute(select(File.sha256, File.size)).all())
@@ -109,11 +109,13 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
                 )
         if any(file.kind != "system" for file in delivery.receipts[-1].files):
             files = [SourceFile(file.name, store.path(file.sha256), sizes[file.sha256]) for file in read]
-            out.append(_landed(delivery, files, read, store.path(reading) if reading else None))
+            out.append(_landed_delivery(delivery, files, read, store.path(reading) if reading else None))
     return out
 
 
-def record(session: Session, found: Walk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime) -> RecordedLanding:
+def record_landing(
+    session: Session, found: InboxWalk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
+) -> RecordedLanding:
     """Record files (`sizes` by hash), receipts and problems of a run. The findings include those from the history of deliveries."""
     known = {(d.institution, d.name): d for d in deliveries(session)}
     new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
@@ -123,27 +125,27 @@ def record(session: Session, found: Walk, staged: list[StagedDelivery], sizes: M
     for one in staged:
         delivery = known.get(one.place)
         before = delivery.receipts[-1] if delivery else None
-        files = _merge(found, one, _files_of(before) if before else {})
+        files = _merge_files(found, one, _receipt_files(before) if before else {})
         if files:
-            delivery = delivery or _delivery(session, one, moment)
+            delivery = delivery or _find_or_add_delivery(session, one, moment)
             absent = [name for name in one.skipped if name not in files and "/" not in name and kind_of(name) == "file"]
-            if _receive(delivery, before, files, bool(absent), moment):
+            if _add_receipt(delivery, before, files, bool(absent), moment):
                 new.add(one.place)
-    _presence(found, known, moment)
+    _record_presence(found, known, moment)
     session.flush()
-    findings = _sorted([*found.findings, *_history(deliveries(session)), *pulls.problems(session)])
+    findings = _sort_findings([*found.findings, *_history_findings(deliveries(session)), *pulls.open_pull_problems(session)])
     record_problems(session, findings, moment)
     return RecordedLanding(new, findings, len(new_files), sum(sizes[sha256] for sha256 in new_files))
 
 
-def _delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delivery:
+def _find_or_add_delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delivery:
     (institution, name), parsed = one.place, one.folder.name
     delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
     session.add(delivery)
     return delivery
 
 
-def _merge(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
+def _merge_files(found: InboxWalk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
     """Current files of the delivery: staged files, and the earlier version of skipped files.
 
     If files disappeared and none were added, the earlier files are kept: clearing a folder loses nothing.
@@ -160,9 +162,9 @@ def _merge(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -
     return files
 
 
-def _receive(delivery: Delivery, before: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
+def _add_receipt(delivery: Delivery, before: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
     """Add a receipt if the delivery changed; return whether its content is new."""
-    hash_, content = hash_of(files), hash_of({name: file for name, file in files.items() if file.kind in _CONTENT})
+    hash_, content = hash_of_files(files), hash_of_files({name: file for name, file in files.items() if file.kind in _CONTENT})
     if before is not None and before.hash == hash_:
         if before.incomplete != incomplete:
             before.incomplete = incomplete
@@ -183,7 +185,7 @@ def _receive(delivery: Delivery, before: Receipt | None, files: Mapping[str, Sto
     return new
 
 
-def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
+def _record_presence(found: InboxWalk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
     """Record which deliveries disappeared from the inbox, and which returned."""
     here = {(folder.institution, str(folder.name)) for folder in found.folders}
     for place, delivery in known.items():
@@ -192,16 +194,16 @@ def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: da
             delivery.gone_since = moment if gone else None
 
 
-def _history(every: Iterable[Delivery]) -> list[Finding]:
+def _history_findings(every: Iterable[Delivery]) -> list[Finding]:
     """Findings from the ledger. Only changes in place depend on the order of arrival."""
-    findings = Walk()
+    findings = InboxWalk()
     versions: dict[tuple[str, str], set[int]] = {}
     contents: dict[tuple[str, str], list[Delivery]] = {}
     for delivery in every:
         place = (delivery.institution, delivery.name)
         if delivery.gone_since is not None:
             findings.note("delivery-gone", *place)
-        changes = [_difference(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
+        changes = [_describe_changes(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
         if changes:
             findings.note("delivery-changed-in-place", *place, detail=changes[-1])
         if delivery.receipts[-1].first_seen.date() <= last_day(delivery.period):
@@ -220,9 +222,9 @@ def _history(every: Iterable[Delivery]) -> list[Finding]:
     return findings.findings
 
 
-def _difference(before: Receipt, after: Receipt) -> str:
-    """Which files were changed, added or removed between two receipts."""
-    old, new = _files_of(before), _files_of(after)
+def _describe_changes(before: Receipt, after: Receipt) -> str:
+    """Describe which files were changed, added or removed between two receipts."""
+    old, new = _receipt_files(before), _receipt_files(after)
     parts = (
         ("changed", sorted(name for name in old.keys() & new.keys() if old[name].sha256 != new[name].sha256)),
         ("added", sorted(new.keys() - old.keys())),
@@ -231,23 +233,23 @@ def _difference(before: Receipt, after: Receipt) -> str:
     return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
 
 
-def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
-    content = reading.name if reading else hash_of({file.name: StoredFile(file.sha256, file.kind) for file in read})
+def _landed_delivery(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
+    content = reading.name if reading else hash_of_files({file.name: StoredFile(file.sha256, file.kind) for file in read})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
 
 
-def _files_of(receipt: Receipt) -> dict[str, StoredFile]:
+def _receipt_files(receipt: Receipt) -> dict[str, StoredFile]:
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 
-def hash_of(files: Mapping[str, StoredFile]) -> str:
-    """A hash over names, hashes and kinds of files."""
+def hash_of_files(files: Mapping[str, StoredFile]) -> str:
+    """Hash the names, hashes and kinds of the files of a receipt."""
     listed = sorted((name, file.sha256, file.kind) for name, file in files.items())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
+def _sort_findings(findings: list[Finding]) -> list[Finding]:
     order = ("institution", "delivery", "file", "rule", "detail")
     return sorted(findings, key=lambda finding: tuple(finding[part] or "" for part in order))

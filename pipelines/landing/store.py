@@ -20,7 +20,7 @@ _INCOMING, _KEEPING = ".incoming", ".keeping"
 
 
 class ChangingError(Exception):
-    """The file changed while being read."""
+    """A file changed while being read."""
 
 
 class UnreadableError(Exception):
@@ -28,7 +28,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagedBytes:
     """Bytes ready to be committed. `temporary` is None if the store already has them."""
 
     sha256: str
@@ -36,14 +36,14 @@ class Staged:
     temporary: Path | None
 
 
-class Store:
+class LandingStore:
     """The landing folder of a home. Use it under the landing lock."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, sha256: str) -> Path:
-        """Path of the bytes with this hash."""
+        """Return the path of the stored bytes with the hash `sha256`."""
         return self.folder / sha256[:2] / sha256
 
     def has(self, sha256: str, size: int) -> bool:
@@ -53,28 +53,28 @@ class Store:
         except FileNotFoundError:
             return False
 
-    def stage(self, source: int, known: Collection[str] = ()) -> Staged:
+    def stage(self, source: int, known: Collection[str] = ()) -> StagedBytes:
         """Stage an open file, reading it twice. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (disk full).
 
         known: hashes of bytes removed by an erasure, which must not be stored again.
         """
         digest, size = hashlib.sha256(), 0
-        for chunk in _chunks(source):
+        for chunk in _read_chunks(source):
             digest.update(chunk)
             size += len(chunk)
         sha256 = digest.hexdigest()
         if sha256 in known or self.has(sha256, size):
-            return Staged(sha256, size, None)
-        return self._write_temporary(sha256, size, _chunks(source))
+            return StagedBytes(sha256, size, None)
+        return self._write_temporary(sha256, size, _read_chunks(source))
 
-    def stage_bytes(self, content: bytes) -> Staged:
+    def stage_bytes(self, content: bytes) -> StagedBytes:
         """Stage bytes that do not come from a file (the dump of a database)."""
         sha256 = hashlib.sha256(content).hexdigest()
         if self.has(sha256, len(content)):
-            return Staged(sha256, len(content), None)
+            return StagedBytes(sha256, len(content), None)
         return self._write_temporary(sha256, len(content), iter((content,)))
 
-    def commit(self, staged: list[Staged]) -> None:
+    def commit(self, staged: list[StagedBytes]) -> None:
         """Move staged bytes to their final path, durably; call `recorded` once the ledger has them. Raises `HarmoniaError`."""
         self._mark_unrecorded({one.sha256 for one in staged if one.temporary is not None})
         folders = set()
@@ -122,7 +122,7 @@ class Store:
                 (notes / sha256).touch(mode=0o600)
             sync(notes)
 
-    def _write_temporary(self, sha256: str, size: int, chunks: Iterator[bytes]) -> Staged:
+    def _write_temporary(self, sha256: str, size: int, chunks: Iterator[bytes]) -> StagedBytes:
         incoming = self.folder / _INCOMING
         with storage(self.folder):
             incoming.mkdir(mode=0o700, exist_ok=True)
@@ -136,7 +136,7 @@ class Store:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        return Staged(sha256, size, temporary)
+        return StagedBytes(sha256, size, temporary)
 
     def _write(self, descriptor: int, chunks: Iterator[bytes]) -> str:
         digest = hashlib.sha256()
@@ -159,8 +159,8 @@ class Store:
             raise HarmoniaError(f"{self.folder}: the disk returns other bytes than were written; check the disk, then run again")
 
 
-def _chunks(source: int) -> Iterator[bytes]:
-    """The bytes of an open file from the start. Raises `UnreadableError`."""
+def _read_chunks(source: int) -> Iterator[bytes]:
+    """Read an open file from the start, in chunks. Raises `UnreadableError`."""
     try:
         os.lseek(source, 0, os.SEEK_SET)
         while chunk := os.read(source, _CHUNK):

@@ -42,12 +42,12 @@ class FileStat:
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileStat:
-        """From an `os.stat_result`."""
+        """Take the attributes of a file from an `os.stat_result`."""
         return cls(status.st_size, (status.st_mtime_ns, status.st_ctime_ns), (status.st_dev, status.st_ino))
 
 
 @dataclass
-class Folder:
+class DeliveryFolder:
     """A delivery folder: its regular files by relative path, unescaped."""
 
     institution: str
@@ -57,16 +57,16 @@ class Folder:
     seen: int = 0  # files and folders in it
 
     def fingerprint(self) -> str:
-        """A hash of its files: paths, sizes, times, inodes. No file is opened."""
+        """A hash of the files in the folder: paths, sizes, times, inodes. No file is opened."""
         stats = sorted((name, file.size, file.changed, file.place) for name, file in self.files.items())
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
 
 @dataclass
-class Walk:
+class InboxWalk:
     """Result of a walk: delivery folders by institution, period, version; findings; institutions that could not be opened."""
 
-    folders: list[Folder] = field(default_factory=list)
+    folders: list[DeliveryFolder] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
 
@@ -94,13 +94,13 @@ def opened(inbox: Path, *parts: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def walk(inbox: Path) -> Walk:
+def walk(inbox: Path) -> InboxWalk:
     """Walk an inbox. Raises `HarmoniaError` if it does not exist or cannot be opened; problems inside it are findings."""
-    found = Walk()
+    found = InboxWalk()
     known = contract.institutions()
     try:
         with opened(inbox) as top:
-            entries = _entries(top)
+            entries = _folder_entries(top)
     except FileNotFoundError:
         raise HarmoniaError(f"inbox {inbox} does not exist: create the folder, or name another with --inbox (or HARMONIA_INBOX)") from None
     except OSError as error:
@@ -109,9 +109,9 @@ def walk(inbox: Path) -> Walk:
         if name in BESIDE and _is_folder(status):
             continue
         if not _is_folder(status):
-            _stray(found, (None, None), name, status)
+            _note_stray(found, (None, None), name, status)
         elif name in known:
-            _institution(found, inbox, name)
+            _walk_institution(found, inbox, name)
         else:
             near = name.strip().lower()
             found.report("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
@@ -119,11 +119,11 @@ def walk(inbox: Path) -> Walk:
     return found
 
 
-def _institution(found: Walk, inbox: Path, institution: str) -> None:
+def _walk_institution(found: InboxWalk, inbox: Path, institution: str) -> None:
     place = (institution, None)
     try:
         with opened(inbox, institution) as descriptor:
-            entries = _entries(descriptor)
+            entries = _folder_entries(descriptor)
     except OSError as error:
         found.closed.add(institution)
         found.report("delivery-file-unreadable", place, institution, error.strerror or "")
@@ -131,18 +131,18 @@ def _institution(found: Walk, inbox: Path, institution: str) -> None:
     for name, status in entries:
         delivery = DeliveryName.parse(name, contract.load(institution).cadence)
         if not _is_folder(status):
-            _stray(found, place, name, status)
+            _note_stray(found, place, name, status)
         elif delivery is None:
             found.report("delivery-name-no-period", place, name)
         else:
-            _delivery(found, inbox, Folder(institution, delivery))
+            _walk_delivery(found, inbox, DeliveryFolder(institution, delivery))
 
 
-def _delivery(found: Walk, inbox: Path, folder: Folder) -> None:
+def _walk_delivery(found: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
     declared = {n.lower() for file in contract.load(folder.institution).files for n in (file.name, *file.alternatives)}
     earlier = len(found.findings)
     found.folders.append(folder)
-    _inside(found, inbox, folder, (), declared)
+    _walk_files(found, inbox, folder, (), declared)
     if folder.seen > _MOST:
         folder.closed = True
         found.report("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MOST:,}")
@@ -151,13 +151,13 @@ def _delivery(found: Walk, inbox: Path, folder: Folder) -> None:
         found.report("delivery-empty", (folder.institution, folder.name))
 
 
-def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], declared: set[str]) -> None:
+def _walk_files(found: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
     """Files of a delivery folder and of its subfolders, whose bytes are stored although they are misplaced."""
     place = (folder.institution, folder.name)
     inner = "/".join(parts)
     try:
         with opened(inbox, folder.institution, str(folder.name), *parts) as descriptor:
-            entries = _entries(descriptor)
+            entries = _folder_entries(descriptor)
     except OSError as error:
         folder.closed = True
         found.report("delivery-file-unreadable", place, inner or str(folder.name), error.strerror or "")
@@ -174,16 +174,16 @@ def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], de
             if not parts:
                 found.report("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", place, path)
             if len(parts) < _DEEPEST:
-                _inside(found, inbox, folder, (*parts, name), declared)
+                _walk_files(found, inbox, folder, (*parts, name), declared)
             else:
                 found.report("delivery-nested-folder", place, path, "too deep: not stored")
         elif not stat.S_ISREG(status.st_mode):
             found.report("delivery-special-file", place, path, _file_type(status.st_mode))
         else:
-            _file(found, folder, path, status)
+            _note_file(found, folder, path, status)
 
 
-def _file(found: Walk, folder: Folder, path: str, status: os.stat_result) -> None:
+def _note_file(found: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
     place = (folder.institution, folder.name)
     folder.files[path] = FileStat.of(status)
     if "/" not in path and kind_of(path) == "system":
@@ -192,23 +192,23 @@ def _file(found: Walk, folder: Folder, path: str, status: os.stat_result) -> Non
         found.report("delivery-file-name", place, path)
 
 
-def _stray(found: Walk, place: Place, name: str, status: os.stat_result | None) -> None:
+def _note_stray(found: InboxWalk, place: Place, name: str, status: os.stat_result | None) -> None:
     if status is not None and not stat.S_ISREG(status.st_mode):
         found.report("delivery-special-file", place, name, _file_type(status.st_mode))
     else:
         found.report("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", place, name)
 
 
-def _entries(descriptor: int) -> list[Entry]:
+def _folder_entries(descriptor: int) -> list[Entry]:
     """Entries of an open folder, by name; the status is None if it cannot be read. Raises `OSError`."""
-    return [(name, _status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
+    return [(name, _file_status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
 
 
 def _is_folder(status: os.stat_result | None) -> bool:
     return status is not None and stat.S_ISDIR(status.st_mode)
 
 
-def _status(descriptor: int, name: str) -> os.stat_result | None:
+def _file_status(descriptor: int, name: str) -> os.stat_result | None:
     try:
         return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError:

@@ -20,34 +20,34 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import memory as memory_files
-from pipelines.linkage.blocking import block
-from pipelines.linkage.common import Tables, landmark
-from pipelines.linkage.constraints import outcome_counts, outcomes
-from pipelines.linkage.decisions import against_rules, compared, decision_records, keys_of, named, statistics
-from pipelines.linkage.drift import alike, level_counts
-from pipelines.linkage.incremental import decide
+from pipelines.linkage.blocking import block_persons
+from pipelines.linkage.common import Tables, find_landmark
+from pipelines.linkage.constraints import judgement_outcomes, outcome_counts
+from pipelines.linkage.decisions import against_rules, count_compared, decision_records, record_keys_of, run_statistics, with_record_keys
+from pipelines.linkage.drift import level_counts, linked_pairs
+from pipelines.linkage.incremental import decide_components
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.partition import partition_records
-from pipelines.linkage.places import listed, with_person_keys
-from pipelines.linkage.score import coded
-from pipelines.linkage.solving import Solved, candidate_pairs, read_common, rounds
+from pipelines.linkage.places import find_listed_persons, with_person_keys
+from pipelines.linkage.score import encode_persons
+from pipelines.linkage.solving import Solved, alternate_rounds, candidate_pairs, read_common
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import Records, read, standardise
+from pipelines.linkage.standardise import Records, build_features, read_columns
 from pipelines.linkage.tasks import Setting
-from pipelines.resources.memory import release_memory
+from pipelines.resources.memory import release_free_memory
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
 
 
 @dataclass(frozen=True)
 class Linked:
-    """The result of linkage.
+    """What linkage decided: the person and the case of every record, with reasons and statistics.
 
     `persons`, `cases`: `institution, record_key, cluster`, one row per record over all its states, ordered by earliest delivery,
     institution and key; clusters are numbered from 0 in that order. `cases` includes implied case records.
-    `decisions`: see `pipelines.linkage.decisions.named`. `statistics`: counts, no personal data. `judged`: outcomes of the judgements of
-    stewards, see `pipelines.linkage.constraints.outcomes`. `reached`: levels reached by linked records, see
-    `pipelines.linkage.drift.comparisons`. `listed`: person keys of the states of lists in which a position changed hands
+    `decisions`: see `pipelines.linkage.decisions.with_record_keys`. `statistics`: counts, no personal data. `judged`: outcomes of the
+    judgements of stewards, see `pipelines.linkage.constraints.judgement_outcomes`. `reached`: levels reached by linked records, see
+    `pipelines.linkage.drift.count_levels_reached`. `listed`: person keys of the states of lists in which a position changed hands
     (`pipelines.linkage.places`); all other frames use these keys for persons.
     """
 
@@ -61,17 +61,17 @@ class Linked:
 
 
 def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
-    """Decide cases and persons in alternation; parameters as for `link`."""
+    """Link records and return the intermediate results as well; parameters as for `link`."""
     model = model or load_model()
-    tables = read(canonical)
-    tables = with_person_keys(tables, listed(tables["person_records"], model))
-    marked = landmark(tables)
-    records = standardise(tables)
+    tables = read_columns(canonical)
+    tables = with_person_keys(tables, find_listed_persons(tables["person_records"], model))
+    marked = find_landmark(tables)
+    records = build_features(tables)
     if marked is None:
-        return rounds(records, block(records.persons), model, judgements)[0]
+        return alternate_rounds(records, block_persons(records.persons), model, judgements)[0]
     common = read_common(marked.take_rows(tables), model)
-    partition = partition_records(records, Setting(model, common, coded(records.persons, model)), judgements, None)
-    return rounds(partition.records, partition.blocked, model, judgements, common, partition.ties)[0]
+    partition = partition_records(records, Setting(model, common, encode_persons(records.persons, model)), judgements, None)
+    return alternate_rounds(partition.records, partition.blocked, model, judgements, common, partition.ties)[0]
 
 
 def link(
@@ -87,31 +87,31 @@ def link(
     Tables may be absent or empty. The result depends on the rows (not on their order), on `model` (default: the one shipped) and on the
     current `judgements` of stewards (`pipelines.linkage.constraints.COLUMNS`), which override the weights. `memory`: folder with the
     results of earlier calls on a large history, so that only changed components are decided; the result is the same without it.
-    `places`: the result of `places.listed` for these tables, if known. `spark`: where candidate pairs of persons are generated and scored;
-    by default in process, with the same result.
+    `places`: the result of `places.find_listed_persons` for these tables, if known. `spark`: where candidate pairs of persons are generated
+    and scored; by default in process, with the same result.
     """
     model = model or load_model()
-    tables = read(canonical)
-    places = listed(tables["person_records"], model) if places is None else places
+    tables = read_columns(canonical)
+    places = find_listed_persons(tables["person_records"], model) if places is None else places
     tables = with_person_keys(tables, places)
-    marked = landmark(tables)
+    marked = find_landmark(tables)
     if marked is None:
-        return _link_whole(standardise(tables), model, judgements, places, spark)
+        return _link_whole(build_features(tables), model, judgements, places, spark)
     version = memory_files.data_version(model, marked.fingerprint(tables))
-    loaded = memory_files.load(memory, version) if memory is not None else None
+    loaded = memory_files.load_memory(memory, version) if memory is not None else None
     if loaded is None:
         common, before = read_common(marked.take_rows(tables), model), None
-        tables = with_person_keys(read(canonical), places)
+        tables = with_person_keys(read_columns(canonical), places)
     else:
         common, before = loaded
-    records = standardise(tables)
+    records = build_features(tables)
     del tables, loaded
-    setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
-    release_memory()  # of reading and standardising: blocking needs the most memory
+    setting = Setting(model, common, encode_persons(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
+    release_free_memory()  # of reading and standardising: blocking needs the most memory
     partition = partition_records(records, setting, judgements, before)
-    found = decide(partition, setting, judgements, before)
+    found = decide_components(partition, setting, judgements, before)
     if memory is not None:
-        memory_files.save(memory, version, common, found.memory)
+        memory_files.save_memory(memory, version, common, found.memory)
     counts: dict[str, int | float | str] = {
         "model": model.version,
         "person_pairs_blocked": int(partition.blocked.report["pairs"].sum()),
@@ -122,28 +122,28 @@ def link(
         "components": len(partition.keys),
         "components_decided": found.solved,
     }
-    counts = statistics(records, partition.blocked.report, found.cases, found.persons, counts)
+    counts = run_statistics(records, partition.blocked.report, found.cases, found.persons, counts)
     reached = level_counts(records.persons, found.alike, model)
-    return _linked(records, found.cases, found.persons, found.decisions, found.against, judgements, counts, reached, places)
+    return _as_linked(records, found.cases, found.persons, found.decisions, found.against, judgements, counts, reached, places)
 
 
 def _link_whole(records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: Spark | None) -> Linked:
     """Link a small history as a whole, with statistics from its own records."""
-    solved = rounds(records, candidate_pairs(records, model, spark), model, judgements)[0]
+    solved = alternate_rounds(records, candidate_pairs(records, model, spark), model, judgements)[0]
     people, persons, cases = solved.people, solved.persons, solved.cases
     counts: dict[str, int | float | str] = {
         "model": model.version,
         "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
-        **compared(people, cases, persons),
+        **count_compared(people, cases, persons),
         "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
     }
     found, against = decision_records(records, people, cases, persons), against_rules(people, persons)
-    counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
-    reached = level_counts(records.persons, alike(records, people, persons.cluster), model)
-    return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached, places)
+    counts = run_statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
+    reached = level_counts(records.persons, linked_pairs(records, people, persons.cluster), model)
+    return _as_linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached, places)
 
 
-def _linked(
+def _as_linked(
     records: Records,
     cases: np.ndarray,
     persons: np.ndarray,
@@ -154,10 +154,12 @@ def _linked(
     reached: pd.DataFrame,
     places: pd.DataFrame,
 ) -> Linked:
-    clusters = {"person": _clusters(records.persons, persons), "case": _clusters(records.files, cases)}
-    judged = outcomes(judgements, clusters, keys_of(against, records.persons))
-    return Linked(clusters["person"], clusters["case"], named(found, records), counts | outcome_counts(judged), judged, reached, places)
+    clusters = {"person": _cluster_frame(records.persons, persons), "case": _cluster_frame(records.files, cases)}
+    judged = judgement_outcomes(judgements, clusters, record_keys_of(against, records.persons))
+    return Linked(
+        clusters["person"], clusters["case"], with_record_keys(found, records), counts | outcome_counts(judged), judged, reached, places
+    )
 
 
-def _clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+def _cluster_frame(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
     return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.linkage.hashing import cursor, mixed
+from pipelines.linkage.hashing import mix_hashes, open_cursor
 from pipelines.linkage.score import Likelihoods
-from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, without_unique
-from pipelines.linkage.states import firsts
-from pipelines.resources.flat import Rows
+from pipelines.linkage.sharing import Groups, Pairs, concatenate_groups, drop_unique_hashes, group_rows
+from pipelines.linkage.states import first_rows
+from pipelines.resources.flat import RowIndexByOwner
 
 # A value that more records share than this is refused: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
@@ -35,8 +35,11 @@ FEW = 20
 
 @dataclass(frozen=True)
 class BlockingKey:
-    """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null if the record does not take part; the
-    errors that it `catches`; `further`: columns (of `FURTHER`) of which pairs must agree in one if more than `FEW` share a value."""
+    """A blocking key:
+
+    an SQL expression over `records` (text; `several`: a list of texts), null if the record does not take part; the errors that it
+    `catches`; `further`: columns (of `FURTHER`) of which pairs must agree in one if more than `FEW` share a value.
+    """
 
     name: str
     expression: str
@@ -118,8 +121,8 @@ KEYS: tuple[BlockingKey, ...] = (
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Rows that share a value of a key: `groups` of rows, `report` (see `share`), `refused` (hashes of values that were refused or
+class SharedValues:
+    """Rows that share a value of a key: `groups` of rows, `report` (see `group_by_keys`), `refused` (hashes of values that were refused or
     narrowed), and the rows that `moved`: they have a value that was not refused before and now is, or the reverse."""
 
     groups: Groups
@@ -129,9 +132,9 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Blocked:
-    """Sorted pairs (`left` < `right`, rows of the input frame), `report` (see `share`), and the `likelihoods` of pairs that are already
-    scored (`pipelines.linkage.spark`)."""
+class BlockedPairs:
+    """Sorted pairs (`left` < `right`, rows of the input frame), `report` (see `group_by_keys`), and the `likelihoods` of pairs that are
+    already scored (`pipelines.linkage.spark`)."""
 
     left: np.ndarray
     right: np.ndarray
@@ -139,23 +142,23 @@ class Blocked:
     likelihoods: Likelihoods | None = None
 
 
-def block(persons: pd.DataFrame) -> Blocked:
-    """Pairs of rows of `persons` that share a value of any of `KEYS`."""
-    shared = share(persons)
-    return Blocked(*every(shared.groups.pairs()), shared.report)
+def block_persons(persons: pd.DataFrame) -> BlockedPairs:
+    """Find all pairs of rows of `persons` that share a value of any blocking key (`KEYS`)."""
+    shared = group_by_keys(persons)
+    return BlockedPairs(*concatenate_pairs(shared.groups.pairs()), shared.report)
 
 
-def every(pairs: Iterable[Pairs]) -> Pairs:
-    """All chunks of pairs concatenated."""
+def concatenate_pairs(pairs: Iterable[Pairs]) -> Pairs:
+    """Concatenate the chunks of pairs that a generator returns."""
     none = np.empty(0, dtype="int64")
     left, right = zip((none, none), *pairs, strict=True)
     return np.concatenate(left), np.concatenate(right)
 
 
-def share(
+def group_by_keys(
     records: pd.DataFrame, keys: tuple[BlockingKey, ...] = KEYS, refused: np.ndarray | None = None, most: int = MOST_RECORDS
-) -> Shared:
-    """Rows of `records` that share a value of any key, if at most `most` rows share it.
+) -> SharedValues:
+    """Group the rows of `records` that share the value of a blocking key, if at most `most` rows share that value.
 
     Missing values and absent columns of `COLUMNS` make a key null. `refused`: `Shared.refused` of the run before. The report has one row
     per key: `key, pairs` (including pairs of other keys), `refused_values, refused_records, refused_pairs` (values that more than `most`
@@ -166,13 +169,13 @@ def share(
     found: list[Groups] = []
     out: list[np.ndarray] = []
     rows = []
-    with _evaluator(records) as evaluator:
+    with _open_evaluator(records) as evaluator:
         further = cache(lambda name: evaluator.hashes(FURTHER[name]))  # only evaluated if a value is common
         for number, key in enumerate(keys):
-            groups, value = grouped(*evaluator.values(number, key), size)
+            groups, value = group_rows(*evaluator.values(number, key), size)
             many = groups.sizes > (FEW if key.further else most)
-            narrower, narrow_value = grouped(
-                *_narrowed(groups.at(many), value[many], [further(name) for name in key.further] if many.any() else []), size
+            narrower, narrow_value = group_rows(
+                *_narrow_values(groups.at(many), value[many], [further(name) for name in key.further] if many.any() else []), size
             )
             too_many = narrower.sizes > most
             for one, hashed, no in ((groups, value, many), (narrower, narrow_value, too_many)):
@@ -180,33 +183,33 @@ def share(
                 out.append(hashed[no])
                 if before is not None:
                     moved[one.row[np.repeat(no != np.isin(hashed, before), one.sizes)]] = True
-            rows.append((key.name, found[-2].many_pairs + found[-1].many_pairs, *_refused(groups, most)))
+            rows.append((key.name, found[-2].many_pairs + found[-1].many_pairs, *_count_refused(groups, most)))
     report = pd.DataFrame(rows, columns=["key", "pairs", "refused_values", "refused_records", "refused_pairs"])
-    return Shared(joined(found, size).distinct(), report, np.unique(np.concatenate(out)), moved)
+    return SharedValues(concatenate_groups(found, size).distinct(), report, np.unique(np.concatenate(out)), moved)
 
 
-def _refused(groups: Groups, most: int) -> tuple[int, int, int]:
+def _count_refused(groups: Groups, most: int) -> tuple[int, int, int]:
     refused = groups.at(groups.sizes > most)
     return len(refused.sizes), len(refused.row), refused.many_pairs
 
 
-def _narrowed(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _narrow_values(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Values of `groups` combined with each of `further` (a hash per row, 0 if missing), and their rows."""
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
     for number, hashed in enumerate(further):
         agreed = hashed[groups.row]
-        values.append(mixed(value[groups.of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
+        values.append(mix_hashes(value[groups.of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
         rows.append(groups.row[agreed != 0])
     return np.concatenate(values), np.concatenate(rows)
 
 
 @contextmanager
-def _evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
-    with cursor() as database:
+def _open_evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
+    with open_cursor() as database:
         yield _Evaluator(records, database)
 
 
-def _as_read(name: str, values: pd.Index) -> pa.Array:
+def _as_expression_input(name: str, values: pd.Index) -> pa.Array:
     """Values of a column as expressions read them: text, except for days."""
     if name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
@@ -223,39 +226,39 @@ class _Evaluator:
     columns: dict[str, tuple[np.ndarray, pa.Array]] = field(default_factory=dict)
 
     def column(self, name: str) -> tuple[np.ndarray, pa.Array]:
-        """Codes and distinct values of a column."""
+        """Return the code of each row in the column `name`, and the distinct values by code."""
         if name not in self.columns:
             absent = np.full(len(self.records), -1), pd.Index([], dtype="str")
             code, distinct = pd.factorize(self.records[name]) if name in self.records else absent
-            self.columns[name] = code, _as_read(name, distinct)
+            self.columns[name] = code, _as_expression_input(name, distinct)
         return self.columns[name]
 
     def values(self, number: int, key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
-        """Hash of every value of `key`, and its row."""
+        """Return the hash of every value of the blocking key `key`, and the row with that value."""
         values = f"unnest(list_distinct({key.expression}))" if key.several else key.expression
         listed = f"SELECT id, {values} AS value FROM records"
         query = f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''"
-        names = self._read(key.expression)
+        names = self._columns_read(key.expression)
         if not key.several and self._mostly_distinct(names):
-            found = self._query(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
-            return without_unique(np.asarray(found["h"], dtype="uint64"), found["id"])
+            found = self._run_query(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
+            return drop_unique_hashes(np.asarray(found["h"], dtype="uint64"), found["id"])
         place, found = self._query_distinct(query, names)
         # Sorted before each value is repeated for every record that has it.
         hashed = np.asarray(found["h"], dtype="uint64")
         order = np.argsort(hashed)
-        entry, row = Rows(place, int(place.max(initial=-1)) + 1).of(found["id"][order])
+        entry, row = RowIndexByOwner(place, int(place.max(initial=-1)) + 1).of(found["id"][order])
         return hashed[order][entry], row
 
     def hashes(self, expression: str) -> np.ndarray:
         """A hash per record, 0 if `expression` is null or empty."""
         query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
-        place, found = self._query_distinct(query, self._read(expression))
+        place, found = self._query_distinct(query, self._columns_read(expression))
         out = np.zeros(int(place.max(initial=-1)) + 1, dtype="uint64")
         out[found["id"]] = found["h"]
         return out[place]
 
-    def _read(self, expression: str) -> list[str]:
-        """The columns that `expression` reads."""
+    def _columns_read(self, expression: str) -> list[str]:
+        """List the columns that the SQL text `expression` reads."""
         return [name for name in dict.fromkeys([*COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
 
     def _query_distinct(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -265,12 +268,12 @@ class _Evaluator:
             own, distinct = self.column(name)
             code = code * (len(distinct) + 1) + own + 1
         place, found = pd.factorize(code)
-        first = firsts(place, len(found), np.arange(len(code)))
+        first = first_rows(place, len(found), np.arange(len(code)))
         columns = {}
         for name in names:
             own, distinct = self.column(name)
             columns[name] = distinct.take(pa.array(own[first], mask=own[first] < 0))
-        return place, self._query(query, columns, len(first))
+        return place, self._run_query(query, columns, len(first))
 
     def _mostly_distinct(self, names: list[str]) -> bool:
         """Whether few rows agree in `names`, all of them texts: estimated from the duplicates in a sample."""
@@ -281,6 +284,6 @@ class _Evaluator:
         again = int(self.records[names].iloc[rows].duplicated().sum())
         return 1 + 2 * again * size / max(len(rows), 1) ** 2 < REPEATED
 
-    def _query(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
+    def _run_query(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
         self.database.register("records", pa.table({**columns, "id": np.arange(size)}))
         return {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import solve
-from pipelines.linkage.decisions import keys_of
+from pipelines.linkage.decisions import record_keys_of
 from pipelines.linkage.model import Model
 
 # Pairs of persons below this weight that share no blocking key are left out: they were compared only because their files may be one case.
 LEAST_BITS = -20.0
 
 
-def candidates(canonical: Mapping[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
+def list_candidate_pairs(canonical: Mapping[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
     """The candidate pairs of the canonical tables: `entity, institution_a, key_a, institution_b, key_b, weight` (bits), in a fixed order.
 
     A candidate is a pair from a blocking key, or a pair that was compared because of its files and weighs `LEAST_BITS` or more; not
@@ -32,12 +32,12 @@ def candidates(canonical: Mapping[str, pd.DataFrame], model: Model | None = None
     forbidden = solved.persons.never
     apart = ~blocked & (weight < LEAST_BITS) & ~forbidden
     chosen = ~forbidden & ~apart
-    persons = _rows("person", solved.records.persons, people.left[chosen], people.right[chosen], weight[chosen])
-    cases = _rows("case", solved.records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy(), pairs["weight"].to_numpy("float64"))
+    persons = _pair_rows("person", solved.records.persons, people.left[chosen], people.right[chosen], weight[chosen])
+    cases = _pair_rows("case", solved.records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy(), pairs["weight"].to_numpy("float64"))
     return pd.concat([cases, persons], ignore_index=True), {"forbidden": int(forbidden.sum()), "nothing_shared": int(apart.sum())}
 
 
-def _rows(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    found = keys_of(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
+def _pair_rows(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
+    found = record_keys_of(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
     found.insert(0, "entity", pd.Series(entity, index=found.index, dtype="str"))
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.evidence import CertainPairs, institutions
+from pipelines.linkage.evidence import CertainPairs, number_institutions
 from pipelines.linkage.standardise import Records
 from sources import contract
 
@@ -25,7 +25,7 @@ def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
     file of the same institution that opens cases.
     """
     sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
-    groups = cluster.components(len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy())
+    groups = cluster.connected_components(len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy())
     placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     one = groups[clear["a"]] == groups[clear["b"]]
@@ -33,27 +33,29 @@ def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     first, second = groups[clear["a"]], groups[clear["b"]]
     between = np.minimum(first, second) * len(groups) + np.maximum(first, second)
-    twice = (offence[first] == offence[second]) | np.isin(between, between[separated(records, clear)])
+    twice = (offence[first] == offence[second]) | np.isin(between, between[separated_pairs(records, clear)])
     # Groups that complement each other may be one case without a citation; if both have a file of one opening institution, they are two.
-    begun = _begun(records, groups)
+    begun = _opening_institutions(records, groups)
     rival = (begun[first] & begun[second]) > 0
     return CertainPairs(clear[one], clear[~one & ~twice & rival & placed[clear["a"]] & placed[clear["b"]]])
 
 
-def _begun(records: Records, groups: np.ndarray) -> np.ndarray:
-    """The institutions that open cases and have a file in each group, as bits: they keep one file per case, while a court may divide a
-    case."""
+def _opening_institutions(records: Records, groups: np.ndarray) -> np.ndarray:
+    """Return, as bits, the institutions that open cases and have a file in each group:
+
+    such an institution keeps one file per case, while a court may divide a case.
+    """
     origins = contract.at("registration", "prosecution")
-    code, names = institutions(records)
+    code, names = number_institutions(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
     bits = np.zeros(len(groups), dtype="int64")
     np.bitwise_or.at(bits, groups, bit[code])
     return bits
 
 
-def separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def separated_pairs(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Pairs of one institution in which the person of one file was separated on the day on which the other file was received."""
-    institution, _ = institutions(records)
+    institution, _ = number_institutions(records)
     received = records.files["received"].to_numpy()
     day = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))
     a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))

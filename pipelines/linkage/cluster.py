@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.linkage.constraints import Constraints
-from pipelines.resources.flat import begins
+from pipelines.resources.flat import is_run_start
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def from_weights(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> Wei
 
 
 @dataclass(frozen=True)
-class Rules:
+class JoiningRules:
     """Rules for joining groups: `best_share`, see above; `spine`, the weight that the best strong pair needs if both groups have a
     spine member and no pair of one kind supports them; `occupied`, the penalty for each spine kind that both groups already have,
     unless a pair of one kind reaches `waived`."""
@@ -53,7 +53,7 @@ class Rules:
 
 
 def agglomerate(
-    size: int, pairs: WeightedPairs, rules: Rules, spine: np.ndarray | None = None, constraints: Constraints | None = None
+    size: int, pairs: WeightedPairs, rules: JoiningRules, spine: np.ndarray | None = None, constraints: Constraints | None = None
 ) -> np.ndarray:
     """Group number per member 0..`size`-1, numbered in the order of their first member.
 
@@ -62,11 +62,11 @@ def agglomerate(
     """
     constraints = constraints or Constraints()
     kind = np.full(size, -1) if spine is None else spine
-    component = connected(size, pairs.left, pairs.right, pairs.weight, constraints)
-    group = _first_member(components(size, constraints.same[:, 0], constraints.same[:, 1]))
+    component = connected_members(size, pairs.left, pairs.right, pairs.weight, constraints)
+    group = _first_member(connected_components(size, constraints.same[:, 0], constraints.same[:, 1]))
     bits = np.zeros(size, dtype="int64")  # the spine kinds in a group
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
-    links = _links(pairs, kind, constraints).between(group)
+    links = _links_of_pairs(pairs, kind, constraints).between(group)
     links = links.at(component[links.a] == component[links.b])
     while len(links.a):
         a, b = links.nearest(component, rules, bits)
@@ -77,19 +77,19 @@ def agglomerate(
         links = links.at(joined[component[links.a]]).between(group)
     while (group != group[group]).any():
         group = group[group]
-    return numbered(group)
+    return number_groups(group)
 
 
-def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
-    """Number of the connected component per member, over pairs above zero and `constraints.same`: no group extends further."""
+def connected_members(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
+    """Number the connected components over pairs above zero and `constraints.same`, by member; no group extends beyond its component."""
     positive = weight > 0
-    return components(
+    return connected_components(
         size, np.concatenate([left[positive], constraints.same[:, 0]]), np.concatenate([right[positive], constraints.same[:, 1]])
     )
 
 
-def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Number of the connected component per member, in the order of their first member."""
+def connected_components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Number the connected components by member, in the order of their first member."""
     root = np.arange(size)
     while len(left):
         a, b = root[left], root[right]
@@ -98,22 +98,22 @@ def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
         while (root != root[root]).any():
             root = root[root]
-    return numbered(root)
+    return number_groups(root)
 
 
-def numbered(roots: np.ndarray) -> np.ndarray:
-    """Numbers from 0 for the groups that `roots` name, in the order of their first member."""
+def number_groups(roots: np.ndarray) -> np.ndarray:
+    """Number the groups of `roots` (the representative of each member's group) from 0, in the order of their first member."""
     _, first, inverse = np.unique(roots, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype="int64")
 
 
 def _first_member(number: np.ndarray) -> np.ndarray:
-    """The first member of the group of each member."""
+    """Return, for each member, the first member of its group."""
     return np.unique(number, return_index=True)[1][number]
 
 
 @dataclass(frozen=True)
-class _Links:
+class _GroupLinks:
     """All pairs between two groups `a` < `b` (identified by their first members): the best weight and odds, the best strong pair, the best
     pair of one spine kind, sums and counts by part, and whether they must stay apart."""
 
@@ -127,11 +127,11 @@ class _Links:
     counts: np.ndarray
     veto: np.ndarray
 
-    def at(self, rows: np.ndarray) -> _Links:
-        return _Links(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+    def at(self, rows: np.ndarray) -> _GroupLinks:
+        return _GroupLinks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def between(self, group: np.ndarray) -> _Links:
-        """The links between merged groups; `group`: the group of each member."""
+    def between(self, group: np.ndarray) -> _GroupLinks:
+        """Combine the links of groups that were merged; `group`: the group of each member."""
         a, b = group[self.a], group[self.b]
         apart = a != b
         a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
@@ -143,10 +143,10 @@ class _Links:
             return replace(self.at(rows), a=a[order], b=b[order])
         maxima = {name: np.maximum.reduceat(getattr(self, name)[rows], starts) for name in ("best", "odds", "strong", "alike", "veto")}
         sums, counts = (np.add.reduceat(getattr(self, name)[rows], starts, axis=0) for name in ("sums", "counts"))
-        return _Links(codes // len(group), codes % len(group), sums=sums, counts=counts, **maxima)
+        return _GroupLinks(codes // len(group), codes % len(group), sums=sums, counts=counts, **maxima)
 
-    def nearest(self, component: np.ndarray, rules: Rules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The two groups of each component that are to be joined next."""
+    def nearest(self, component: np.ndarray, rules: JoiningRules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Choose the two groups of each component that are joined next."""
         average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
         occupied = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)
         near = rules.best_share * self.best + (1 - rules.best_share) * average - rules.occupied * occupied
@@ -155,17 +155,17 @@ class _Links:
         own = component[self.a[rows]]
         # Group numbers break ties, so that the order of input does not matter.
         order = np.lexsort((self.b[rows], self.a[rows], -near[rows], own))
-        first = rows[order[begins(own[order])]]
+        first = rows[order[is_run_start(own[order])]]
         return self.a[first], self.b[first]
 
 
-def _links(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _Links:
-    """Each pair as a link; members that must stay apart as links without support."""
+def _links_of_pairs(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _GroupLinks:
+    """Convert each pair to a link; members that must stay apart become links without support."""
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)
     apart, width = len(constraints.apart), pairs.parts.shape[1]
     no_weight = np.full(apart, -np.inf)
-    return _Links(
+    return _GroupLinks(
         a=np.concatenate([np.minimum(pairs.left, pairs.right), constraints.apart.min(axis=1, initial=len(kind))]).astype("int64"),
         b=np.concatenate([np.maximum(pairs.left, pairs.right), constraints.apart.max(axis=1, initial=-1)]).astype("int64"),
         best=np.concatenate([pairs.weight, no_weight]),

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.evidence import Shares
-from pipelines.linkage.hashing import hashes
+from pipelines.linkage.evidence import EvidenceShares
+from pipelines.linkage.hashing import hash_rows
 from pipelines.linkage.score import Frequencies
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import deliveries, firsts, numbered
+from pipelines.linkage.states import first_rows, number_rows, read_deliveries
 
 FIRST = 5_000
 STEP = 1.5
@@ -30,18 +30,18 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Common:
+class CommonStatistics:
     """Statistics of a history: `frequencies` of names, `counts` (files by institution, `persons`), and by round the `shares` of evidence
     and the share `again` of persons who are in several cases."""
 
     frequencies: Frequencies
     counts: dict[str, int]
-    shares: tuple[Shares, ...]
+    shares: tuple[EvidenceShares, ...]
     again: tuple[float, ...]
 
 
-def counts_of(records: Records) -> dict[str, int]:
-    """Number of files by institution, and of `persons`, for the prior odds."""
+def record_counts(records: Records) -> dict[str, int]:
+    """Count the files of each institution and the person records (`persons`), for the prior odds."""
     files = {str(name): int(n) for name, n in records.files["institution"].value_counts().items()}
     return {**files, "persons": len(records.persons)}
 
@@ -58,7 +58,7 @@ class Landmark:
     until: str
 
     def take_rows(self, tables: dict[str, pd.DataFrame]) -> Tables:
-        """The rows as first delivered; removes the tables from `tables`, so that large ones are not in memory twice."""
+        """Return the rows as first delivered; the tables are removed from `tables`, so that large tables are not in memory twice."""
         found = {name: tables.pop(name)[rows] for name, rows in self.rows.items()}
         return {
             name: frame.assign(status=frame["status"].where(frame["status"].eq("quarantined"), "accepted").astype("str"))
@@ -70,18 +70,18 @@ class Landmark:
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
             frame = tables[name]
-            found = hashes(frame.drop(columns="status").assign(quarantined=frame["status"].eq("quarantined")))[rows]
+            found = hash_rows(frame.drop(columns="status").assign(quarantined=frame["status"].eq("quarantined")))[rows]
             digest.update(f"{name} {len(found)} {list(frame.columns)} {int(found.sum(dtype='uint64'))}\n".encode())
         return digest.hexdigest()
 
 
-def landmark(canonical: Tables) -> Landmark | None:
-    """The landmark of a large history (tables of `standardise.read`); None if the history is small."""
+def find_landmark(canonical: Tables) -> Landmark | None:
+    """The landmark of a large history (tables of `standardise.read_columns`); None if the history is small."""
     if len(canonical["person_records"]) < FIRST:
         return None
-    delivered = {name: _deliveries(frame) for name, frame in canonical.items()}
+    delivered = {name: _numbered_deliveries(frame) for name, frame in canonical.items()}
     named = pd.concat([own for _, own in delivered.values()]).drop_duplicates()
-    known = deliveries([named])
+    known = read_deliveries([named])
     named = named.assign(**{name: known[name].reindex(named["delivery"]).array for name in ("period", "end", "arrival")})
     first = named.sort_values("arrival").drop_duplicates(["institution", "period"])
     number, own = delivered["person_records"]
@@ -96,7 +96,7 @@ def landmark(canonical: Tables) -> Landmark | None:
     return Landmark(taken, str(until.date()))
 
 
-def _deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """Number of the delivery of each row, and the deliveries (`institution, delivery`)."""
-    number, size = numbered(frame[["institution", "delivery"]])
-    return number, frame[["institution", "delivery"]].iloc[firsts(number, size, np.arange(len(frame)))].reset_index(drop=True)
+def _numbered_deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """Number the deliveries of `frame`; return the number for each row, and the deliveries (`institution, delivery`)."""
+    number, size = number_rows(frame[["institution", "delivery"]])
+    return number, frame[["institution", "delivery"]].iloc[first_rows(number, size, np.arange(len(frame)))].reset_index(drop=True)

@@ -58,7 +58,7 @@ class FieldValues:
         self._derived: dict[Hashable, np.ndarray] = {}
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
-        """`make` of each value of the first column."""
+        """Apply `make` to each value of the first column; the result is cached."""
         if (make, args) not in self._derived:
             self._derived[make, args] = make(self.columns[0], *args)
         return self._derived[make, args]
@@ -74,42 +74,42 @@ class ValuePairs:
         return len(self.a)
 
     def at(self, rows: np.ndarray) -> ValuePairs:
-        """Some of the pairs."""
+        """Return the pairs at `rows`."""
         return ValuePairs(self.known, self.a[rows], self.b[rows])
 
     def column(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """The values of a column on both sides."""
+        """Return the values of column number `n` on both sides of the pairs."""
         values = self.known.columns[n]
         return values[self.a], values[self.b]
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
-        """`make` of the text on both sides."""
+        """Apply `make` to the texts on both sides of the pairs."""
         derived = self.known.derived(make, *args)
         return derived[self.a], derived[self.b]
 
     def apart(self) -> np.ndarray:
-        """Lower bound for the number of letters that are in one text of a pair and not in the other."""
-        one, other = self.derived(_letters)
+        """Return a lower bound for the number of letters that only one text of a pair has."""
+        one, other = self.derived(_letters_as_bits)
         return np.bitwise_count(one ^ other)
 
     def both(self) -> Mask:
-        """Both sides have a text."""
-        one, other = self.derived(_lengths)
+        """Return whether both sides of each pair have a text."""
+        one, other = self.derived(_text_lengths)
         return np.asarray((one > 0) & (other > 0), dtype=bool)
 
 
-def compare(field: Field, left: Values, right: Values) -> np.ndarray:
+def compare_field(field: Field, left: Values, right: Values) -> np.ndarray:
     """Number of the level of `field` that each pair reaches, `MISSING` if either side has no value; the first test that holds wins."""
     size = len(left[0])
     known = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
-    absent = absences(known.columns)
-    level = reached(field, ValuePairs(known, np.arange(size), np.arange(size, 2 * size)))
+    absent = missing_rows(known.columns)
+    level = levels_reached(field, ValuePairs(known, np.arange(size), np.arange(size, 2 * size)))
     level[absent[:size] | absent[size:]] = MISSING
     return level
 
 
-def reached(field: Field, sides: ValuePairs) -> np.ndarray:
-    """The same for pairs of which both values are present."""
+def levels_reached(field: Field, sides: ValuePairs) -> np.ndarray:
+    """Return the number of the level of `field` that each pair reaches, for pairs with a value on both sides."""
     level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
     rows = np.arange(len(sides))
     scores: dict[str, np.ndarray] = {}
@@ -129,8 +129,8 @@ def reached(field: Field, sides: ValuePairs) -> np.ndarray:
     return level
 
 
-def absences(values: Values) -> Mask:
-    """Rows in which no column of a field has a value; a boolean column only qualifies another."""
+def missing_rows(values: Values) -> Mask:
+    """Return whether each row has no value in any column of a field; boolean columns only qualify another column and do not count."""
     empty = np.ones(len(values[0]), dtype=bool)
     for column in values:
         if column.dtype.kind == "b":
@@ -139,17 +139,17 @@ def absences(values: Values) -> Mask:
     return empty
 
 
-def _lengths(texts: np.ndarray) -> np.ndarray:
+def _text_lengths(texts: np.ndarray) -> np.ndarray:
     return pc.utf8_length(pa.array(texts, type=pa.string())).to_numpy(zero_copy_only=False).astype("int64")
 
 
-def _letters(texts: np.ndarray) -> np.ndarray:
+def _letters_as_bits(texts: np.ndarray) -> np.ndarray:
     """The letters of each text as bits; a repeated letter gets a further bit; some letters share one."""
     return _in_batches(_letter_bits, texts)
 
 
 def _in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
-    """`make` of the letters of texts (one row per text, padded with 0), in batches of texts."""
+    """Apply `make` to the letters of `texts` (one row per text, padded with 0), one batch of texts at a time."""
     some = [texts[begin : begin + AT_ONCE].astype("U") for begin in range(0, len(texts), AT_ONCE)]
     return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in some)])
 
@@ -178,43 +178,43 @@ def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
 
 
 def _days_agree(sides: ValuePairs, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
-    """Both days are known, and the digits at `places` of one equal those at `against` of the other."""
+    """Return whether both days are known, and the digits at `places` of the left day equal those at `against` of the right day."""
     one, other = sides.known.derived(_day_digits, places)[sides.a], sides.known.derived(_day_digits, against)[sides.b]
     return np.asarray((one == other) & sides.both(), dtype=bool)
 
 
-def _similar(sides: ValuePairs, least: float) -> np.ndarray:
+def _similarities(sides: ValuePairs, least: float) -> np.ndarray:
     """Jaro–Winkler similarity of pairs of texts, 0 if it is well below `least`."""
-    one, other = (length.astype("float64") for length in sides.derived(_lengths))
+    one, other = (length.astype("float64") for length in sides.derived(_text_lengths))
     # Jaro is the mean of the shares of common letters in either text and the share of these in order (at most 1).
     common = (one + other - sides.apart()) / 2
     enough = common * (one + other) >= (3 * (least - PREFIX) / (1 - PREFIX) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
     out = np.zeros(len(sides))
-    out[rows] = _likeness(*sides.at(rows).column(), least)
+    out[rows] = _jaro_winkler(*sides.at(rows).column(), least)
     return out
 
 
-def _likeness(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
+def _jaro_winkler(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
     # Exactly at the cutoff rapidfuzz may round either way.
-    return _scored(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
+    return _run_scorer(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
 
 
-def _scored(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
+def _run_scorer(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
     workers = WORKERS if len(left) >= THREADS else 1
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
-def _distances(sides: ValuePairs, most: float) -> np.ndarray:
+def _edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
     """Edits between pairs of texts (a swap of neighbours is one edit); any number above `most` if there are more."""
     out = np.full(len(sides), most + 1, dtype="float64")
     rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit replaces at most one letter
-    out[rows] = _scored(OSA.distance, *sides.at(rows).column(), int(most))
+    out[rows] = _run_scorer(OSA.distance, *sides.at(rows).column(), int(most))
     return out
 
 
-def equal(sides: ValuePairs) -> Mask:
-    """The first column is equal and not empty."""
+def equal_values(sides: ValuePairs) -> Mask:
+    """Return whether the first column is equal and not empty."""
     out = np.zeros(len(sides), dtype=bool)
     if sides.known.columns[0].dtype.kind != "O":
         left, right = sides.column()
@@ -225,51 +225,51 @@ def equal(sides: ValuePairs) -> Mask:
     return out
 
 
-def equal_and(sides: ValuePairs) -> Mask:
-    """The first column is equal, and the second is true on both sides."""
+def equal_and_true(sides: ValuePairs) -> Mask:
+    """Return whether the first column is equal, and the second column is true on both sides."""
     left, right = sides.column(1)
-    return np.asarray(equal(sides) & left & right, dtype=bool)
+    return np.asarray(equal_values(sides) & left & right, dtype=bool)
 
 
-def different_and(sides: ValuePairs) -> Mask:
-    """The first column differs, and the second is true on both sides."""
+def different_and_true(sides: ValuePairs) -> Mask:
+    """Return whether the first column differs, and the second column is true on both sides."""
     left, right = sides.column(1)
-    return np.asarray(~equal(sides) & left & right, dtype=bool)
+    return np.asarray(~equal_values(sides) & left & right, dtype=bool)
 
 
-def edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
-    """At most `most` edits (a swap of neighbours is one edit) between texts of which the longer has at least `length` letters."""
-    found = (_distances(sides, most) if scores is None else scores) <= most
-    one, other = sides.derived(_lengths)
+def within_edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
+    """Return whether two texts, the longer of at least `length` letters, are at most `most` edits apart (a swap of neighbours is one)."""
+    found = (_edit_distances(sides, most) if scores is None else scores) <= most
+    one, other = sides.derived(_text_lengths)
     return np.asarray(found & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
-def jaro_winkler(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
-    """Jaro–Winkler similarity of at least `least`."""
-    return np.asarray(((_similar(sides, least) if scores is None else scores) >= least) & sides.both(), dtype=bool)
+def similar_text(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
+    """Return whether the Jaro–Winkler similarity of two texts is at least `least`."""
+    return np.asarray(((_similarities(sides, least) if scores is None else scores) >= least) & sides.both(), dtype=bool)
 
 
-def _several(texts: np.ndarray) -> Mask:
-    """Texts of several tokens."""
+def _has_several_tokens(texts: np.ndarray) -> Mask:
+    """Return whether each text has several tokens."""
     return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _of_several(sides: ValuePairs) -> np.ndarray:
-    """The pairs of which either text has several tokens."""
-    one, other = sides.derived(_several)
+def _pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
+    """Return whether either text of each pair has several tokens."""
+    one, other = sides.derived(_has_several_tokens)
     return np.flatnonzero(one | other)
 
 
-def _tokens(texts: np.ndarray) -> np.ndarray:
+def _token_sets(texts: np.ndarray) -> np.ndarray:
     """The tokens of more than one letter of each text, as sets."""
     return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
 
 
 def shared_token(sides: ValuePairs) -> Mask:
-    """Both have a token of more than one letter in common (double surnames)."""
+    """Return whether two texts have a token of more than one letter in common (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
-    rows = _of_several(sides)
-    one, other = sides.at(rows).derived(_tokens)
+    rows = _pairs_with_several_tokens(sides)
+    one, other = sides.at(rows).derived(_token_sets)
     out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
     return out
 
@@ -283,59 +283,65 @@ def _last_token(texts: np.ndarray) -> np.ndarray:
 
 
 def near_token(sides: ValuePairs, least: float) -> Mask:
-    """A token of one is similar to a token of the other (Jaro–Winkler of at least `least`)."""
-    out = jaro_winkler(sides, least)  # sufficient for pairs with one token each
-    rows = _of_several(sides)
+    """Return whether a token of one text is similar to a token of the other text (Jaro–Winkler similarity of at least `least`)."""
+    out = similar_text(sides, least)  # sufficient for pairs with one token each
+    rows = _pairs_with_several_tokens(sides)
     found = np.zeros(len(rows), dtype=bool)
     some = sides.at(rows)
     ends = [some.derived(end) for end in (_first_token, _last_token)]
     for left, _ in ends:
         for _, right in ends:
-            found |= (_likeness(left, right, least) >= least) & (left != "") & (right != "")
+            found |= (_jaro_winkler(left, right, least) >= least) & (left != "") & (right != "")
     out[rows] = found
     return out
 
 
-def _initials(texts: np.ndarray) -> np.ndarray:
-    """A number for the first letter of each text."""
+def _first_letters(texts: np.ndarray) -> np.ndarray:
+    """Return a number for the first letter of each text."""
     return np.asarray(pd.factorize(np.array([text[:1] for text in texts], dtype=object))[0])
 
 
-def initial(sides: ValuePairs) -> Mask:
-    """One side is a single letter, and the other begins with it."""
-    (one, other), (first, second) = sides.derived(_lengths), sides.derived(_initials)
+def initial_agrees(sides: ValuePairs) -> Mask:
+    """Return whether one text is a single letter, and the other text begins with that letter."""
+    (one, other), (first, second) = sides.derived(_text_lengths), sides.derived(_first_letters)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
 
-def _starts(texts: np.ndarray, letters: int) -> np.ndarray:
-    """A number for the first `letters` letters of each text."""
+def _leading_letters(texts: np.ndarray, letters: int) -> np.ndarray:
+    """Return a number for the first `letters` letters of each text."""
     return np.asarray(pd.factorize(np.array([text[:letters] for text in texts], dtype=object))[0])
 
 
-def _cores(texts: np.ndarray) -> np.ndarray:
-    """Texts without their last vowels."""
+def _name_cores(texts: np.ndarray) -> np.ndarray:
+    """Return the texts without their last vowels."""
     return np.array([text.rstrip("aeiou") for text in texts], dtype=object)
 
 
 def _core_lengths(texts: np.ndarray) -> np.ndarray:
-    return _lengths(_cores(texts))
+    return _text_lengths(_name_cores(texts))
 
 
-def _kinds(texts: np.ndarray) -> np.ndarray:
+def _letter_sets(texts: np.ndarray) -> np.ndarray:
     """The set of letters of each text as bits; letters outside a to z share bits."""
     return _in_batches(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
 
 
-def _core_kinds(texts: np.ndarray) -> np.ndarray:
-    return _kinds(_cores(texts))
+def _core_letter_sets(texts: np.ndarray) -> np.ndarray:
+    return _letter_sets(_name_cores(texts))
 
 
-def stem(sides: ValuePairs, letters: float) -> Mask:
-    """The first `letters` letters are common, or one name without its last vowel is part of the other (short forms: `Miri`, `Fatmir`)."""
-    n, known, (one, other), (begin, start) = int(letters), sides.known, sides.derived(_lengths), sides.derived(_starts, int(letters))
+def common_stem(sides: ValuePairs, letters: float) -> Mask:
+    """Return whether two names have their first `letters` letters in common, or one name without its last vowel is part of the other name
+    (short forms: `Miri`, `Fatmir`)."""
+    n, known, (one, other), (begin, start) = (
+        int(letters),
+        sides.known,
+        sides.derived(_text_lengths),
+        sides.derived(_leading_letters, int(letters)),
+    )
     out = (one >= n) & (other >= n) & (begin == start)
-    cores, texts = known.derived(_cores), known.columns[0]
-    size, inside, whole = known.derived(_core_lengths), known.derived(_core_kinds), known.derived(_kinds)
+    cores, texts = known.derived(_name_cores), known.columns[0]
+    size, inside, whole = known.derived(_core_lengths), known.derived(_core_letter_sets), known.derived(_letter_sets)
     # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
         likely = (size[short] >= n) & (shorter <= longer) & (inside[short] & ~whole[full] == 0) & ~out
@@ -345,28 +351,28 @@ def stem(sides: ValuePairs, letters: float) -> Mask:
 
 
 def day_month_swapped(sides: ValuePairs) -> Mask:
-    """Days `yyyymmdd` of one year with day and month exchanged."""
+    """Return whether two days `yyyymmdd` are of one year, with day and month exchanged."""
     return _days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
 def other_century(sides: ValuePairs) -> Mask:
-    """Days `yyyymmdd` that differ only in the century."""
+    """Return whether two days `yyyymmdd` differ only in the century."""
     return _days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
 def other_year(sides: ValuePairs) -> Mask:
-    """Days `yyyymmdd` that differ only in the year."""
+    """Return whether two days `yyyymmdd` differ only in the year."""
     return _days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
 def same_number(sides: ValuePairs, column: float) -> Mask:
-    """The numbers in `column` are equal and the text before it is missing on at least one side (only the year is known)."""
+    """Return whether the numbers in `column` are equal, and the first column is missing on at least one side (only the year is known)."""
     left, right = sides.column(int(column))
     return np.asarray((left == right) & ~sides.both(), dtype=bool)
 
 
 def numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
-    """The numbers in `column` differ by at most `most`."""
+    """Return whether the numbers in `column` differ by at most `most`."""
     left, right = sides.column(int(column))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(left - right) <= most, dtype=bool)
@@ -374,19 +380,19 @@ def numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
 
 # Tests that compare a score with a bound, so that levels of one field can share the scoring.
 SCORED: dict[str, Callable[[ValuePairs, list[dict[str, float]]], np.ndarray]] = {
-    "edits": lambda sides, bounds: _distances(sides, max(bound["most"] for bound in bounds)),
-    "jaro_winkler": lambda sides, bounds: _similar(sides, min(bound["least"] for bound in bounds)),
+    "edits": lambda sides, bounds: _edit_distances(sides, max(bound["most"] for bound in bounds)),
+    "jaro_winkler": lambda sides, bounds: _similarities(sides, min(bound["least"] for bound in bounds)),
 }
 TESTS: dict[str, Callable[..., Mask]] = {
-    "equal": equal,
-    "equal_and": equal_and,
-    "different_and": different_and,
-    "edits": edits,
-    "jaro_winkler": jaro_winkler,
+    "equal": equal_values,
+    "equal_and": equal_and_true,
+    "different_and": different_and_true,
+    "edits": within_edits,
+    "jaro_winkler": similar_text,
     "shared_token": shared_token,
     "near_token": near_token,
-    "initial": initial,
-    "stem": stem,
+    "initial": initial_agrees,
+    "stem": common_stem,
     "day_month_swapped": day_month_swapped,
     "other_century": other_century,
     "other_year": other_year,

@@ -19,7 +19,7 @@ COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "verdic
 BINDING = ("same", "different")
 
 
-def _no_rows() -> np.ndarray:
+def _empty_pairs() -> np.ndarray:
     return np.empty((0, 2), dtype="int64")
 
 
@@ -27,17 +27,17 @@ def _no_rows() -> np.ndarray:
 class Constraints:
     """Pairs of rows (arrays of shape n × 2): `same` must be in one cluster, `apart` must not. They do not contradict each other."""
 
-    same: np.ndarray = field(default_factory=_no_rows)
-    apart: np.ndarray = field(default_factory=_no_rows)
+    same: np.ndarray = field(default_factory=_empty_pairs)
+    apart: np.ndarray = field(default_factory=_empty_pairs)
 
     @property
     def every(self) -> pd.DataFrame:
-        """All of them as `a, b`."""
+        """Return all constrained pairs as `a, b`."""
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 
 
-def constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
-    """The constraints for one entity.
+def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
+    """Convert the judgements on one entity (persons or cases) to constraints of its clusters.
 
     judgements: `COLUMNS`, the current ones, oldest first; verdicts not in `BINDING` are ignored.
     records: institution, record_key; the constraints refer to its rows; judgements on other records are ignored.
@@ -84,8 +84,8 @@ def clashes(judgements: pd.DataFrame) -> np.ndarray:
     return lost
 
 
-def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
-    """The outcome of each current judgement: `COLUMNS` and `outcome`.
+def judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
+    """Return `COLUMNS` and the `outcome` of each current judgement.
 
     `holds`; `against_rule`: holds against a hard rule; `contradicted`: does not hold, because of other judgements;
     `record_gone`. clusters: by entity institution, record_key, cluster; against: pairs of persons joined against a rule.
@@ -109,6 +109,6 @@ def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame],
 
 
 def outcome_counts(judged: pd.DataFrame) -> dict[str, int | float | str]:
-    """Counts of judgements by outcome (`outcomes`), for the statistics of a run."""
+    """Counts of judgements by outcome (`judgement_outcomes`), for the statistics of a run."""
     found = judged["outcome"].value_counts()
     return {f"judgements_{name}": int(found.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

@@ -15,13 +15,13 @@ import pandas as pd
 from pipelines.linkage import pair_graph
 from pipelines.linkage.cases import cites_another
 from pipelines.linkage.decisions import IN_DOUBT, LEAST_WEIGHT, as_decision_records, case_reasons, person_reasons
-from pipelines.linkage.hashing import mixed
+from pipelines.linkage.hashing import mix_hashes
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.partition import Partition
-from pipelines.linkage.persons import between, unidentified
-from pipelines.linkage.tasks import Setting, unpacked
-from pipelines.resources.flat import looked_up
+from pipelines.linkage.persons import lacks_identity, prior_between_cases
+from pipelines.linkage.tasks import Setting, unpack_records
+from pipelines.resources.flat import find_positions
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,20 @@ class CrossComponent:
 def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None) -> CrossComponent:
     """Decision records of pairs across components. cited: `a, b, weight` of files that cite each other, within their components."""
     known = None if memory is None else memory.cross_reasons
-    cases, of_cases = _cases(partition, setting, cited, known)
-    persons, of_persons = _persons(partition, setting, known)
+    cases, of_cases = _case_decisions(partition, setting, cited, known)
+    persons, of_persons = _person_decisions(partition, setting, known)
     records = pd.concat([cases, persons], ignore_index=True)
     reasons = pd.DataFrame({"pair": np.concatenate([of_cases, of_persons]), "reasons": records["reasons"]})
-    return CrossComponent(records, _in_doubt(cases), _in_doubt(persons), reasons.sort_values("pair", ignore_index=True))
+    return CrossComponent(records, _count_in_doubt(cases), _count_in_doubt(persons), reasons.sort_values("pair", ignore_index=True))
 
 
-def _in_doubt(records: pd.DataFrame) -> int:
+def _count_in_doubt(records: pd.DataFrame) -> int:
     return int(records["weight"].abs().lt(IN_DOUBT).sum())
 
 
-def _cases(partition: Partition, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
+def _case_decisions(
+    partition: Partition, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None
+) -> tuple[pd.DataFrame, np.ndarray]:
     """`decision_records` of pairs of files, and the hash of each with its evidence from third files."""
     pairs = partition.files_across
     weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
@@ -59,22 +61,22 @@ def _cases(partition: Partition, setting: Setting, cited: pd.DataFrame, known: p
 
     def reasons(rows: np.ndarray) -> pd.Series:
         chosen = pairs.iloc[rows].reset_index(drop=True)
-        frames = pair_graph.cut_to(partition.records, partition.ties, chosen)
-        records, ties = unpacked(frames, setting)
+        frames = pair_graph.cut_to_pairs(partition.records, partition.ties, chosen)
+        records, ties = unpack_records(frames, setting)
         people = PersonPairs(records, setting.model)
         own, bits = pair_graph.weigh_alone(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUNDS) - 1)
         return case_reasons(own.assign(another=chosen["another"]), bits, np.arange(len(own)))
 
-    hashed = mixed(pairs["pair"].to_numpy(), pairs["another"].to_numpy("float64").view("uint64"), np.zeros(len(pairs)))
+    hashed = mix_hashes(pairs["pair"].to_numpy(), pairs["another"].to_numpy("float64").view("uint64"), np.zeros(len(pairs)))
     a, b, weight = (pairs[name].to_numpy() for name in ("a", "b", "weight"))
     return as_decision_records(False, a, b, weight, partition.of_files, _find_reasons(hashed, known, reasons)), hashed
 
 
-def _persons(partition: Partition, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
+def _person_decisions(partition: Partition, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
     """`decision_records` of pairs of persons, and the hash of each."""
     pairs = partition.persons_across
-    weight = pairs["weight"].to_numpy() + between(partition.records, setting.model.persons, setting.common.again[0])
-    anonymous = unidentified(partition.records.persons)
+    weight = pairs["weight"].to_numpy() + prior_between_cases(partition.records, setting.model.persons, setting.common.again[0])
+    anonymous = lacks_identity(partition.records.persons)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     recorded = np.flatnonzero((weight >= LEAST_WEIGHT) & ~anonymous[left] & ~anonymous[right])
     left, right = left[recorded], right[recorded]
@@ -82,15 +84,15 @@ def _persons(partition: Partition, setting: Setting, known: pd.DataFrame | None)
     def reasons(chosen: np.ndarray) -> pd.Series:
         return person_reasons(setting.scorer.likelihoods(left[chosen], right[chosen]).bits.assign(same_case=0.0))
 
-    hashed = mixed(pairs["pair"].to_numpy()[recorded], np.ones(len(recorded)))
+    hashed = mix_hashes(pairs["pair"].to_numpy()[recorded], np.ones(len(recorded)))
     return as_decision_records(True, left, right, weight[recorded], partition.of_persons, _find_reasons(hashed, known, reasons)), hashed
 
 
 def _find_reasons(hashed: np.ndarray, known: pd.DataFrame | None, reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
-    """The reasons of each pair: from `known` (`cross_reasons` of a memory) by its hash, else from `reasons`."""
+    """Return the reasons of each pair: from `known` (`cross_reasons` of a memory) by the hash of the pair, else from `reasons`."""
     found, new = pd.Series("", index=np.arange(len(hashed)), dtype="str"), np.ones(len(hashed), dtype=bool)
     if known is not None:
-        place, there = looked_up(hashed, known["pair"].to_numpy())
+        place, there = find_positions(hashed, known["pair"].to_numpy())
         found[there], new = known["reasons"].array.take(place[there]), ~there
     if new.any():
         found[new] = reasons(np.flatnonzero(new)).array

@@ -17,7 +17,7 @@ from pipelines.linkage.cases import PARTS, Cases
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, share_again
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import looked_up
+from pipelines.resources.flat import find_positions
 
 KEY = {"institution": "institution", "key": "record_key"}
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")
@@ -45,7 +45,7 @@ def decision_records(records: Records, people: PersonPairs, cases: Cases, person
 
 
 def case_decision_records(cases: Cases) -> pd.DataFrame:
-    """`decision_records` of pairs of files."""
+    """Return the decision records (`decision_records`) of pairs of files."""
     pairs = cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
     recorded = _worth_recording(a, b, weight, cases.cluster)
@@ -54,14 +54,17 @@ def case_decision_records(cases: Cases) -> pd.DataFrame:
 
 
 def case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
-    """`reasons` of the pairs of files at `recorded` (rows, ascending); `pairs` and further evidence `bits` as in `cases.Cases`."""
-    return _reasons(pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded)
+    """Write the `reasons` of the pairs of files at `recorded` (rows, ascending);
+
+    `pairs` and further evidence `bits` as in `cases.Cases`.
+    """
+    return _reason_texts(pd.concat([_evidence_rows(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded)
 
 
 def person_reasons(bits: pd.DataFrame) -> pd.Series:
-    """`reasons` of pairs of persons; `bits`: one column per kind of evidence, one row per pair."""
+    """Write the `reasons` of pairs of persons; `bits`: one column per kind of evidence, one row per pair."""
     every = np.arange(len(bits))
-    return _reasons(_long(bits, every), every)
+    return _reason_texts(_evidence_rows(bits, every), every)
 
 
 def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
@@ -70,28 +73,28 @@ def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
     return pd.DataFrame({"a": people.left[rows], "b": people.right[rows]})
 
 
-def named(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
+def with_record_keys(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
     """`decision_records` with record keys instead of rows, and `joined` or `refused` as `decision`: columns `COLUMNS`."""
     person = rows_["person"].to_numpy(dtype=bool)
     found = []
     for entity, frame, rows in (("case", records.files, rows_[~person]), ("person", records.persons, rows_[person])):
         decision = np.where(rows["joined"], "joined", "refused")
-        found.append(keys_of(rows, frame).assign(entity=entity, weight=rows["weight"], decision=decision, reasons=rows["reasons"]))
+        found.append(record_keys_of(rows, frame).assign(entity=entity, weight=rows["weight"], decision=decision, reasons=rows["reasons"]))
     return pd.concat(found, ignore_index=True)[list(COLUMNS)]
 
 
-def keys_of(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+def record_keys_of(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """`institution_a, key_a, institution_b, key_b` of pairs of rows `a, b` of `frame`, on the same index."""
     sides = [(f"{name}_{side}", frame[column].array.take(pairs[side].to_numpy())) for side in "ab" for name, column in KEY.items()]
     return pd.DataFrame(dict(sides), index=pairs.index).astype("str")
 
 
 def _worth_recording(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Rows of the pairs that were joined, or refused in some doubt."""
+    """Return the rows of the pairs that were joined, or refused in some doubt."""
     return np.flatnonzero((cluster[left] == cluster[right]) | (weight >= LEAST_WEIGHT))
 
 
-def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
+def _evidence_rows(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
     """`pair, name, bits` from a frame with one column per kind of evidence and one row for each of `pairs`."""
     values = bits.to_numpy("float64")
     row, column = np.nonzero(np.abs(values) >= LEAST_BITS)
@@ -101,15 +104,15 @@ def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
 def as_decision_records(
     person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series
 ) -> pd.DataFrame:
-    """`decision_records` of pairs of files, or of persons, with their `reasons`."""
+    """Build decision records (`decision_records`) of pairs of files or of persons from their weights, clusters and `reasons`."""
     weight = weight.astype("float64").round(2)
     return pd.DataFrame({"person": person, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 
 
-def _reasons(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
-    """Evidence of the pairs at `recorded` (ascending) as text: `name +bits`, the largest first."""
+def _reason_texts(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
+    """Write the evidence of the pairs at `recorded` (ascending) as text: `name +bits`, the largest first."""
     pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
-    place, there = looked_up(pair, recorded)
+    place, there = find_positions(pair, recorded)
     rows = np.flatnonzero((np.abs(value) >= LEAST_BITS) & there)
     code, names = pd.factorize(bits["name"])
     short = np.array([str(name).split(":")[0] for name in names], dtype=object)
@@ -126,8 +129,8 @@ def _reasons(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
     return pd.Series(pc.binary_join(lists, " "), dtype="str")
 
 
-def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:
-    """Numbers of pairs compared, and of those in doubt."""
+def count_compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:
+    """Count the pairs of persons and files that were compared, and the pairs in doubt."""
     return {
         "person_pairs_compared": len(people),
         "case_pairs_compared": len(cases.pairs),
@@ -136,10 +139,10 @@ def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, i
     }
 
 
-def statistics(
+def run_statistics(
     records: Records, report: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, counted: Mapping[str, int | float | str]
 ) -> dict[str, int | float | str]:
-    """Counts of a run: records, clusters, refused blocks (`report` of blocking), and the further counts `counted`. No personal data."""
+    """Count the records, clusters and refused blocks (`report` of blocking) of a run, and add the counts in `counted`; no personal data."""
     refused = report.set_index("key")
     refused = refused[refused["refused_values"] > 0]
     counts: dict[str, int | float | str] = {

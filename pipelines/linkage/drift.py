@@ -17,9 +17,9 @@ import pandas as pd
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.standardise import Records, standardise
-from pipelines.linkage.states import firsts, numbered
-from pipelines.resources.flat import Rows
+from pipelines.linkage.standardise import Records, build_features
+from pipelines.linkage.states import first_rows, number_rows
+from pipelines.resources.flat import RowIndexByOwner
 
 COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL = ["institution", "period", "field"]
@@ -33,24 +33,26 @@ LEAST_SHIFT = 0.10
 WORTH = 0.5
 
 
-def comparisons(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """Number of records by level reached: `institution, period, field, level, n`.
+def count_levels_reached(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
+    """Count the linked records that reach each comparison level: `institution, period, field, level, n`.
 
     canonical: the tables of `schemas.canonical`. persons: `institution, record_key, cluster` as linked. A record is compared with those of
     other institutions in its cluster. It counts once for each field that is known on both sides, divided over the levels reached. The
     period is that of its first delivery.
     """
-    records = standardise(canonical)
+    records = build_features(canonical)
     keys, linked = (pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, persons))
     cluster = pd.Series(persons["cluster"].to_numpy(), index=linked).reindex(keys)
     code = pd.factorize(cluster)[0]
-    return level_counts(records.persons, alike(records, PersonPairs(records, model), code), model)
+    return level_counts(records.persons, linked_pairs(records, PersonPairs(records, model), code), model)
 
 
-def alike(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
-    """Pairs of records of different institutions that are in one `cluster` (below zero: in none): rows `a, b`, and the level of each
-    field."""
-    own = Rows(cluster, int(cluster.max(initial=-1)) + 1)
+def linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
+    """Find the pairs of records of different institutions in one `cluster` (below zero:
+
+    in none): rows `a, b`, and the level of each field.
+    """
+    own = RowIndexByOwner(cluster, int(cluster.max(initial=-1)) + 1)
     institution = pd.factorize(records.persons["institution"])[0]
     several = np.flatnonzero((own.sizes > 1) & (own.sizes <= MOST_IN_CLUSTER))
     _, left, right = own.across(several, several)
@@ -60,9 +62,9 @@ def alike(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.Data
 
 
 def level_counts(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """See `comparisons`. persons: `institution, period`; pairs: see `alike`."""
-    cell, cells = numbered(persons[["institution", "period"]])
-    named = persons[["institution", "period"]].iloc[firsts(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
+    """Count the records that reach each level, as `count_levels_reached`. persons: `institution, period`; pairs: from `linked_pairs`."""
+    cell, cells = number_rows(persons[["institution", "period"]])
+    named = persons[["institution", "period"]].iloc[first_rows(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
     row = np.concatenate([pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")])
     found = [pd.DataFrame({"institution": [], "period": [], "field": [], "level": []}, dtype="str").assign(n=0.0)]
     for field in model.fields:
@@ -78,7 +80,7 @@ def level_counts(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd
 
 
 def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, dict[str, tuple[float, ...]]]:
-    """The `expected` shares of a model file: share per level, by institution and field, over several sets of `comparisons`."""
+    """The `expected` shares of a model file: share per level, by institution and field, over several results of `count_levels_reached`."""
     every = pd.concat(list(counted), ignore_index=True)
     out: dict[str, dict[str, tuple[float, ...]]] = {}
     for field in model.fields:
@@ -91,11 +93,11 @@ def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, 
     return {name: out[name] for name in sorted(out)}
 
 
-def drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
+def measure_drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
     """`COLUMNS`, one row per institution, period, field and level: its share of `n` records, the share that the model expects, and whether
     the difference raises an alarm.
 
-    counted: `comparisons`. Institutions and fields without expected shares are left out.
+    counted: from `count_levels_reached`. Institutions and fields without expected shares are left out.
     """
     named = [
         (institution, field.name, level.name, share)
@@ -109,12 +111,12 @@ def drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
     seen = counted.rename(columns={"n": "reached"})
     rows = rows.merge(seen, how="left", on=[*_CELL, "level"])
     rows["share"] = (rows["reached"].fillna(0.0) / rows["n"]).astype("float64")
-    rows["alarm"] = _alarming(rows["share"].to_numpy(), rows["expected"].to_numpy("float64"), rows["n"].to_numpy("float64"))
+    rows["alarm"] = _raises_alarm(rows["share"].to_numpy(), rows["expected"].to_numpy("float64"), rows["n"].to_numpy("float64"))
     rows["n"] = rows["n"].round().astype("int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).reset_index(drop=True)
 
 
-def _alarming(share: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _raises_alarm(share: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Whether `expected` is outside the Wilson interval around `share`, and by at least `LEAST_SHIFT`."""
     size, z2 = np.maximum(n, 1.0) * WORTH, DEVIATIONS**2
     centre = (share + z2 / (2 * size)) / (1 + z2 / size)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, FieldValues, ValuePairs, Values, absences, column_values, reached
+from pipelines.linkage.compare import MISSING, FieldValues, ValuePairs, Values, column_values, levels_reached, missing_rows
 from pipelines.linkage.model import Field
 
 # Number of the most frequent values of a field in the table of levels: 4096² bytes are 16 MiB.
@@ -24,8 +24,8 @@ TABLED = 2
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Values of columns of records: `codes` per record, `values` per code (one array per column, as for `compare`), `count` of
+class EncodedValues:
+    """Values of columns of records: `codes` per record, `values` per code (one array per column, as for `compare_field`), `count` of
     records per code. The most frequent value has code 0."""
 
     codes: np.ndarray
@@ -33,7 +33,7 @@ class Encoded:
     count: np.ndarray
 
 
-def encode(records: pd.DataFrame, columns: tuple[str, ...]) -> Encoded:
+def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedValues:
     """Codes for the distinct combinations of `columns` in `records`."""
     combined = np.zeros(len(records), dtype="int64")
     for column in columns:
@@ -50,7 +50,7 @@ def encode(records: pd.DataFrame, columns: tuple[str, ...]) -> Encoded:
     sample = np.empty(len(order), dtype="int64")  # one record of each code
     sample[codes] = np.arange(len(codes))
     values = column_values(records[list(columns)].iloc[sample], columns, np.arange(len(sample)))
-    return Encoded(codes, values, count[order])
+    return EncodedValues(codes, values, count[order])
 
 
 class Comparer:
@@ -58,7 +58,7 @@ class Comparer:
 
     def __init__(self, field: Field, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
-        self.absent = absences(values)
+        self.absent = missing_rows(values)
         # The level of a value against itself is needed far more often than any other.
         every = np.arange(self._size)
         self._itself = self._compare(every, every)
@@ -69,19 +69,19 @@ class Comparer:
         """Level (int8) per pair of codes, `MISSING` if either side is absent."""
         found = self._itself[a]
         rows = np.flatnonzero(a != b)
-        found[rows] = self._different(a[rows], b[rows])
+        found[rows] = self._levels_if_different(a[rows], b[rows])
         return found
 
-    def _different(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _levels_if_different(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self._width == self._size:
-            return self._tabled(a, b)
+            return self._levels_from_table(a, b)
         found = np.empty(len(a), dtype="int8")
         tabled = (a < self._width) & (b < self._width)
-        found[tabled] = self._tabled(a[tabled], b[tabled])
+        found[tabled] = self._levels_from_table(a[tabled], b[tabled])
         found[~tabled] = self._compare(a[~tabled], b[~tabled])
         return found
 
-    def _tabled(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def _levels_from_table(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         cells = a * self._width + b
         found = self._table[cells]
         open_rows = np.flatnonzero(found == 0)
@@ -94,5 +94,5 @@ class Comparer:
     def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         level = np.full(len(a), MISSING, dtype="int8")
         there = np.flatnonzero(~self.absent[a] & ~self.absent[b])
-        level[there] = reached(self.field, ValuePairs(self._known, a[there], b[there]))
+        level[there] = levels_reached(self.field, ValuePairs(self._known, a[there], b[there]))
         return level

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipelines.linkage.model import Evidence, Model
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import Rows
+from pipelines.resources.flat import RowIndexByOwner
 
 RANDOM_PAIRS = 4000
 MOST_BITS = 6.0
@@ -22,32 +22,35 @@ Columns = pd.DataFrame | dict[str, np.ndarray]
 
 def pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Number of the kind of each pair of files, and the kinds: `institution-institution`, in the order of the pair."""
-    code, names = institutions(records)
+    code, names = number_institutions(records)
     return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
 
 
-def institutions(records: Records) -> tuple[np.ndarray, list[str]]:
-    """Number of the institution per file, and the institutions."""
+def number_institutions(records: Records) -> tuple[np.ndarray, list[str]]:
+    """Number the institutions; return the number for each file, and the names of the institutions."""
     code, names = records.once("institutions", lambda: pd.factorize(records.files["institution"]))
     return code, [str(name) for name in names]
 
 
-def levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+def evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
     """Level of `evidence` per row of `pairs` (`a, b` files, `left, right` their best matching persons or -1); -1 if a value is missing."""
-    first, second = _values(records, pairs, evidence.first, "a", "left"), _values(records, pairs, evidence.second, "b", "right")
+    first, second = (
+        _values_of_pairs(records, pairs, evidence.first, "a", "left"),
+        _values_of_pairs(records, pairs, evidence.second, "b", "right"),
+    )
     if evidence.kind == "gap":
         days = np.abs(second - first) if evidence.either_way else second - first
         return np.where(np.isnan(days), -1, np.searchsorted(edges, days, side="right"))
     return np.where((first >= 0) & (second >= 0), (first != second).astype("int64"), -1)
 
 
-def _values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
+def _values_of_pairs(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
     rows = np.asarray(pairs[file if column.startswith("file.") else person])
-    values: np.ndarray = records.once(("column", column), lambda: _column(records, column))
+    values: np.ndarray = records.once(("column", column), lambda: _comparable_column(records, column))
     return values[rows]  # row -1 is the missing value appended
 
 
-def _column(records: Records, column: str) -> np.ndarray:
+def _comparable_column(records: Records, column: str) -> np.ndarray:
     """`file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN), texts as numbers (-1), equal texts in
     all columns with the same number."""
     table, name = column.split(".")
@@ -63,32 +66,32 @@ def _column(records: Records, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CertainPairs:
-    """Pairs of files (`a, b, left, right` as for `levels`) that are certainly of one case (`same`), or of different cases of one person
-    (`again`)."""
+    """Pairs of files (`a, b, left, right` as for `evidence_levels`) that are certainly of one case (`same`), or of different cases of one
+    person (`again`)."""
 
     same: pd.DataFrame
     again: pd.DataFrame
 
 
-def counts(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
+def count_levels(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
     """Counts of each level of `evidence` among pairs `same`, `again` and random pairs: `m`, `again`, `u`."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
         kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
         mine = kinds == names.index(evidence.between) if evidence.between in names else np.zeros(len(pairs), dtype=bool)
-        out[share] = _tally(records, pairs[mine], evidence, edges)
+        out[share] = _tally_levels(records, pairs[mine], evidence, edges)
     chance = ("chance", evidence, edges.tobytes())  # the same in every round
-    out["u"] = records.once(chance, lambda: _tally(records, _random(records, evidence.between), evidence, edges))
+    out["u"] = records.once(chance, lambda: _tally_levels(records, _random_pairs(records, evidence.between), evidence, edges))
     return out
 
 
-def _tally(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
-    level = levels(records, pairs, evidence, edges)
+def _tally_levels(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+    level = evidence_levels(records, pairs, evidence, edges)
     return np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
 
 
-def _random(records: Records, between: str) -> pd.DataFrame:
-    """Random pairs of files of the two institutions, each with a random person; reproducible for the same files."""
+def _random_pairs(records: Records, between: str) -> pd.DataFrame:
+    """Draw random pairs of files of two institutions, each with a random person; reproducible for the same files."""
     institution = records.files["institution"].to_numpy(dtype=object)
     draw = np.random.default_rng(0)
     sides = [np.flatnonzero(institution == name) for name in between.split("-")]
@@ -101,7 +104,7 @@ def _random(records: Records, between: str) -> pd.DataFrame:
 
 
 def _some_person(records: Records) -> pd.Series:
-    """A random person record of each file, by file."""
+    """Draw one person record of each file; returns the row of the record by file."""
 
     def drawn() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
@@ -112,31 +115,31 @@ def _some_person(records: Records) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class Shares:
+class EvidenceShares:
     """Shares of the levels of each kind of evidence (`m`, `again`, `u`), and the number of certain pairs observed for `m`."""
 
     levels: dict[str, dict[str, np.ndarray]]
     observed: dict[str, int]
 
 
-def read_off(records: Records, known: CertainPairs, model: Model) -> Shares:
-    """Estimated shares: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
+def estimate_shares(records: Records, known: CertainPairs, model: Model) -> EvidenceShares:
+    """Estimate the shares of evidence: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
     edges = np.array(model.edges, dtype="float64")
     found: dict[str, dict[str, np.ndarray]] = {}
     observed: dict[str, int] = {}
     worth = model.cases["evidence_worth"]
     for evidence in model.evidence:
-        seen = counts(records, known, evidence, edges)
+        seen = count_levels(records, known, evidence, edges)
         priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
         found[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in seen.items()}
         observed[evidence.name] = int(seen["m"].sum())
-    return Shares(found, observed)
+    return EvidenceShares(found, observed)
 
 
 class Weigher:
-    """Bits per kind of evidence for pairs of files."""
+    """Weighs the evidence for pairs of files in bits, one weight per kind of evidence."""
 
-    def __init__(self, records: Records, shares: Shares, model: Model) -> None:
+    def __init__(self, records: Records, shares: EvidenceShares, model: Model) -> None:
         self._records, self._model = records, model
         self._edges = np.array(model.edges, dtype="float64")
         self.shares = shares.levels
@@ -151,7 +154,7 @@ class Weigher:
         named: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
         kinds, kind_names = pair_kinds(self._records, columns["a"], columns["b"])
-        of_kind = Rows(kinds, len(kind_names))
+        of_kind = RowIndexByOwner(kinds, len(kind_names))
         number_of = {name: n for n, name in enumerate(kind_names)}
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
             if evidence.between not in number_of:
@@ -159,7 +162,7 @@ class Weigher:
             _, rows = of_kind.of(np.array([number_of[evidence.between]]))
             if not len(rows):
                 continue
-            level = levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
+            level = evidence_levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
             share = self.shares[evidence.name]
             slip = self._model.cases["slip"] if evidence.slip is None else evidence.slip
             use = np.flatnonzero(level >= 0)

@@ -19,7 +19,7 @@ def _database(threads: int) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
+def open_cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
     """A connection to a shared empty database (tables must be temporary): opening a new one takes longer than most queries.
 
     Most queries are short, and long ones hardly gain from a second thread.
@@ -27,7 +27,7 @@ def cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
     return _database(threads).cursor()
 
 
-def mixed(*parts: np.ndarray) -> np.ndarray:
+def mix_hashes(*parts: np.ndarray) -> np.ndarray:
     """Combine several numbers into one 64-bit number per row; the order of the parts matters."""
     out = np.zeros(len(parts[0]), dtype="uint64")
     for part in parts:
@@ -36,12 +36,12 @@ def mixed(*parts: np.ndarray) -> np.ndarray:
     return out
 
 
-def hashes(frame: pd.DataFrame) -> np.ndarray:
-    """A 64-bit hash of every row."""
+def hash_rows(frame: pd.DataFrame) -> np.ndarray:
+    """Return a 64-bit hash of every row of `frame`."""
     if frame.empty:
         return np.empty(0, dtype="uint64")
     columns = {f"c{n}": pa.array(frame[name], from_pandas=True) for n, name in enumerate(frame.columns)}
-    with cursor() as database:
+    with open_cursor() as database:
         database.register("rows", pa.table({**columns, "n": np.arange(len(frame))}))
         # Rows are numbered because the result is not ordered.
         found = database.execute(f"SELECT n, hash({', '.join(columns)}) AS h FROM rows").fetchnumpy()
@@ -50,8 +50,8 @@ def hashes(frame: pd.DataFrame) -> np.ndarray:
     return out
 
 
-def summed(size: int, at: np.ndarray, what: np.ndarray) -> np.ndarray:
-    """Sum of `what` (modulo 2**64) per number of `at`."""
+def sum_hashes(size: int, at: np.ndarray, what: np.ndarray) -> np.ndarray:
+    """Sum the hashes `what` (modulo 2**64) by the number in `at`, from 0 to `size` - 1."""
     out = np.zeros(size, dtype="uint64")
     np.add.at(out, at, what)
     return out

@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.blocking import Blocked
-from pipelines.linkage.cases import Ties
-from pipelines.linkage.cluster import numbered
+from pipelines.linkage.blocking import BlockedPairs
+from pipelines.linkage.cases import FileTies
+from pipelines.linkage.cluster import number_groups
 from pipelines.linkage.cross_component import cross_component_decisions
 from pipelines.linkage.decisions import IN_DOUBT, against_rules, decision_records
-from pipelines.linkage.drift import alike
+from pipelines.linkage.drift import linked_pairs
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.partition import Partition
-from pipelines.linkage.solving import Solved, rounds
-from pipelines.linkage.tasks import Frames, Setting, packed, run_tasks, unpacked
-from pipelines.resources.flat import Rows, looked_up
+from pipelines.linkage.solving import Solved, alternate_rounds
+from pipelines.linkage.tasks import Frames, Setting, pack_records, run_tasks, unpack_records
+from pipelines.resources.flat import RowIndexByOwner, find_positions
 
 # Number of records decided at a time, so that memory use does not grow with history.
 BATCH = 30_000
@@ -32,8 +32,8 @@ COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt",
 
 @dataclass(frozen=True)
 class DecidedComponents:
-    """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), linked pairs
-    (`alike`, see `drift`), counts, and the memory for the next run. `solved`: number of components decided in this run."""
+    """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), linked pairs (see
+    `drift.linked_pairs`), counts, and the memory for the next run. `solved`: number of components decided in this run."""
 
     cases: np.ndarray
     persons: np.ndarray
@@ -50,8 +50,8 @@ class RowIndex:
 
     def __init__(self, partition: Partition) -> None:
         self.component = {False: partition.of_files, True: partition.of_persons}
-        self.rank = {person: pair_graph.rank(component) for person, component in self.component.items()}
-        self._rows = {person: Rows(component, len(partition.keys)) for person, component in self.component.items()}
+        self.rank = {person: pair_graph.rank_within_component(component) for person, component in self.component.items()}
+        self._rows = {person: RowIndexByOwner(component, len(partition.keys)) for person, component in self.component.items()}
 
     def rows(self, person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
         """The row of each record: of a person if `person` is true, else of a file."""
@@ -62,29 +62,35 @@ class RowIndex:
         return out
 
 
-def decide(partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> DecidedComponents:
-    """Decide the open components; take the others from `memory`."""
+def decide_components(
+    partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None
+) -> DecidedComponents:
+    """Decide the components that are not in the `memory`, and read the results of the others from there."""
     index = RowIndex(partition)
-    batches = list(_batches(partition, np.flatnonzero(partition.open)))
-    lean = replace(partition, records=pair_graph.lean(partition.records, setting.model))
-    tasks = (_task(lean, index, files, persons, judgements) for files, persons in batches)
+    batches = list(_component_batches(partition, np.flatnonzero(partition.open)))
+    lean = replace(partition, records=pair_graph.drop_unread_texts(partition.records, setting.model))
+    tasks = (_make_task(lean, index, files, persons, judgements) for files, persons in batches)
     results = list(run_tasks(decide_task, tasks, setting, sum(len(persons) for _, persons in batches)))
     new = {name: pd.concat([frames[name] for frames in results], ignore_index=True) for name in results[0]}
     if memory is not None:
         known = np.sort(partition.keys[~partition.open])
-        new = {name: pd.concat([frame, _of_components(getattr(memory, name), known)], ignore_index=True) for name, frame in new.items()}
-    return _combined(partition, index, new, setting, memory)
+        new = {
+            name: pd.concat([frame, _rows_of_components(getattr(memory, name), known)], ignore_index=True) for name, frame in new.items()
+        }
+    return _combine_components(partition, index, new, setting, memory)
 
 
-def _combined(partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: LinkageMemory | None) -> DecidedComponents:
-    """All components, including those of the memory, and the decision records of pairs across them."""
+def _combine_components(
+    partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: LinkageMemory | None
+) -> DecidedComponents:
+    """Combine the results of all components, including those of the memory, and add the decision records of pairs across components."""
     order = np.argsort(partition.keys)
-    component = {name: order[looked_up(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in found.items()}
+    component = {name: order[find_positions(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in found.items()}
 
     def at(name: str, column: str, person: np.ndarray) -> np.ndarray:
         return index.rows(person, component[name], found[name][column].to_numpy())
 
-    case, people = _clusters(index, component["records"], found["records"])
+    case, people = _number_clusters(index, component["records"], found["records"])
     neither = np.zeros(len(found["cited"]), dtype=bool)
     cited = found["cited"][["weight"]].assign(**{side: at("cited", side, neither) for side in "ab"})
     crossing = cross_component_decisions(partition, setting, cited, memory)
@@ -112,8 +118,8 @@ def _combined(partition: Partition, index: RowIndex, found: Frames, setting: Set
     )
 
 
-def _batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The files and persons of the components `chosen`, in batches of whole components; at least one batch, possibly empty."""
+def _component_batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Divide the files and persons of the components `chosen` into batches of whole components; at least one batch, possibly empty."""
     sizes = np.bincount(partition.of_files, minlength=len(partition.keys)) + np.bincount(
         partition.of_persons, minlength=len(partition.keys)
     )
@@ -123,11 +129,11 @@ def _batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndar
         yield np.flatnonzero(batch[partition.of_files] == number), np.flatnonzero(batch[partition.of_persons] == number)
 
 
-def _of_components(frame: pd.DataFrame, keys: np.ndarray) -> pd.DataFrame:
-    return frame[looked_up(frame["component"].to_numpy(), keys)[1]]
+def _rows_of_components(frame: pd.DataFrame, keys: np.ndarray) -> pd.DataFrame:
+    return frame[find_positions(frame["component"].to_numpy(), keys)[1]]
 
 
-def _task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
+def _make_task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
     """The records in `files` and `persons` (whole components) with everything that deciding them needs: `left, right` of blocked pairs,
     and component key and rank of files and persons."""
     number = np.full(len(partition.of_persons), -1)
@@ -139,8 +145,10 @@ def _task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.
         for person, rows in ((False, files), (True, persons))
     )
     return {
-        **packed(
-            pair_graph.cut(partition.records, files, persons), pair_graph.cut_ties(partition.ties, len(partition.of_files), files), persons
+        **pack_records(
+            pair_graph.cut_records(partition.records, files, persons),
+            pair_graph.cut_ties(partition.ties, len(partition.of_files), files),
+            persons,
         ),
         "blocked": pd.DataFrame({"left": left[there], "right": right[there]}),
         "of_files": of_files,
@@ -156,9 +164,9 @@ def decide_task(task: Frames, setting: Setting) -> Frames:
     )
     component = {False: number[: len(task["of_files"])], True: number[len(task["of_files"]) :]}
     rank = {False: task["of_files"]["rank"].to_numpy(), True: task["of_persons"]["rank"].to_numpy()}
-    records, ties = unpacked(task, setting, component[False])
-    blocked = Blocked(task["blocked"]["left"].to_numpy(), task["blocked"]["right"].to_numpy(), pd.DataFrame())
-    solved, _ = rounds(records, blocked, setting.model, task.get("judgements"), setting.common, ties)
+    records, ties = unpack_records(task, setting, component[False])
+    blocked = BlockedPairs(task["blocked"]["left"].to_numpy(), task["blocked"]["right"].to_numpy(), pd.DataFrame())
+    solved, _ = alternate_rounds(records, blocked, setting.model, task.get("judgements"), setting.common, ties)
 
     def by_component(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
         """`pairs` with the key of their component, and ranks instead of rows."""
@@ -177,19 +185,19 @@ def decide_task(task: Frames, setting: Setting) -> Frames:
         for person in component
     ]
     recorded = decision_records(records, solved.people, solved.cases, solved.persons)
-    against, cited = against_rules(solved.people, solved.persons), _cited(solved, ties)
-    found = alike(records, solved.people, solved.persons.cluster)
+    against, cited = against_rules(solved.people, solved.persons), _citing_pairs(solved, ties)
+    found = linked_pairs(records, solved.people, solved.persons.cluster)
     return {
         "records": pd.concat(placed, ignore_index=True),
         "decisions": by_component(recorded, recorded["person"].to_numpy(dtype=bool)),
         "against": by_component(against, np.ones(len(against), dtype=bool)),
         "alike": by_component(found, np.ones(len(found), dtype=bool)),
         "cited": by_component(cited, np.zeros(len(cited), dtype=bool)),
-        "counts": _counted(keys, solved, component[False], component[True]),
+        "counts": _count_by_component(keys, solved, component[False], component[True]),
     }
 
 
-def _cited(solved: Solved, ties: Ties) -> pd.DataFrame:
+def _citing_pairs(solved: Solved, ties: FileTies) -> pd.DataFrame:
     """`a, b, weight` of the pairs of files of which one cites the other, without evidence from third files."""
     pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
     size = max(len(solved.records.files), 1)
@@ -199,8 +207,8 @@ def _cited(solved: Solved, ties: Ties) -> pd.DataFrame:
     return found.assign(weight=found["weight"] - found["another"]).drop(columns="another")
 
 
-def _counted(keys: np.ndarray, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
-    """Counts by component."""
+def _count_by_component(keys: np.ndarray, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
+    """Count the compared pairs and the pairs in doubt by component."""
     of_pairs, of_case_pairs = of_persons[solved.people.left], of_files[solved.cases.pairs["a"].to_numpy("int64")]
     doubt = np.abs(solved.cases.pairs["weight"].to_numpy("float64")) < IN_DOUBT
     unsure = np.abs(solved.persons.weight) < IN_DOUBT
@@ -209,7 +217,7 @@ def _counted(keys: np.ndarray, solved: Solved, of_files: np.ndarray, of_persons:
     return pd.DataFrame({"component": keys, **counts})
 
 
-def _clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _number_clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Cluster per file and per person record, numbered in the order of their first record. component: of each row of `records`."""
     out = []
     for person, of_records in index.component.items():
@@ -221,5 +229,5 @@ def _clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> 
             raise ValueError(
                 "the linkage memory is inconsistent: its records do not match its components; remove lake/linkage_memory and run again"
             )
-        out.append(numbered(of_records * (local.max(initial=0) + 1) + local))
+        out.append(number_groups(of_records * (local.max(initial=0) + 1) + local))
     return out[0], out[1]

@@ -19,11 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.linkage.common import Common
-from pipelines.linkage.evidence import Shares
+from pipelines.linkage.common import CommonStatistics
+from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies
-from pipelines.resources.code import digest
+from pipelines.resources.code import digest_code
 
 _CODE = ("pipelines/linkage/*.py", "pipelines/resources/flat.py")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
@@ -54,12 +54,12 @@ class LinkageMemory:
 
 
 def data_version(model: Model, landmark: str) -> str:
-    """The version with which a memory must have been written. landmark: hash of the records behind the common statistics."""
-    return hashlib.sha256(f"{digest(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
+    """Return the version that a memory must have to be used. landmark: hash of the records behind the common statistics."""
+    return hashlib.sha256(f"{digest_code(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
 
-def load(folder: Path, wanted: str) -> tuple[Common, LinkageMemory] | None:
-    """The memory in `folder`; None if there is none that can be used."""
+def load_memory(folder: Path, wanted: str) -> tuple[CommonStatistics, LinkageMemory] | None:
+    """Read the linkage memory in `folder`; None if `folder` has no memory of the version `wanted`."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         if manifest["data_version"] != wanted:
@@ -72,14 +72,14 @@ def load(folder: Path, wanted: str) -> tuple[Common, LinkageMemory] | None:
         return None  # lost or damaged: everything is decided again
 
 
-def save(folder: Path, wanted: str, common: Common, memory: LinkageMemory) -> None:
+def save_memory(folder: Path, wanted: str, common: CommonStatistics, memory: LinkageMemory) -> None:
     """Replace the memory in `folder` atomically. Call it under the run lock. Raises `OSError`."""
     fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
     for left in (fresh, old):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     for field in fields(LinkageMemory):
-        _write(fresh / f"{field.name}.parquet", getattr(memory, field.name))
+        _write_frame(fresh / f"{field.name}.parquet", getattr(memory, field.name))
     write_common(fresh, common)
     (fresh / _MANIFEST).write_text(json.dumps({"data_version": wanted}))
     if folder.exists():
@@ -88,18 +88,18 @@ def save(folder: Path, wanted: str, common: Common, memory: LinkageMemory) -> No
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_common(folder: Path, common: Common) -> None:
+def write_common(folder: Path, common: CommonStatistics) -> None:
     """Write the common statistics into `folder`."""
-    _write(folder / "frequencies.parquet", _frequency_table(common.frequencies))
-    (folder / _COMMON).write_text(json.dumps(_as_json(common)))
+    _write_frame(folder / "frequencies.parquet", _frequency_table(common.frequencies))
+    (folder / _COMMON).write_text(json.dumps(_common_as_json(common)))
 
 
-def read_common(folder: Path) -> Common:
-    """The common statistics from `write_common`."""
-    return _common(json.loads((folder / _COMMON).read_text()), pq.read_table(folder / "frequencies.parquet").to_pandas())
+def read_common(folder: Path) -> CommonStatistics:
+    """Read the common statistics that `write_common` wrote into `folder`."""
+    return _common_from_json(json.loads((folder / _COMMON).read_text()), pq.read_table(folder / "frequencies.parquet").to_pandas())
 
 
-def _write(path: Path, frame: pd.DataFrame) -> None:
+def _write_frame(path: Path, frame: pd.DataFrame) -> None:
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False, nthreads=1), path, compression="zstd", compression_level=1)
 
 
@@ -115,7 +115,7 @@ def _frequency_table(known: Frequencies) -> pd.DataFrame:
     )
 
 
-def _as_json(common: Common) -> dict[str, Any]:
+def _common_as_json(common: CommonStatistics) -> dict[str, Any]:
     shares = [
         {"levels": {e: {s: list(v) for s, v in found.items()} for e, found in one.levels.items()}, "observed": one.observed}
         for one in common.shares
@@ -124,12 +124,12 @@ def _as_json(common: Common) -> dict[str, Any]:
     return {"counts": common.counts, "again": list(common.again), "shares": shares, "usual": known.usual, "rare": known.rare}
 
 
-def _common(content: dict[str, Any], listed: pd.DataFrame) -> Common:
+def _common_from_json(content: dict[str, Any], listed: pd.DataFrame) -> CommonStatistics:
     shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in content["usual"]}
     for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
         shares[field][word, group] = share
     rounds = tuple(
-        Shares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])
+        EvidenceShares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])
         for one in content["shares"]
     )
-    return Common(Frequencies(shares, content["usual"], content["rare"]), content["counts"], rounds, tuple(content["again"]))
+    return CommonStatistics(Frequencies(shares, content["usual"], content["rare"]), content["counts"], rounds, tuple(content["again"]))

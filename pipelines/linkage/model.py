@@ -81,7 +81,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One kind of evidence between files of two institutions, from `first` of the one to `second` of the other.
+    """A kind of evidence between the files of two institutions: `first` of the first file is compared with `second` of the second file.
 
     `kind`: `gap` (days between, in classes bounded by the model's `edges`; `either_way`: in either order) or `equal`
     (equal, different). `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`. Of the
@@ -104,8 +104,12 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Between:
-    """Two institutions: `expected` files of the one in the case of a file of the other, and the share of its persons found there."""
+class ExpectedOverlap:
+    """What is expected of two institutions:
+
+    the number of files of the first institution in the case of a file of the second (`expected`), and the share of its persons who are
+    found there.
+    """
 
     expected: float
     coverage: float
@@ -120,10 +124,11 @@ class Model:
     persons: dict[str, float]
     evidence: tuple[Evidence, ...]
     edges: tuple[float, ...]
-    between: dict[str, Between]
+    between: dict[str, ExpectedOverlap]
     cases: dict[str, float]
     provenance: dict[str, Any]
-    expected: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)  # see `drift`: institution -> field -> shares
+    # See `drift.measure_drift`: institution -> field -> shares.
+    expected: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
 
 def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
@@ -133,8 +138,8 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
     """
     named = os.environ.get("HARMONIA_MODEL")
     if persons is None and cases is None:
-        return _load(Path(named).expanduser(), None) if named else _load(FOLDER / PERSONS, FOLDER / CASES)
-    return _load(persons or FOLDER / PERSONS, cases)
+        return _load_files(Path(named).expanduser(), None) if named else _load_files(FOLDER / PERSONS, FOLDER / CASES)
+    return _load_files(persons or FOLDER / PERSONS, cases)
 
 
 def named_model() -> str | None:
@@ -147,37 +152,37 @@ def named_model() -> str | None:
 
 
 @cache
-def _load(persons: Path, cases: Path | None) -> Model:
+def _load_files(persons: Path, cases: Path | None) -> Model:
     try:
         if cases is None:
-            both = modelfile.read(persons)
-            return _model(both["persons"], both["cases"], persons, persons)
-        return _model(modelfile.read(persons), modelfile.read(cases), persons, cases)
+            both = modelfile.read_model_file(persons)
+            return _parse_model(both["persons"], both["cases"], persons, persons)
+        return _parse_model(modelfile.read_model_file(persons), modelfile.read_model_file(cases), persons, cases)
     except (KeyError, TypeError, ValueError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise HarmoniaError(f"model file {persons} cannot be used: {what}; fetch it again, or train one (`harmonia link train`)") from None
 
 
-def _model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons: Path, cases: Path) -> Model:
+def _parse_model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons: Path, cases: Path) -> Model:
     _check_settings(person_spec["settings"], PERSON_SETTINGS, persons)
     _check_settings(case_spec["settings"], CASE_SETTINGS, cases)
-    fields = tuple(_field(spec, persons) for spec in person_spec["fields"])
+    fields = tuple(_parse_field(spec, persons) for spec in person_spec["fields"])
     edges = tuple(case_spec["edges"])
-    evidence = tuple(_evidence(spec, edges, cases) for spec in case_spec["evidence"])
+    evidence = tuple(_parse_evidence(spec, edges, cases) for spec in case_spec["evidence"])
     return Model(
         version=f"{person_spec['version']}+{case_spec['version']}",
         fields=fields,
         persons=person_spec["settings"],
         evidence=evidence,
         edges=edges,
-        between={name: Between(**spec) for name, spec in case_spec["between"].items()},
+        between={name: ExpectedOverlap(**spec) for name, spec in case_spec["between"].items()},
         cases=case_spec["settings"],
         provenance={"persons": person_spec["provenance"], "cases": case_spec["provenance"]},
         expected={i: {f: tuple(s) for f, s in shares.items()} for i, shares in person_spec.get("expected", {}).items()},
     )
 
 
-def _field(spec: dict[str, Any], path: Path) -> Field:
+def _parse_field(spec: dict[str, Any], path: Path) -> Field:
     levels = tuple(Level(**level) for level in spec["levels"])
     for share in ("m", "u"):
         _check_sum([getattr(level, share) for level in levels], f"{path.name}: field {spec['name']!r}: {share}")
@@ -186,7 +191,7 @@ def _field(spec: dict[str, Any], path: Path) -> Field:
     return Field(spec["name"], tuple(spec["columns"]), levels, spec.get("family", False))
 
 
-def _evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:
+def _parse_evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:
     found = Evidence(**{**spec, **{share: tuple(spec[share]) for share in ("m", "u", "again")}})
     levels = len(edges) + 1 if found.kind == "gap" else 2
     for share in ("m", "u", "again"):

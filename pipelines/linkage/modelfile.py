@@ -22,13 +22,13 @@ _OWN = ("format", "checksum")
 _SHORT = 4  # a nested mapping of numbers up to this length is written on one line
 
 
-def checksum(content: dict[str, Any]) -> str:
+def content_checksum(content: dict[str, Any]) -> str:
     """SHA-256 of the content without `checksum`, independent of order and white space."""
     plain = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_model_file(path: Path) -> dict[str, Any]:
     """The content of the model file `path`, without format and checksum.
 
     Raises `HarmoniaError` with the file and the remedy if it is missing, not JSON, of another format or changed.
@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
             f"model file {path} has format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
             "train a new one (`harmonia link train`), or run the version that wrote it"
         )
-    found = checksum(content)
+    found = content_checksum(content)
     if found != content["checksum"]:
         stated = str(content["checksum"])
         raise HarmoniaError(
@@ -58,32 +58,32 @@ def read(path: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key not in _OWN}
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
+def write_model_file(path: Path, content: dict[str, Any]) -> None:
     """Write `content` with format and checksum. Raises `HarmoniaError` if the file exists or cannot be written."""
     sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _OWN}}
     if path.exists():
         raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
     with storage(path), path.open("x", encoding="utf-8") as file:
-        file.write(as_text({**sealed, "checksum": checksum(sealed)}))
+        file.write(as_text({**sealed, "checksum": content_checksum(sealed)}))
 
 
 def as_text(content: dict[str, Any]) -> str:
-    """JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
-    return "{\n" + ",\n".join(_lines(key, value, 1) for key, value in content.items()) + "\n}\n"
+    """Write `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
+    return "{\n" + ",\n".join(_entry_lines(key, value, 1) for key, value in content.items()) + "\n}\n"
 
 
-def _lines(key: str, value: Any, depth: int) -> str:
+def _entry_lines(key: str, value: Any, depth: int) -> str:
     pad = " " * depth
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        entries = ",\n".join(f"{pad} {_entry(entry, depth)}" for entry in value)
+        entries = ",\n".join(f"{pad} {_entry_as_json(entry, depth)}" for entry in value)
         return f"{pad}{json.dumps(key)}: [\n{entries}\n{pad}]"
     if isinstance(value, dict) and (depth == 1 or len(value) > _SHORT or any(isinstance(inner, dict | list) for inner in value.values())):
-        entries = ",\n".join(_lines(name, inner, depth + 1) for name, inner in value.items())
+        entries = ",\n".join(_entry_lines(name, inner, depth + 1) for name, inner in value.items())
         return f"{pad}{json.dumps(key)}: {{\n{entries}\n{pad}}}"
     return f"{pad}{json.dumps(key)}: {json.dumps(value)}"
 
 
-def _entry(entry: dict[str, Any], depth: int) -> str:
+def _entry_as_json(entry: dict[str, Any], depth: int) -> str:
     levels = entry.get("levels")
     if not levels:
         return json.dumps(entry)

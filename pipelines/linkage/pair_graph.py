@@ -17,17 +17,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.cases import PriorRound, Ties, gather, weigh
-from pipelines.linkage.cluster import components
-from pipelines.linkage.common import Common
+from pipelines.linkage.cases import FileTies, PriorRound, gather_file_pairs, weigh_files
+from pipelines.linkage.cluster import connected_components
+from pipelines.linkage.common import CommonStatistics
 from pipelines.linkage.constraints import Constraints
-from pipelines.linkage.hashing import hashes, mixed, summed
+from pipelines.linkage.hashing import hash_rows, mix_hashes, sum_hashes
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.person_overlap import PersonOverlap, overlap
-from pipelines.linkage.persons import between
+from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
+from pipelines.linkage.persons import prior_between_cases
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.tasks import Frames, Setting, packed, unpacked
+from pipelines.linkage.tasks import Frames, Setting, pack_records, unpack_records
 
 # A pair that can weigh so much (bits) is a tie; slightly below zero, so that rounding cannot matter.
 TIES = -0.01
@@ -43,87 +43,98 @@ _READ_BEFORE = {
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Hash per person record and per file; that of a file includes its persons and references."""
+    """The hash of each person record and of each file; the hash of a file includes its persons and references."""
 
     persons: np.ndarray
     files: np.ndarray
 
 
-def fingerprints(records: Records) -> Fingerprints:
-    """The hashes of `records`; without row numbers, which change with every new record."""
-    persons = hashes(records.persons.drop(columns=["file", "period"]))
-    files = hashes(records.files)
+def fingerprint_records(records: Records) -> Fingerprints:
+    """Hash the records without their row numbers, which change with every new record."""
+    persons = hash_rows(records.persons.drop(columns=["file", "period"]))
+    files = hash_rows(records.files)
     own = records.persons["file"].to_numpy()
     placed = own >= 0
-    files = mixed(files, summed(len(files), own[placed], mixed(persons[placed])))
+    files = mix_hashes(files, sum_hashes(len(files), own[placed], mix_hashes(persons[placed])))
     for n, frame in enumerate((records.references, records.own, records.merges)):
-        found = hashes(frame.drop(columns="file"))
-        files = mixed(files, summed(len(files), frame["file"].to_numpy(), mixed(found, np.full(len(found), n))))
+        found = hash_rows(frame.drop(columns="file"))
+        files = mix_hashes(files, sum_hashes(len(files), frame["file"].to_numpy(), mix_hashes(found, np.full(len(found), n))))
     return Fingerprints(persons, files)
 
 
-def tie_fingerprints(ties: Ties, fingerprints: Fingerprints) -> pd.DataFrame:
+def tie_fingerprints(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame:
     """`a, b` (a < b) and a hash of every tie."""
     found = []
     for n, frame in enumerate((ties.cites, ties.joins, ties.together, ties.detained)):
         a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
-        hashed = mixed(fingerprints.files[a], fingerprints.files[b], hashes(frame.drop(columns=["a", "b"])), np.full(len(a), n))
+        hashed = mix_hashes(fingerprints.files[a], fingerprints.files[b], hash_rows(frame.drop(columns=["a", "b"])), np.full(len(a), n))
         found.append(pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "fingerprint": hashed}))
     return pd.concat(found, ignore_index=True)
 
 
-def own_weights(frames: Frames, setting: Setting) -> Frames:
+def weigh_task(frames: Frames, setting: Setting) -> Frames:
     """Weights of the `pairs` (`a, b` oriented) of a task from the evidence of the two files alone: `weights`, columns `OWN_EVIDENCE`."""
-    records, ties = unpacked(frames, setting)
+    records, ties = unpack_records(frames, setting)
     people = PersonPairs(records, setting.model)
-    overlaps = overlap(records, people, frames["pairs"])
+    overlaps = compare_persons_of_files(records, people, frames["pairs"])
     own = [weigh_alone(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUNDS))]
     weighed = {name: one["weight"] for name, one in zip(ROUNDS, own, strict=True)}
     return {"weights": pd.DataFrame({**weighed, "citation": own[-1]["citation"]})}
 
 
 def weigh_alone(
-    records: Records, people: PersonPairs, pairs: pd.DataFrame, ties: Ties, setting: Setting, n: int, overlaps: PersonOverlap | None = None
+    records: Records,
+    people: PersonPairs,
+    pairs: pd.DataFrame,
+    ties: FileTies,
+    setting: Setting,
+    n: int,
+    overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` weighed by `cases.weigh` in round `n`, and further evidence; without known common persons of the two files."""
+    """`pairs` weighed by `cases.weigh_files` in round `n`, and further evidence; without known common persons of the two files."""
     model, common = setting.model, setting.common
     before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
-    gathered, _ = gather(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
-    return weigh(records, model, gathered, common.shares[n])[:2]
+    gathered, _ = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
+    return weigh_files(records, model, gathered, common.shares[n])[:2]
 
 
-def least_between(records: Records, model: Model, common: Common, bits: float) -> float:
+def least_between(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
     """Match weight from which a pair of persons of different cases can weigh `bits` in either round."""
-    return bits - max(between(records, model.persons, again) for again in (model.persons["again"], *common.again))
+    return bits - max(prior_between_cases(records, model.persons, again) for again in (model.persons["again"], *common.again))
 
 
-def label(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def label_components(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Number of the component per file and per person record. files, persons: tied pairs, arrays of shape n x 2."""
     own, size = records.persons["file"].to_numpy(), len(records.files)
     placed = np.flatnonzero(own >= 0)
     edges = [np.column_stack([placed + size, own[placed]]), *files, *(pairs + size for pairs in persons)]
     every = np.concatenate(edges).astype("int64")
-    found = components(size + len(own), every[:, 0], every[:, 1])
+    found = connected_components(size + len(own), every[:, 0], every[:, 1])
     return found[:size], found[size:]
 
 
-def keys(components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, within: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Key per component: of its records in their order, and of the hashes `within` components (number of the component, hash)."""
+def component_keys(
+    components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, within: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """Return a key for each component:
+
+    a hash of its records in their order, and of the hashes `within` components (number of the component, hash).
+    """
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
     for n, (component, hashed) in enumerate(zip(components, (fingerprints.files, fingerprints.persons), strict=True)):
-        key = mixed(key, summed(size, component, mixed(hashed, rank(component), np.full(len(component), n))))
+        key = mix_hashes(key, sum_hashes(size, component, mix_hashes(hashed, rank_within_component(component), np.full(len(component), n))))
     for component, hashed in within:
-        key = mixed(key, summed(size, component, mixed(hashed)))
+        key = mix_hashes(key, sum_hashes(size, component, mix_hashes(hashed)))
     return key
 
 
-def rank(component: np.ndarray) -> np.ndarray:
+def rank_within_component(component: np.ndarray) -> np.ndarray:
     """Rank of every record within its component."""
     return pd.Series(component).groupby(component).cumcount().to_numpy("int64")
 
 
-def lean(records: Records, model: Model) -> Records:
+def drop_unread_texts(records: Records, model: Model) -> Records:
     """`records` without texts that tasks do not read: cutting and passing texts is most of the cost of tasks. Columns that the evidence of
     `model` reads stay."""
     read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
@@ -131,42 +142,42 @@ def lean(records: Records, model: Model) -> Records:
     return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in unused.items()})
 
 
-def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
+def cut_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
     """The records at the given rows of both frames, renumbered in the same order."""
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
     people = records.persons.iloc[persons].reset_index(drop=True)
     people["file"] = number[people["file"].to_numpy()]
-    references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
+    references, own, merges = (_renumber_rows(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
     return Records(records.files.iloc[files].reset_index(drop=True), people, references, own, merges, records.counts)
 
 
-def cut_to(records: Records, ties: Ties, pairs: pd.DataFrame) -> Frames:
+def cut_to_pairs(records: Records, ties: FileTies, pairs: pd.DataFrame) -> Frames:
     """The records of the files of `pairs`, with their persons and ties, and the `pairs`, renumbered."""
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
     people = np.flatnonzero(number[records.persons["file"].to_numpy()] >= 0)
     local = pd.DataFrame({name: number[pairs[name].to_numpy("int64")] for name in ("a", "b")})
-    return {**packed(cut(records, files, people), cut_ties(ties, len(records.files), files), people), "pairs": local}
+    return {**pack_records(cut_records(records, files, people), cut_ties(ties, len(records.files), files), people), "pairs": local}
 
 
-def cut_ties(ties: Ties, size: int, files: np.ndarray) -> Ties:
-    """The ties among `files`, renumbered."""
+def cut_ties(ties: FileTies, size: int, files: np.ndarray) -> FileTies:
+    """Return the ties among `files`, with new row numbers."""
     number = np.full(size + 1, -1)
     number[files] = np.arange(len(files))
     cites, joins, together, detained = (
-        _renumbered(frame, number, ["a", "b"]) for frame in (ties.cites, ties.joins, ties.together, ties.detained)
+        _renumber_rows(frame, number, ["a", "b"]) for frame in (ties.cites, ties.joins, ties.together, ties.detained)
     )
-    return Ties(cites, joins, together, detained)
+    return FileTies(cites, joins, together, detained)
 
 
-def _renumbered(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:
+def _renumber_rows(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:
     new = {name: number[frame[name].to_numpy("int64")] for name in columns}
     there = np.logical_and.reduce([rows >= 0 for rows in new.values()])
     return frame.assign(**new)[there].reset_index(drop=True)
 
 
 def constrained_pairs(constraints: Constraints) -> np.ndarray:
-    """Pairs of rows with a judgement of a steward."""
+    """Return the pairs of rows on which a steward decided."""
     return np.concatenate([constraints.same, constraints.apart])

@@ -14,7 +14,7 @@ from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import distinct, looked_up
+from pipelines.resources.flat import distinct_numbers, find_positions
 
 
 class PersonPairs:
@@ -30,7 +30,7 @@ class PersonPairs:
 
     @property
     def known(self) -> Frequencies:
-        """The frequencies used by weights."""
+        """The token frequencies by which pairs are weighed."""
         return self._scorer.known
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class PersonPairs:
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare pairs that are not in the store yet; the order of the two rows of a pair does not matter."""
-        codes = distinct(self._code(left, right))
+        codes = distinct_numbers(self._code(left, right))
         if len(self._codes):
             place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
             codes = codes[self._codes[place] != codes]
@@ -73,7 +73,7 @@ class PersonPairs:
         both = np.concatenate([self._codes, codes])
         order = np.argsort(both, kind="stable")
         self._codes = both[order]
-        self._found = _joined([self._found, fresh], order)
+        self._found = _concatenate_likelihoods([self._found, fresh], order)
 
     def at(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Positions of pairs that were added before."""
@@ -81,7 +81,7 @@ class PersonPairs:
 
     def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
         """The comparison level of each field for the given pairs; they need not be stored here."""
-        place, there = looked_up(self._code(left, right), self._codes)
+        place, there = find_positions(self._code(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
         fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
         if len(fresh) == len(left):
@@ -98,7 +98,7 @@ class PersonPairs:
         return np.minimum(left, right).astype("int64") * self._size + np.maximum(left, right)
 
 
-def _joined(parts: Iterable[Likelihoods], order: np.ndarray) -> Likelihoods:
+def _concatenate_likelihoods(parts: Iterable[Likelihoods], order: np.ndarray) -> Likelihoods:
     parts = list(parts)
     levels, bits = (
         pd.concat([getattr(p, name) for p in parts], ignore_index=True).iloc[order].reset_index(drop=True) for name in ("levels", "bits")

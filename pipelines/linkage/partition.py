@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.blocking import Blocked, Shared, every, share
-from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
-from pipelines.linkage.constraints import Constraints, constraints
+from pipelines.linkage.blocking import BlockedPairs, SharedValues, concatenate_pairs, group_by_keys
+from pipelines.linkage.cases import FileTies, find_ties, orient_pairs, shared_bits
+from pipelines.linkage.constraints import Constraints, find_constraints
 from pipelines.linkage.decisions import LEAST_WEIGHT
-from pipelines.linkage.hashing import mixed
+from pipelines.linkage.hashing import mix_hashes
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.pair_graph import OWN_EVIDENCE, ROUNDS, Fingerprints
 from pipelines.linkage.score import close_pairs
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.tasks import Frames, Setting, processes, run_tasks
-from pipelines.resources.flat import looked_up, starts
+from pipelines.linkage.tasks import Frames, Setting, count_processes, run_tasks
+from pipelines.resources.flat import find_positions, run_starts
 
 # Number of pairs of files weighed at a time, so that memory use does not grow with history.
 AT_ONCE = 50_000
@@ -39,8 +39,8 @@ class Partition:
     """
 
     records: Records
-    blocked: Blocked
-    ties: Ties
+    blocked: BlockedPairs
+    ties: FileTies
     of_files: np.ndarray
     of_persons: np.ndarray
     keys: np.ndarray
@@ -54,23 +54,26 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
     """Divide `records` into components. Pairs in `memory` are not computed again; the result is the same without it."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
-    fingerprints = pair_graph.fingerprints(records)
-    blocks, ties = share(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()), ties_of(records)
+    fingerprints = pair_graph.fingerprint_records(records)
+    blocks, ties = (
+        group_by_keys(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()),
+        find_ties(records),
+    )
     tie_hashes = pair_graph.tie_fingerprints(ties, fingerprints)
-    constrained = [constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
+    constrained = [find_constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
     fresh = np.ones(len(records.persons), dtype=bool)
     if memory is not None:
-        fresh = ~looked_up(fingerprints.persons, memory.persons["fingerprint"].to_numpy())[1] | blocks.moved
-    close = _close(records, blocks, setting, fingerprints, fresh, memory)
+        fresh = ~find_positions(fingerprints.persons, memory.persons["fingerprint"].to_numpy())[1] | blocks.moved
+    close = _close_persons(records, blocks, setting, fingerprints, fresh, memory)
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     alike = weight >= shared_bits(records, model)
-    pairs = _candidates(records, left[alike], right[alike], ties)
+    pairs = _candidate_files(records, left[alike], right[alike], ties)
     files = pd.DataFrame({"pair": _pair_fingerprints(pairs, tie_hashes, fingerprints)})
-    files[list(OWN_EVIDENCE)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
+    files[list(OWN_EVIDENCE)] = _file_pair_weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
     near = weight >= pair_graph.least_between(records, model, common, pair_graph.TIES)
     tied = (files[list(ROUNDS)] >= pair_graph.TIES).any(axis=1).to_numpy()
     named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
-    of_files, of_persons = pair_graph.label(
+    of_files, of_persons = pair_graph.label_components(
         records,
         [*(f[["a", "b"]].to_numpy("int64") for f in named), pair_graph.constrained_pairs(constrained[0])],
         [np.column_stack([left[near], right[near]]), pair_graph.constrained_pairs(constrained[1])],
@@ -80,13 +83,13 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
         (of_files[tie_hashes["a"].to_numpy()], tie_hashes["fingerprint"].to_numpy()),
         *_constraint_fingerprints(constrained, (of_files, of_persons), fingerprints),
     ]
-    keys = pair_graph.keys((of_files, of_persons), fingerprints, content)
+    keys = pair_graph.component_keys((of_files, of_persons), fingerprints, content)
     # The pairs of rows that are not fresh are in the memory and need not be generated again.
     undecided = np.ones(len(keys), dtype=bool)
     if memory is not None:
-        undecided = ~looked_up(keys, np.sort(memory.counts["component"].to_numpy()))[1]
+        undecided = ~find_positions(keys, np.sort(memory.counts["component"].to_numpy()))[1]
         undecided[of_persons[fresh]] = True
-    within = Blocked(*every(blocks.groups.within(np.where(undecided[of_persons], of_persons, -1)).pairs()), blocks.report)
+    within = BlockedPairs(*concatenate_pairs(blocks.groups.within(np.where(undecided[of_persons], of_persons, -1)).pairs()), blocks.report)
     known = {
         "persons": pd.DataFrame({"fingerprint": np.sort(fingerprints.persons)}),
         "refused": pd.DataFrame({"value": blocks.refused}),
@@ -96,12 +99,12 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
     pairs = pairs.assign(pair=files["pair"], weight=files[ROUNDS[-1]], citation=files["citation"])
     pairs = pairs[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
     close = close[of_persons[left] != of_persons[right]]
-    close = close.assign(pair=mixed(fingerprints.persons[close["left"].to_numpy()], fingerprints.persons[close["right"].to_numpy()]))
+    close = close.assign(pair=mix_hashes(fingerprints.persons[close["left"].to_numpy()], fingerprints.persons[close["right"].to_numpy()]))
     return Partition(records, within, replace(ties, component=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
 
 
-def _close(
-    records: Records, shared_: Shared, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
+def _close_persons(
+    records: Records, shared_: SharedValues, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
 ) -> pd.DataFrame:
     """Sorted `left, right, weight` of the pairs of persons that can matter across cases. fresh: rows whose pairs are not in the memory."""
     least = pair_graph.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
@@ -113,39 +116,39 @@ def _close(
     if setting.spark is not None:
         some = None if fresh.all() else fresh
         found.append(setting.spark.close(records.persons, groups, setting.model, setting.scorer, least, some))
-        return _in_order(found)
+        return _sort_pairs(found)
     shared_frames = {
         "fresh": pd.DataFrame({"fresh": fresh}),
         "rows": pd.DataFrame({"row": groups.row}),
         "sizes": pd.DataFrame({"size": groups.sizes}),
     }
     many = int(np.count_nonzero(np.bincount(groups.row)))
-    of = processes(setting, many)
+    of = count_processes(setting, many)
     tasks = ({**shared_frames, "stride": pd.DataFrame({"first": [n], "of": [of], "least": [least]})} for n in range(of))
-    found.extend(one["pairs"] for one in run_tasks(_weighed, tasks, setting, many))
-    return _in_order(found)
+    found.extend(one["pairs"] for one in run_tasks(_weigh_chunk, tasks, setting, many))
+    return _sort_pairs(found)
 
 
-def _in_order(found: list[pd.DataFrame]) -> pd.DataFrame:
+def _sort_pairs(found: list[pd.DataFrame]) -> pd.DataFrame:
     close = pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
     return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 
 
-def _weighed(frames: Frames, setting: Setting) -> Frames:
+def _weigh_chunk(frames: Frames, setting: Setting) -> Frames:
     """`pairs` (`left, right, weight`) of persons that weigh enough, of the chunks of this task (every `of`-th)."""
     fresh = frames["fresh"]["fresh"].to_numpy()
-    groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(fresh))
+    groups = Groups(frames["rows"]["row"].to_numpy(), run_starts(frames["sizes"]["size"].to_numpy()), len(fresh))
     first, of, least = frames["stride"].iloc[0]
     pairs = groups.pairs(None if fresh.all() else fresh, stride=(int(first), int(of)))
     return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), close_pairs(setting.scorer, pairs, least), strict=True)))}
 
 
 def _known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
-    """The pairs of a memory of which both rows still exist and neither is `fresh`."""
+    """Select the pairs of a memory of which both records still exist and neither is `fresh`."""
     order = np.argsort(fingerprints.persons)
     sides, there = [], np.ones(len(pairs), dtype=bool)
     for name in ("left", "right"):
-        place, found = looked_up(pairs[name].to_numpy(), fingerprints.persons[order])
+        place, found = find_positions(pairs[name].to_numpy(), fingerprints.persons[order])
         there &= found
         sides.append(order[place])
         there &= ~fresh[sides[-1]]
@@ -153,40 +156,40 @@ def _known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndar
     return pd.DataFrame({"left": np.minimum(a, b), "right": np.maximum(a, b), "weight": pairs["weight"].to_numpy()[there]})
 
 
-def _candidates(records: Records, left: np.ndarray, right: np.ndarray, ties: Ties) -> pd.DataFrame:
-    """Pairs of files that are tied by a pair of persons or a reference."""
+def _candidate_files(records: Records, left: np.ndarray, right: np.ndarray, ties: FileTies) -> pd.DataFrame:
+    """Find the pairs of files that are tied by a pair of persons or a reference."""
     file = records.persons["file"].to_numpy()
     named = (ties.cites, ties.joins, ties.together)
     a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in named)])
     b = np.concatenate([file[right], *(frame["b"].to_numpy("int64") for frame in named)])
     placed = (a >= 0) & (b >= 0)
-    return orient(records, a[placed], b[placed])
+    return orient_pairs(records, a[placed], b[placed])
 
 
 def _pair_fingerprints(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: Fingerprints) -> np.ndarray:
-    """Hash of each pair of files with its ties."""
+    """Hash each pair of files together with its ties."""
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     size = len(fingerprints.files)
     codes, place = np.unique(np.minimum(a, b) * size + np.maximum(a, b), return_inverse=True)
-    at, there = looked_up(tie_hashes["a"].to_numpy() * size + tie_hashes["b"].to_numpy(), codes)
+    at, there = find_positions(tie_hashes["a"].to_numpy() * size + tie_hashes["b"].to_numpy(), codes)
     ties = np.zeros(len(codes), dtype="uint64")
     np.add.at(ties, at[there], tie_hashes["fingerprint"].to_numpy()[there])
-    return mixed(fingerprints.files[a], fingerprints.files[b], ties[place])
+    return mix_hashes(fingerprints.files[a], fingerprints.files[b], ties[place])
 
 
-def _weights(
-    records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: LinkageMemory | None
+def _file_pair_weights(
+    records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: FileTies, memory: LinkageMemory | None
 ) -> np.ndarray:
-    """Evidence of the two files of each pair alone: one row per pair, columns `OWN_EVIDENCE`."""
+    """Weigh each pair of files by the evidence of the two files alone: one row per pair, columns `OWN_EVIDENCE`."""
     found, new = np.zeros((len(pairs), len(OWN_EVIDENCE))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):
-        place, there = looked_up(codes, memory.files["pair"].to_numpy())
+        place, there = find_positions(codes, memory.files["pair"].to_numpy())
         found[there], new = memory.files[list(OWN_EVIDENCE)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
     some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
-    lean = pair_graph.lean(records, setting.model)
-    tasks = (pair_graph.cut_to(lean, ties, pairs.iloc[chosen]) for chosen in some)
-    for chosen, weighed in zip(some, run_tasks(pair_graph.own_weights, tasks, setting, len(rows)), strict=True):
+    lean = pair_graph.drop_unread_texts(records, setting.model)
+    tasks = (pair_graph.cut_to_pairs(lean, ties, pairs.iloc[chosen]) for chosen in some)
+    for chosen, weighed in zip(some, run_tasks(pair_graph.weigh_task, tasks, setting, len(rows)), strict=True):
         found[chosen] = weighed["weights"][list(OWN_EVIDENCE)].to_numpy()
     return found
 
@@ -198,5 +201,5 @@ def _constraint_fingerprints(
     for one, label, hashed in zip(constrained, labels, (fingerprints.files, fingerprints.persons), strict=True):
         for n, pairs in enumerate((one.same, one.apart)):
             a, b = pairs[:, 0], pairs[:, 1]
-            out.append((label[a], mixed(hashed[a], hashed[b], np.full(len(a), n + 1))))
+            out.append((label[a], mix_hashes(hashed[a], hashed[b], np.full(len(a), n + 1))))
     return out

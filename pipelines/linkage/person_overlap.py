@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.evidence import institutions
+from pipelines.linkage.evidence import number_institutions
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.persons import unidentified
+from pipelines.linkage.persons import lacks_identity
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import Rows, begins
+from pipelines.resources.flat import RowIndexByOwner, is_run_start
 from sources import contract
 
 # Pairs of files with more pairs of persons than this are decided only by references, dates and seats.
@@ -33,12 +33,12 @@ class PersonOverlap:
     sides: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def overlap(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
-    """The persons of the two files of each of `pairs`, compared."""
+def compare_persons_of_files(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
+    """Compare the persons of the two files of each pair in `pairs`."""
     pair, left, right = _persons_across(records, pairs)
     people.add(left, right)
     size = max(len(records.persons), 1)
-    new = begins(pair * size + left)  # already sorted
+    new = is_run_start(pair * size + left)  # already sorted
     persons, place = np.unique(pair * size + right, return_inverse=True)
     sides = (pair[new], np.cumsum(new) - 1), (persons // size, place)
     return PersonOverlap(pair, left, right, people.weight[people.at(left, right)], sides)
@@ -47,18 +47,20 @@ def overlap(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> Perso
 def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`; none if both files
     have very many persons, and none of records without identifying values."""
-    of_file: Rows = records.once("of_file", lambda: Rows(records.persons["file"].to_numpy("int64"), len(records.files)))
+    of_file: RowIndexByOwner = records.once(
+        "of_file", lambda: RowIndexByOwner(records.persons["file"].to_numpy("int64"), len(records.files))
+    )
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
     pair, left, right = of_file.across(a[rows], b[rows])
     pair = rows[pair]
     # Only institutions whose contracts have a code for victims and witnesses have them in their files.
-    code, names = institutions(records)
+    code, names = number_institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
     naming = {side: contract.naming(side) if side in ("victim", "witness") else contract.naming_accused() for side in sides}
     knows = np.array([[name in naming.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
-    named: np.ndarray = records.once("named", lambda: ~unidentified(records.persons))
+    named: np.ndarray = records.once("named", lambda: ~lacks_identity(records.persons))
     known &= named[left] & named[right]
     return pair[known], left[known], right[known]

@@ -16,8 +16,8 @@ from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import numbered
-from pipelines.resources.flat import Rows
+from pipelines.linkage.states import number_rows
+from pipelines.resources.flat import RowIndexByOwner
 
 # Up to this number all persons of one case are compared with each other; in larger cases only blocked pairs.
 MOST_IN_CASE = 150
@@ -45,32 +45,32 @@ def link_persons(
     `again`: share of persons who are in several cases. `constraints`: decisions of stewards.
     """
     persons = records.persons
-    case = cases_of(persons, case_cluster)
+    case = case_of_persons(persons, case_cluster)
     left, right = _pairs_within(case)
     people.add(np.concatenate([left, constraints.every["a"]]), np.concatenate([right, constraints.every["b"]]))
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons
-    odds = np.where(within, within_case(persons, left, right, setting), between(records, setting, again))
+    odds = np.where(within, prior_within_case(persons, left, right, setting), prior_between_cases(records, setting, again))
     weight = people.weight + odds
-    anonymous = unidentified(persons)
-    never = one_file(persons, left, right) | anonymous[left] | anonymous[right]
+    anonymous = lacks_identity(persons)
+    never = are_in_one_file(persons, left, right) | anonymous[left] | anonymous[right]
     weight = np.where(never, NEVER, weight)
     # Only pairs within components of positive pairs can matter; most pairs are not.
-    reach = cluster.connected(len(persons), left, right, weight, constraints)
+    reach = cluster.connected_members(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
     parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
     pairs = cluster.WeightedPairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
-    groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), constraints=constraints)
+    groups = cluster.agglomerate(len(persons), pairs, cluster.JoiningRules(setting["best_share"]), constraints=constraints)
     return Persons(groups, weight, within, never)
 
 
-def unidentified(persons: pd.DataFrame) -> np.ndarray:
-    """Records without any of `IDENTITY`."""
+def lacks_identity(persons: pd.DataFrame) -> np.ndarray:
+    """Return whether each record lacks all identifying values (`IDENTITY`)."""
     return np.asarray(persons[list(IDENTITY)].isna().all(axis=1))
 
 
-def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
+def case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
     """Case cluster per person record; a record whose file is unknown gets a unique number below zero."""
     file = persons["file"].to_numpy()
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
@@ -80,33 +80,36 @@ def share_again(
     persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
 ) -> float:
     """Share of persons who are in several cases, smoothed by the share `expected` with the weight of `worth` persons."""
-    cases = pd.Series(cases_of(persons, case_cluster)).groupby(person_cluster).nunique()
+    cases = pd.Series(case_of_persons(persons, case_cluster)).groupby(person_cluster).nunique()
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
-def between(records: Records, setting: dict[str, float], again: float) -> float:
-    """Log2 prior odds that two records of different cases are one person."""
+def prior_between_cases(records: Records, setting: dict[str, float], again: float) -> float:
+    """Return log2 of the prior odds that two records of different cases are one person."""
     among = len(records.persons) if records.counts is None else records.counts["persons"]
     return float(np.log2(again) - np.log2(max(among, setting["least_records"]) / 2))
 
 
-def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
-    """Log2 prior odds that two records of one case are one person: most persons are in the other file, as one of those of their side."""
-    number, size = numbered(persons[["file", "side"]])
+def prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
+    """Return log2 of the prior odds that two records of one case are one person:
+
+    most persons of a file are also in the other file, on the same side.
+    """
+    number, size = number_rows(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])
     return np.asarray(np.log2(share) - np.log2(1 - share))
 
 
 def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of person records in one case, except for cases with too many."""
-    rows = Rows(case, int(case.max(initial=-1)) + 1)
+    """Return all pairs of person records in one case, except in cases with too many records."""
+    rows = RowIndexByOwner(case, int(case.max(initial=-1)) + 1)
     cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MOST_IN_CASE))
     _, left, right = rows.across(cases, cases)
     return left[left < right], right[left < right]
 
 
-def one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Whether two records are in one file: they are two persons, since a file lists a person once."""
+def are_in_one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return whether two records are in one file: such records are two persons, since a file lists a person once."""
     file = persons["file"].to_numpy()
     return np.asarray((file[left] == file[right]) & (file[left] >= 0), dtype=bool)

@@ -20,13 +20,13 @@ import pandas as pd
 
 from pipelines.linkage import cluster
 from pipelines.linkage.compare import MISSING
-from pipelines.linkage.hashing import hashes
+from pipelines.linkage.hashing import hash_rows
 from pipelines.linkage.model import Model
-from pipelines.linkage.persons import unidentified, within_case
-from pipelines.linkage.score import Frequencies, coded, frequencies, likelihoods
-from pipelines.linkage.standardise import STATE, features
-from pipelines.linkage.states import deliveries, numbered, of_delivery
-from pipelines.resources.flat import Rows, distinct
+from pipelines.linkage.persons import lacks_identity, prior_within_case
+from pipelines.linkage.score import Frequencies, compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.standardise import STATE, compared_fields
+from pipelines.linkage.states import number_rows, of_delivery, read_deliveries
+from pipelines.resources.flat import RowIndexByOwner, distinct_numbers
 
 COLUMNS = [*STATE, "status", "person_key", "first_key"]
 # Log2 prior odds that a repeated position is the same person's: 92 of 100 in a real register.
@@ -39,27 +39,28 @@ _CONTENT = [
 ]
 
 
-def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
+def find_listed_persons(people: pd.DataFrame, model: Model) -> pd.DataFrame:
     """`COLUMNS`: the person keys of every state of the lists in which a position changed hands.
 
-    people: person states from `standardise.read`; only natural persons with a `place` are considered: those of a list, and persons of a
-    renumbered file whom the crosswalk lacks (`pipelines.crosswalk`).
+    people: person states from `standardise.read_columns`; only natural persons with a `place` are considered: those of a list, and persons
+    of a renumbered file whom the crosswalk lacks (`pipelines.crosswalk`).
     """
     own = people[people["place"].notna() & people["case_key"].notna() & ~people["kind"].isin(["legal", "unknown"])]
     own = own.assign(accepted=own["status"] == "accepted").sort_values("accepted", kind="stable").drop_duplicates(STATE, keep="last")
-    own = own.assign(file=numbered(own[["institution", "case_key"]])[0], content=hashes(own[_CONTENT]))
-    own = own[_changed(own)].reset_index(drop=True)
+    own = own.assign(file=number_rows(own[["institution", "case_key"]])[0], content=hash_rows(own[_CONTENT]))
+    own = own[_changed_lists(own)].reset_index(drop=True)
     if own.empty:
         return pd.DataFrame(columns=COLUMNS, dtype="str")
     # Members: the distinct contents of a position, over one or several deliveries.
-    member, _ = numbered(own[["file", "record_key", "content"]])
+    member, _ = number_rows(own[["file", "record_key", "content"]])
     members = own.iloc[np.unique(member, return_index=True)[1]].reset_index(drop=True)
-    person = _persons(members, member, own, model)[member]
-    return _named(own, person)
+    person = _number_persons(members, member, own, model)[member]
+    return _listed_keys(own, person)
 
 
 def with_person_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Canonical tables in which each state of a person, and each of its events, has the key of the person (`found`: from `listed`)."""
+    """Canonical tables in which each state of a person, and each of its events, has the key of the person (`found`: from
+    `find_listed_persons`)."""
     out = dict(tables)
     if found.empty:
         return out
@@ -76,7 +77,7 @@ def with_person_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) ->
 def with_first_keys(persons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """`persons` (institution, record_key, …) with the key that never changes, by which the identity register knows a listed person.
 
-    found: from `listed`
+    found: from `find_listed_persons`
     """
     names = found.drop_duplicates(["institution", "person_key"]).set_index(["institution", "person_key"])["first_key"]
     known = persons["record_key"]
@@ -84,7 +85,7 @@ def with_first_keys(persons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return persons.assign(record_key=stays.astype(known.dtype))
 
 
-def _changed(states: pd.DataFrame) -> np.ndarray:
+def _changed_lists(states: pd.DataFrame) -> np.ndarray:
     """States of lists in which the content of a position differs between deliveries, or two positions have the same content; and of
     persons whom a crosswalk lacks."""
     distinct_states = states[["file", "record_key", "content"]].drop_duplicates()
@@ -97,53 +98,53 @@ def _changed(states: pd.DataFrame) -> np.ndarray:
     return states["file"].map(changed).to_numpy(dtype=bool) | unmatched
 
 
-def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:
-    """Number of the person of each of `members`; `member`: of each of `states`."""
-    frame = features(members.reset_index(drop=True)).assign(file=members["file"].to_numpy())
+def _number_persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:
+    """Decide which members of a list are one person, and number the persons; `member`: number of the member for each row of `states`."""
+    frame = compared_fields(members.reset_index(drop=True)).assign(file=members["file"].to_numpy())
     size = len(members)
-    left, right = _pairs(members)
+    left, right = _member_pairs(members)
     together = _in_one_list(states, member, size)
     same_place = members["record_key"].to_numpy()[left] == members["record_key"].to_numpy()[right]
-    anonymous = unidentified(frame)
+    anonymous = lacks_identity(frame)
     veto = np.isin(left * size + right, together) | (~same_place & (anonymous[left] | anonymous[right]))
-    found = likelihoods(frame, left, right, model, _uniform_frequencies(frame, model))
-    odds = np.where(same_place, SAME_POSITION_ODDS, within_case(frame, left, right, model.persons))
+    found = compute_likelihoods(frame, left, right, model, _uniform_frequencies(frame, model))
+    odds = np.where(same_place, SAME_POSITION_ODDS, prior_within_case(frame, left, right, model.persons))
     parts = np.where(found.levels.to_numpy() == MISSING, np.nan, found.bits.to_numpy("float64"))
     pairs = cluster.WeightedPairs(left, right, found.weight + odds, parts, odds, np.ones(len(left), dtype=bool), veto)
-    return cluster.agglomerate(size, pairs, cluster.Rules(model.persons["best_share"]))
+    return cluster.agglomerate(size, pairs, cluster.JoiningRules(model.persons["best_share"]))
 
 
-def _pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _member_pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of members of one list; of a long list only those of one position."""
     file = members["file"].to_numpy()
-    rows = Rows(file, int(file.max()) + 1)
+    rows = RowIndexByOwner(file, int(file.max()) + 1)
     long = rows.sizes[file] > LONGEST
-    group = np.where(long, file.max() + 1 + numbered(members[["record_key"]])[0], file)
-    rows = Rows(group, int(group.max()) + 1)
+    group = np.where(long, file.max() + 1 + number_rows(members[["record_key"]])[0], file)
+    rows = RowIndexByOwner(group, int(group.max()) + 1)
     several = np.flatnonzero(rows.sizes > 1)
     _, left, right = rows.across(several, several)
     return left[left < right], right[left < right]
 
 
 def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
-    """Codes of the pairs of members that are in one list of one delivery."""
-    lists, many = numbered(states[["file", "delivery"]])
-    rows = Rows(lists, many)
+    """Return codes of the pairs of members that are in one list of one delivery, and therefore are two persons."""
+    lists, many = number_rows(states[["file", "delivery"]])
+    rows = RowIndexByOwner(lists, many)
     several = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= LONGEST))
     _, a, b = rows.across(several, several)
     a, b = member[a], member[b]
-    return distinct((a * size + b)[a < b])
+    return distinct_numbers((a * size + b)[a < b])
 
 
 def _uniform_frequencies(frame: pd.DataFrame, model: Model) -> Frequencies:
-    """Every name with the frequency that the model expects: a list is too short to count names."""
-    usual = frequencies(coded(frame.iloc[:0], model), model).usual
+    """Give every name the frequency that the model expects: a list is too short to count names."""
+    usual = token_frequencies(encode_persons(frame.iloc[:0], model), model).usual
     return Frequencies({field: {} for field in usual}, usual, usual)
 
 
-def _named(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
+def _listed_keys(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
     """`COLUMNS` of the lists in which a person key differs from a record key; person: number of the person of each of `states`."""
-    arrival = of_delivery(states, deliveries([states]), "arrival").to_numpy()
+    arrival = of_delivery(states, read_deliveries([states]), "arrival").to_numpy()
     ordered = states.assign(person=person, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
     first = _person_keys(ordered)
     latest = ordered.assign(accepted=ordered["status"] == "accepted").sort_values(["accepted", "arrival"], ascending=False, kind="stable")

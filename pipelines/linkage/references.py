@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.linkage.hashing import cursor
+from pipelines.linkage.hashing import open_cursor
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import among, numbered
-from pipelines.resources.flat import Rows
+from pipelines.linkage.states import is_among, number_rows
+from pipelines.resources.flat import RowIndexByOwner
 
 # A number that more files cite is no evidence for a pair of them.
 MOST_CITING = 300
@@ -29,7 +29,7 @@ MOST_TIES = 3_000
 REGISTER = r"\.[A-Z]+\."
 
 
-def cited(records: Records) -> pd.DataFrame:
+def find_citations(records: Records) -> pd.DataFrame:
     """Which file cites which: `a, b, number, bearers, near, current`.
 
     `a` cites `number`, which `b` bears; `bearers` counts the files that bear it. `near`: no file bears the number, but `b` bears
@@ -37,13 +37,13 @@ def cited(records: Records) -> pd.DataFrame:
     """
     own = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
-    references = references[~among(references["number"], uninformative_citations(records))]
+    references = references[~is_among(references["number"], uninformative_citations(records))]
     references = references.sort_values("current", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(own, on="number")
     loose = _without_register(references, own)
     found = pd.concat([exact, loose], ignore_index=True)
-    open_references = references[~among(references["number"], found["number"])]
-    near = _near(open_references, own)
+    open_references = references[~is_among(references["number"], found["number"])]
+    near = _one_character_off(open_references, own)
     found = pd.concat([found.assign(near=False), near.assign(near=True)], ignore_index=True)
     found = found[found["a"] != found["b"]].drop_duplicates(["a", "b", "number"])
     found["bearers"] = found.groupby(["a", "number"])["b"].transform("nunique")
@@ -52,13 +52,13 @@ def cited(records: Records) -> pd.DataFrame:
 
 
 def uninformative_citations(records: Records) -> pd.Index:
-    """Numbers that too many files cite or bear for a citation to be evidence."""
+    """Find the numbers that too many files cite or bear for a citation to be evidence."""
     citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
     ties = citing * bearing.reindex(citing.index).fillna(1)
     return ties.index[ties > MOST_TIES]
 
 
-def merged(records: Records) -> pd.DataFrame:
+def find_mergers(records: Records) -> pd.DataFrame:
     """Which file was merged into which file of the same institution: `a, b, bearers`."""
     institution = records.files["institution"]
     found = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
@@ -73,7 +73,7 @@ def cited_together(records: Records) -> pd.DataFrame:
     A number with a bearer already ties both files through it, and would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
-    references = references[~references["number"].str.contains("?", regex=False) & ~among(references["number"], records.own["number"])]
+    references = references[~references["number"].str.contains("?", regex=False) & ~is_among(references["number"], records.own["number"])]
     references = references.assign(citing=references.groupby("number")["a"].transform("size"))
     several = references[references["citing"].between(2, MOST_CITING)]
     pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")
@@ -89,7 +89,7 @@ def detained_together(records: Records) -> pd.DataFrame:
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
     stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
-    number, size = numbered(stays[["seat", "group"]])
+    number, size = number_rows(stays[["seat", "group"]])
     span = max(stays["day"].max() - stays["day"].min() + 1 if len(stays) else 0, LEAST_SPAN)
     by_chance = np.bincount(number, minlength=size)[number] / span * (2 * TOGETHER_DAYS + 1)
     stays = stays[by_chance <= MOST_BY_CHANCE]
@@ -102,7 +102,7 @@ def detained_together(records: Records) -> pd.DataFrame:
     return found.sort_values(["a", "b", "days"], kind="stable").drop_duplicates(["a", "b"]).reset_index(drop=True)
 
 
-def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+def cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Whether both files of each of `pairs` (`a, b`) cite numbers of one kind, and none of any kind in common."""
     rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _cited_numbers(records))
     pair, one, other = rows.across(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -114,36 +114,38 @@ def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     return found
 
 
-def _cited_numbers(records: Records) -> tuple[Rows, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of citations by file; for each row codes of its kind, of its case number and of the number without register, and whether it
-    lacks the register."""
+def _cited_numbers(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows of citations by file;
+
+    for each row the codes of its kind, of its case number and of the number without register, and whether the register is missing.
+    """
     cited_ = records.references[["file", "kind", "number"]].drop_duplicates()
     loose = cited_["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
     plain = cited_["number"].str.replace(REGISTER, ".?.", n=1, regex=True)
     kind, number, without = (pd.factorize(values)[0] for values in (cited_["kind"], cited_["number"], plain))
-    return Rows(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
+    return RowIndexByOwner(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
 
 
 def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Bearers of numbers with unknown register (`PP.?.nr.89/2011`): serial, year and label agree."""
     unknown = references[references["number"].str.contains("?", regex=False)]
-    unknown = unknown.join(_extracted(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    unknown = unknown.join(_extract_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
         return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "current", "b"]]
-    labelled = own.join(_extracted(own["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    labelled = own.join(_extract_groups(own["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
     return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "current", "b"]]
 
 
-def _extracted(numbers: pd.Series, pattern: str) -> pd.DataFrame:
+def _extract_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
     """The named groups of `pattern`, null if it does not match."""
     found = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
     columns = {name: pc.struct_field(found, name).to_pandas().array for name in ("label", "rest")}
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
-def _near(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+def _one_character_off(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Bearers of a number with one wrong character, by comparing both numbers with each single digit left out."""
-    with cursor() as database:
+    with open_cursor() as database:
         for name, frame in (("cited", references), ("borne", own)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
         # The century is left out, since it is derived if the year was typed with two digits.

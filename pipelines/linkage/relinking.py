@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import memory as memory_files
-from pipelines.linkage.blocking import Blocked
-from pipelines.linkage.cases import Ties, ties_of
-from pipelines.linkage.common import Tables, landmark
-from pipelines.linkage.constraints import constraints
-from pipelines.linkage.incremental import decide
+from pipelines.linkage.blocking import BlockedPairs
+from pipelines.linkage.cases import FileTies, find_ties
+from pipelines.linkage.common import Tables, find_landmark
+from pipelines.linkage.constraints import find_constraints
+from pipelines.linkage.incremental import decide_components
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.model import Model
 from pipelines.linkage.partition import partition_records
-from pipelines.linkage.persons import one_file, unidentified
+from pipelines.linkage.persons import are_in_one_file, lacks_identity
 from pipelines.linkage.places import with_person_keys
-from pipelines.linkage.score import Scorer, coded
-from pipelines.linkage.solving import candidate_pairs, read_common, rounds
+from pipelines.linkage.score import Scorer, encode_persons
+from pipelines.linkage.solving import alternate_rounds, candidate_pairs, read_common
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import Records, read, standardise
+from pipelines.linkage.standardise import Records, build_features, read_columns
 from pipelines.linkage.tasks import Setting
 
 
@@ -39,15 +39,15 @@ class Clusters:
 
 
 @dataclass(frozen=True)
-class _Whole:
+class _WholeHistory:
     """A small history, which is decided as a whole."""
 
-    blocked: Blocked
-    ties: Ties
+    blocked: BlockedPairs
+    ties: FileTies
 
 
 @dataclass(frozen=True)
-class _Divided:
+class _DividedHistory:
     """A large history, of which only changed components are decided."""
 
     setting: Setting
@@ -59,19 +59,19 @@ class Relinking:
 
     def __init__(self, canonical: Tables, model: Model, places: pd.DataFrame, memory: Path, spark: Spark | None = None) -> None:
         """Parameters as for `link`. The `memory` of the last run is read, never written."""
-        tables = with_person_keys(read(canonical), places)
+        tables = with_person_keys(read_columns(canonical), places)
         self._model = model
-        self.records: Records = standardise(tables)
+        self.records: Records = build_features(tables)
         self._prepared = self._divided(tables, memory, spark) or self._whole(spark)
 
     def clusters(self, judgements: pd.DataFrame) -> Clusters:
         """The clusters under `judgements` (`pipelines.linkage.constraints.COLUMNS`, the current ones, oldest first)."""
         prepared = self._prepared
-        if isinstance(prepared, _Whole):
-            solved = rounds(self.records, prepared.blocked, self._model, judgements, ties=prepared.ties)[0]
+        if isinstance(prepared, _WholeHistory):
+            solved = alternate_rounds(self.records, prepared.blocked, self._model, judgements, ties=prepared.ties)[0]
             return self._named(solved.cases.cluster, solved.persons.cluster)
         partition = partition_records(self.records, prepared.setting, judgements, prepared.memory)
-        found = decide(partition, prepared.setting, judgements, prepared.memory)
+        found = decide_components(partition, prepared.setting, judgements, prepared.memory)
         return self._named(found.cases, found.persons)
 
     def forbidden(self, pair: pd.DataFrame) -> str:
@@ -81,26 +81,26 @@ class Relinking:
         """
         if pair["entity"].iloc[0] != "person":
             return ""
-        rows = constraints(pair.assign(verdict="same"), "person", self.records.persons).same
+        rows = find_constraints(pair.assign(verdict="same"), "person", self.records.persons).same
         if not len(rows):
             return ""
         left, right = rows[:, 0], rows[:, 1]
-        anonymous = unidentified(self.records.persons)
-        if one_file(self.records.persons, left, right).any():
+        anonymous = lacks_identity(self.records.persons)
+        if are_in_one_file(self.records.persons, left, right).any():
             return "one_file"
         return "unidentified" if (anonymous[left] | anonymous[right]).any() else ""
 
-    def _whole(self, spark: Spark | None) -> _Whole:
+    def _whole(self, spark: Spark | None) -> _WholeHistory:
         self.records.memo["scorer"] = Scorer.of(self.records.persons, self._model)
-        return _Whole(candidate_pairs(self.records, self._model, spark), ties_of(self.records))
+        return _WholeHistory(candidate_pairs(self.records, self._model, spark), find_ties(self.records))
 
-    def _divided(self, tables: dict[str, pd.DataFrame], memory: Path, spark: Spark | None) -> _Divided | None:
-        marked = landmark(tables)
+    def _divided(self, tables: dict[str, pd.DataFrame], memory: Path, spark: Spark | None) -> _DividedHistory | None:
+        marked = find_landmark(tables)
         if marked is None:
             return None
-        loaded = memory_files.load(memory, memory_files.data_version(self._model, marked.fingerprint(tables)))
+        loaded = memory_files.load_memory(memory, memory_files.data_version(self._model, marked.fingerprint(tables)))
         common, known = loaded or (read_common(marked.take_rows(tables), self._model), None)
-        return _Divided(Setting(self._model, common, coded(self.records.persons, self._model), spark=spark), known)
+        return _DividedHistory(Setting(self._model, common, encode_persons(self.records.persons, self._model), spark=spark), known)
 
     def _named(self, cases: np.ndarray, persons: np.ndarray) -> Clusters:
         def named(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:

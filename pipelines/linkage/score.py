@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING, Values
-from pipelines.linkage.encoded import Comparer, encode
+from pipelines.linkage.encoded import Comparer, encode_values
 from pipelines.linkage.model import Field
 from pipelines.linkage.sharing import Pairs
-from pipelines.resources.flat import Rows
+from pipelines.resources.flat import RowIndexByOwner
 
 # Given name and surname are also compared swapped; a swap costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
@@ -42,7 +42,7 @@ Scored = tuple[np.ndarray, np.ndarray]  # level and bits per pair
 
 
 class Fields(Protocol):
-    """Anything with compared fields: a model, or fields declared elsewhere."""
+    """An object with compared fields: a model, or fields declared elsewhere."""
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -79,9 +79,9 @@ class Likelihoods:
 
 
 @dataclass(frozen=True)
-class Coded:
-    """Person records as numbers: `codes`, one column per field; `values` of each field by code, as in `encoded.Encoded`; number of the
-    `group` of each record (below zero: none) and the `groups`."""
+class CodedPersons:
+    """Person records as numbers: `codes`, one column per field; `values` of each field by code, as in `encoded.EncodedValues`; number of
+    the `group` of each record (below zero: none) and the `groups`."""
 
     codes: dict[str, np.ndarray]
     values: dict[str, Values]
@@ -98,7 +98,7 @@ class Coded:
         return number[text], texts[there], count[there]
 
 
-def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
+def token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
     """Token frequencies among `records` of every field whose levels use them, smoothed by the model's share of agreement with the weight
     of `worth` records."""
     shares: dict[str, dict[tuple[str, str], float]] = {}
@@ -110,7 +110,7 @@ def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -
         usual[field.name] = expected = field.levels[0].u
         # Each distinct text is split once.
         text, texts, count = records.texts(field.name)
-        owner, token, tokens = _tokens(texts)
+        owner, token, tokens = _distinct_tokens(texts)
         total = float(count.sum())
         rare[field.name] = (1 + worth * expected) / (total + worth)
         overall = (np.bincount(token, weights=count[owner], minlength=len(tokens)) + worth * expected) / (total + worth)
@@ -120,7 +120,7 @@ def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -
             both = (text >= 0) & (group >= 0)
             size = np.bincount(group[both], minlength=len(groups))
             cells, many = np.unique(text[both] * len(groups) + group[both], return_counts=True)
-            cell, place = Rows(owner, len(texts)).of(cells // len(groups))
+            cell, place = RowIndexByOwner(owner, len(texts)).of(cells // len(groups))
             pairs, where = np.unique(token[place] * len(groups) + (cells % len(groups))[cell], return_inverse=True)
             for pair, n in zip(pairs.tolist(), np.bincount(where, weights=many[cell]).tolist(), strict=True):
                 word, g = tokens[pair // len(groups)], pair % len(groups)
@@ -129,7 +129,7 @@ def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -
     return Frequencies(shares, usual, rare)
 
 
-def _tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every token of distinct texts: number of its text, its own number, and the tokens by number."""
     words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
     if words is None:  # every text is a token
@@ -139,28 +139,31 @@ def _tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return owner, *pd.factorize(np.array([word for own in words for word in own], dtype=object))
 
 
-def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: Frequencies) -> Likelihoods:
-    """Levels and bits of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
-    return Scorer(coded(persons, model), model, known).likelihoods(left, right)
+def compute_likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: Frequencies) -> Likelihoods:
+    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`):
+
+    the level and bits of each field.
+    """
+    return Scorer(encode_persons(persons, model), model, known).likelihoods(left, right)
 
 
-def coded(persons: pd.DataFrame, model: Fields) -> Coded:
+def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
     """The records of `persons` (the columns of the fields, and `GROUP`, if there is one)."""
     group, groups = pd.factorize(persons[GROUP]) if GROUP in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = exchanged_fields(model)
     # The two names share their codes, since they may be swapped.
     both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
-    shared = encode(both, ("name",)) if both is not None else None
+    shared = encode_values(both, ("name",)) if both is not None else None
     codes, values = {}, {}
     for field in model.fields:
-        encoded = shared if shared is not None and field in exchanged else encode(persons, field.columns)
+        encoded = shared if shared is not None and field in exchanged else encode_values(persons, field.columns)
         place = exchanged.index(field) * len(persons) if shared is not None and field in exchanged else 0
         codes[field.name], values[field.name] = encoded.codes[place : place + len(persons)], encoded.values
-    return Coded(codes, values, group, np.asarray(groups, dtype=object))
+    return CodedPersons(codes, values, group, np.asarray(groups, dtype=object))
 
 
 def exchanged_fields(model: Fields) -> list[Field]:
-    """The fields that are also compared swapped: both, or none."""
+    """Return the given name and the surname field, which are also compared swapped; none if the model lacks either."""
     fields = [field for field in model.fields if field.name in EXCHANGED]
     return fields if len(fields) == len(EXCHANGED) else []
 
@@ -168,7 +171,7 @@ def exchanged_fields(model: Fields) -> list[Field]:
 class Scorer:
     """Scores pairs of records; each pair of values is compared once over all calls."""
 
-    def __init__(self, records: Coded, model: Fields, known: Frequencies) -> None:
+    def __init__(self, records: CodedPersons, model: Fields, known: Frequencies) -> None:
         self.known = known
         self._group, self._codes = records.group, records.codes
         texts = np.concatenate([np.array([""], dtype=object), records.groups])
@@ -177,9 +180,9 @@ class Scorer:
 
     @classmethod
     def of(cls, persons: pd.DataFrame, model: Fields, worth: float = FREQUENCY_WORTH) -> Scorer:
-        """For the records of `persons`, by the frequencies among themselves (see `frequencies`)."""
-        records = coded(persons, model)
-        return cls(records, model, frequencies(records, model, worth))
+        """Make a scorer for the records of `persons` that uses the token frequencies among these records (`token_frequencies`)."""
+        records = encode_persons(persons, model)
+        return cls(records, model, token_frequencies(records, model, worth))
 
     def at(self, rows: np.ndarray) -> Scorer:
         """A scorer of the records at `rows`, numbered from 0; both share cached comparisons."""
@@ -188,18 +191,20 @@ class Scorer:
         return out
 
     def likelihoods(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
-        """See `likelihoods`."""
+        """Compare the pairs (`left[i]`, `right[i]`) of rows: the level and bits of each field."""
         found = self.scored(left, right)
         levels = np.vstack([level for level, _ in found.values()]).T
         bits = np.vstack([own.astype("float32") for _, own in found.values()]).T
-        return Likelihoods(pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), _summed(found, len(left)))
+        return Likelihoods(
+            pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), _total_bits(found, len(left))
+        )
 
     def weight(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """The match weights alone."""
-        return _summed(self.scored(left, right), len(left))
+        """Return the match weight of each pair in bits."""
+        return _total_bits(self.scored(left, right), len(left))
 
     def scored(self, left: np.ndarray, right: np.ndarray) -> dict[str, Scored]:
-        """Level and bits of each field."""
+        """Return the level and bits of each field, without the sum over fields."""
         group = np.where(self._group[left] == self._group[right], self._group[left] + 1, 0)
         names = {name: self._scored(name, name, left, right, group) for name in self._exchanged}
         self._exchange_names(left, right, group, names)
@@ -243,7 +248,7 @@ class Scorer:
                 names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
 
 
-def _summed(found: dict[str, Scored], size: int) -> np.ndarray:
+def _total_bits(found: dict[str, Scored], size: int) -> np.ndarray:
     return sum((own for _, own in found.values()), np.zeros(size))
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.linkage.hashing import mixed
-from pipelines.resources.flat import begins, distinct, ranges, starts
+from pipelines.linkage.hashing import mix_hashes
+from pipelines.resources.flat import concatenate_ranges, distinct_numbers, is_run_start, run_starts
 
 CHUNK = 1 << 19
 _ROW_BITS = 32
@@ -31,7 +31,7 @@ class Groups:
 
     @property
     def sizes(self) -> np.ndarray:
-        """Rows of each group."""
+        """The number of rows of each group."""
         return np.diff(self.start)
 
     @property
@@ -42,13 +42,13 @@ class Groups:
     def at(self, chosen: np.ndarray) -> Groups:
         """The groups for which `chosen` is true."""
         sizes = self.sizes
-        return Groups(self.row[np.repeat(chosen, sizes)], starts(sizes[chosen]), self.size)
+        return Groups(self.row[np.repeat(chosen, sizes)], run_starts(sizes[chosen]), self.size)
 
     def distinct(self) -> Groups:
-        """The groups without duplicates (groups of the same rows)."""
+        """Remove duplicate groups, which have the same rows as another group."""
         if not len(self.row):
             return self
-        content = np.add.reduceat(mixed(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
+        content = np.add.reduceat(mix_hashes(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
         first = np.zeros(len(self.start) - 1, dtype=bool)
         first[np.unique(content, return_index=True)[1]] = True
         return self.at(first)
@@ -58,7 +58,7 @@ class Groups:
         own = part[self.row]
         there = own >= 0
         number = self.of_entries[there].astype("int64") * (int(part.max(initial=0)) + 1) + own[there]
-        return grouped(number, self.row[there], self.size)[0].distinct()
+        return group_rows(number, self.row[there], self.size)[0].distinct()
 
     def of_rows(self, rows: np.ndarray) -> Groups:
         """The groups that contain any of `rows` (boolean per row)."""
@@ -93,36 +93,36 @@ class Groups:
         before = np.cumsum(np.bincount(row[entries], weights=many, minlength=self.size))
         stretch = np.maximum((before - 1) // chunk, 0)  # of each row
         stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # small numbers are sorted in one pass
-        return entries[np.argsort(stretch, kind="stable")].astype("int32"), starts(np.bincount(stretch))
+        return entries[np.argsort(stretch, kind="stable")].astype("int32"), run_starts(np.bincount(stretch))
 
     def _pairs_of(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
         """The pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows."""
         first = entries + 1 if fresh is None else self.start[group]
         many = self.start[group + 1] - first
-        left, right = np.repeat(self.row[entries].astype("int64"), many), self.row[ranges(first, many)].astype("int64")
+        left, right = np.repeat(self.row[entries].astype("int64"), many), self.row[concatenate_ranges(first, many)].astype("int64")
         if fresh is not None:  # a pair of two fresh rows is generated from the smaller one
             chosen = (right != left) & ~(fresh[right] & (right < left))
             left, right = left[chosen], right[chosen]
             left, right = np.minimum(left, right), np.maximum(left, right)
-        codes = distinct(left << _ROW_BITS | right)
+        codes = distinct_numbers(left << _ROW_BITS | right)
         return codes >> _ROW_BITS, codes & ((1 << _ROW_BITS) - 1)
 
 
-def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
+def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
     """Groups of two rows or more with the same `value`, and the value of each. A row has a value at most once."""
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
-    first = np.flatnonzero(begins(value))
+    first = np.flatnonzero(is_run_start(value))
     sizes = np.diff(np.append(first, len(value)))
     several = sizes > 1
     rows = row[np.repeat(several, sizes)].astype("int64")
     sizes = sizes[several]
     rows = np.sort(np.repeat(np.arange(len(sizes)), sizes) * size + rows) % max(size, 1)
-    return Groups(rows.astype("int32"), starts(sizes), size), value[first[several]]
+    return Groups(rows.astype("int32"), run_starts(sizes), size), value[first[several]]
 
 
-def without_unique(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def drop_unique_hashes(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hashes and their rows without most of the unique ones, filtered by either half of the hash: if few are shared, sorting unique ones
     would be most of the work."""
     for half in (0, 32):
@@ -132,8 +132,8 @@ def without_unique(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.n
     return value, row
 
 
-def joined(every: Iterable[Groups], size: int) -> Groups:
-    """Several sets of groups concatenated."""
+def concatenate_groups(every: Iterable[Groups], size: int) -> Groups:
+    """Concatenate several sets of groups."""
     every = list(every)
     rows = np.concatenate([groups.row for groups in every] or [np.empty(0, dtype="int32")])
-    return Groups(rows, starts(np.concatenate([groups.sizes for groups in every] or [np.empty(0, dtype="int64")])), size)
+    return Groups(rows, run_starts(np.concatenate([groups.sizes for groups in every] or [np.empty(0, dtype="int64")])), size)

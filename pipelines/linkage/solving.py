@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import pair_graph
-from pipelines.linkage.blocking import Blocked, block, share
-from pipelines.linkage.cases import Cases, PriorRound, Ties, link_cases, ties_of
-from pipelines.linkage.common import Common, Tables, counts_of
-from pipelines.linkage.constraints import constraints
-from pipelines.linkage.evidence import Shares
-from pipelines.linkage.hashing import hashes
+from pipelines.linkage.blocking import BlockedPairs, block_persons, group_by_keys
+from pipelines.linkage.cases import Cases, FileTies, PriorRound, find_ties, link_cases
+from pipelines.linkage.common import CommonStatistics, Tables, record_counts
+from pipelines.linkage.constraints import find_constraints
+from pipelines.linkage.evidence import EvidenceShares
+from pipelines.linkage.hashing import hash_rows
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, link_persons, share_again
-from pipelines.linkage.score import Scorer, coded, frequencies
+from pipelines.linkage.score import Scorer, encode_persons, token_frequencies
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import Records, standardise
+from pipelines.linkage.standardise import Records, build_features
 
 ROUNDS = 2
 # Number of person records that is enough to estimate shares.
@@ -34,33 +34,33 @@ class Solved:
     """Linkage with its intermediate results: feature frames, blocked and compared pairs, and both solutions by row of the frames."""
 
     records: Records
-    blocked: Blocked
+    blocked: BlockedPairs
     people: PersonPairs
     cases: Cases
     persons: Persons
 
 
-def rounds(
+def alternate_rounds(
     records: Records,
-    blocked: Blocked,
+    blocked: BlockedPairs,
     model: Model,
     judgements: pd.DataFrame | None,
-    common: Common | None = None,
-    ties: Ties | None = None,
-) -> tuple[Solved, Common]:
+    common: CommonStatistics | None = None,
+    ties: FileTies | None = None,
+) -> tuple[Solved, CommonStatistics]:
     """Alternate between cases and persons, with the statistics `common`, else with those of these records; also returns the statistics."""
     if common and "scorer" not in records.memo:
-        records.memo["scorer"] = Scorer(coded(records.persons, model), model, common.frequencies)
+        records.memo["scorer"] = Scorer(encode_persons(records.persons, model), model, common.frequencies)
     people = PersonPairs(records, model)
     if blocked.likelihoods is None:
         people.add(blocked.left, blocked.right)
     else:
         people.put(blocked.left, blocked.right, blocked.likelihoods)
-    of_cases, of_persons = constraints(judgements, "case", records.files), constraints(judgements, "person", records.persons)
+    of_cases, of_persons = find_constraints(judgements, "case", records.files), find_constraints(judgements, "person", records.persons)
     expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
     before = PriorRound(None, model.persons["again"])
-    ties = ties or ties_of(records)
-    shares: list[Shares] = []
+    ties = ties or find_ties(records)
+    shares: list[EvidenceShares] = []
     again: list[float] = []
     for n in range(ROUNDS):
         cases = link_cases(records, people, model, before, of_cases, ties, common.shares[n] if common else None)
@@ -68,35 +68,35 @@ def rounds(
         shares.append(cases.shares)
         again.append(common.again[n] if common else share_again(records.persons, cases.cluster, persons.cluster, **expected))
         before = PriorRound(persons.cluster, again[-1])
-    found = common or Common(people.known, counts_of(records), tuple(shares), tuple(again))
+    found = common or CommonStatistics(people.known, record_counts(records), tuple(shares), tuple(again))
     return Solved(records, blocked, people, cases, persons), found
 
 
-def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> Blocked:
-    """The blocked pairs of persons of a small history; generated and scored on `spark`, if given."""
+def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> BlockedPairs:
+    """Find the candidate pairs of persons of a small history by blocking; on `spark`, if given, they are also scored."""
     persons = records.persons
     if spark is None:
-        return block(persons)
-    blocks = share(persons)
+        return block_persons(persons)
+    blocks = group_by_keys(persons)
     records.memo["scorer"] = scorer = Scorer.of(persons, model)
     left, right, likelihoods = spark.scored(persons, blocks.groups, model, scorer)
-    return Blocked(left, right, blocks.report, likelihoods)
+    return BlockedPairs(left, right, blocks.report, likelihoods)
 
 
-def read_common(tables: Tables, model: Model) -> Common:
-    """The common statistics of a history; of a large one from a sample of its persons."""
-    records = standardise(tables)
-    known = frequencies(coded(records.persons, model), model)
-    records = replace(records, counts=counts_of(records))
-    files, persons = sample(records)
-    some = pair_graph.cut(records, files, persons)
-    some.memo["scorer"] = Scorer(coded(some.persons, model), model, known)
-    ties = pair_graph.cut_ties(ties_of(records), len(records.files), files)
-    found = rounds(some, block(some.persons), model, None, None, ties)[1]
-    return replace(found, counts=counts_of(records))
+def read_common(tables: Tables, model: Model) -> CommonStatistics:
+    """Estimate the common statistics of a history; for a large history from a sample of its persons."""
+    records = build_features(tables)
+    known = token_frequencies(encode_persons(records.persons, model), model)
+    records = replace(records, counts=record_counts(records))
+    files, persons = sample_rows(records)
+    some = pair_graph.cut_records(records, files, persons)
+    some.memo["scorer"] = Scorer(encode_persons(some.persons, model), model, known)
+    ties = pair_graph.cut_ties(find_ties(records), len(records.files), files)
+    found = alternate_rounds(some, block_persons(some.persons), model, None, None, ties)[1]
+    return replace(found, counts=record_counts(records))
 
 
-def sample(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def sample_rows(records: Records) -> tuple[np.ndarray, np.ndarray]:
     """Rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of persons.
 
     The sample is drawn by day of birth, in which the records of a person mostly agree; without it by number, or by names.
@@ -107,6 +107,6 @@ def sample(records: Records) -> tuple[np.ndarray, np.ndarray]:
         return np.arange(len(records.files)), np.arange(len(persons))
     named = persons["birth_date"].dt.strftime("%Y%m%d").fillna(persons["number"])
     named = named.fillna(persons["given"].fillna("") + " " + persons["surname"].fillna(""))
-    rows = np.flatnonzero(hashes(named.to_frame()) % np.uint64(every) == 0)
+    rows = np.flatnonzero(hash_rows(named.to_frame()) % np.uint64(every) == 0)
     files = np.unique(persons["file"].to_numpy()[rows])
     return files[files >= 0], rows

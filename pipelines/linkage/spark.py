@@ -116,8 +116,8 @@ class Spark:
         if not len(blocks.row):
             nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
             return nothing.assign(**{WEIGHT: 0.0, EXCHANGED: False})
-        with session(self.master) as spark:
-            pairs = predicted(spark, persons, blocks, model, known, fresh)
+        with open_session(self.master) as spark:
+            pairs = predict_pairs(spark, persons, blocks, model, known, fresh)
             marked = f"gamma_{EXCHANGED} = 1" if f"gamma_{EXCHANGED}" in pairs.columns else "false"
             if np.isfinite(least):
                 pairs = pairs.where(f"{WEIGHT} >= {least!r} OR {marked}")
@@ -131,7 +131,7 @@ class Spark:
 
 
 @contextmanager
-def session(master: str) -> Iterator[SparkSession]:
+def open_session(master: str) -> Iterator[SparkSession]:
     """A Spark session with Splink's functions. Raises `HarmoniaError` if Spark does not start."""
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
@@ -161,7 +161,7 @@ def session(master: str) -> Iterator[SparkSession]:
         spark.stop()
 
 
-def predicted(
+def predict_pairs(
     spark: SparkSession,
     persons: pd.DataFrame,
     blocks: Groups,
@@ -181,11 +181,11 @@ def predicted(
     records = splink_records(persons, model, blocks)
     if fresh is not None:
         records[FRESH] = fresh
-    linker = splink.Linker(api.register(_to_spark(spark, records)), spark_settings(model, fresh is not None), log_level=None)
+    linker = splink.Linker(api.register(_to_spark_frame(spark, records)), spark_settings(model, fresh is not None), log_level=None)
     for column, table in term_frequencies(persons, model, known).items():
-        linker.table_management.register_term_frequency_lookup(api.register(_to_spark(spark, table)), column)
+        linker.table_management.register_term_frequency_lookup(api.register(_to_spark_frame(spark, table)), column)
     if pairs is not None:
-        linker.table_management.register_blocked_pairs_for_predict(api.register(_to_spark(spark, pairs.assign(match_key="0"))))
+        linker.table_management.register_blocked_pairs_for_predict(api.register(_to_spark_frame(spark, pairs.assign(match_key="0"))))
     found: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
     return found
 
@@ -220,7 +220,7 @@ def _to_spark_sql(condition: str) -> str:
     return sqlglot.parse_one(condition, read="duckdb").transform(renamed).sql(dialect="spark")
 
 
-def _to_spark(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
+def _to_spark_frame(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
     """A pandas frame as a Spark frame (through Arrow), missing values as null."""
     converted: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
     return converted

@@ -30,7 +30,7 @@ import pyarrow as pa
 from pipelines.linkage.model import Field, Level, Model
 from pipelines.linkage.score import FIRST_NAME, GROUP, Frequencies, exchanged_fields
 from pipelines.linkage.sharing import Groups
-from pipelines.resources.flat import starts
+from pipelines.resources.flat import run_starts
 
 HERE = "_here"
 UNIQUE_ID = "unique_id"
@@ -46,7 +46,10 @@ def splink_settings(model: Model, records: int) -> dict[str, Any]:
         "link_type": "dedupe_only",
         "unique_id_column_name": UNIQUE_ID,
         "probability_two_random_records_match": odds / (1 + odds),
-        "comparisons": [*(comparison(field, GROUP, first_names_differ(model)) for field in model.fields), *_exchanged(model)],
+        "comparisons": [
+            *(splink_comparison(field, GROUP, first_names_differ(model)) for field in model.fields),
+            *_exchanged_comparison(model),
+        ],
         "blocking_rules_to_generate_predictions": [
             {"blocking_rule": f"l.{BLOCKS} = r.{BLOCKS}", "sql_dialect": "duckdb", "arrays_to_explode": [BLOCKS]}
         ],
@@ -57,17 +60,17 @@ def splink_settings(model: Model, records: int) -> dict[str, Any]:
 
 def splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) -> pd.DataFrame:
     """`persons` as input of Splink: `unique_id` (the row), compared columns, `<field>_here` per field with term frequencies, and the
-    numbers of the record's `blocks` (from `blocking.share`)."""
+    numbers of the record's `blocks` (from `blocking.group_by_keys`)."""
     columns = sorted({column for field in model.fields for column in field.columns} | {GROUP, "birth_year", "birth_date"})
     frame = persons[columns].reset_index(drop=True)
     for column in columns:
-        frame[column] = _plain(frame[column])
+        frame[column] = _plain_column(frame[column])
     for field in _with_frequencies(model):
         if field.name != GROUP:
             frame[field.columns[0] + HERE] = frame[GROUP] + "|" + frame[field.columns[0]]
     frame.insert(0, UNIQUE_ID, np.arange(len(frame)))
     order = np.argsort(blocks.row, kind="stable")
-    ends = starts(np.bincount(blocks.row, minlength=len(frame)))
+    ends = run_starts(np.bincount(blocks.row, minlength=len(frame)))
     frame[BLOCKS] = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), pa.array(blocks.of_entries[order])).to_pandas()
     return frame
 
@@ -77,16 +80,18 @@ def term_frequencies(persons: pd.DataFrame, model: Model, known: Frequencies) ->
     found = {}
     for field in _with_frequencies(model):
         column = field.columns[0]
-        frame = pd.DataFrame({column: _plain(persons[column]), GROUP: _plain(persons[GROUP])}).dropna(subset=[column])
-        found[column] = _lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
+        frame = pd.DataFrame({column: _plain_column(persons[column]), GROUP: _plain_column(persons[GROUP])}).dropna(subset=[column])
+        found[column] = _frequency_lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
         if field.name != GROUP:
             frame = frame.dropna(subset=[GROUP])
             here = frame[GROUP] + "|" + frame[column]
-            found[column + HERE] = _lookup(here.rename(column + HERE), frame[column], known, field, frame[GROUP].to_numpy(dtype=object))
+            found[column + HERE] = _frequency_lookup(
+                here.rename(column + HERE), frame[column], known, field, frame[GROUP].to_numpy(dtype=object)
+            )
     return found
 
 
-def _lookup(keys: pd.Series, values: pd.Series, known: Frequencies, field: Field, group: np.ndarray) -> pd.DataFrame:
+def _frequency_lookup(keys: pd.Series, values: pd.Series, known: Frequencies, field: Field, group: np.ndarray) -> pd.DataFrame:
     share = known.of(field.name, values.to_numpy(dtype=object), group)
     return pd.DataFrame({keys.name: keys, f"tf_{keys.name}": share}).drop_duplicates(str(keys.name)).reset_index(drop=True)
 
@@ -95,7 +100,7 @@ def _with_frequencies(model: Model) -> list[Field]:
     return [field for field in model.fields if any(level.frequency for level in field.levels)]
 
 
-def _plain(column: pd.Series) -> pd.Series:
+def _plain_column(column: pd.Series) -> pd.Series:
     """Days as text `yyyymmdd`, numbers and booleans unchanged, everything else as text; null if missing."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.strftime("%Y%m%d").astype("str")
@@ -112,13 +117,13 @@ def first_names_differ(model: Model) -> str | None:
     return f"{known} AND NOT ({alike})"
 
 
-def _renamed(condition: str, own: str, place: str, one: str, other: str) -> str:
+def _rename_column(condition: str, own: str, place: str, one: str, other: str) -> str:
     """`condition` on column `own` of both sides, rewritten to `own` of side `one` and `place` of side `other`."""
     columns = {f'"{own}_l"': f'"{own}_{one}"', f'"{own}_r"': f'"{place}_{other}"'}
     return re.sub(r'"\w+"', lambda found: columns[found.group()], condition)
 
 
-def _exchanged(model: Model) -> list[dict[str, Any]]:
+def _exchanged_comparison(model: Model) -> list[dict[str, Any]]:
     """The comparison `EXCHANGED`: level 1 if both names reach a level of similarity when swapped. It has no weight."""
     fields = exchanged_fields(model)
     sides = []
@@ -126,7 +131,7 @@ def _exchanged(model: Model) -> list[dict[str, Any]]:
         both = []
         for field, place in zip(fields, reversed(fields), strict=True):
             alike = " OR ".join(f"({SQL[level.test](field.columns, **level.args)})" for level in field.levels[:-1])
-            both.append(_renamed(alike, field.columns[0], place.columns[0], one, other))
+            both.append(_rename_column(alike, field.columns[0], place.columns[0], one, other))
         sides.append(" AND ".join(f"({alike})" for alike in both))
     nothing = {"m_probability": 0.5, "u_probability": 0.5}
     absent = " OR ".join(f'"{field.columns[0]}_{side}" IS NULL' for field in fields for side in "lr")
@@ -138,7 +143,7 @@ def _exchanged(model: Model) -> list[dict[str, Any]]:
     return [{"output_column_name": EXCHANGED, "comparison_levels": levels}] if fields else []
 
 
-def comparison(field: Field, group: str | None = None, differ: str | None = None) -> dict[str, Any]:
+def splink_comparison(field: Field, group: str | None = None, differ: str | None = None) -> dict[str, Any]:
     """`field` as a comparison of Splink; `group`: the column with separate frequencies per value, if any; `differ`: condition under which
     agreement in a field that runs in families is no evidence."""
     kinds = [column for column in field.columns if column not in QUALIFIERS]
@@ -155,18 +160,18 @@ def gamma_levels(field: Field, model: Model) -> np.ndarray:
 
 
 def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tuple[int, dict[str, Any]]]:
-    """Every level of `comparison` except the missing one, with the number of the corresponding level of `field`."""
+    """Every level of `splink_comparison` except the missing one, with the number of the corresponding level of `field`."""
     levels: list[tuple[int, dict[str, Any]]] = []
     for number, level in enumerate(field.levels):
         if field.family and differ and level.test != "else":
             condition = f"({differ}) AND ({SQL[level.test](field.columns, **level.args)})"
             shares = {"m_probability": level.u, "u_probability": level.u}
             levels.append((number, {"sql_condition": condition, "label_for_charts": f"{level.name}, as in a family", **shares}))
-        levels.extend((number, own) for own in _levels(field, level, group))
+        levels.extend((number, own) for own in _splink_levels(field, level, group))
     return levels
 
 
-def _levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
+def _splink_levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
     """The Splink levels of `level`: two if it has term frequencies in groups, the first for pairs of one group."""
     condition = "ELSE" if level.test == "else" else SQL[level.test](field.columns, **level.args)
     plain = {"sql_condition": condition, "label_for_charts": level.name, "m_probability": level.m, "u_probability": level.u}
@@ -186,54 +191,54 @@ def _levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any
 QUALIFIERS = frozenset({"valid"})
 
 
-def _sides(columns: tuple[str, ...], which: float = 0) -> tuple[str, str]:
+def _side_columns(columns: tuple[str, ...], which: float = 0) -> tuple[str, str]:
     column = columns[int(which)]
     return f'"{column}_l"', f'"{column}_r"'
 
 
-def _equal(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns)
+def _equal_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns)
     return f"{left} = {right}"
 
 
-def _equal_and(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns, 1)
-    return f"{_equal(columns)} AND {left} AND {right}"
+def _equal_and_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns, 1)
+    return f"{_equal_sql(columns)} AND {left} AND {right}"
 
 
-def _different_and(columns: tuple[str, ...]) -> str:
-    (a, b), (left, right) = _sides(columns), _sides(columns, 1)
+def _different_and_sql(columns: tuple[str, ...]) -> str:
+    (a, b), (left, right) = _side_columns(columns), _side_columns(columns, 1)
     return f"{a} <> {b} AND {left} AND {right}"
 
 
-def _edits(columns: tuple[str, ...], most: float, length: float = 4) -> str:
-    left, right = _sides(columns)
+def _edits_sql(columns: tuple[str, ...], most: float, length: float = 4) -> str:
+    left, right = _side_columns(columns)
     return f"damerau_levenshtein({left}, {right}) <= {most:g} AND greatest(length({left}), length({right})) >= {length:g}"
 
 
-def _jaro_winkler(columns: tuple[str, ...], least: float) -> str:
-    left, right = _sides(columns)
+def _jaro_winkler_sql(columns: tuple[str, ...], least: float) -> str:
+    left, right = _side_columns(columns)
     return f"jaro_winkler_similarity({left}, {right}) >= {least!r}"
 
 
-def _shared_token(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns)
+def _shared_token_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns)
     tokens = [f"list_filter(string_split({side}, ' '), lambda t: length(t) > 1)" for side in (left, right)]
     return f"({left} LIKE '% %' OR {right} LIKE '% %') AND list_has_any({tokens[0]}, {tokens[1]})"
 
 
-def _near_token(columns: tuple[str, ...], least: float) -> str:
-    left, right = ([f"split_part({side}, ' ', {end})" for end in (1, -1)] for side in _sides(columns))
+def _near_token_sql(columns: tuple[str, ...], least: float) -> str:
+    left, right = ([f"split_part({side}, ' ', {end})" for end in (1, -1)] for side in _side_columns(columns))
     return " OR ".join(f"jaro_winkler_similarity({a}, {b}) >= {least!r}" for a in left for b in right)
 
 
-def _initial(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns)
+def _initial_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns)
     return f"left({left}, 1) = left({right}, 1) AND least(length({left}), length({right})) = 1"
 
 
-def _stem(columns: tuple[str, ...], letters: float) -> str:
-    left, right = _sides(columns)
+def _stem_sql(columns: tuple[str, ...], letters: float) -> str:
+    left, right = _side_columns(columns)
     n = f"{letters:g}"
     contained = (
         f"(length({short}) <= length({full}) AND length(rtrim({short}, 'aeiou')) >= {n} AND contains({full}, rtrim({short}, 'aeiou')))"
@@ -242,44 +247,44 @@ def _stem(columns: tuple[str, ...], letters: float) -> str:
     return f"least(length({left}), length({right})) >= {n} AND (left({left}, {n}) = left({right}, {n}) OR {' OR '.join(contained)})"
 
 
-def _day_month_swapped(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns)
+def _day_month_swapped_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns)
     return f"left({left}, 4) = left({right}, 4) AND substr({left}, 5, 2) = substr({right}, 7) AND substr({left}, 7) = substr({right}, 5, 2)"
 
 
-def _other_century(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns)
+def _other_century_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns)
     return f"substr({left}, 3) = substr({right}, 3)"
 
 
-def _other_year(columns: tuple[str, ...]) -> str:
-    left, right = _sides(columns)
+def _other_year_sql(columns: tuple[str, ...]) -> str:
+    left, right = _side_columns(columns)
     return f"substr({left}, 5) = substr({right}, 5)"
 
 
-def _same_number(columns: tuple[str, ...], column: float) -> str:
-    (a, b), (left, right) = _sides(columns), _sides(columns, column)
+def _same_number_sql(columns: tuple[str, ...], column: float) -> str:
+    (a, b), (left, right) = _side_columns(columns), _side_columns(columns, column)
     return f"{left} = {right} AND ({a} IS NULL OR {b} IS NULL)"
 
 
-def _numbers_within(columns: tuple[str, ...], column: float, most: float) -> str:
-    left, right = _sides(columns, column)
+def _numbers_within_sql(columns: tuple[str, ...], column: float, most: float) -> str:
+    left, right = _side_columns(columns, column)
     return f"abs({left} - {right}) <= {most:g}"
 
 
 SQL: dict[str, Sql] = {
-    "equal": _equal,
-    "equal_and": _equal_and,
-    "different_and": _different_and,
-    "edits": _edits,
-    "jaro_winkler": _jaro_winkler,
-    "shared_token": _shared_token,
-    "near_token": _near_token,
-    "initial": _initial,
-    "stem": _stem,
-    "day_month_swapped": _day_month_swapped,
-    "other_century": _other_century,
-    "other_year": _other_year,
-    "same_number": _same_number,
-    "numbers_within": _numbers_within,
+    "equal": _equal_sql,
+    "equal_and": _equal_and_sql,
+    "different_and": _different_and_sql,
+    "edits": _edits_sql,
+    "jaro_winkler": _jaro_winkler_sql,
+    "shared_token": _shared_token_sql,
+    "near_token": _near_token_sql,
+    "initial": _initial_sql,
+    "stem": _stem_sql,
+    "day_month_swapped": _day_month_swapped_sql,
+    "other_century": _other_century_sql,
+    "other_year": _other_year_sql,
+    "same_number": _same_number_sql,
+    "numbers_within": _numbers_within_sql,
 }

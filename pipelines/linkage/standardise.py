@@ -18,17 +18,17 @@ import pandas as pd
 from pipelines.crosswalk import SUCCESSORS, with_new_keys
 from pipelines.linkage.states import (
     RECORD,
-    deliveries,
-    filled,
-    firsts,
-    in_order,
-    mapped,
-    numbered,
+    first_rows,
+    first_values,
+    map_to_numbers,
+    number_rows,
     of_delivery,
-    ranked,
+    rank_states,
+    read_deliveries,
     record_states,
     rows_of,
-    take,
+    sort_by_content,
+    take_values,
 )
 from schemas.canonical import FOREIGN, OFFENCE_GROUPS, conform
 
@@ -91,59 +91,59 @@ class Records:
         return self.memo[key]
 
 
-def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
+def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
     """Feature frames from the canonical tables of `schemas.canonical`; absent tables and columns count as empty.
 
     Rows are ordered by earliest delivery (period, then version), institution and key, whatever the order of the input.
     """
-    tables = read(canonical)
-    known = deliveries(tables.values())
-    tables = {name: ranked(frame, known, SAME_RECORD[name]) for name, frame in tables.items()}
+    tables = read_columns(canonical)
+    known = read_deliveries(tables.values())
+    tables = {name: rank_states(frame, known, SAME_RECORD[name]) for name, frame in tables.items()}
     events = tables["events"].assign(end=of_delivery(tables["events"], known, "end"))
-    files = _files(tables)
+    files = _file_features(tables)
     periods = known.drop_duplicates("arrival").set_index("arrival")["period"]
     states = tables["person_records"]
     not_natural = states["kind"].isin(["legal", "unknown"])
-    persons = _persons(states[~not_natural], files, periods)
+    persons = _person_features(states[~not_natural], files, periods)
     of_others = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[not_natural, STATE]))
     of_persons = events[~of_others] if not_natural.any() else events
-    persons = persons.join(_dates(of_persons, persons, PERSON_EVENTS, "person"))
+    persons = persons.join(_event_dates(of_persons, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
-    persons = persons.join(stays(persons))
-    files = files.join(_dates(events, files, FILE_EVENTS, "case"))
-    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
+    persons = persons.join(stay_starts(persons))
+    files = files.join(_event_dates(events, files, FILE_EVENTS, "case"))
+    references = _locate_files(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
     references = references.dropna(subset=["number"])
     references = references.iloc[np.lexsort((references["precedence"], ~references["current"]))].drop(columns="precedence")
-    references = _distinct(references, ["file", "kind", "number", "seat"])
-    cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into", "former_number"])
-    own = _distinct(cases[["file", "number"]].dropna(), ["file", "number"])
+    references = _first_per_combination(references, ["file", "kind", "number", "seat"])
+    cases = _locate_files(tables["case_records"], files, "record_key", ["number", "merged_into", "former_number"])
+    own = _first_per_combination(cases[["file", "number"]].dropna(), ["file", "number"])
     joined = [cases[["file", name]].set_axis(["file", "number"], axis=1) for name in ("merged_into", "former_number")]
-    merges = _distinct(pd.concat(joined, ignore_index=True).dropna(), ["file", "number"])
-    return Records(files, persons, in_order(references), in_order(own), in_order(merges))
+    merges = _first_per_combination(pd.concat(joined, ignore_index=True).dropna(), ["file", "number"])
+    return Records(files, persons, sort_by_content(references), sort_by_content(own), sort_by_content(merges))
 
 
-def read(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def read_columns(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The columns of the canonical tables that linkage reads, typed; replaced records (`successors`) with their new keys. No other
     column is touched, since tables are large. Idempotent."""
     tables = {
-        name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_types(name)).reset_index(drop=True)
+        name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_column_types(name)).reset_index(drop=True)
         for name, columns in READ.items()
     }
     return with_new_keys(tables, canonical.get("successors", pd.DataFrame()))
 
 
 @cache
-def _types(name: str) -> pd.Series:
+def _column_types(name: str) -> pd.Series:
     return conform(name, pd.DataFrame()).dtypes[READ[name]]
 
 
-def _distinct(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def _first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """The first row of every combination of `columns`."""
-    number, size = numbered(frame[columns])
-    return frame.iloc[firsts(number, size, np.arange(len(frame)))]
+    number, size = number_rows(frame[columns])
+    return frame.iloc[first_rows(number, size, np.arange(len(frame)))]
 
 
-def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
+def _locate_files(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
     """`file`, the row of `files` that `institution` and `key` name, and `columns`; rows without a file are dropped."""
     file = rows_of(files, frame, key)
     found = frame[columns][file >= 0].reset_index(drop=True)
@@ -151,7 +151,7 @@ def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[s
     return found
 
 
-def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Case records and implied case records, which only persons or charges refer to (e.g. the case line is unreadable)."""
     shared = ["institution", "record_key", "arrival", "current", "precedence"]
     cases = tables["case_records"]
@@ -163,23 +163,23 @@ def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     latest = record_states(every)
     files = latest.keys.assign(current=latest.first(every["current"]), **{name: latest.first(cases[name]) for name in _CASE})
     files = files.rename(columns={"offence_group": "group"})
-    group, form = _principal(tables["charges"], files)
+    group, form = _principal_offence(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
     return files[[*RECORD, *(name for name in _CASE if name not in ("offence_group", "former_number")), "current", "group"]]
 
 
-def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Most serious offence group of the charges of each file, and its form."""
+def _principal_offence(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Find the most serious offence group among the charges of each file, and the form of exploitation of that charge."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
-    seriousness = mapped(charges["offence_group"], rank, len(rank))
+    seriousness = map_to_numbers(charges["offence_group"], rank, len(rank))
     order = np.lexsort((charges["precedence"].to_numpy(), seriousness, charges["rank"].to_numpy()))
     file = rows_of(files, charges, "case_key")[order]
     own = charges[["offence_group", "form"]].iloc[order[file >= 0]]
-    group, form = (filled(own[name], file[file >= 0], len(files)) for name in own.columns)
+    group, form = (first_values(own[name], file[file >= 0], len(files)) for name in own.columns)
     return group, form
 
 
-def _persons(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
+def _person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
     named = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=named)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
@@ -189,16 +189,16 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> p
     first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + fields})
     first["file"] = rows_of(files, first, "case_key")
     first["period"] = periods.reindex(latest.arrival).astype("str").array
-    first = features(first)
+    first = compared_fields(first)
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
     ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "period"]
     return first[ordered]
 
 
-def features(persons: pd.DataFrame) -> pd.DataFrame:
+def compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
     """Rows of person records with the fields that are compared: `side`, `given`, `surname`, `parent`, `number`, `valid`, `birth_year`."""
     role, roles = pd.factorize(persons["role"])
-    out = persons.assign(side=take(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
+    out = persons.assign(side=take_values(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
     out = out.join(resolve_name_order(out))
     out["valid"] = (out["number_valid"].fillna(False) & out["personal_number"].notna()).astype(bool)
     out["birth_year"] = out["birth_year"].astype("float64").fillna(out["birth_date"].dt.year.astype("float64"))
@@ -226,11 +226,11 @@ def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _given_share(given: pd.Series, surname: pd.Series) -> dict[str, float]:
     """Share of a token's occurrences that are as given name, smoothed towards one half; of names with both fields."""
-    as_given, as_surname = _tokens(given), _tokens(surname)
+    as_given, as_surname = _count_tokens(given), _count_tokens(surname)
     return {token: (as_given[token] + MIN_SEEN / 2) / (as_given[token] + as_surname[token] + MIN_SEEN) for token in as_given | as_surname}
 
 
-def _tokens(names: pd.Series) -> Counter[str]:
+def _count_tokens(names: pd.Series) -> Counter[str]:
     """Number of occurrences of each token in `names`."""
     found: Counter[str] = Counter()
     for text, n in names.value_counts().items():
@@ -257,9 +257,9 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
     return (given, " ".join(rest))
 
 
-def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
+def _event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Earliest day per record and event among the states with the best status; one column per event, on the index of `rows`."""
-    number = mapped(events["event"], {name: n for n, name in enumerate(names)}, -1)
+    number = map_to_numbers(events["event"], {name: n for n, name in enumerate(names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
     own = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
     day, row = possible_days(own), rows_of(rows, own)
@@ -287,7 +287,7 @@ def possible_days(events: pd.DataFrame) -> pd.Series:
     return days.mask(days > last, exchanged.where(exchanged <= last[late.index]).astype(days.dtype))
 
 
-def stays(persons: pd.DataFrame) -> pd.DataFrame:
+def stay_starts(persons: pd.DataFrame) -> pd.DataFrame:
     """Start of the stay that each register row belongs to: `stay_detained`, `stay_imprisoned`, on the index of `persons`.
 
     In: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the

@@ -22,7 +22,7 @@ STATUS_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2, "quarantined": 3}
 RECORD = ["institution", "record_key"]
 
 
-def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def read_deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """The deliveries in `frames`: `period`, its last day `end` (null if the name is not a delivery name) and `arrival` (rank by last day
     and version), by name of the delivery."""
     names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
@@ -35,15 +35,15 @@ def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame({"period": pd.array(period, dtype="str"), "end": end, "arrival": arrival.to_numpy()}, index=names.array)
 
 
-def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
+def rank_states(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
     """Add `arrival`, `rank`, `current`, and `precedence`: the order of states, accepted ones first, then the latest.
 
-    known: see `deliveries`; apart: rows of one delivery that agree in these columns are sorted by content.
+    known: see `read_deliveries`; apart: rows of one delivery that agree in these columns are sorted by content.
     """
     arrival = of_delivery(frame, known, "arrival").to_numpy("int64")
-    rank = mapped(frame["status"], STATUS_RANK, len(STATUS_RANK))
+    rank = map_to_numbers(frame["status"], STATUS_RANK, len(STATUS_RANK))
     content = np.arange(len(frame))
-    alike = repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
+    alike = is_repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
     if alike.any():  # the order of the input must not matter if a delivery has a record twice
         sequence = frame[alike].sort_values(list(frame.columns), kind="stable").index
         content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
@@ -53,25 +53,25 @@ def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.Dat
 
 
 def of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
-    """The value in `column` of `known` (see `deliveries`) for the delivery of each row."""
+    """The value in `column` of `known` (see `read_deliveries`) for the delivery of each row."""
     code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
-    return take(known[column].reindex(names), code).set_axis(frame.index)
+    return take_values(known[column].reindex(names), code).set_axis(frame.index)
 
 
-def mapped(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
+def map_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
     """The number of each value of `column`, `otherwise` if it has none; each distinct value is looked up once."""
     code, distinct = pd.factorize(column)
     return np.array([*(numbers.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
 
 
-def among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
-    """Whether each text of `column` is among `values`."""
+def is_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
+    """Return whether each text of `column` is among `values`."""
     texts_, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
     return np.asarray(pc.is_in(texts_, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Number per distinct row of `frame`, from 0 in order of appearance, and how many there are."""
+def number_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
+    """Number the distinct rows of `frame` from 0 in order of appearance; return the number of each row, and the count of numbers."""
     code = np.zeros(len(frame), dtype="int64")
     for name in frame.columns:
         own, distinct = pd.factorize(frame[name])
@@ -80,29 +80,29 @@ def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
     return code, len(found)
 
 
-def repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Whether each row agrees with another row in `columns`."""
-    number, size = numbered(frame[columns])
+def is_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Return whether each row agrees with another row in `columns`."""
+    number, size = number_rows(frame[columns])
     return np.asarray(np.bincount(number, minlength=size)[number] > 1)
 
 
-def firsts(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
-    """The first of `rows` (in their order) per number, -1 if a number has none."""
+def first_rows(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
+    """Return, for each number below `size`, the first of `rows` with that number in `number`; -1 if no row has it."""
     found = np.full(size, -1)
     found[number[rows][::-1]] = rows[::-1]
     return found
 
 
-def take(column: pd.Series, rows: np.ndarray) -> pd.Series:
-    """The values at `rows`, missing if a row is -1, on a RangeIndex."""
+def take_values(column: pd.Series, rows: np.ndarray) -> pd.Series:
+    """Return the values of `column` at `rows` on a RangeIndex; missing where a row is -1."""
     if (rows >= 0).all():
         return pd.Series(column.array.take(rows), copy=False)
     return pd.Series(column.array.take(rows, allow_fill=True), copy=False)
 
 
-def filled(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
-    """The first value of `column` per number that is not missing."""
-    return take(column, firsts(number, size, np.flatnonzero(column.notna().to_numpy())))
+def first_values(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
+    """Return, for each number below `size`, the first value of `column` that is not missing."""
+    return take_values(column, first_rows(number, size, np.flatnonzero(column.notna().to_numpy())))
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,18 @@ class RecordStates:
         """The first value of `column` (of all states, or of the first ones) per record that is not missing."""
         rows = self.rows[self.rows < len(column)]
         rows = rows[column.notna().to_numpy()[rows]]
-        return take(column, firsts(self.number, len(self.keys), rows))
+        return take_values(column, first_rows(self.number, len(self.keys), rows))
 
 
 def record_states(states: pd.DataFrame) -> RecordStates:
     """The records of `states` (`institution, record_key, arrival, precedence`)."""
-    number, size = numbered(states[RECORD])
+    number, size = number_rows(states[RECORD])
     named = states[RECORD].notna().all(axis=1).to_numpy()
     rows = np.argsort(states["precedence"].to_numpy())
     rows = rows[named[rows]]
     earliest = np.full(size, np.iinfo("int64").max)
     np.minimum.at(earliest, number, states["arrival"].to_numpy("int64"))
-    first = firsts(number, size, rows)
+    first = first_rows(number, size, rows)
     there = np.flatnonzero(first >= 0)
     keys = states[RECORD].iloc[first[there]].reset_index(drop=True)
     order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest[there]))
@@ -153,7 +153,7 @@ def places_in_order(column: pd.Series) -> np.ndarray:
     return np.where(code < 0, len(distinct), code)
 
 
-def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+def sort_by_content(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` sorted by all its columns, from the first to the last."""
     order = np.lexsort([places_in_order(frame[name]) for name in reversed(frame.columns)])
     return frame.iloc[order].reset_index(drop=True)

@@ -8,7 +8,7 @@ agreement); no share below `LEAST_SHARE`. Expectation maximisation was tried and
 blocking key. Shares that cannot be estimated stay as declared (`FIXED`).
 
 Cases: levels counted among pairs certainly of one case, certainly of different cases of one person, and random pairs
-(`evidence.counts`); with too few pairs the declared shares stay.
+(`evidence.count_levels`); with too few pairs the declared shares stay.
 
 Labels change only `m` of the fields of persons. Pairs judged by stewards were selected because they were doubtful: they are added to the
 anchored pairs, or removed from them, and never used alone. A simulated truth is complete and is used alone.
@@ -23,15 +23,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import block
-from pipelines.linkage.cases import PriorRound, gather
+from pipelines.linkage.blocking import block_persons
+from pipelines.linkage.cases import PriorRound, gather_file_pairs
 from pipelines.linkage.certain_pairs import certain_pairs
 from pipelines.linkage.compare import MISSING
-from pipelines.linkage.evidence import counts
+from pipelines.linkage.evidence import count_levels
 from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.score import coded, frequencies, likelihoods
-from pipelines.linkage.standardise import Records, standardise
+from pipelines.linkage.score import compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.standardise import Records, build_features
 
 ROUNDS = 2
 # Bits that the other fields must give for a pair to count as one person.
@@ -47,7 +47,7 @@ DECLARED = 0.1
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelledPairs:
     """Pairs of rows of `Records.persons` (arrays of shape n × 2) known to be one person (`same`), or two (`apart`).
 
     `complete`: `same` has all pairs of one person, so no others are searched.
@@ -58,12 +58,12 @@ class Labels:
     complete: bool = False
 
 
-def train(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], Labels] | None = None) -> Model:
+def train_model(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], LabelledPairs] | None = None) -> Model:
     """`model` with shares estimated from several sets of canonical tables together; settings stay.
 
     labels: returns the labels of the persons of set number n, given its feature frames.
     """
-    every = [standardise(canonical) for canonical in sets]
+    every = [build_features(canonical) for canonical in sets]
     known = [labels(n, records) if labels else None for n, records in enumerate(every)]
     fields = _train_fields(every, known, model)
     model = replace(model, fields=fields)
@@ -72,7 +72,10 @@ def train(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[i
 
 def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The two model files' content, persons and cases."""
-    fields = [{**_plain(f), "columns": list(f.columns), "levels": [_plain(level) for level in f.levels]} for f in model.fields]
+    fields = [
+        {**_declared_entries(f), "columns": list(f.columns), "levels": [_declared_entries(level) for level in f.levels]}
+        for f in model.fields
+    ]
     evidence = [{k: list(v) if isinstance(v, tuple) else v for k, v in vars(e).items()} for e in model.evidence]
     between = {name: vars(b) for name, b in model.between.items()}
     persons = {"version": versions[0], "provenance": provenance, "settings": model.persons, "expected": model.expected, "fields": fields}
@@ -80,29 +83,29 @@ def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]
     return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
 
 
-def _plain(spec: Field | Level) -> dict[str, Any]:
+def _declared_entries(spec: Field | Level) -> dict[str, Any]:
     return {k: v for k, v in vars(spec).items() if v not in ({}, 0.0, False)}
 
 
-def _train_fields(sets: list[Records], known: list[Labels | None], model: Model) -> tuple[Field, ...]:
-    declared = fields = _strangers(sets, model)
+def _train_fields(sets: list[Records], known: list[LabelledPairs | None], model: Model) -> tuple[Field, ...]:
+    declared = fields = _train_u(sets, model)
     pairs = [_blocked_pairs(records) for records in sets]
     for _ in range(ROUNDS):
         current = replace(model, fields=fields)
-        fields = tuple(_anchored(field, sets, pairs, known, current) for field in declared)
+        fields = tuple(_train_m(field, sets, pairs, known, current) for field in declared)
     return fields
 
 
 def _blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
-    """Blocked pairs of records of different files."""
-    persons, blocked = records.persons, block(records.persons)
+    """Find the pairs of records of different files that share a blocking key."""
+    persons, blocked = records.persons, block_persons(records.persons)
     file = persons["file"].to_numpy()
     apart = (file[blocked.left] != file[blocked.right]) | (file[blocked.left] < 0)
     return blocked.left[apart], blocked.right[apart]
 
 
-def _anchored(
-    field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[Labels | None], model: Model
+def _train_m(
+    field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[LabelledPairs | None], model: Model
 ) -> Field:
     """`field` with `m` counted among the pairs that all other fields together show to be one person, and labelled pairs."""
     others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
@@ -111,35 +114,39 @@ def _anchored(
         if labels is not None and labels.complete:
             left, right = labels.same[:, 0], labels.same[:, 1]
         else:
-            weight = likelihoods(records.persons, left, right, others, frequencies(coded(records.persons, others), others)).weight
+            weight = compute_likelihoods(
+                records.persons, left, right, others, token_frequencies(encode_persons(records.persons, others), others)
+            ).weight
             left, right = _with_labels(left[weight >= ANCHOR], right[weight >= ANCHOR], labels, len(records.persons))
-        alone = likelihoods(records.persons, left, right, model, frequencies(coded(records.persons, model), model)).levels
+        alone = compute_likelihoods(
+            records.persons, left, right, model, token_frequencies(encode_persons(records.persons, model), model)
+        ).levels
         level = alone[field.name].to_numpy()
         tally += np.bincount(level[level != MISSING], minlength=len(tally))
     return _with_shares(field, "m", tally, LEAST_SHARE)
 
 
-def _with_labels(left: np.ndarray, right: np.ndarray, labels: Labels | None, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs with those judged `same`, and without those judged `apart`."""
+def _with_labels(left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Add the pairs labelled `same` to the pairs `left`, `right`, and remove the pairs labelled `apart`."""
     if labels is None:
         return left, right
-    code = np.concatenate([_codes(np.column_stack([left, right]), size), _codes(labels.same, size)])
-    remaining = np.setdiff1d(code, _codes(labels.apart, size))
+    code = np.concatenate([_pair_codes(np.column_stack([left, right]), size), _pair_codes(labels.same, size)])
+    remaining = np.setdiff1d(code, _pair_codes(labels.apart, size))
     return remaining // size, remaining % size
 
 
-def _codes(pairs: np.ndarray, size: int) -> np.ndarray:
+def _pair_codes(pairs: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(pairs.min(axis=1, initial=size) * size + pairs.max(axis=1, initial=-1), dtype="int64")
 
 
-def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:
-    """Fields with `u` counted among random pairs that are not evidently one person."""
+def _train_u(sets: list[Records], model: Model) -> tuple[Field, ...]:
+    """Return the fields of the model with `u` counted among random pairs that are not evidently one person."""
     tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
     for records in sets:
         persons, draw = records.persons, np.random.default_rng(0)
         left, right = draw.integers(0, len(persons), (2, RANDOM_PAIRS))
         left, right = left[left != right], right[left != right]
-        found = likelihoods(persons, left, right, model, frequencies(coded(persons, model), model))
+        found = compute_likelihoods(persons, left, right, model, token_frequencies(encode_persons(persons, model), model))
         strangers = found.weight < 0
         for name, tally in tallies.items():
             level = found.levels[name].to_numpy()[strangers]
@@ -163,31 +170,31 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
     seen: dict[str, dict[str, np.ndarray]] = {}
     for records in sets:
         people = PersonPairs(records, model)
-        blocked = block(records.persons)
+        blocked = block_persons(records.persons)
         people.add(blocked.left, blocked.right)
-        pairs, _ = gather(records, people, model, PriorRound(None, model.persons["again"]))
+        pairs, _ = gather_file_pairs(records, people, model, PriorRound(None, model.persons["again"]))
         known = certain_pairs(records, pairs)
         for evidence in model.evidence:
-            for share, tally in counts(records, known, evidence, edges).items():
+            for share, tally in count_levels(records, known, evidence, edges).items():
                 entry = seen.setdefault(evidence.name, {})
                 entry[share] = entry.get(share, 0.0) + tally
-    return tuple(_estimated(evidence, seen[evidence.name]) for evidence in model.evidence)
+    return tuple(_estimate_shares(evidence, seen[evidence.name]) for evidence in model.evidence)
 
 
-def _estimated(evidence: Evidence, seen: dict[str, np.ndarray]) -> Evidence:
+def _estimate_shares(evidence: Evidence, seen: dict[str, np.ndarray]) -> Evidence:
     """Shares of one kind of evidence, smoothed by the declared shares, or left as declared if too few pairs were observed."""
-    u = _smoothed(seen["u"], np.array(evidence.u))
+    u = _smooth_shares(seen["u"], np.array(evidence.u))
     # The prior for other cases of the same person: random shares for dates, declared shares for codes.
-    again = _smoothed(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
+    again = _smooth_shares(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
     declared = np.array(evidence.m)
-    m = _smoothed(seen["m"], declared) if seen["m"].sum() >= LEAST_SEEN else declared
-    return replace(evidence, m=_rounded(m), u=_rounded(u), again=_rounded(again))
+    m = _smooth_shares(seen["m"], declared) if seen["m"].sum() >= LEAST_SEEN else declared
+    return replace(evidence, m=_round_shares(m), u=_round_shares(u), again=_round_shares(again))
 
 
-def _rounded(values: np.ndarray) -> tuple[float, ...]:
+def _round_shares(values: np.ndarray) -> tuple[float, ...]:
     return tuple(round(float(v), 6) for v in values)
 
 
-def _smoothed(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
+def _smooth_shares(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
     values = np.maximum((tally + worth * declared) / (tally.sum() + worth), 10 * FLOOR)
     return np.asarray(values / values.sum())

@@ -55,7 +55,7 @@ class Bounds:
         return cls(**limits)
 
     def format_bound(self, reason: Reason) -> str:
-        """A limit as a finding shows it."""
+        """Format the limit that `reason` names, as a finding shows the limit."""
         return {"seconds": f"> {self.seconds} s", "memory": f"> {self.memory} MiB"}.get(reason, "")
 
 
@@ -85,18 +85,21 @@ class _Worker:
         context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
         context.set_forkserver_preload(_PRELOADED)
         self.pipe, child_end = context.Pipe()
-        self._process = context.Process(target=_work_loop, args=(child_end,), daemon=True)
+        self._process = context.Process(target=_run_tasks_from_pipe, args=(child_end,), daemon=True)
         self._process.start()
         child_end.close()
         self._bounds, self._deadline, self._started = Bounds(), 0.0, False
 
     @property
     def seconds_left(self) -> float:
-        """Wall-clock seconds that its task has left."""
+        """The wall-clock seconds that the task of this process has left."""
         return max(0.0, self._deadline - time.monotonic())
 
     def submit(self, work: Callable[[T], R], task: T, bounds: Bounds) -> None:
-        """Send it a task once it has started. Raises `HarmoniaError` where it does not start, `OSError` where it has died."""
+        """Send a task to the process once the process has started.
+
+        Raises `HarmoniaError` if it does not start, `OSError` if it has died.
+        """
         if not self._started:
             try:
                 self._started = bool(self.pipe.recv())
@@ -110,7 +113,7 @@ class _Worker:
         self.pipe.send((work, task, bounds))
 
     def result_of_work(self) -> Any:
-        """The result of its task, once its pipe can be read or its time is over. Raises `ExceededError` and `HarmoniaError`."""
+        """Return the result of the task once the pipe can be read or the time is over. Raises `ExceededError` and `HarmoniaError`."""
         kind: Any = "seconds"
         value: Any = None
         permanent = False  # exceeded wall-clock time: a retry may be faster
@@ -140,7 +143,7 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take a task."""
+        """Whether the process can take a task."""
         return not self.pipe.closed and self._process.is_alive()
 
 
@@ -170,8 +173,8 @@ atexit.register(stop_processes)
 os.register_at_fork(after_in_child=_workers.clear)  # they belong to the parent
 
 
-def run_one(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
-    """The result of `work` on one task. Raises `ExceededError`, and `HarmoniaError` where the work does."""
+def run_one_task(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
+    """Run `work` on one task and return the result. Raises `ExceededError`, and `HarmoniaError` if `work` raises it."""
     done = next(iter(run_each(work, [task], bounds)))
     if done.ended:
         raise done.ended
@@ -209,7 +212,7 @@ def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, process
             worker.close()
 
 
-def _work_loop(pipe: Connection) -> None:
+def _run_tasks_from_pipe(pipe: Connection) -> None:
     """Run tasks from the pipe, in a process group of its own, until the pipe is closed."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles interrupts

@@ -18,25 +18,25 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
-def digest(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
+def digest_code(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
     """Hash of the repository's files that match `patterns` (a folder: all files below it), of the domain and the institutions in folders
     outside the repository (`HARMONIA_DOMAIN`, `HARMONIA_SOURCES`), and of the versions of `libraries`."""
     hasher = hashlib.sha256()
-    repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files(_ROOT.glob(pattern))})
-    outside = _files([*filter(None, [domain_folder.folder()]), *contract.further()])
+    repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files_below(_ROOT.glob(pattern))})
+    outside = _files_below([*filter(None, [domain_folder.folder()]), *contract.further()])
     for name, path in [*repository_files, *((str(file), file) for file in sorted(outside))]:
         hasher.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     for library in libraries:
-        hasher.update(f"{library} {_version(library)}\n".encode())
+        hasher.update(f"{library} {_library_version(library)}\n".encode())
     return hasher.hexdigest()
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
+def _files_below(paths: Iterable[Path]) -> list[Path]:
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return [file for file in files if file.is_file() and file.suffix != ".pyc"]
 
 
-def _version(library: str) -> str:
+def _library_version(library: str) -> str:
     try:
         return version(library)
     except PackageNotFoundError:

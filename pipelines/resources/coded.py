@@ -20,14 +20,14 @@ _MAX_NUMBER = 2**62
 
 
 def encode_frame(frame: pd.DataFrame) -> pa.Table:
-    """The frame with its texts encoded."""
+    """Encode the texts of a frame as numbers (dictionary encoding)."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    return table.cast(pa.schema([(field.name, _TEXT if _is_text(field.type) else field.type) for field in table.schema]))
+    return table.cast(pa.schema([(field.name, _TEXT if _is_text_type(field.type) else field.type) for field in table.schema]))
 
 
 def read_encoded(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a table of the lake with texts encoded; each distinct text is read once."""
-    texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text(field.type)]
+    """Read columns of a table of the lake with texts encoded; each distinct text is read once."""
+    texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text_type(field.type)]
     table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
     return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
 
@@ -37,7 +37,7 @@ def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
-def decode(rows: pd.DataFrame) -> pd.DataFrame:
+def decode_frame(rows: pd.DataFrame) -> pd.DataFrame:
     """Encoded rows with texts as texts and integers as integers; other columns unchanged."""
     return pd.DataFrame({name: _decode_column(column) for name, column in rows.items()}, index=rows.index)
 
@@ -46,34 +46,34 @@ def _decode_column(column: pd.Series) -> pd.Series:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
     values = pa.array(column.cat.categories, pa.large_string())
-    return pd.Series(values.take(pa.array(codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
+    return pd.Series(values.take(pa.array(text_codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
 
 
-def codes(column: pd.Series) -> np.ndarray:
-    """The code of each cell of an encoded column; -1 where it is empty."""
+def text_codes(column: pd.Series) -> np.ndarray:
+    """Return the code of each cell of an encoded column; -1 for an empty cell."""
     return column.cat.codes.to_numpy().astype("int32")
 
 
-def codes_in(column: pd.Series, other: pd.Series) -> np.ndarray:
-    """The code that each cell's text has in the encoded column `other`; -1 where it does not occur there."""
+def codes_in_column(column: pd.Series, other: pd.Series) -> np.ndarray:
+    """Return the code that the text of each cell has in the encoded column `other`; -1 for a text that `other` lacks."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
-    return np.append(numbers, -1)[codes(column)]
+    return np.append(numbers, -1)[text_codes(column)]
 
 
-def positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
+def text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
     """The position of each text in `values`, -1 where it is missing: as `get_indexer`, but without converting each text to Python."""
     result = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(values.astype("str").array))
     return result.fill_null(-1).to_numpy()
 
 
-def is_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
+def is_text_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
     """Whether each text is in `others`: as `isin`, but without converting each of `others` to Python."""
     result = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
     return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def group_numbers(*parts: np.ndarray) -> np.ndarray:
-    """A number for each row, the same for rows that are equal in all `parts` (integers from -1), in the order of first occurrence."""
+    """Number the rows in the order of first occurrence; rows that are equal in all `parts` (integers from -1) have the same number."""
     out, groups = np.zeros(len(parts[0]), dtype="int64"), 1
     for part in parts:
         size = int(part.max(initial=-1)) + 2
@@ -84,5 +84,5 @@ def group_numbers(*parts: np.ndarray) -> np.ndarray:
     return pd.factorize(out)[0]
 
 
-def _is_text(type_: pa.DataType) -> bool:
+def _is_text_type(type_: pa.DataType) -> bool:
     return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_dictionary(type_) or pa.types.is_null(type_)

@@ -33,13 +33,16 @@ _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lx
 _CurrentPart = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
 
 
-def _all(*_: str) -> bool:
+def _all_names(*_: str) -> bool:
     return True
 
 
 def code_version() -> str:
-    """Hash of what turns bytes into validated rows: readers, contracts, rules, code lists, validation, harmonising, and their libraries."""
-    return code.digest(_CODE, _LIBRARIES)
+    """Hash the code and data that turn bytes into validated rows:
+
+    readers, contracts, rules, code lists, validation, harmonisation, libraries.
+    """
+    return code.digest_code(_CODE, _LIBRARIES)
 
 
 def stage_key(receipt: str, incomplete: bool) -> str:
@@ -70,7 +73,7 @@ class DeliveryStore(StoredOutput):
         self._write({**frames, _INDEX: index.assign(rows=rows)}, number)
 
     def next_number(self) -> int:
-        """The first number above those of all folders."""
+        """Return the first folder number that is not in use."""
         return max((int(path.name) for path in self._folders()), default=0) + 1
 
     def drop(self, number: int) -> None:
@@ -92,26 +95,26 @@ class DeliveryStore(StoredOutput):
         partial.write_text(json.dumps(self.manifest))
         partial.replace(self.folder / MANIFEST)
 
-    def load(self, names: Callable[[str], bool] = _all, columns: Callable[[str, str], bool] = _all) -> Frames:
+    def load(self, names: Callable[[str], bool] = _all_names, columns: Callable[[str, str], bool] = _all_names) -> Frames:
         """The current frames, rows in the order of the deliveries, without `DELIVERY`.
 
         names: selects frames; columns: selects columns by frame and column. Raises `FileNotFoundError` where some are missing.
         """
         parts = self._all_current_parts()
         out: Frames = {}
-        for name in dict.fromkeys(file.stem for path, _, _ in parts for file in _files(path, names)):
+        for name in dict.fromkeys(file.stem for path, _, _ in parts for file in _frame_files(path, names)):
             tables, order = self._tables_and_order(name, parts, columns)
             frame = parquet.concatenate(tables)
-            out[name] = frame if _ascending(order) else frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+            out[name] = frame if _is_ascending(order) else frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
         return out
 
     def table(self, name: str) -> pa.Table | None:
         """One frame as `load` returns it, in Arrow; None where there is none. Raises `FileNotFoundError` where some is missing."""
-        tables, order = self._tables_and_order(name, self._all_current_parts(), _all)
+        tables, order = self._tables_and_order(name, self._all_current_parts(), _all_names)
         if not tables:
             return None
         table = pa.concat_tables(tables, promote_options="permissive")
-        return table if _ascending(order) else table.take(order.argsort(kind="stable"))
+        return table if _is_ascending(order) else table.take(order.argsort(kind="stable"))
 
     def _all_current_parts(self) -> list[_CurrentPart]:
         parts = list(self._current_parts(None))
@@ -136,11 +139,11 @@ class DeliveryStore(StoredOutput):
 
     def keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
         """By folder, the keys of those of `deliveries` that it stores, and its number of rows."""
-        return [(_keys(own), int(index["rows"].max())) for _, index, own in self._current_parts(set(deliveries))]
+        return [(_keys_of_index(own), int(index["rows"].max())) for _, index, own in self._current_parts(set(deliveries))]
 
     def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
         """The current outputs of `deliveries`, one folder at a time: their keys, and the frames with `DELIVERY`."""
-        yield from ((_keys(own), _read(path, index, own)) for path, index, own in self._current_parts(set(deliveries)))
+        yield from ((_keys_of_index(own), _read_outputs(path, index, own)) for path, index, own in self._current_parts(set(deliveries)))
 
     def _current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
         """The folders with current outputs of `deliveries` (None: of all)."""
@@ -164,7 +167,7 @@ class DeliveryStore(StoredOutput):
 
     def _write(self, frames: Frames, number: int | None = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lake.write(self.folder / f"{number or self.next_number():06}", frames)
+        lake.write_tables(self.folder / f"{number or self.next_number():06}", frames)
 
     def _merge_small_folders(self) -> None:
         """Merge the newest two folders as long as the newer is at least half as large as the older."""
@@ -175,16 +178,16 @@ class DeliveryStore(StoredOutput):
                 return
             older_current, newer_current = (index[self._is_current(index)] for index in (older_index, newer_index))
             newer_current = newer_current[~newer_current["delivery"].isin(older_current["delivery"])]
-            both = [_read(older, older_index, older_current), _read(newer, newer_index, newer_current)]
+            both = [_read_outputs(older, older_index, older_current), _read_outputs(newer, newer_index, newer_current)]
             names = dict.fromkeys(name for frames in both for name in frames)
-            merged = {name: _concatenate([frames[name] for frames in both if name in frames]) for name in names}
+            merged = {name: _concatenate_frames([frames[name] for frames in both if name in frames]) for name in names}
             index = pd.concat([older_current, newer_current], ignore_index=True)
             self._write({**merged, _INDEX: index.assign(rows=sum(map(len, merged.values())))})
             _remove_folder(older)
             _remove_folder(newer)
 
 
-def _keys(index: pd.DataFrame) -> dict[str, str]:
+def _keys_of_index(index: pd.DataFrame) -> dict[str, str]:
     return dict(zip(index["delivery"], index["key"], strict=True))
 
 
@@ -194,31 +197,31 @@ def _remove_folder(path: Path) -> None:
     shutil.rmtree(renamed)
 
 
-def _concatenate(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """The frames one below the other; of empty ones the first, for its columns."""
+def _concatenate_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate frames; if all are empty, return the first, for its columns."""
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
 
 
-def _files(path: Path, names: Callable[[str], bool]) -> list[Path]:
-    """The files of a folder's frames that `names` selects."""
+def _frame_files(path: Path, names: Callable[[str], bool]) -> list[Path]:
+    """List the files of the frames in a folder that `names` selects."""
     return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem))
 
 
-def _ascending(order: np.ndarray) -> bool:
+def _is_ascending(order: np.ndarray) -> bool:
     return bool((order[1:] >= order[:-1]).all())
 
 
-def _read(
+def _read_outputs(
     path: Path,
     index: pd.DataFrame,
     own: pd.DataFrame,
-    names: Callable[[str], bool] = _all,
-    columns: Callable[[str, str], bool] = _all,
+    names: Callable[[str], bool] = _all_names,
+    columns: Callable[[str, str], bool] = _all_names,
 ) -> Frames:
     """Frames of one folder: the outputs `own` among all that it stores (`index`)."""
     out: Frames = {}
-    for file in _files(path, names):
+    for file in _frame_files(path, names):
         frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or columns(file.stem, c)])
         out[file.stem] = frame if len(own) == len(index) else frame[frame[DELIVERY].isin(set(own["delivery"]))].reset_index(drop=True)
     return out

@@ -63,7 +63,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._names = tuple(name for name in names if only is None or name in only)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The frame. Raises `KeyError` for one that is not there."""
+        """Return the frame called `name`. Raises `KeyError` if there is no such frame."""
         if name not in self._names:
             raise KeyError(name)
         source = self._source
@@ -72,11 +72,11 @@ class Tables(Mapping[str, pd.DataFrame]):
         return self.select(name, [column for column in columns if column in selected and column not in self._excluded])
 
     def select(self, name: str, columns: list[str]) -> pd.DataFrame:
-        """Some columns of a frame."""
+        """Return some columns of the frame `name`."""
         return self._source[name][columns] if isinstance(self._source, dict) else parquet.read_table(self._file(name), columns)
 
     def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
-        """Some columns of a frame as an Arrow table."""
+        """Return some columns of the frame `name` as an Arrow table."""
         return (
             as_arrow(self._source, name, columns)
             if isinstance(self._source, dict)
@@ -113,11 +113,11 @@ class Tables(Mapping[str, pd.DataFrame]):
         return self._source[name] if isinstance(self._source, dict) else parquet.open_dataset([self._file(name)])
 
     def without(self, columns: Collection[str]) -> Tables:
-        """The same frames without these columns."""
+        """Return the same frames without `columns`."""
         return Tables(self._source, columns, self._selected)
 
     def restricted_to(self, columns: Mapping[str, Collection[str]]) -> Tables:
-        """Some of the frames, with these columns and no others."""
+        """Return the frames named in `columns`, with only the columns listed there."""
         return Tables(self._source, self._excluded, columns)
 
     def _file(self, name: str) -> Path:
@@ -160,7 +160,7 @@ VERSION = "version.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Version:
+class DataVersion:
     """The data version of a stage's output: a hash of everything that it depends on; and the number of rows shown in Dagster."""
 
     version: str
@@ -172,20 +172,20 @@ class VersionedOutput:
     """An output with the version that is written beside it."""
 
     value: Any
-    version: Version
+    version: DataVersion
 
 
-def write_version(folder: Path, version: Version) -> None:
+def write_version(folder: Path, version: DataVersion) -> None:
     """Write the version of the output in `folder`."""
     partial = folder / f".{VERSION}.part"
     partial.write_text(json.dumps(dataclasses.asdict(version)), "utf-8")
     partial.replace(folder / VERSION)
 
 
-def read_version(folder: Path) -> Version | None:
+def read_version(folder: Path) -> DataVersion | None:
     """The version of the output in `folder`; None where it is missing or cannot be read."""
     try:
-        return Version(**json.loads((folder / VERSION).read_text("utf-8")))
+        return DataVersion(**json.loads((folder / VERSION).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -212,7 +212,7 @@ def _json_default(value: Any) -> Any:
     return None if value is pd.NA else str(value)
 
 
-def pack(value: Any) -> Frames:
+def pack_frames(value: Any) -> Frames:
     """Lay out a stage's value in frames. A list of dataclasses becomes one frame per name over all of them, with column `_item`."""
     if isinstance(value, Mapping):
         return dict(value)
@@ -221,7 +221,7 @@ def pack(value: Any) -> Frames:
     rows = [
         {
             "plain": json.dumps(plain, default=_json_default),
-            "dtypes": json.dumps({name: parquet.dtypes(frame) for name, frame in frames.items()}),
+            "dtypes": json.dumps({name: parquet.column_types(frame) for name, frame in frames.items()}),
         }
         for frames, plain in parts
     ]
@@ -233,7 +233,7 @@ def pack(value: Any) -> Frames:
     return out
 
 
-def _build(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
+def _build_value(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
     hints = get_type_hints(shape)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(shape):
@@ -248,7 +248,7 @@ def _build(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
     return shape(**values)
 
 
-def _by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
+def _sort_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
     """The rows sorted by item, and the position where each item begins (and the last ends)."""
     item_of_row = frame[ITEM].to_numpy()
     if not frame[ITEM].is_monotonic_increasing:
@@ -257,12 +257,12 @@ def _by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]
     return frame, np.searchsorted(item_of_row, np.arange(items + 1))
 
 
-def unpack(shape: Any, frames: Frames) -> Any:
-    """The value that `pack` laid out. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
+def unpack_frames(shape: Any, frames: Frames) -> Any:
+    """The value that `pack_frames` laid out. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
     if shape is dict or get_origin(shape) is dict:
         return frames
     item_type = get_args(shape)[0] if get_origin(shape) is list else shape
-    by_name = {name: _by_item(frame, len(frames[ITEMS])) for name, frame in frames.items() if name != ITEMS}
+    by_name = {name: _sort_by_item(frame, len(frames[ITEMS])) for name, frame in frames.items() if name != ITEMS}
     values = []
     for i, row in enumerate(frames[ITEMS].itertuples(index=False)):
         item_frames = {}
@@ -272,11 +272,11 @@ def unpack(shape: Any, frames: Frames) -> Any:
             item_frames[name] = own[list(dtypes)].astype(
                 {column: dtype for column, dtype in dtypes.items() if str(own.dtypes[column]) != dtype}
             )
-        values.append(_build(item_type, item_frames, json.loads(str(row.plain))))
+        values.append(_build_value(item_type, item_frames, json.loads(str(row.plain))))
     return values if get_origin(shape) is list else values[0]
 
 
-def write(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Stream | Path]) -> int:
+def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.BatchStream | Path]) -> int:
     """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`.
 
     A `Path` is a finished Parquet file that is never modified: it is linked instead of copied where the file system allows. Requires the
@@ -304,8 +304,8 @@ def write(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Stream | Pat
     return size
 
 
-def size(folder: Path) -> int:
-    """Bytes of the tables in `folder`. Raises `FileNotFoundError` where there are none."""
+def size_of_tables(folder: Path) -> int:
+    """Return the size of the tables in `folder` in bytes. Raises `FileNotFoundError` where there are none."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
     return sum(path.stat().st_size for path in folder.glob("*.parquet"))
@@ -313,17 +313,17 @@ def size(folder: Path) -> int:
 
 def is_small(folder: Path) -> bool:
     """Whether the tables in `folder` are small enough to stay in memory. Raises `FileNotFoundError` where there are none."""
-    return size(folder) <= MAX_SMALL_BYTES and sum(map(_cells, folder.glob("*.parquet"))) <= MAX_SMALL_CELLS
+    return size_of_tables(folder) <= MAX_SMALL_BYTES and sum(map(_count_cells, folder.glob("*.parquet"))) <= MAX_SMALL_CELLS
 
 
-def _cells(path: Path) -> int:
+def _count_cells(path: Path) -> int:
     metadata = pq.read_metadata(path)
     return int(metadata.num_rows * metadata.num_columns)
 
 
-def read(folder: Path) -> Frames:
+def read_tables(folder: Path) -> Frames:
     """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
-    size(folder)
+    size_of_tables(folder)
     return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
@@ -333,7 +333,7 @@ def open_output(shape: Any, folder: Path) -> Any:
         return shape(folder)
     if shape is dict:
         return Tables(_CachedFrames(folder) if is_small(folder) else folder)
-    return unpack(shape, read(folder))
+    return unpack_frames(shape, read_tables(folder))
 
 
 class RunOutputs(Mapping[str, Any]):
@@ -343,7 +343,7 @@ class RunOutputs(Mapping[str, Any]):
         self._root, self._keys, self._shapes = root, tuple(keys), shapes
 
     def __getitem__(self, key: str) -> Any:
-        """The output. Raises `KeyError` for an asset that is not part of the run."""
+        """Return the output of the asset `key`. Raises `KeyError` if the asset is not part of the run."""
         if key not in self._keys:
             raise KeyError(key)
         return open_output(self._shapes.get(key.rpartition("/")[2], dict), self._root / key)

@@ -12,8 +12,18 @@ from typing import Any
 import dagster as dg
 
 from pipelines.failures import redact_errors
-from pipelines.resources.lake import ITEMS, StoredOutput, Tables, VersionedOutput, is_small, open_output, pack, write, write_version
-from pipelines.resources.memory import release_memory
+from pipelines.resources.lake import (
+    ITEMS,
+    StoredOutput,
+    Tables,
+    VersionedOutput,
+    is_small,
+    open_output,
+    pack_frames,
+    write_tables,
+    write_version,
+)
+from pipelines.resources.memory import release_free_memory
 
 
 class LakeIOManager(dg.IOManager):
@@ -37,14 +47,14 @@ class LakeIOManager(dg.IOManager):
             self._write(context, obj.value)
             write_version(folder, obj.version)
             return
-        release_memory()
+        release_free_memory()
         if isinstance(obj, StoredOutput):
             if isinstance(obj, self._shapes.get(key[-1], ())):
                 self._cache[key] = obj
             context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
             return
-        frames = pack(obj)
-        written = write(folder, frames)
+        frames = pack_frames(obj)
+        written = write_tables(folder, frames)
         if is_small(folder):
             self._cache[key] = Tables(obj) if isinstance(obj, dict) else obj
         context.add_output_metadata(

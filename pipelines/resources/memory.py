@@ -11,7 +11,7 @@ from contextlib import suppress
 import pyarrow as pa
 
 
-def release_memory() -> None:
+def release_free_memory() -> None:
     """Return free memory to the system; otherwise the process keeps the memory of its heaviest step."""
     pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # not glibc

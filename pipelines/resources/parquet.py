@@ -32,24 +32,27 @@ _DTYPE_BY_ARROW_TYPE = {
     "date32[day]": "datetime64[s]",
     "timestamp[s]": "datetime64[s]",
 }
-"""pandas types of tables that were written from Arrow: those of `schemas.canonical.conform` and `warehouse.tables.conform`."""
+"""pandas types of tables that were written from Arrow: those of `schemas.canonical.conform` and `warehouse.tables.conform_frame`."""
 
 
-class Stream(ABC):
+class BatchStream(ABC):
     """A table too large for memory, as batches that have the types of the first one."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[pd.DataFrame | pa.Table]:
-        """The batches in order."""
+        """Yield the batches in order."""
 
 
-def dtypes(frame: pd.DataFrame) -> dict[str, str]:
+def column_types(frame: pd.DataFrame) -> dict[str, str]:
     """The type of each column, as text."""
     return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
 
 
 def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
-    """As an Arrow table: the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text."""
+    """Convert a frame to an Arrow table:
+
+    the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text.
+    """
     if isinstance(frame, pa.Table):
         types = {field.name: _DTYPE_BY_ARROW_TYPE[str(field.type).removeprefix("large_")] for field in frame.schema}
         return frame.replace_schema_metadata({_DTYPES: json.dumps(types).encode()})
@@ -61,12 +64,12 @@ def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             mixed = list(frame.select_dtypes("object").columns)
             table = pa.Table.from_pandas(frame.astype(dict.fromkeys(mixed, "str")), preserve_index=False)
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(dtypes(frame)).encode()})
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(column_types(frame)).encode()})
 
 
-def write_table(path: Path, rows: pd.DataFrame | pa.Table | Stream) -> None:
+def write_table(path: Path, rows: pd.DataFrame | pa.Table | BatchStream) -> None:
     """Write one table, with page checksums, since later runs use it again."""
-    parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, Stream) else [rows])
+    parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, BatchStream) else [rows])
     first = next(parts)
     with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
         for part in chain([first], parts):
@@ -79,7 +82,7 @@ def open_dataset(paths: list[Path]) -> ds.Dataset:
 
 
 def columns_of(path: Path) -> list[str]:
-    """The columns of a table."""
+    """List the columns of the table at `path`."""
     return list(json.loads(pq.read_schema(path).metadata[_DTYPES]))
 
 
@@ -116,6 +119,6 @@ def _read_contiguous(path: Path, schema: pa.Schema, columns: list[str] | None) -
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """As a frame with the types of the frame that was written."""
+    """Convert an Arrow table to a frame with the types of the frame that was written."""
     dtypes = json.loads((table.schema.metadata or {})[_DTYPES])
     return table.to_pandas(date_as_object=False).astype({name: dtypes[name] for name in table.column_names})

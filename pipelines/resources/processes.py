@@ -16,14 +16,14 @@ from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
 
 from harmonia.errors import HarmoniaError
-from pipelines.resources.memory import release_memory
+from pipelines.resources.memory import release_free_memory
 
 T = TypeVar("T")
 
 _MIN_ROWS = 60_000  # with fewer rows, starting processes costs more than it saves
 
 
-def run_each(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
+def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
     """Do `work` on every task; `rows`: about how many they have together. Raises the error of the first task that fails, and
     `HarmoniaError` where a process is killed.
 
@@ -36,7 +36,7 @@ def run_each(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
         for task in tasks:
             work(task)
         return
-    release_memory()  # for the processes to use
+    release_free_memory()  # for the processes to use
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
     context.set_forkserver_preload([work.__module__])
     try:

@@ -28,7 +28,7 @@ class Workplace:
 
     @classmethod
     def of(cls, inbox: Path | None, home: Path | None, registry_url: str | None = None, warehouse_url: str | None = None) -> Workplace:
-        """With absolute paths; `None` means the default."""
+        """Make a workplace with absolute paths; `None` means the default."""
         return cls(
             (inbox or DEFAULT_INBOX).expanduser().absolute(),
             Home((home or DEFAULT_HOME).expanduser().absolute()),

@@ -57,20 +57,20 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     `partial` names deliveries that were not received in full: a record that is missing from one is not withdrawn.
     Never raises because of the content of a delivery; raises `ValueError` for a name that is not a delivery name.
     """
-    deliveries = _deliveries(institution, results)
+    deliveries = _delivery_frame(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
     tables, set_aside, found = validate_tables(institution, results, deliveries)
-    quarantined = _quarantined(institution, results, set_aside)
+    quarantined = _quarantined_rows(institution, results, set_aside)
     files, incomplete = completeness.file_states(contracts.load(institution), results, tables, quarantined)
     states = [of_delivery(files[d].values(), received_whole=d not in partial) for d in deliveries["delivery"]]
     return Validated(
         institution=institution,
         deliveries=deliveries.assign(state=pd.Series(states, index=deliveries.index, dtype="str")),
-        files=_files(results, files),
+        files=_file_frame(results, files),
         tables=tables,
         quarantined=quarantined,
-        structure=_labelled({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
-        findings=_findings(institution, results, found, quarantined, set_aside, tables, incomplete),
+        structure=_concatenate_deliveries({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
+        findings=_collect_findings(institution, results, found, quarantined, set_aside, tables, incomplete),
     )
 
 
@@ -82,35 +82,35 @@ def validate_tables(
     Findings are generated one rule and column at a time: if every cell has one, all of them together do not fit into memory.
     """
     contract = contracts.load(institution)
-    blanked_cells = blanked.cells(results, deliveries)
+    blanked_cells = blanked.redacted_cells(results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
     of_cells: dict[str, list[Hit]] = {}
     for table, spec in contract.tables.items():
-        frame, of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
+        frame, of_cells[table] = _type_table(spec, _stack_table(table, spec, results, deliveries))
         tables[table] = blanked.restore_presence(frame, blanked_cells)
     every = keys.add_keys(contract, tables)
-    tables, set_aside = _split(contract, every)
+    tables, set_aside = _split_valid_rows(contract, every)
     earlier = {(table, rule, column): at for table, rule, column, at in blanked.earlier_findings(results, deliveries, tables)}
 
     def found() -> Iterator[pd.DataFrame]:
         for table, hits in of_cells.items():
             for rule, column, at in hits:
-                now = blanked.drop_blanked(_locate(table, every[table], rule, column, at), blanked_cells)
+                now = blanked.drop_blanked(_locate_findings(table, every[table], rule, column, at), blanked_cells)
                 before = earlier.pop((table, rule, column), None)
-                yield now if before is None else pd.concat([now, _locate(table, tables[table], rule, column, before)])
+                yield now if before is None else pd.concat([now, _locate_findings(table, tables[table], rule, column, before)])
         for table, frame in tables.items():
-            for hit in (*_model_findings(institution, table, frame), *cross.of_table(contract.tables[table], frame)):
-                yield blanked.drop_blanked(_locate(table, frame, *hit), blanked_cells)
-        for table, rule, column, at in cross.between(contract, tables):
-            yield blanked.drop_blanked(_locate(table, tables[table], rule, column, at), blanked_cells)
+            for hit in (*_model_findings(institution, table, frame), *cross.faults_within_table(contract.tables[table], frame)):
+                yield blanked.drop_blanked(_locate_findings(table, frame, *hit), blanked_cells)
+        for table, rule, column, at in cross.faults_between_tables(contract, tables):
+            yield blanked.drop_blanked(_locate_findings(table, tables[table], rule, column, at), blanked_cells)
         for (table, rule, column), at in earlier.items():
-            yield _locate(table, tables[table], rule, column, at)
+            yield _locate_findings(table, tables[table], rule, column, at)
 
     return tables, set_aside, found()
 
 
-def _deliveries(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    """`DELIVERIES` without the state."""
+def _delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    """Return the deliveries of an institution (columns `DELIVERIES`), without their state."""
     rows = []
     for delivery in results:
         name = DeliveryName.parse(delivery)
@@ -122,26 +122,29 @@ def _deliveries(institution: str, results: Mapping[str, ReadResult]) -> pd.DataF
     return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
 
 
-def _files(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Rows as the reader counted them; the row accounting must add up to the same number."""
+def _file_frame(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """List the files with their rows as the reader counted them; the row accounting must add up to the same number."""
     rows = [(delivery, file, state, results[delivery].rows.get(file, 0)) for delivery, own in states.items() for file, state in own.items()]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 
 
-def _labelled(frames: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """The frames of several deliveries concatenated, with their `delivery`."""
+def _concatenate_deliveries(frames: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Concatenate the frames of several deliveries, and add the column `delivery`."""
     filled = [frame.reindex(columns=list(columns)).assign(delivery=delivery) for delivery, frame in frames.items() if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*columns, "delivery"], dtype="str")
 
 
-def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """One table of all deliveries as text, with `_delivery`, `_period`, `_version`; `_row` and `_parent` unique over deliveries."""
+def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Concatenate a table of all deliveries as text, with `_delivery`, `_period`, `_version`;
+
+    `_row` and `_parent` are unique over deliveries.
+    """
     frames = []
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
         frame = results[delivery].tables.get(table)
         if frame is not None and len(frame):
-            moved = {c: frame[c].astype("Int64") + numbering.first_row(period, version) for c in ("_row", "_parent")}
+            moved = {c: frame[c].astype("Int64") + numbering.first_row_number(period, version) for c in ("_row", "_parent")}
             frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
     labels = ("_delivery", "_period", "_version")
     columns = [*(c.name for c in spec.columns), *POSITION, *labels]
@@ -150,17 +153,17 @@ def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliv
     return out.astype({"_delivery": "str", "_period": "str"})
 
 
-def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
+def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
     ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
     end = raw["_period"].map(ends).astype("datetime64[s]")
     columns: dict[str, pd.Series] = {}
     found: list[Hit] = []
     for column in spec.columns:
         text = raw[column.name] if column.name in raw else pd.Series(None, index=raw.index, dtype="str")
-        parsed = cells.typed(column, text, end)
+        parsed = cells.parse_column(column, text, end)
         columns |= parsed.columns
         columns[f"{column.name}:text"] = text
-        found.extend(cells.findings_of(column.name, parsed))
+        found.extend(cells.column_findings(column.name, parsed))
     extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
     position: dict[str, pd.Series] = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
     position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
@@ -171,21 +174,21 @@ def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]
     return frame, found
 
 
-def _split(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+def _split_valid_rows(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     good: dict[str, pd.DataFrame] = {}
     bad: dict[str, pd.DataFrame] = {}
     for table, frame in tables.items():
         spec = contract.tables[table]
         can_read = pd.Series(True, index=frame.index)
         if spec.key:
-            can_read = keys.readable(keys.key_parts(frame, spec, spec.key), spec)
+            can_read = keys.is_readable_key(keys.key_parts(frame, spec, spec.key), spec)
         good[table] = frame if can_read.all() else frame[can_read].reset_index(drop=True)
         bad[table] = frame[~can_read]
     return good, bad
 
 
-def _locate(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
-    """Findings of one rule: the location of the rows at `index` of `frame`."""
+def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
+    """Return the findings of `rule` with the location of the rows at `index` of `frame`."""
     text = f"{column}:text"
     places = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
     rows = frame[[name for name in places if name in frame]].loc[index]
@@ -220,9 +223,9 @@ def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterat
             yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
 
 
-def _quarantined(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
     columns = [c for c in QUARANTINED if c not in ("institution", "delivery")]
-    parts = [_labelled({d: r.unreadable for d, r in results.items()}, columns)]
+    parts = [_concatenate_deliveries({d: r.unreadable for d, r in results.items()}, columns)]
     for table, frame in set_aside.items():
         if len(frame):
             place = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
@@ -233,7 +236,7 @@ def _quarantined(institution: str, results: Mapping[str, ReadResult], set_aside:
     return out.astype({"line": "Int64"})
 
 
-def _findings(
+def _collect_findings(
     institution: str,
     results: Mapping[str, ReadResult],
     found: Iterable[pd.DataFrame],
@@ -253,24 +256,24 @@ def _findings(
     place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
-    of_files = structure.of_structure(contracts.load(institution), results)
+    of_files = structure.structure_findings(contracts.load(institution), results)
     parts = [findings.frame([*of_reading, *incomplete]), findings.frame(of_files), findings.complete(rows), findings.complete(rejected)]
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    out = _with_keys(out, tables)
-    out = _with_raw(out, quarantined, place).assign(institution=institution)
-    return _with_column(out, results)[list(findings.COLUMNS)]
+    out = _add_record_keys(out, tables)
+    out = _show_quarantined_rows(out, quarantined, place).assign(institution=institution)
+    return _add_column_position(out, results)[list(findings.COLUMNS)]
 
 
-def _with_column(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+def _add_column_position(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
     """Add the position of the column in which the field of each finding was delivered, so that its cell can be named."""
-    layout = _labelled({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
+    layout = _concatenate_deliveries({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
     key = ["delivery", "file", "part", "field"]
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
     asked = pd.MultiIndex.from_frame(found[key].fillna({"part": ""}))
     return found.assign(column=places.reindex(asked).astype("Int64").array)
 
 
-def _with_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _add_record_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Add the record key to findings of a reader by their line: a reader does not know keys."""
     bare = found["record_key"].isna() & found["line"].notna()
     if not bare.any():
@@ -283,18 +286,18 @@ def _with_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataF
     return found.assign(record_key=found["record_key"].where(~bare, keys.to_numpy()))
 
 
-def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:
+def _show_quarantined_rows(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:
     """Use the text of a quarantined row as the value of its finding, so that the institution sees the row itself."""
     with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
     if with_bytes.empty:
         return found
-    text = with_bytes["raw"].map(_decoded)
+    text = with_bytes["raw"].map(_decode_row)
     shown = found.merge(with_bytes[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
     return found.assign(value=found["value"].fillna(shown))
 
 
-def _decoded(raw: bytes) -> str:
-    """The bytes of a row as text: UTF-8 if valid, else the Central European code page."""
+def _decode_row(raw: bytes) -> str:
+    """Decode the bytes of a row: UTF-8 if valid, else the Central European code page."""
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:

@@ -12,25 +12,25 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from pipelines.validation.numbering import first_row
+from pipelines.validation.numbering import first_row_number
 from sources.readers.result import ReadResult
 
 _CELLS, _JUDGED = ["_row", "field", "content"], ["_row", "table", "field", "rule"]
 
 
-def _concatenated(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
-    """The frame `name` of several results concatenated, `_row` unique over deliveries."""
+def _concatenate_results(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
+    """Concatenate the frame `name` of several results; `_row` is unique over deliveries."""
     parts = [
-        frame.assign(_row=frame["_row"].astype("int64") + first_row(period, version))
+        frame.assign(_row=frame["_row"].astype("int64") + first_row_number(period, version))
         for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True)
         if len(frame := getattr(results[delivery], name))
     ]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+def redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
     """The redacted cells of all deliveries: _row, field (null: the row had no filled cell), content."""
-    return _concatenated(results, deliveries, "blanked", _CELLS)
+    return _concatenate_results(results, deliveries, "blanked", _CELLS)
 
 
 def restore_presence(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def restore_presence(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.Dat
 
 
 def drop_blanked(found: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
-    """Findings without those of redacted rows."""
+    """Return the findings `found` without those of redacted rows."""
     return found[~found["_row"].isin(blanked_cells["_row"])] if len(blanked_cells) else found
 
 
@@ -55,7 +55,7 @@ def earlier_findings(
     results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     """(table, rule, field, index) of the findings that redacted rows had before."""
-    known = _concatenated(results, deliveries, "judged", _JUDGED)
+    known = _concatenate_results(results, deliveries, "judged", _JUDGED)
     for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
         frame = tables[str(table)]
         yield str(table), str(rule), str(field) or None, frame.index[frame["_row"].isin(rows)]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonisation import articles, codes, dates, numbers, offence_words, personal_numbers, sentences
-from pipelines.harmonisation.text import fold, map_values
+from pipelines.harmonisation.text import fold_text, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
@@ -27,15 +27,18 @@ _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedColumn:
     """One typed column: its columns (`name`, `name:…`) and its findings as rule -> mask over the rows."""
 
     columns: dict[str, pd.Series]
     found: dict[str, pd.Series]
 
 
-def trimmed(text: pd.Series) -> pd.Series:
-    """Text without surrounding or repeated white space, empty as null. Line breaks inside a cell count as white space."""
+def trim_text(text: pd.Series) -> pd.Series:
+    """Remove surrounding and repeated white space from each text; an empty text becomes null.
+
+    Line breaks inside a cell count as white space.
+    """
     text = text.astype("str")
     odd = text.str.contains(_ODD_SPACE, regex=True, na=False)
     if odd.any():
@@ -43,7 +46,7 @@ def trimmed(text: pd.Series) -> pd.Series:
     return text.where(text != "", None)
 
 
-def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     """Parse a delivered column as its contract declares (`spec.type`); each distinct text of a quarter is parsed once.
 
     In: text as delivered; the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
@@ -54,19 +57,19 @@ def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     when, ends = pd.factorize(period_end)
     once, place = np.unique(which * max(len(ends), 1) + when, return_inverse=True)
     if len(once) > _MOSTLY_DISTINCT * len(text):
-        return _typed(spec, text, period_end)
+        return _parse_distinct(spec, text, period_end)
     of_text, of_end = np.divmod(once, len(ends))
-    parsed = _typed(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
+    parsed = _parse_distinct(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
 
     def spread(found: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
         return {name: pd.Series(series.array.take(place), index=text.index) for name, series in found.items()}
 
-    return Typed(spread(parsed.columns), spread(parsed.found))
+    return TypedColumn(spread(parsed.columns), spread(parsed.found))
 
 
-def _typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
-    clean = trimmed(text)
-    out = _BY_TYPE.get(spec.type, _text)(spec, clean, period_end)
+def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
+    clean = trim_text(text)
+    out = _BY_TYPE.get(spec.type, _parse_text)(spec, clean, period_end)
     columns = {**out.columns, f"{spec.name}:given": clean.notna()}
     broken = text.str.contains(r"[\r\n]", regex=True, na=False)
     found = {
@@ -78,10 +81,10 @@ def _typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     if spec.expected:
         unknown = out.columns[spec.name] == "unknown" if spec.type == "code" else False
         found["cell-empty"] = clean.isna() | unknown
-    return Typed(columns, found)
+    return TypedColumn(columns, found)
 
 
-def findings_of(column: str, typed_column: Typed) -> Iterator[tuple[str, str, pd.Index]]:
+def column_findings(column: str, typed_column: TypedColumn) -> Iterator[tuple[str, str, pd.Index]]:
     """(rule, field, index of the rows) for each rule that a row of the column breaks."""
     for rule, mask in typed_column.found.items():
         hit = mask.fillna(False).astype(bool)
@@ -89,13 +92,13 @@ def findings_of(column: str, typed_column: Typed) -> Iterator[tuple[str, str, pd
             yield rule, column, hit.index[hit]
 
 
-def _text(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    return Typed({spec.name: text}, {})
+def _parse_text(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+    return TypedColumn({spec.name: text}, {})
 
 
-def _name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+def _parse_name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     initial = text.str.contains(r"^\w\.?$|^\w\. |(?: \w\.)$", regex=True, na=False)
-    return Typed(
+    return TypedColumn(
         {spec.name: text},
         {
             "cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False),
@@ -106,14 +109,14 @@ def _name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     )
 
 
-def _integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+def _parse_integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     digits = text.str.replace(r"\.0+$", "", regex=True)
     good = digits.str.fullmatch(r"[+-]?\d{1,18}", na=False)
     value = pd.to_numeric(digits.where(good), errors="coerce").astype("Int64")
-    return Typed({spec.name: value}, {"cell-integer-unreadable": text.notna() & ~good})
+    return TypedColumn({spec.name: value}, {"cell-integer-unreadable": text.notna() & ~good})
 
 
-def _code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     if not spec.codes_from:
         return _by_codes(spec, spec.codes, text)
     parts = [_by_codes(spec, spec.codes_at(end.date()), rows) for end, rows in text.groupby(period_end)]
@@ -125,34 +128,34 @@ def _code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
         {name: joined([getattr(p, which)[name] for p in parts]) for name in getattr(parts[0], which)} if parts else {}
         for which in ("columns", "found")
     )
-    return Typed(columns, found) if parts else _by_codes(spec, spec.codes, text)
+    return TypedColumn(columns, found) if parts else _by_codes(spec, spec.codes, text)
 
 
-def _by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Series) -> Typed:
+def _by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
     """Codes by one list, the agreed code of each meaning first."""
     exact = text.map(listed).astype("str")
-    folded = dict(zip(_fold(pd.Series(list(listed), dtype="str")), listed.values(), strict=True))
-    keys = _fold(text)
+    folded = dict(zip(_fold_text(pd.Series(list(listed), dtype="str")), listed.values(), strict=True))
+    keys = _fold_text(text)
     value = exact.where(exact.notna(), keys.map(folded).astype("str"))
     argument = pd.Series(None, index=text.index, dtype="str")
     for prefix, meaning in spec.prefixes.items():
-        hit = keys.str.startswith(_fold(pd.Series([prefix]))[0], na=False) & value.isna()
+        hit = keys.str.startswith(_fold_text(pd.Series([prefix]))[0], na=False) & value.isna()
         value = value.mask(hit, meaning)
         argument[hit] = [" ".join(cell.split()[len(prefix.split()) :]) for cell in text[hit]]
     agreed = {meaning: key for key, meaning in reversed(list(listed.items()))}  # the first listed of several
     spelled = value.notna() & argument.isna() & (text != value.map(agreed))
-    return Typed(
+    return TypedColumn(
         {spec.name: value, f"{spec.name}:argument": argument.where(argument != "", None)},
         {"cell-code-unknown": text.notna() & value.isna(), "cell-code-spelling": spelled},
     )
 
 
-def _fold(text: pd.Series) -> pd.Series:
-    """Text with case, diacritics, script, punctuation and spaces folded."""
-    return map_values(text, lambda value: re.sub(r"[\W_]+", " ", fold(value)).strip())
+def _fold_text(text: pd.Series) -> pd.Series:
+    """Fold case, diacritics, script, punctuation and spaces of a text."""
+    return map_values(text, lambda value: re.sub(r"[\W_]+", " ", fold_text(value)).strip())
 
 
-def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+def _parse_date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     read = partial(dates.parse_dates, format=spec.format, year_only=spec.year_only, month_only=spec.month_only)
     parsed = read(text)
     short = parsed["problem"] == "two_digit_year"
@@ -169,7 +172,7 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
         "cell-date-year-only": (parsed["precision"] == "year") & problem.isna(),
         "cell-birth-date-first-of-january": first & (parsed["precision"] == "day"),
     }
-    return Typed(
+    return TypedColumn(
         {
             spec.name: parsed["date"].astype("datetime64[s]"),
             f"{spec.name}:year": parsed["year"].astype("Int64"),
@@ -180,15 +183,15 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     )
 
 
-def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    return Typed({spec.name: text}, {"cell-number-unreadable": text.notna() & ~numbers.holds_number(text)})
+def _parse_own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+    return TypedColumn({spec.name: text}, {"cell-number-unreadable": text.notna() & ~numbers.holds_number(text)})
 
 
-def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+def _parse_reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     found = numbers.parse_numbers(text)
     first = found.drop_duplicates("row").set_index("row").reindex(text.index)
-    implausible = found.loc[_implausible(found, text, period_end), "row"]
-    return Typed(
+    implausible = found.loc[_implausible_numbers(found, text, period_end), "row"]
+    return TypedColumn(
         {spec.name: text, f"{spec.name}:kind": first["kind"]},
         {
             "cell-reference-unreadable": text.notna() & first["number"].isna(),
@@ -198,22 +201,22 @@ def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Type
     )
 
 
-def _implausible(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
-    """Case numbers with a future year, a year before any register, or a register or region that does not exist."""
+def _implausible_numbers(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
+    """Return which case numbers have a future year, a year before any register, or a register or region that does not exist."""
     year, typed_in = found["year"], text.reindex(found["row"]).reset_index(drop=True)
     no_year = (found["kind"] != "other") & (
         (year > period_end.reindex(found["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
     ).fillna(True)
     no_register = (found["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
-    no_region = found["region"].notna() & ~found["region"].isin(numbers.regions())
+    no_region = found["region"].notna() & ~found["region"].isin(numbers.number_regions())
     return (no_year | no_register | no_region).astype(bool)
 
 
-def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    parsed = personal_numbers.parse(text)
+def _parse_personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+    parsed = personal_numbers.parse_personal_numbers(text)
     repair = parsed["repair"]
     formed = parsed["number"].str.fullmatch(r"\d{10}", na=False)
-    return Typed(
+    return TypedColumn(
         {spec.name: text},
         {
             "cell-personal-number-repaired": repair.isin(["spaces", "float", "lost_zero"]),
@@ -223,10 +226,10 @@ def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     )
 
 
-def _article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+def _parse_article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     parsed = articles.parse_articles(text)
     plain = text.str.fullmatch(r"(?:\D+, )?\d{1,3}/\d{1,2} [A-Z]{3,4}" if spec.agreed == "full" else r"\d{1,3}", na=False)
-    return Typed(
+    return TypedColumn(
         {spec.name: text},
         {
             "cell-article-unknown": text.notna() & parsed["article"].isna(),
@@ -235,19 +238,19 @@ def _article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     )
 
 
-def _words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+def _parse_offence_words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     of_form = spec.type == "form_words"
-    known = offence_words.form(text) if of_form else offence_words.words_group(text)
-    usual = codes.table("forms" if of_form else "offences")["label_sq"]
+    known = offence_words.form(text) if of_form else offence_words.offence_groups(text)
+    usual = codes.read_code_list("forms" if of_form else "offences")["label_sq"]
     spelled = known.notna() & ~text.isin(usual) & (spec.agreed != "any")
-    return Typed({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
+    return TypedColumn({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
 
 
-def _listed(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], Typed]:
-    def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-        code = codes.lookup(name, text)["code"]
-        agreed = code if spec.agreed == "code" else code.map(codes.table(name).set_index("code")["label_sq"])
-        return Typed(
+def _code_list_parser(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
+    def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+        code = codes.find_codes(name, text)["code"]
+        agreed = code if spec.agreed == "code" else code.map(codes.read_code_list(name).set_index("code")["label_sq"])
+        return TypedColumn(
             {spec.name: text},
             {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed) & (spec.agreed != "any")},
         )
@@ -255,23 +258,23 @@ def _listed(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.S
     return parse
 
 
-def _sentence(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    return Typed({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.sentence_days(text).isna()})
+def _parse_sentence(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
+    return TypedColumn({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.sentence_days(text).isna()})
 
 
-_BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], Typed]] = {
-    "name": _name,
-    "integer": _integer,
-    "code": _code,
-    "date": _date,
-    "number": _own_number,
-    "reference": _reference,
-    "personal_number": _personal_number,
-    "article": _article,
-    "offence_words": _words,
-    "form_words": _words,
-    "country": _listed("cell-country-unknown", "cell-country-spelling", "countries"),
-    "municipality": _listed("cell-place-unknown", "cell-place-spelling", "municipalities"),
-    "seat": _listed("cell-place-unknown", "cell-place-spelling", "seats"),
-    "sentence": _sentence,
+_BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]] = {
+    "name": _parse_name,
+    "integer": _parse_integer,
+    "code": _parse_code,
+    "date": _parse_date,
+    "number": _parse_own_number,
+    "reference": _parse_reference,
+    "personal_number": _parse_personal_number,
+    "article": _parse_article,
+    "offence_words": _parse_offence_words,
+    "form_words": _parse_offence_words,
+    "country": _code_list_parser("cell-country-unknown", "cell-country-spelling", "countries"),
+    "municipality": _code_list_parser("cell-place-unknown", "cell-place-spelling", "municipalities"),
+    "seat": _code_list_parser("cell-place-unknown", "cell-place-spelling", "seats"),
+    "sentence": _parse_sentence,
 }

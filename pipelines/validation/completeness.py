@@ -37,12 +37,12 @@ def file_states(
     """
     states: dict[str, dict[str, str]] = {}
     found: list[Finding] = []
-    of_tables = {name: _by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
-    of_aside = _by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
+    of_tables = {name: _split_by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
+    of_aside = _split_by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
     for delivery, result in results.items():
         own, aside = {name: of(delivery) for name, of in of_tables.items()}, of_aside(delivery)
         states[delivery] = dict(result.files)
-        for file, state, finding in _signs(contract, result, own, aside):
+        for file, state, finding in _incompleteness_signs(contract, result, own, aside):
             if states[delivery][file] != UNREADABLE:
                 states[delivery][file] = state
             if finding:
@@ -50,37 +50,41 @@ def file_states(
     return states, found
 
 
-def _by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
-    """The rows of each delivery."""
+def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
+    """Return the rows of `frame` by delivery."""
     places: dict[Hashable, Any] = dict(frame.groupby(column).indices)
     return lambda delivery: frame.iloc[places.get(delivery, [])]
 
 
-def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame) -> Iterator[Sign]:
-    """Signs that files lack records; only of files that could be opened."""
-    delivered = [(spec, _delivered_as(spec, result)) for spec in contract.files]
+def _incompleteness_signs(
+    contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame
+) -> Iterator[Sign]:
+    """Find the signs that files lack records, for the files that could be opened."""
+    delivered = [(spec, _delivered_name(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
     without_records = False
     for spec, file in opened:
         rows = aside[aside["file"] == file]
-        absent = [name for name in spec.tables if tables[name].empty and _required(contract.tables[name], tables)]
+        absent = [name for name in spec.tables if tables[name].empty and _rows_required(contract.tables[name], tables)]
         if absent and not (len(rows) == 0 and _total_confirms_none(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
             without_records = True
             finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
             yield file, UNREADABLE if nothing else PARTIAL, finding
-        elif _exceeds(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
+        elif _exceeds_share(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
     if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty says nothing either
         yield from ((file, UNREADABLE, None) for _, file in opened)
-    yield from _between(contract, tables, aside, file_of)
+    yield from _unmatched_cases(contract, tables, aside, file_of)
 
 
-def _between(contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame, file_of: Mapping[str, str]) -> Iterator[Sign]:
-    """Cases that only persons refer to, and cases without persons, if both tables have records."""
+def _unmatched_cases(
+    contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame, file_of: Mapping[str, str]
+) -> Iterator[Sign]:
+    """Find the cases that only persons refer to, and the cases without persons, if both tables have records."""
     for name, spec in contract.tables.items():
         parent = spec.parent
         if not spec.entity or parent is None or tables[name].empty or tables[parent].empty:
@@ -88,24 +92,24 @@ def _between(contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.D
         of_parent = aside.loc[aside["table"] == parent, "record_key"]
         cases = set(tables[parent]["_key"].dropna()) | set(of_parent.dropna())
         named = set(tables[name]["_case"].dropna())
-        if parent in file_of and _exceeds(len(named - cases), len(named), _LOST):
+        if parent in file_of and _exceeds_share(len(named - cases), len(named), _LOST):
             yield file_of[parent], PARTIAL, {"rule": "file-records-missing", "detail": f"{len(named - cases)} / {len(named)}"}
-        if name in file_of and _exceeds(len(cases - named), len(cases), _CHILDLESS):
+        if name in file_of and _exceeds_share(len(cases - named), len(cases), _CHILDLESS):
             yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - named)} / {len(cases)}"}
 
 
-def _required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
-    """Whether there must be a row: always in a table of records, in a dependent table if its parent table has enough rows."""
+def _rows_required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Return whether a table must have rows: always for a table of records, for a dependent table if its parent table has enough rows."""
     parent = tables[spec.parent] if spec.parent and not spec.entity else None
     return spec.required and (parent is None or len(parent) >= _FEW)
 
 
-def _exceeds(lost: int, every: int, share: float) -> bool:
+def _exceeds_share(lost: int, every: int, share: float) -> bool:
     return lost >= _FEW and lost > share * every
 
 
-def _delivered_as(spec: FileSpec, result: ReadResult) -> str | None:
-    """The name under which a declared file was delivered; None if it was not."""
+def _delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
+    """Return the name under which a declared file was delivered; None if the file was not delivered."""
     for name in (spec.name, *spec.alternatives):
         if name in result.files:
             return name

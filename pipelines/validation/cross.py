@@ -11,13 +11,13 @@ from importlib import import_module
 import pandas as pd
 
 from pipelines.harmonisation import codes, dates, personal_numbers
-from pipelines.harmonisation.offences import OffenceColumns, offences, seriousness
+from pipelines.harmonisation.offences import OffenceColumns, offences, seriousness_rank
 from sources.contract import Contract, TableSpec
 
 Hit = tuple[str, str | None, pd.Index]
 
 
-def of_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+def faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
     """(rule, field, index) of the faults between the rows of one table, within each delivery."""
     if not spec.key or frame.empty:
         return
@@ -34,14 +34,14 @@ def _same_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -
     column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
     if spec.entity != "person" or column is None:
         return
-    number = personal_numbers.parse(frame[column])["number"]
+    number = personal_numbers.parse_personal_numbers(frame[column])["number"]
     pair = pd.DataFrame({"delivery": frame["_delivery"], "case": frame["_case"], "number": number})
     hit = pair["number"].notna() & pair.duplicated(keep=False) & ~twice
     if hit.any():
         yield "cross-person-twice-in-case", column, hit.index[hit]
 
 
-def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+def faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     """(table, rule, field, index) of the faults between the tables, within each delivery."""
     for name, spec in contract.tables.items():
         frame = tables[name]
@@ -60,9 +60,9 @@ def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tup
             empty = parents["_key"].notna() & ~has_person
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
-    yield from _before_its_case(contract, tables)
+    yield from _persons_before_case(contract, tables)
     for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
-        for rule, field, index in _offence_faults(tables[where.table], where):
+        for rule, field, index in _article_word_faults(tables[where.table], where):
             yield where.table, rule, field, index
         if where.law and not where.days:
             early = _code_not_yet_in_force(contract, tables, where)
@@ -71,7 +71,7 @@ def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tup
 
 
 def _case_table(contract: Contract, table: str) -> TableSpec:
-    """The table of cases that the rows of `table` depend on, directly or not; else the table itself."""
+    """Return the table of cases on which the rows of `table` depend, directly or through another table; else the table itself."""
     spec = contract.tables[table]
     return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
 
@@ -85,7 +85,7 @@ def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str
     return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
 
 
-def _before_its_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+def _persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     for name, spec in contract.tables.items():
         for column in spec.columns:
             if column.not_before and len(tables[name]):
@@ -96,17 +96,19 @@ def _before_its_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Ite
 
 
 def _code_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], where: OffenceColumns) -> pd.Index:
-    """Charges under a code that came into force after the case was opened, so after the offence."""
+    """Find the charges under a code that came into force after the case was opened, and therefore after the offence."""
     opened = next((c.name for c in _case_table(contract, where.table).columns if c.type == "date" and c.event and c.required), None)
     frame = tables[where.table]
     if opened is None or frame.empty:
         return frame.index[:0]
-    began = pd.to_datetime(frame[where.law].map(codes.table("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce")
+    began = pd.to_datetime(
+        frame[where.law].map(codes.read_code_list("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce"
+    )
     early = began > _day_of_case(contract, tables, where.table, opened)
     return early.index[early]
 
 
-def _offence_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
+def _article_word_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
     if frame.empty:
         return
     classified = offences(frame, where)
@@ -125,7 +127,7 @@ def _offence_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]
         marked = (frame[where.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
         if (marked != 1).any():
             yield "cross-principal-not-single", where.principal, frame.index[marked != 1]
-        rank = seriousness(classified["offence_group"])
+        rank = seriousness_rank(classified["offence_group"])
         worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
         lesser = (frame[where.principal] == "true") & (rank > worst)
         if lesser.any():

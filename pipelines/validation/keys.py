@@ -14,11 +14,11 @@ _JOIN = "/"
 
 def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
     """The key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, empty as null."""
-    return pd.DataFrame({c: _as_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
+    return pd.DataFrame({c: _key_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
 
 
-def joined(parts: pd.DataFrame) -> pd.Series:
-    """One text key per row, parts joined by `/`; null if any part is null (`docs/reference/counting-rules.md`, `lineage`)."""
+def join_key_parts(parts: pd.DataFrame) -> pd.Series:
+    """Join the key parts of each row by `/`; null if any part is null (`docs/reference/counting-rules.md`, `lineage`)."""
     if parts.shape[1] == 0:
         return pd.Series(pd.NA, index=parts.index, dtype="str")
     out = parts.iloc[:, 0]
@@ -27,7 +27,7 @@ def joined(parts: pd.DataFrame) -> pd.Series:
     return out.astype("str")
 
 
-def readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
+def is_readable_key(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
     """Whether each row's key can be read: every part has at least one letter or digit, and its start matches the declared pattern
     (a number followed by a note is still readable)."""
     good = parts.notna().all(axis=1)
@@ -49,32 +49,32 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
         if name not in tables:
             continue
         frame = tables[name].copy()
-        frame["_key"] = joined(key_parts(frame, spec, spec.key))
-        up = _of_parent(frame, spec, out, "_record")
-        via = joined(key_parts(frame, spec, spec.via)) if spec.via else _null(frame)
-        parent_record = via.where(via.notna(), up) if spec.parent else _null(frame)
+        frame["_key"] = join_key_parts(key_parts(frame, spec, spec.key))
+        up = _parent_values(frame, spec, out, "_record")
+        via = join_key_parts(key_parts(frame, spec, spec.via)) if spec.via else _null_column(frame)
+        parent_record = via.where(via.notna(), up) if spec.parent else _null_column(frame)
         frame["_record"] = frame["_key"] if spec.entity else parent_record
-        frame["_case"] = _case_of(frame, spec, contract, parent_record, _of_parent(frame, spec, out, "_case"))
+        frame["_case"] = _case_keys(frame, spec, contract, parent_record, _parent_values(frame, spec, out, "_case"))
         out[name] = frame
     return out
 
 
-def _of_parent(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
-    """`column` of the parent row of each row; null if there is none."""
+def _parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
+    """Return `column` of the parent row of each row; null if a row has no parent row."""
     parent = tables.get(spec.parent or "")
     if parent is None:
-        return _null(frame)
+        return _null_column(frame)
     rows = parent[["_row", column]].dropna(subset=["_row"]).drop_duplicates("_row", keep="last").set_index("_row")[column]
     return frame["_parent"].map(rows).astype("str")
 
 
-def _case_of(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, up: pd.Series) -> pd.Series:
+def _case_keys(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, up: pd.Series) -> pd.Series:
     if spec.entity in ("case", "both"):
         return frame["_key"]
     if spec.parent and contract.tables[spec.parent].entity in ("case", "both"):
         return up.where(up.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key
-    own = joined(key_parts(frame, spec, prefix)) if prefix else _null(frame)
+    own = join_key_parts(key_parts(frame, spec, prefix)) if prefix else _null_column(frame)
     return up.where(up.notna(), own)
 
 
@@ -88,7 +88,7 @@ def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
     return sorted(contract.tables.items(), key=lambda item: depth[item[0]])
 
 
-def _as_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
+def _key_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(cells):
         return cells.dt.strftime("%Y-%m-%d").astype("str")
     text = cells.astype("str").str.strip()
@@ -97,5 +97,5 @@ def _as_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
     return text.where(text != "", None)
 
 
-def _null(frame: pd.DataFrame) -> pd.Series:
+def _null_column(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(None, index=frame.index, dtype="str")

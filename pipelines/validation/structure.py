@@ -12,7 +12,7 @@ from sources.contract import Contract
 from sources.readers.result import ReadResult
 
 
-def of_structure(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
+def structure_findings(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
     """Findings of `file-blank-rows` and `file-total-row` by delivery, file and part, at the first such row."""
     agreed = {file.name for file in contract.files if file.options.get("total") == "required"}
     for delivery, result in results.items():

@@ -17,7 +17,7 @@ import pipelines.landing
 from harmonia.errors import HarmoniaError
 from harmonia.lock import landing_lock, run_lock
 from pipelines.assets import delivery_batches
-from pipelines.landing.store import Store
+from pipelines.landing.store import LandingStore
 from schemas.findings import frame, rules
 
 
@@ -147,16 +147,16 @@ def test_a_folder_that_cannot_be_opened_is_not_gone(world: World, monkeypatch: p
 def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     path = world.put("police/2013-Q2/rastet.csv", "begun")
     world.put("police/2013-Q2/personat.csv", "whole")
-    real = Store.stage
+    real = LandingStore.stage
 
-    def growing(self: Store, source: int, known: Any) -> Any:
+    def growing(self: LandingStore, source: int, known: Any) -> Any:
         staged = real(self, source, known)
         if os.fstat(source).st_ino == path.stat().st_ino:
             with path.open("a") as file:
                 file.write(", and on")
         return staged
 
-    monkeypatch.setattr(Store, "stage", growing)
+    monkeypatch.setattr(LandingStore, "stage", growing)
     report = world.land()
     assert [(f["rule"], f["file"]) for f in report.findings] == [("delivery-file-changing", "rastet.csv")]
     assert report.skipped == 1

@@ -17,8 +17,8 @@ from store_world import made
 
 from harmonia.errors import HarmoniaError
 from warehouse import postgres
-from warehouse.compare import compare
-from warehouse.publish import publish
+from warehouse.compare import compare_stores
+from warehouse.publish import publish_stores
 from warehouse.stores import Stores
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def both(place: Place, stores: str | Stores, in_between: Callable[[], None] = la
     stores = made(stores) if isinstance(stores, str) else stores
     with postgres.prepared_publication(url, stores) as commit:
         in_between()
-        publish(stores, home, commit)
+        publish_stores(stores, home, commit)
 
 
 def still_old(place: Place) -> bool:
@@ -55,7 +55,7 @@ def still_old(place: Place) -> bool:
     url, home = place
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as file:
         told = file.execute("SELECT count(*) FROM coverage WHERE starts_with(state, 'old ')").fetchall()[0][0]
-    return told > 0 and not compare(home, url)[["only_duckdb", "only_postgresql"]].to_numpy().any()
+    return told > 0 and not compare_stores(home, url)[["only_duckdb", "only_postgresql"]].to_numpy().any()
 
 
 def succeeds(place: Place) -> bool:
@@ -66,7 +66,7 @@ def succeeds(place: Place) -> bool:
     with psycopg.connect(url) as connection:
         schemas = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%!_new' ESCAPE '!'").fetchone()
     clean = names == {"1", "2", "current"} and schemas == (0,)
-    return clean and not compare(home, url)[["only_duckdb", "only_postgresql"]].to_numpy().any()
+    return clean and not compare_stores(home, url)[["only_duckdb", "only_postgresql"]].to_numpy().any()
 
 
 @pytest.mark.parametrize("how", ["fast", "immediate"])
@@ -80,7 +80,7 @@ def test_restarted_when_all_is_loaded(server: Server, place: Place, how: str) ->
 
 @pytest.mark.parametrize("rebuilt", [False, True], ids=["rows replaced", "tables rebuilt"])
 def test_connection_ended_by_an_administrator_while_loading(place: Place, rebuilt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    url, loaded, load = place[0], count(), postgres._load
+    url, loaded, load = place[0], count(), postgres._load_rows
     if rebuilt:
         with psycopg.connect(url) as owner:
             owner.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
@@ -92,7 +92,7 @@ def test_connection_ended_by_an_administrator_while_loading(place: Place, rebuil
         load(cursor, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(postgres, "_load", ended_at_the_fifth)
+        patched.setattr(postgres, "_load_rows", ended_at_the_fifth)
         with pytest.raises(HarmoniaError, match=r"stopped or restarted|does not answer"):
             both(place, NEW)
     assert still_old(place)
@@ -148,7 +148,7 @@ def test_files_that_cannot_be_written_leave_the_server_as_it_was(place: Place, m
         raise duckdb.IOException("No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("warehouse.publish._load", full)
+        patched.setattr("warehouse.publish._load_rows", full)
         with pytest.raises(HarmoniaError, match="free disk space"):
             both(place, NEW)
     assert still_old(place)

@@ -101,7 +101,7 @@ def test_every_figure_and_id_is_as_before(erased: Erased) -> None:
 
 
 def test_an_anonymous_row_stays_that_is_of_the_same_age(erased: Erased) -> None:
-    people = lake.read(erased.place.home.lake / "canonical")["person_records"]
+    people = lake.read_tables(erased.place.home.lake / "canonical")["person_records"]
     mine = people[pd.MultiIndex.from_frame(people[["institution", "record_key"]]).isin(erased.person.records)]
     assert len(mine)
     assert mine[["given_name", "surname", "full_name", "parent_name", "name_tokens", "personal_number", "birthplace"]].isna().all(axis=None)

@@ -12,12 +12,12 @@ from pipeline_world import Ran
 
 from harmonia.registry.stability import changed_clusters
 from pipelines.linkage import Linked, common, cross_component, incremental, link, load_model, tasks
-from pipelines.linkage.blocking import block
-from pipelines.linkage.common import counts_of, landmark
-from pipelines.linkage.decisions import compared, decision_records, named
-from pipelines.linkage.drift import comparisons
-from pipelines.linkage.solving import Solved, read_common, rounds
-from pipelines.linkage.standardise import read, standardise
+from pipelines.linkage.blocking import block_persons
+from pipelines.linkage.common import find_landmark, record_counts
+from pipelines.linkage.decisions import count_compared, decision_records, with_record_keys
+from pipelines.linkage.drift import count_levels_reached
+from pipelines.linkage.solving import Solved, alternate_rounds, read_common
+from pipelines.linkage.standardise import build_features, read_columns
 from schemas.canonical import TABLES
 
 Tables = dict[str, pd.DataFrame]
@@ -72,13 +72,13 @@ def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path
 @pytest.fixture
 def undivided(tables: Tables) -> Solved:
     """What the engine finds that looks at all records together, by what is common to the large history."""
-    held = read(tables)
-    marked = landmark(held)
+    held = read_columns(tables)
+    marked = find_landmark(held)
     assert marked is not None
     model = load_model()
     shared = read_common(marked.take_rows(held), model)
-    records = replace(standardise(tables), counts=shared.counts)
-    return rounds(records, block(records.persons), model, None, shared)[0]
+    records = replace(build_features(tables), counts=shared.counts)
+    return alternate_rounds(records, block_persons(records.persons), model, None, shared)[0]
 
 
 def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
@@ -88,14 +88,17 @@ def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undiv
         (records.files, undivided.cases.cluster, linked.cases),
     ):
         assert changed_clusters(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
-    assert counts_of(records)["persons"] == len(records.persons)
+    assert record_counts(records)["persons"] == len(records.persons)
 
 
 def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
-    whole = named(decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records)
+    whole = with_record_keys(decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records)
     linked = link(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
-    assert compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"] == linked.statistics["case_pairs_in_doubt"]
+    assert (
+        count_compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"]
+        == linked.statistics["case_pairs_in_doubt"]
+    )
 
 
 def test_tasks_handed_over_in_a_folder_end_as_those_worked_on_here(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +112,7 @@ def test_tasks_handed_over_in_a_folder_end_as_those_worked_on_here(tables: Table
 
 def test_the_levels_that_persons_reach_are_those_of_comparing_again(tables: Tables) -> None:
     linked = link(tables)
-    again = comparisons(tables, linked.persons, load_model())
+    again = count_levels_reached(tables, linked.persons, load_model())
     pd.testing.assert_frame_equal(linked.reached, again)
     assert len(again)
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from harmonia.cli.main import app
 from harmonia.errors import HarmoniaError
 from pipelines.linkage import link, load_model
-from pipelines.linkage.drift import comparisons, drift
+from pipelines.linkage.drift import count_levels_reached, measure_drift
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -44,7 +44,7 @@ def test_training_on_judgements_needs_some(ran: Ran, tmp_path: Path) -> None:
 
 def test_a_run_tells_the_levels_that_its_persons_reach(ran: Ran) -> None:
     links = ran.outcome.values["links"]
-    again = comparisons(ran.outcome.values["canonical"], links.persons, load_model())
+    again = count_levels_reached(ran.outcome.values["canonical"], links.persons, load_model())
     pd.testing.assert_frame_equal(links.reached, again)
 
 
@@ -55,11 +55,11 @@ def test_the_shipped_model_fits_sets_it_has_not_seen_and_not_one_with_a_shifted_
         made = simulate(tmp_path / f"{seed}", seed=seed, start=2014, years=1, cases_per_year=120, noise="typical")
         values = run_everything(Workplace.of(made.inbox, tmp_path / f"home-{seed}"), Silence()).values
         canonical = values["canonical"]
-        told.append(drift(comparisons(canonical, values["links"].persons, model), model)["alarm"])
+        told.append(measure_drift(count_levels_reached(canonical, values["links"].persons, model), model)["alarm"])
     assert pd.concat(told).mean() <= 0.001, "chance alone may alarm once in a thousand levels, no more"
     persons = canonical["person_records"]
     shifted = (persons["institution"] == "prosecution") & persons["delivery"].str.startswith("2014-Q3")
     birth = persons["birth_date"].mask(shifted, persons["birth_date"] + pd.Timedelta(1, "D"))
     wrong = {**canonical, "person_records": persons.assign(birth_date=birth)}
-    alarms = drift(comparisons(wrong, link(wrong).persons, model), model).query("alarm")
+    alarms = measure_drift(count_levels_reached(wrong, link(wrong).persons, model), model).query("alarm")
     assert ("prosecution", "2014-Q3", "birth") in set(alarms[["institution", "period", "field"]].itertuples(index=False, name=None))

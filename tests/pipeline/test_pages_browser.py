@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser():
-    program = printing.browser()
+    program = printing.find_browser()
     if program is None:
         pytest.skip("no Chromium on this machine")
     sync = pytest.importorskip("playwright.sync_api")
@@ -30,8 +30,8 @@ def test_reports_are_accessible(home, released, browser, tmp_path, lang):  # noq
     from axe_playwright_python.sync_playwright import Axe
 
     pages = {
-        "public": joint.report(released, "2013", "public", lang),
-        "institution": own_figures.institution(home / "releases", released, "2013", "courts", lang),
+        "public": joint.joint_report(released, "2013", "public", lang),
+        "institution": own_figures.institution_report(home / "releases", released, "2013", "courts", lang),
     }
     for name, report in pages.items():
         path = tmp_path / f"{name}.html"
@@ -45,8 +45,8 @@ def test_reports_are_accessible(home, released, browser, tmp_path, lang):  # noq
 
 def test_a_report_prints(released, browser, tmp_path):  # noqa: F811
     page, target = tmp_path / "report.html", tmp_path / "report.pdf"
-    page.write_text(render_page(joint.report(released, "2013", "public", "sq")), "utf-8")
-    printing.pdf(page, target)
+    page.write_text(render_page(joint.joint_report(released, "2013", "public", "sq")), "utf-8")
+    printing.print_pdf(page, target)
     assert target.read_bytes().startswith(b"%PDF")
 
 

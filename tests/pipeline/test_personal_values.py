@@ -32,7 +32,7 @@ def failing(place: Workplace, truth: Path, monkeypatch: pytest.MonkeyPatch) -> s
 
     (place.home.lake / "statistics").rename(place.home.lake / "statistics before")  # else nothing is counted again
     with monkeypatch.context() as patched, pytest.raises(HarmoniaError) as failed:
-        patched.setattr(statistics, "counting", stumbles)
+        patched.setattr(statistics, "counting_models", stumbles)
         run_everything(place, Silence())
     return str(failed.value)
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline_world import Ran
 
 from harmonia.registry import open_registry
-from harmonia.registry.identity import resolve
+from harmonia.registry.identity import resolve_ids
 from harmonia.registry.stability import changed_clusters, id_stability
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
@@ -35,7 +35,7 @@ def test_two_portions_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_p
     try:
         for entity in ("cases", "persons"):
             assert changed_clusters(whole[entity], last[entity]).empty
-            found = id_stability(first[entity], last[entity], resolve(registry, first[entity].iloc[:, 2]))
+            found = id_stability(first[entity], last[entity], resolve_ids(registry, first[entity].iloc[:, 2]))
             assert found.records > 0
             assert found.share >= 0.9  # of a few dozen records; benchmarks/linkage_arrival_order.py measures it on real sizes
     finally:

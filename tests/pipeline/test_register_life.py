@@ -11,7 +11,7 @@ import pytest
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
-from warehouse.score import score
+from warehouse.score import score_warehouse
 
 RECORD = ["institution", "record_key", "delivery"]
 
@@ -36,7 +36,7 @@ def rows(warehouse: Path, shared: Path) -> pd.DataFrame:
 
 @pytest.mark.slow
 def test_figures_records_and_links_are_right(warehouse: Path, shared: Path) -> None:
-    found = score(warehouse, shared / "deliveries" / "life-2014" / "truth")
+    found = score_warehouse(warehouse, shared / "deliveries" / "life-2014" / "truth")
     errors = found.errors.set_index(["measure", "table", "length"])["share"]
     assert errors["as_reported"].eq(0).all()
     assert errors["harmonised", "total", "years"] <= 0.001

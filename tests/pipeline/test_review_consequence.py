@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from harmonia.cli.main import app
 from harmonia.review.consequence import Consequences
-from harmonia.review.judgements import enter, read
+from harmonia.review.judgements import enter_judgements, read
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import opened, published
+from harmonia.review.published import open_home_registry, published
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -35,15 +35,15 @@ def _figures(place: Workplace) -> pd.Series:
 
 
 def _enter(place: Workplace, pair: pd.DataFrame, verdict: str) -> None:
-    registry = opened(place)
+    registry = open_home_registry(place)
     try:
-        enter(registry, pair[PAIR].assign(verdict=verdict, **STEWARD))
+        enter_judgements(registry, pair[PAIR].assign(verdict=verdict, **STEWARD))
     finally:
         registry.close()
 
 
 def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFrame:
-    registry = opened(place)
+    registry = open_home_registry(place)
     consequences = Consequences(published(place.home, registry), registry)
     try:
         return consequences.of(pair, verdict, STEWARD["steward"]).figures
@@ -54,7 +54,7 @@ def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFra
 
 def _pairs(place: Workplace, size: int) -> pd.DataFrame:
     """The pairs nearest to doubt, half of them joined and half of them refused, with the verdict against the machine."""
-    registry = opened(place)
+    registry = open_home_registry(place)
     try:
         pairs = published(place.home, registry).decisions()
     finally:
@@ -93,7 +93,7 @@ def test_twenty_verdicts_change_what_their_previews_say(ran: Ran, tmp_path: Path
 def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Path) -> None:
     place = _home(ran, tmp_path / "home")
     pair = _pairs(place, 1)
-    registry = opened(place)
+    registry = open_home_registry(place)
     before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
     consequences = Consequences(published(place.home, registry), registry)
     try:

@@ -103,9 +103,9 @@ def test_stages_can_be_made_again_from_the_lake(ran: Ran) -> None:
     definitions = build_definitions(ran.place)
     job = definitions.resolve_job_def(HARMONISE_EVERYTHING)
     wanted = [dg.AssetKey(["police", "harmonised"]), dg.AssetKey("canonical"), dg.AssetKey("statistics")]
-    before = lake.read(ran.place.home.lake / "statistics")
+    before = lake.read_tables(ran.place.home.lake / "statistics")
     job.execute_in_process(asset_selection=wanted)
-    assert_equal(before, lake.read(ran.place.home.lake / "statistics"), without=[])
+    assert_equal(before, lake.read_tables(ran.place.home.lake / "statistics"), without=[])
 
 
 @pytest.mark.slow

@@ -90,7 +90,7 @@ def quotes_behind(*_: object, **__: object) -> None:
     [
         ((pipeline_wide, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
         ((lake_io, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
-        pytest.param((publication, "publish"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
+        pytest.param((publication, "publish_stores"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
     ],
     ids=["check", "lake", "behind"],
 )
@@ -128,7 +128,7 @@ def test_a_person_who_interrupts(few: Ran, monkeypatch: pytest.MonkeyPatch, caps
         os.kill(os.getpid(), signal.SIGINT)
 
     before = fingerprint(few.place.home.warehouse)
-    monkeypatch.setattr(publication, "publish", interrupted)
+    monkeypatch.setattr(publication, "publish_stores", interrupted)
     monkeypatch.setattr(sys, "argv", ["harmonia", "run", "--inbox", str(few.place.inbox), "--home", str(few.place.home.root)])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -20,7 +20,7 @@ from warehouse import postgres, tables
 from warehouse.document import DOCS
 from warehouse.indicators.catalogue import catalogue
 from warehouse.star.figures import CELL, figure_statement
-from warehouse.stores import arranged
+from warehouse.stores import arrange_stores
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
 QUERIES = dict(re.findall(r"^## (\d+) .*?$.*?^```sql\n(.*?)^```", COOKBOOK, re.DOTALL | re.MULTILINE))
@@ -33,15 +33,15 @@ def rows(found: list[tuple[object, ...]]) -> Counter[tuple[object, ...]]:
 @pytest.mark.slow
 def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
     published = ran.outcome.values["statistics"]
-    persons = tables.conform(tables.PERSONS, pd.DataFrame())
+    persons = tables.conform_frame(tables.PERSONS, pd.DataFrame())
     with running(15) as server, duckdb.connect(str(ran.place.home.warehouse), read_only=True) as embedded:
         url = server.new_database("star")
-        with postgres.prepared_publication(url, arranged(published, persons, b"k" * 32)) as commit:
+        with postgres.prepared_publication(url, arrange_stores(published, persons, b"k" * 32)) as commit:
             commit()
         with psycopg.connect(url, options="-c search_path=warehouse") as connection:
             asked = [figure_statement(one) for one in catalogue().values() if one.sql]
             asked += QUERIES.values()
-            asked += [f"SELECT * FROM {view.name}" for view in tables.views(tables.WAREHOUSE)]
+            asked += [f"SELECT * FROM {view.name}" for view in tables.declared_views(tables.WAREHOUSE)]
             for sql in asked:
                 assert rows(connection.execute(sql.encode()).fetchall()) == rows(embedded.execute(sql).fetchall()), sql
 

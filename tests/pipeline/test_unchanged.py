@@ -20,7 +20,7 @@ from pipelines.resources.lake import read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse.publish import publication_numbers
-from warehouse.reading import current
+from warehouse.reading import current_folder
 
 DONE = ("police/current", "canonical", "record_status", "links", "identities", "findings", "statistics", "scorecard")
 
@@ -41,16 +41,16 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
 
 @pytest.mark.slow
 def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, published = written(place), current(place.home.root)
+    before, published = written(place), current_folder(place.home.root)
     assert all(read_version(place.home.lake / name) for name in DONE)
     run_everything(place, Silence())
     assert written(place) == before
-    assert current(place.home.root) == published
+    assert current_folder(place.home.root) == published
     shutil.rmtree(place.home.lake / "statistics")  # the lake may be deleted
     run_everything(place, Silence())
     after = written(place)
     assert {name for name in DONE if after[name] != before[name]} == {"statistics"}
-    monkeypatch.setattr(versions.code, "digest", lambda *_: "another program")
+    monkeypatch.setattr(versions.code, "digest_code", lambda *_: "another program")
     run_everything(place, Silence())
     assert all(written(place)[name] != after[name] for name in DONE)
 

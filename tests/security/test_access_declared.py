@@ -27,7 +27,7 @@ def test_a_table_says_whose_rows_it_holds(table: Table) -> None:
 def test_every_column_says_whether_it_holds_record_keys(table: Table) -> None:
     for column in table.columns:
         if isinstance(column.type, Text):
-            assert "record_key" in column.info, f"{column}: declare text columns with `warehouse.columns.text`"
+            assert "record_key" in column.info, f"{column}: declare text columns with `warehouse.columns.text_column`"
         whose = column.info.get("record_key")
         assert not whose or whose in table.columns, f"{column}: `{whose}` should name the column with the key's institution"
         if table.metadata is tables.WAREHOUSE:

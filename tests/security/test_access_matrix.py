@@ -16,7 +16,7 @@ from sqlalchemy import Table
 from warehouse import tables
 from warehouse.access.matrix import SCHEMAS, Role, roles
 from warehouse.access.visible_rows import visible_tables
-from warehouse.loading import held
+from warehouse.loading import rows_as_frame
 from warehouse.stores import ANALYSTS, IDENTITY, STORES
 
 READ = ("all", "own")
@@ -38,7 +38,7 @@ def expected(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
     out = {}
     for name, frame in visible_tables(role, justice.stores).items():
         table = STORES[role.store].tables[name]
-        held = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
+        held = pa.Table.from_pandas(tables.conform_frame(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
         out |= {(name, column): Counter(held[column].to_pylist()) for column in held.column_names}
     return out | in_views(justice, role)
 
@@ -47,10 +47,10 @@ def in_views(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
     """The same of the views, as DuckDB answers them over the store's tables; whoever reads one reads it whole."""
     metadata, out = STORES[role.store], {}
     with duckdb.connect() as other:
-        for table in tables.stored(metadata):
-            frame = tables.conform(table, held(justice.stores[role.store][table.name]))
+        for table in tables.stored_tables(metadata):
+            frame = tables.conform_frame(table, rows_as_frame(justice.stores[role.store][table.name]))
             other.register(table.name, pa.Table.from_pandas(frame, schema=tables.arrow_schema(table), preserve_index=False))
-        for view in tables.views(metadata) if "all" in role.rows.values() else ():
+        for view in tables.declared_views(metadata) if "all" in role.rows.values() else ():
             rows = other.execute(f'CREATE VIEW "{view.name}" AS {view.info["view"]}').execute(f'FROM "{view.name}"').fetchall()
             if role.visible_rows(role.store, view) == "all":
                 out |= {(view.name, column): Counter(row[n] for row in rows) for n, column in enumerate(view.columns.keys())}

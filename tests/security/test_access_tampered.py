@@ -264,5 +264,5 @@ def test_a_server_as_declared_is_told_to_be_so(cursor: psycopg.Cursor) -> None:
 
 def test_the_comparison_leaves_nothing_behind(justice: Published, cursor: psycopg.Cursor) -> None:
     before = cursor.execute("SELECT count(*) FROM pg_class").fetchone()
-    access.differences(justice.owner)
+    access.server_differences(justice.owner)
     assert cursor.execute("SELECT count(*) FROM pg_class").fetchone() == before

@@ -20,7 +20,7 @@ from sources.contract import institutions
 from sources.simulator import simulate
 from warehouse import tables
 from warehouse.access.matrix import OWN, role
-from warehouse.reading import reading
+from warehouse.reading import open_publication
 from warehouse.stores import WAREHOUSE
 
 pytestmark = pytest.mark.slow
@@ -47,9 +47,9 @@ def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
     """Table -> what the institution's role reads of its own rows, in the order of its values."""
     reader = role(f"institution_{institution}")
     assert reader is not None
-    own = [table for table in tables.stored(tables.WAREHOUSE) if reader.visible_rows(WAREHOUSE, table) == OWN]
+    own = [table for table in tables.stored_tables(tables.WAREHOUSE) if reader.visible_rows(WAREHOUSE, table) == OWN]
     out = {}
-    with reading(home) as connection:
+    with open_publication(home) as connection:
         for table in own:
             columns = ", ".join(f'"{name}"' for name in reader.columns(WAREHOUSE, table))
             asked = f"SELECT {columns} FROM {table.name} WHERE institution = ? ORDER BY ALL"

@@ -17,7 +17,7 @@ from harmonia.cli import main as cli
 from harmonia.registry import open_registry
 from warehouse import postgres
 from warehouse.access import document
-from warehouse.publish import publish
+from warehouse.publish import publish_stores
 from warehouse.server import access as access
 from warehouse.tables import WAREHOUSE
 
@@ -40,7 +40,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def url(server: Server) -> str:
     url = server.new_database("justice")
-    access.apply(url)
+    access.apply_access(url)
     with postgres.prepared_publication(url, made("one")) as commit:
         commit()
     return url
@@ -49,7 +49,7 @@ def url(server: Server) -> str:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    publish(made("one"), folder)
+    publish_stores(made("one"), folder)
     open_registry(f"sqlite:///{folder}/registry.sqlite").close()
     return folder
 

@@ -11,12 +11,12 @@ from test_star_build import world
 
 from pipelines.resources import lake
 from warehouse import tables
-from warehouse.analysts import ANALYSTS, COARSE, IDS, altered, changed
-from warehouse.count import everything
-from warehouse.loading import held
-from warehouse.stores import arranged
+from warehouse.analysts import ANALYSTS, COARSE, IDS, change_description, is_altered
+from warehouse.count import all_published_tables
+from warehouse.loading import rows_as_frame
+from warehouse.stores import arrange_stores
 
-SPEAKING = [table for table in tables.stored(tables.WAREHOUSE) if {*IDS, "record_key"} & set(table.columns.keys())]
+SPEAKING = [table for table in tables.stored_tables(tables.WAREHOUSE) if {*IDS, "record_key"} & set(table.columns.keys())]
 """Tables with a row for a record, a case or a person."""
 COUNTED = {"bridge_records.sign", "fact_sentence.months", "fact_sentence.euros", "fact_stay.months"}
 COUNTED |= {f"fact_case.{name}" for name in ("files", "suspects", "victims", "defendants")}
@@ -24,13 +24,13 @@ COUNTED |= {f"fact_case.{name}" for name in ("files", "suspects", "victims", "de
 
 
 def seen(published: dict[str, pd.DataFrame], key: bytes = bytes(32)) -> dict[str, pd.DataFrame]:
-    rows = arranged(published, tables.conform(tables.PERSONS, pd.DataFrame()), key)["analysts"]
-    return {name: tables.conform(ANALYSTS.tables[name], held(rows[name])) for name in rows}
+    rows = arrange_stores(published, tables.conform_frame(tables.PERSONS, pd.DataFrame()), key)["analysts"]
+    return {name: tables.conform_frame(ANALYSTS.tables[name], rows_as_frame(rows[name])) for name in rows}
 
 
 @pytest.fixture(scope="module")
 def exact() -> dict[str, pd.DataFrame]:
-    return everything(world().inputs())
+    return all_published_tables(world().inputs())
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def coarse(exact: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 @pytest.mark.parametrize("table", SPEAKING, ids=lambda table: table.name)
 def test_whatever_could_lead_to_a_record_is_changed(table: Table) -> None:
-    assert altered(table)
+    assert is_altered(table)
     for column in table.columns:
         if isinstance(column.type, Date | BigInteger) and str(column) not in COUNTED:
-            assert changed(table, column), f"{column}: say what analysts see (`coarse`), or name it in COUNTED"
+            assert change_description(table, column), f"{column}: say what analysts see (`coarse`), or name it in COUNTED"
         if column.info.get("of", "") in ("dim_municipality.municipality", "dim_seat.seat", "dim_country.country", "dim_age.age"):
-            assert changed(table, column), column
+            assert change_description(table, column), column
         assert not column.info.get("coarse") or column.info["coarse"] in COARSE
 
 
@@ -97,7 +97,7 @@ def test_views_are_answered_from_exact_rows(exact: dict[str, pd.DataFrame], coar
 def test_rows_that_lie_in_the_lake_are_seen_as_those_that_are_held(
     exact: dict[str, pd.DataFrame], coarse: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
-    lake.write(tmp_path, exact)
+    lake.write_tables(tmp_path, exact)
     there = lake.Tables(tmp_path)
     again = seen({name: there.scan(name) for name in there})  # type: ignore[misc]
     for name, frame in coarse.items():

@@ -50,7 +50,7 @@ def test_what_does_not_end_well_is_ended_and_the_others_are_done(task: str, reas
     assert ended is not None
     assert (ended.reason, ended.detail) == (reason, detail)
     with pytest.raises(ExceededError):
-        bounded.run_one(work, task, FEW)
+        bounded.run_one_task(work, task, FEW)
 
 
 def test_two_at_a_time() -> None:
@@ -61,7 +61,7 @@ def test_two_at_a_time() -> None:
 def test_an_error_for_people_is_raised_as_it_is() -> None:
     with pytest.raises(HarmoniaError, match="the disk is full"):
         list(bounded.run_each(work, ["a", "says", "b"], FEW))
-    assert bounded.run_one(work, "a", FEW) == "A"
+    assert bounded.run_one_task(work, "a", FEW) == "A"
 
 
 def test_bounds_are_numbers() -> None:

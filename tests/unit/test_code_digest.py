@@ -18,8 +18,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _digest(*patterns: str, libraries: tuple[str, ...] = ("pandas",)) -> str:
-    code.digest.cache_clear()
-    return code.digest(patterns, libraries)
+    code.digest_code.cache_clear()
+    return code.digest_code(patterns, libraries)
 
 
 @pytest.mark.parametrize(

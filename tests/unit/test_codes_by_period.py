@@ -7,7 +7,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pipelines.validation.cells import typed
+from pipelines.validation.cells import parse_column
 from sources.contract import ColumnSpec
 
 ROLES = ColumnSpec(
@@ -33,7 +33,7 @@ ROLES = ColumnSpec(
     ],
 )
 def test_a_code_means_what_its_period_says(code: str, end: str, value: str | None) -> None:
-    out = typed(ROLES, pd.Series([code], dtype="str"), pd.Series([pd.Timestamp(end)]))
+    out = parse_column(ROLES, pd.Series([code], dtype="str"), pd.Series([pd.Timestamp(end)]))
     found = out.columns["Roli"].iloc[0]
     assert (None if pd.isna(found) else found) == value
     assert bool(out.found["cell-code-unknown"].iloc[0]) == (value is None)
@@ -41,7 +41,7 @@ def test_a_code_means_what_its_period_says(code: str, end: str, value: str | Non
 
 def test_periods_are_read_side_by_side_in_the_order_of_the_rows() -> None:
     ends = pd.Series(pd.to_datetime(["2014-06-30", "2014-03-31", "2014-06-30"]), index=[5, 1, 3])
-    out = typed(ROLES, pd.Series(["D", "D", None], index=[5, 1, 3], dtype="str"), ends)
+    out = parse_column(ROLES, pd.Series(["D", "D", None], index=[5, 1, 3], dtype="str"), ends)
     assert out.columns["Roli"].to_list()[:2] == ["witness", "suspect"] and list(out.columns["Roli"].index) == [5, 1, 3]
     assert list(out.columns["Roli:given"]) == [True, True, False]
 

@@ -15,7 +15,7 @@ from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import allow_all
 from harmonia.comparison.evidence import EVIDENCE
 from harmonia.comparison.permitted import as_findings, permitted
-from harmonia.feedback.life import life
+from harmonia.feedback.life import states_of_findings
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Compared
@@ -47,7 +47,7 @@ def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.D
     snapshots.save_missing(registry, snapshots.current_quarters(there, early), lambda: found)
     parts = [permitted(e.drop(columns="period"), allow_all()).assign(period=p) for p, e in snapshots.load(registry).groupby("period")]
     rows = pd.concat(parts, ignore_index=True)
-    lived = life(as_findings(rows, there, LINEAGE), there)
+    lived = states_of_findings(as_findings(rows, there, LINEAGE), there)
     return lived[["delivery", "record_key", "rule", "state"]]
 
 

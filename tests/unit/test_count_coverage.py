@@ -10,8 +10,8 @@ from count_world import World
 
 from sources import contract
 from sources.periods import Cadence
-from warehouse.count import counting
-from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
+from warehouse.count import counting_models
+from warehouse.count.coverage import incomplete_deliveries, period_coverage, published, quarantined_rows
 from warehouse.indicators import indicators
 
 
@@ -21,7 +21,7 @@ def deliveries(*rows: tuple[str, str, int, str]) -> pd.DataFrame:
 
 
 def state(frame: pd.DataFrame, institution: str, period: str) -> str:
-    return coverage(frame).set_index(["institution", "period"])["state"].loc[institution, period]
+    return period_coverage(frame).set_index(["institution", "period"])["state"].loc[institution, period]
 
 
 def test_published_are_the_years_and_quarters_for_which_a_delivery_came() -> None:
@@ -97,7 +97,7 @@ def test_the_state_of_a_year_follows_from_its_quarters(quarters: list[str], year
 def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_and_null_where_nothing_was_read() -> None:
     quarters = [(name, f"2013-Q{q}", 1, "complete") for name in ("police", "courts") for q in (1, 2, 3)]
     frame = deliveries(*quarters, ("police", "2013-Q4", 1, "partial"), ("courts", "2013-Q4", 1, "unreadable"))
-    found = gaps(dict(indicators()), coverage(frame), published(frame)).set_index(["indicator", "period"])
+    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published(frame)).set_index(["indicator", "period"])
     for period in ("2013", "2013-Q4"):
         assert found.loc[("persons_arrested", period), "missing"] == "police 2013-Q4 partial"
         assert found.loc[("persons_convicted", period), "missing"] == "courts 2013-Q4 unreadable"
@@ -110,7 +110,7 @@ def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_a
 
 def test_a_figure_names_what_is_missing_behind_it() -> None:
     frame = deliveries(*(("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)), ("inspectorate", "2013-Q1", 1, "complete"))
-    found = gaps(dict(indicators()), coverage(frame), published(frame)).set_index(["indicator", "period"])
+    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published(frame)).set_index(["indicator", "period"])
     assert pd.isna(found.loc[("cases_registered", "2013-Q1"), "missing"])
     absent = ", ".join(f"inspectorate 2013-Q{q} missing" for q in (2, 3, 4))
     assert found.loc[("cases_registered", "2013"), "missing"] == absent
@@ -137,7 +137,7 @@ def test_lineage_names_case_and_person_of_every_state_and_of_quarantined_rows_by
     inputs = world.inputs()
     lost = {"institution": "courts", "entity": "person", "record_key": "PKR.nr.1/2013/2", "delivery": "2013-Q1", "status": "quarantined"}
     lineage = pd.concat([inputs.lineage, pd.DataFrame([lost])], ignore_index=True)
-    with counting(replace(inputs, lineage=lineage)) as models:
+    with counting_models(replace(inputs, lineage=lineage)) as models:
         found = models.frame("lineage").set_index("record_key")
     assert found["case_id"].to_dict() == {
         "PKR.nr.1/2013": "c",

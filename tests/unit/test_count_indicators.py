@@ -7,7 +7,7 @@ import pytest
 from schemas.declared import declared
 from warehouse import indicators as module
 from warehouse import tables
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.indicators import DIMENSIONS, LANGUAGES, indicators
 
 PAGE = [
@@ -45,7 +45,7 @@ def test_a_broken_definition_names_its_file(tmp_path, monkeypatch) -> None:
     broken = tmp_path / "persons_arrested.yaml"
     broken.write_text(text.replace("institutions: [police]", "institutions: [customs]"), "utf-8")
     with pytest.raises(ValueError, match=r"persons_arrested\.yaml.*customs"):
-        module.read(broken, declared(broken))
+        module.read_indicator(broken, declared(broken))
 
 
 def test_the_contract_tables_hold_at_least_the_contract_columns() -> None:
@@ -69,5 +69,5 @@ def test_every_table_and_column_of_the_warehouse_is_explained() -> None:
 
 
 def test_every_cause_of_the_bridge_is_explained_in_three_languages() -> None:
-    assert {"registered_twice", "merged", "separated", "same_person", "date_corrected", "missing_date_found"} <= set(causes())
-    assert all(text[n] for text in causes().values() for n in LANGUAGES)
+    assert {"registered_twice", "merged", "separated", "same_person", "date_corrected", "missing_date_found"} <= set(cause_meanings())
+    assert all(text[n] for text in cause_meanings().values() for n in LANGUAGES)

@@ -10,7 +10,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from warehouse.count import models
-from warehouse.count.models import Model, Models, of_sql, sql_models
+from warehouse.count.models import Models, TableModel, model_of_sql, sql_models
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_statement_that_is_no_query_is_refused_with_its_line() -> None:
     with pytest.raises(HarmoniaError, match=r"the statement of broken, line 2: .*correct it"):
-        of_sql("broken", "SELECT 1 AS one\nFRON nothing")
+        model_of_sql("broken", "SELECT 1 AS one\nFRON nothing")
 
 
 def test_a_model_that_duckdb_cannot_run_is_refused_with_its_file(folder: Path) -> None:
-    wrong = Model("fact_case", frozenset(), "SELECT absent FROM range(3)")
+    wrong = TableModel("fact_case", frozenset(), "SELECT absent FROM range(3)")
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"facts/fact_case\.sql: .*absent.*correct it"):
         Models(connection, {"fact_case": wrong}).need("fact_case")
 
 
 def test_a_model_without_a_published_column_is_refused(folder: Path) -> None:
-    renamed = Model("fact_case", frozenset(), "SELECT range AS number FROM range(3)")
+    renamed = TableModel("fact_case", frozenset(), "SELECT range AS number FROM range(3)")
     schema = pa.schema([("number", pa.int64()), ("case_id", pa.string())])
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"fact_case\.sql: gives no case_id, .*tables\.py"):
         list(Models(connection, {"fact_case": renamed}).parts("fact_case", schema))

@@ -11,7 +11,7 @@ from judging_world import Rows, rules, standing
 from linkage_world import background, person
 
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from pipelines.assets.linkage import _assign_persons
 from pipelines.crosswalk import with_old_keys
 from pipelines.linkage import link
@@ -108,8 +108,8 @@ def test_cases_and_persons_keep_their_ids_over_the_change(complete: bool, tmp_pa
     try:
         for state in (before, tables):
             linked = link(state)
-            cases = assign(registry, "case", with_old_keys(linked.cases, state["successors"], "case"))
-            people = _assign_persons(linked, state["successors"], lambda partition: assign(registry, "person", partition))
+            cases = assign_ids(registry, "case", with_old_keys(linked.cases, state["successors"], "case"))
+            people = _assign_persons(linked, state["successors"], lambda partition: assign_ids(registry, "person", partition))
             both = [cases, people.rename(columns={"person_id": "entity_id"})]
             ids.append(pd.concat(both).query("institution == 'prosecution'").set_index("record_key")["entity_id"])
     finally:

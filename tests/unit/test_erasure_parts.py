@@ -20,11 +20,11 @@ from harmonia.operations.erasure.orders import check_executor, list_orders, plac
 from harmonia.operations.erasure.person import Person
 from harmonia.operations.erasure.rows import redact
 from harmonia.registry import open_registry, seal
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import ErasureOrder
 from harmonia.review.judgements import effective, read
-from pipelines.landing import land, landed
-from pipelines.landing.store import Store
+from pipelines.landing import land_deliveries, landed
+from pipelines.landing.store import LandingStore
 from pipelines.validation import validate
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
@@ -164,7 +164,7 @@ def test_who_gave_an_order_does_not_carry_it_out() -> None:
 def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_it(tmp_path: Path) -> None:
     home = Home(tmp_path).create()
     registry = open_registry(home.registry_url)
-    assign(registry, "person", partition(a=1, b=1))
+    assign_ids(registry, "person", partition(a=1, b=1))
     number = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
     held = pd.DataFrame([("person", "police", "a", "police", "b", "same")], columns=link_constraints.COLUMNS)
     assert redaction.record_redactions(registry, home, number, "B. Engineer", (), held) == 1
@@ -195,8 +195,8 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
     delivered(tmp_path / "inbox" / "police" / "2013-Q1")
     home = Home(tmp_path / "home").create()
     registry = open_registry(home.registry_url)
-    land(tmp_path / "inbox", home, registry, settle=0)
-    assign(registry, "person", partition(a=1))
+    land_deliveries(tmp_path / "inbox", home, registry, settle=0)
+    assign_ids(registry, "person", partition(a=1))
     order = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
     nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
     redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, person())), nothing)
@@ -204,10 +204,10 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
         "P2", frozenset({("police", "2013-PR-00001/2")}), lambda substitute_birth: substitute_birth, names=frozenset({("drita", "gashi")})
     )
     with monkeypatch.context() as killed:
-        killed.setattr(Store, "remove", lambda *_: None)
+        killed.setattr(LandingStore, "remove", lambda *_: None)
         redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, other)), nothing)
     assert search.find_files(home.landing, other)
-    land(tmp_path / "inbox", home, registry, settle=0)
+    land_deliveries(tmp_path / "inbox", home, registry, settle=0)
     assert [search.find_files(home.landing, one) for one in (person(), other)] == [[], []]
     (one,) = landed(registry, home)
     assert one.reading is not None

@@ -16,7 +16,7 @@ from harmonia.operations.backup.restore import restore
 from harmonia.operations.erasure import orders
 from harmonia.operations.erasure.repeat import repeat_orders
 from harmonia.registry import Registry, open_registry
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Erasure
 from pipelines.resources.workplace import Workplace
@@ -25,7 +25,7 @@ RECORDS = [("police", "a", 1), ("courts", "b", 1), ("police", "c", 2), ("correct
 
 
 def link(registry: Registry, rows: list[tuple[str, str, int]]) -> list[str]:
-    return list(assign(registry, "person", pd.DataFrame(rows, columns=["institution", "record_key", "cluster"]))["entity_id"])
+    return list(assign_ids(registry, "person", pd.DataFrame(rows, columns=["institution", "record_key", "cluster"]))["entity_id"])
 
 
 @pytest.fixture

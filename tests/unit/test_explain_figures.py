@@ -18,8 +18,8 @@ from harmonia.explain.figures import explain_figure
 from harmonia.explain.published import PublishedHome, open_home
 from harmonia.home import Home
 from pipelines.resources.workplace import Workplace
-from warehouse.count import CountInputs, counting
-from warehouse.tables import WAREHOUSE, stored
+from warehouse.count import CountInputs, counting_models
+from warehouse.tables import WAREHOUSE, stored_tables
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 
@@ -46,8 +46,8 @@ class _Counted(PublishedHome):
 
     def __init__(self, inputs: CountInputs) -> None:
         self._inputs, self._warehouse = inputs, duckdb.connect()
-        with counting(inputs) as models:
-            self._rows, tables = models.frame("indicator_row"), {one.name: models.published(one) for one in stored(WAREHOUSE)}
+        with counting_models(inputs) as models:
+            self._rows, tables = models.frame("indicator_row"), {one.name: models.published(one) for one in stored_tables(WAREHOUSE)}
         for name, frame in tables.items():
             self._warehouse.register(f"{name}_rows", frame)
             columns = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in WAREHOUSE.tables[name].columns)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harmonia.explain.chart import WIDTH, draw
-from harmonia.explain.console import show
+from harmonia.explain.console import print_document
 from harmonia.explain.document import Column, Explanation, MatchWeight, Section, Step, Table, Text, Waterfall
 from harmonia.explain.labels import format_odds, letter_label
 from harmonia.explain.links import spanning_links
-from harmonia.explain.page import render
+from harmonia.explain.page import render_page
 
 A, B, C, D = (("police", key) for key in "abcd")
 
@@ -48,7 +48,7 @@ def test_what_was_delivered_is_shown_and_never_run() -> None:
     evil = "<script>alert(1)</script>\u202e"
     table = Table(evil, [Column(evil)], [[evil], [(evil, evil)], [MatchWeight(1.0, evil)]], note=evil)
     chart = Waterfall(evil, Step(evil, 1, evil), [], evil, verdict=evil)
-    page = render(Explanation(evil, [(evil, evil)], [Text(evil)], [Section(evil, [table], evil, [chart])], sources=evil))
+    page = render_page(Explanation(evil, [(evil, evil)], [Text(evil)], [Section(evil, [table], evil, [chart])], sources=evil))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
@@ -58,7 +58,7 @@ def test_text_holds_no_colour_and_no_box_lines_where_it_is_piped() -> None:
     table = Table(
         "t", [Column("a"), Column("b", number=True)], [["x", MatchWeight(-3.0)], [("one", "two"), None]], highlighted=frozenset({0})
     )
-    show(Console(file=out, width=100), Explanation("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
+    print_document(Console(file=out, width=100), Explanation("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
     assert "\x1b" not in out.getvalue()
     assert out.getvalue().isascii()
 

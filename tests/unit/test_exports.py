@@ -56,7 +56,7 @@ def figures(path):
 
 
 def test_the_data_package_is_valid_for_frictionless(home, tmp_path):
-    catalogue.publish(home / "releases", "package", None, "en", tmp_path / "out")
+    catalogue.publish_export(home / "releases", "package", None, "en", tmp_path / "out")
     report = frictionless.validate(str(tmp_path / "out" / "datapackage.json"))
     assert report.valid, report.flatten(["type", "note"])
 
@@ -69,7 +69,7 @@ def test_the_data_package_of_later_releases_is_valid_for_frictionless(tmp_path):
     for day, years in (("2013-12-31", [2012]), ("2014-12-31", [2012, 2013]), ("2016-12-31", [2012, 2013, 2014])):
         known = source([one for one in victims if one["day"].year in years], years)
         release(tmp_path / "home", day, reported(known, VICTIMS, 2012, {"same_person": -9, "registered_twice": -8}))
-    catalogue.publish(tmp_path / "home" / "releases", "package", None, "en", tmp_path / "out")
+    catalogue.publish_export(tmp_path / "home" / "releases", "package", None, "en", tmp_path / "out")
     last = open_release(tmp_path / "home" / "releases")
     assert (last.cube["period_type"] == "window").any()
     assert last.table("bridge")["edition"].min() < last.name
@@ -78,7 +78,7 @@ def test_the_data_package_of_later_releases_is_valid_for_frictionless(tmp_path):
 
 
 def test_every_column_of_the_package_is_described(home, tmp_path):
-    catalogue.publish(home / "releases", "package", None, "en", tmp_path / "out")
+    catalogue.publish_export(home / "releases", "package", None, "en", tmp_path / "out")
     said = json.loads((tmp_path / "out" / "datapackage.json").read_text("utf-8"))
     tables = [r for r in said["resources"] if r["format"] == "csv"]
     assert {t["name"] for t in tables} >= {"cube", "bridge", "coverage", "definitions", "labels", "causes"}
@@ -86,7 +86,7 @@ def test_every_column_of_the_package_is_described(home, tmp_path):
 
 
 def test_sdmx_is_valid_for_the_standards_schemas_and_read_by_another_library(home, tmp_path):
-    structure, data = catalogue.publish(home / "releases", "sdmx", None, "en", tmp_path / "out")
+    structure, data = catalogue.publish_export(home / "releases", "sdmx", None, "en", tmp_path / "out")
     for path in (structure, data):
         read_sdmx(path, validate=True)
     told = read_by_another(structure)
@@ -97,7 +97,7 @@ def test_sdmx_is_valid_for_the_standards_schemas_and_read_by_another_library(hom
 
 
 def test_sdmx_lists_have_words_in_all_languages(home, tmp_path):
-    structure, _ = catalogue.publish(home / "releases", "sdmx", None, "en", tmp_path / "out")
+    structure, _ = catalogue.publish_export(home / "releases", "sdmx", None, "en", tmp_path / "out")
     lists = read_by_another(structure).codelist
     assert not [code.id for codes in lists.values() for code in codes if set(code.name.localizations) != set(LANGUAGES)]
 
@@ -105,17 +105,17 @@ def test_sdmx_lists_have_words_in_all_languages(home, tmp_path):
 def test_the_territory_and_its_footnote_are_a_setting(home, tmp_path, monkeypatch):
     monkeypatch.setenv(territory.CODE_VARIABLE, "XKX")
     monkeypatch.setenv(territory.NOTE_VARIABLE, "no")
-    _, data = catalogue.publish(home / "releases", "sdmx", None, "en", tmp_path / "out")
+    _, data = catalogue.publish_export(home / "releases", "sdmx", None, "en", tmp_path / "out")
     assert 'REF_AREA="XKX"' in data.read_text("utf-8")
-    assert territory.name("en") == "Kosovo"
+    assert territory.area_name("en") == "Kosovo"
     monkeypatch.setenv(territory.CODE_VARIABLE, "KS")
     with pytest.raises(HarmoniaError, match="XK, XKX"):
-        territory.code()
+        territory.area_code()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_questionnaire_answers_from_the_protected_figures_alone(home, tmp_path, lang):
-    (path,) = catalogue.publish(home / "releases", "glotip", None, lang, tmp_path / "out")
+    (path,) = catalogue.publish_export(home / "releases", "glotip", None, lang, tmp_path / "out")
     found = figures(path)
     cube = open_release(home / "releases").cube
     asked = {(q.indicator, t) for q in questionnaires()["glotip"].questions for t in q.tables}
@@ -128,8 +128,8 @@ def test_a_questionnaire_answers_from_the_protected_figures_alone(home, tmp_path
 
 @pytest.mark.parametrize("name", sorted(questionnaires()))
 def test_the_same_release_gives_the_same_workbook(home, tmp_path, name):
-    (one,) = catalogue.publish(home / "releases", name, None, "sq", tmp_path / "one")
-    (other,) = catalogue.publish(home / "releases", name, None, "sq", tmp_path / "other")
+    (one,) = catalogue.publish_export(home / "releases", name, None, "sq", tmp_path / "one")
+    (other,) = catalogue.publish_export(home / "releases", name, None, "sq", tmp_path / "other")
     assert one.read_bytes() == other.read_bytes()
 
 
@@ -141,25 +141,25 @@ def test_what_no_source_knows_is_listed_with_who_would():
 def test_full_figures_need_a_recipient_and_an_approval_of_just_that(workplace, tmp_path):
     key, out, signed_file = workplace.home.root.parent / "coordinator.pem", tmp_path / "out", tmp_path / "approval.json"
     with pytest.raises(HarmoniaError, match="--recipient"):
-        catalogue.transmit(workplace, "glotip", None, "en", out, None, None)
+        catalogue.transmit_export(workplace, "glotip", None, "en", out, None, None)
     with pytest.raises(HarmoniaError, match="harmonia export approve"):
-        catalogue.transmit(workplace, "glotip", None, "en", out, "UNODC", None)
+        catalogue.transmit_export(workplace, "glotip", None, "en", out, "UNODC", None)
     sent = catalogue.requested_transmission(workplace.home.releases, "glotip", None, "UNODC")
-    transmission_approval.approve(workplace.home.root, key, sent, "A Coordinator", "2015-04-01", signed_file)
+    transmission_approval.write_approval(workplace.home.root, key, sent, "A Coordinator", "2015-04-01", signed_file)
     with pytest.raises(HarmoniaError, match="something else"):
-        catalogue.transmit(workplace, "glotip", None, "en", out, "somebody", signed_file)
+        catalogue.transmit_export(workplace, "glotip", None, "en", out, "somebody", signed_file)
     signed_file.write_text(signed_file.read_text("utf-8").replace("2015-04-01", "2015-04-02"), "utf-8")
     with pytest.raises(HarmoniaError, match="changed since"):
-        catalogue.transmit(workplace, "glotip", None, "en", out, "UNODC", signed_file)
+        catalogue.transmit_export(workplace, "glotip", None, "en", out, "UNODC", signed_file)
     assert not out.exists()
 
 
 def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
     sent = catalogue.requested_transmission(workplace.home.releases, "eurostat", None, "Eurostat")
-    transmission_approval.approve(
+    transmission_approval.write_approval(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
-    (path,) = catalogue.transmit(workplace, "eurostat", None, "en", tmp_path / "out", "Eurostat", tmp_path / "a.json")
+    (path,) = catalogue.transmit_export(workplace, "eurostat", None, "en", tmp_path / "out", "Eurostat", tmp_path / "a.json")
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     found = figures(path)
     foreign = found[(found["Category"] == "Foreign citizens") & found["Question"].str.startswith("Victims")]
@@ -173,12 +173,12 @@ def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
 
 def test_victims_one_by_one_are_never_public(workplace, tmp_path):
     with pytest.raises(HarmoniaError, match="never public"):
-        catalogue.publish(workplace.home.releases, "htcds", None, "en", tmp_path / "out")
+        catalogue.publish_export(workplace.home.releases, "htcds", None, "en", tmp_path / "out")
     sent = catalogue.requested_transmission(workplace.home.releases, "htcds", None, "IOM")
-    transmission_approval.approve(
+    transmission_approval.write_approval(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
-    (path,) = catalogue.transmit(workplace, "htcds", None, "en", tmp_path / "out", "IOM", tmp_path / "a.json")
+    (path,) = catalogue.transmit_export(workplace, "htcds", None, "en", tmp_path / "out", "IOM", tmp_path / "a.json")
     found = pd.read_csv(io.BytesIO(path.read_bytes()))
     assert found["gender"].value_counts().to_dict() == {"Feminine": 20, "Masculine": 12}
     assert found["meansOfControl"].isna().all(), "no source delivers it"
@@ -186,9 +186,9 @@ def test_victims_one_by_one_are_never_public(workplace, tmp_path):
 
 def test_an_unknown_export_or_language_says_what_there_is(home, tmp_path):
     with pytest.raises(HarmoniaError, match="eurostat"):
-        catalogue.publish(home / "releases", "eurostats", None, "en", tmp_path)
+        catalogue.publish_export(home / "releases", "eurostats", None, "en", tmp_path)
     with pytest.raises(HarmoniaError, match="sq, sr, en"):
-        catalogue.publish(home / "releases", "eurostat", None, "de", tmp_path)
+        catalogue.publish_export(home / "releases", "eurostat", None, "de", tmp_path)
 
 
 def test_a_touched_release_is_not_exported(home, tmp_path):
@@ -196,4 +196,4 @@ def test_a_touched_release_is_not_exported(home, tmp_path):
     path = touched / "2015-03-31" / "public" / "cube.parquet"
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(HarmoniaError, match="modified"):
-        catalogue.publish(touched, "sdmx", None, "en", tmp_path)
+        catalogue.publish_export(touched, "sdmx", None, "en", tmp_path)

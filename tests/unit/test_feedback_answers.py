@@ -11,7 +11,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers
-from harmonia.feedback.life import life
+from harmonia.feedback.life import states_of_findings
 from harmonia.registry import Registry, open_registry
 from schemas import findings
 
@@ -31,42 +31,42 @@ def lived(value: str = "31.02.2012", **last: str) -> pd.DataFrame:
     base = {"institution": "police", "file": "rastet.csv", "line": 2, "record_key": "2012-PR-00001", "field": "Data_raportimit"}
     rows = [{**base, "delivery": name, "rule": "cell-date-impossible", "value": value} for name in CAME]
     rows[-1] |= last
-    return life(findings.frame(rows), pd.DataFrame({"institution": "police", "delivery": CAME}))
+    return states_of_findings(findings.frame(rows), pd.DataFrame({"institution": "police", "delivery": CAME}))
 
 
 def answer(found: pd.DataFrame, verdict: str, delivery: str = "2012-Q2", person: str = "Drita") -> pd.DataFrame:
     rows = found[found["delivery"] == delivery]
     given = rows.assign(verdict=verdict, reason="the file says so", person=person, origin=None)
-    return given.assign(value_mark=answers.marks(given["finding"], given["value"], KEY))[list(answers.GIVEN)]
+    return given.assign(value_mark=answers.hash_values(given["finding"], given["value"], KEY))[list(answers.GIVEN)]
 
 
 def states(found: pd.DataFrame, registry: Registry) -> list[str]:
-    return answers.applied(found, answers.read(registry), KEY)["state"].tolist()
+    return answers.apply_answers(found, answers.read(registry), KEY)["state"].tolist()
 
 
 def test_no_error_closes_the_finding_from_the_delivery_answered_on(registry: Registry) -> None:
     found = lived()
-    answers.enter(registry, answer(found, "no_error"))
+    answers.enter_answers(registry, answer(found, "no_error"))
     assert states(found, registry) == ["new", "accepted_as_is", "accepted_as_is", "accepted_as_is"]
 
 
 def test_another_value_is_another_question(registry: Registry) -> None:
     found = lived(value="31.02.2012")
-    answers.enter(registry, answer(found, "no_error"))
+    answers.enter_answers(registry, answer(found, "no_error"))
     assert states(lived(value="30.02.2012"), registry) == ["new", "remains", "remains", "remains"]
 
 
 def test_an_announced_correction_leaves_the_finding_open(registry: Registry) -> None:
     found = lived()
-    answers.enter(registry, answer(found, "announced"))
-    told = answers.applied(found, answers.read(registry), KEY)
+    answers.enter_answers(registry, answer(found, "announced"))
+    told = answers.apply_answers(found, answers.read(registry), KEY)
     assert told["state"].tolist() == ["new", "remains", "remains", "remains"]
     assert told["answer"].fillna("-").tolist() == ["-", "announced", "announced", "announced"]
 
 
 def test_accepted_as_it_is_holds_when_countersigned_and_until_it_expires(registry: Registry) -> None:
     found = lived()
-    answers.enter(registry, answer(found, "accepted"))
+    answers.enter_answers(registry, answer(found, "accepted"))
     assert states(found, registry)[1] == "remains", "not without countersignature"
     answers.decide(registry, [1], "countersigned", "Arta", date(2012, 9, 30))
     assert states(found, registry) == ["new", "accepted_as_is", "accepted_as_is", "remains"]
@@ -74,37 +74,37 @@ def test_accepted_as_it_is_holds_when_countersigned_and_until_it_expires(registr
 
 def test_a_refused_answer_says_nothing_and_a_later_one_may_follow(registry: Registry) -> None:
     found = lived()
-    answers.enter(registry, answer(found, "no_error"))
+    answers.enter_answers(registry, answer(found, "no_error"))
     answers.decide(registry, [1], "refused", "Arta")
     assert states(found, registry) == ["new", "remains", "remains", "remains"]
-    answers.enter(registry, answer(found, "announced"))
+    answers.enter_answers(registry, answer(found, "announced"))
     assert answers.latest(answers.read(registry))["verdict"].tolist() == ["announced"]
 
 
 def test_the_same_answer_again_changes_nothing(registry: Registry) -> None:
     given = answer(lived(), "accepted")
-    assert answers.enter(registry, given).tolist() == [True]
-    assert answers.enter(registry, given).tolist() == [False]
+    assert answers.enter_answers(registry, given).tolist() == [True]
+    assert answers.enter_answers(registry, given).tolist() == [False]
 
 
 def test_nobody_countersigns_what_needs_none_or_what_is_his_own(registry: Registry) -> None:
-    answers.enter(registry, answer(lived(), "accepted"))
+    answers.enter_answers(registry, answer(lived(), "accepted"))
     with pytest.raises(HarmoniaError, match="somebody else"):
         answers.decide(registry, [1], "countersigned", "drita", date(2013, 1, 1))
     with pytest.raises(HarmoniaError, match="does not exist"):
         answers.decide(registry, [7], "countersigned", "Arta", date(2013, 1, 1))
-    answers.enter(registry, answer(lived(), "announced"))
+    answers.enter_answers(registry, answer(lived(), "announced"))
     with pytest.raises(HarmoniaError, match="only `accepted` needs"):
         answers.decide(registry, [2], "countersigned", "Arta", date(2013, 1, 1))
 
 
 def test_what_was_fixed_is_not_touched_by_an_answer(registry: Registry) -> None:
     found = lived()
-    answers.enter(registry, answer(found, "no_error"))
+    answers.enter_answers(registry, answer(found, "no_error"))
     gone = found.assign(state="fixed")
     assert set(states(gone, registry)) == {"fixed"}
 
 
 def test_no_value_stands_in_the_registry(registry: Registry) -> None:
-    answers.enter(registry, answer(lived(), "accepted"))
+    answers.enter_answers(registry, answer(lived(), "accepted"))
     assert not answers.read(registry).astype(str).apply(lambda column: column.str.contains("31.02.2012", regex=False)).any(axis=None)

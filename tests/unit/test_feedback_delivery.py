@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from harmonia.feedback.deliveries import write_not_landed
-from harmonia.feedback.figures import affected, foremost
-from harmonia.feedback.life import life
-from harmonia.feedback.trend import trends
+from harmonia.feedback.figures import affected_figures, most_affected_figures
+from harmonia.feedback.life import states_of_findings
+from harmonia.feedback.trend import delivery_trends
 from pipelines.harmonisation.stage import harmonise
 from pipelines.record_status import Current, resolve
 from pipelines.validation import validate
@@ -49,7 +49,7 @@ def taken(*folders: Path) -> Current:
 
 
 def lived(current: Current) -> pd.DataFrame:
-    found = life(current.findings, current.deliveries, current.lineage)
+    found = states_of_findings(current.findings, current.deliveries, current.lineage)
     return found[found["severity"] != "info"]
 
 
@@ -81,19 +81,19 @@ def test_a_resubmission_with_60_of_100_corrected_and_5_new_tells_the_state_of_ea
         for rows, state in ((range(60), "fixed"), (range(60, 100), "remains"), (range(200, 205), "new"))
         for row in rows
     }
-    shown = trends(found, current.accounting)
+    shown = delivery_trends(found, current.accounting)
     assert shown.loc[shown["delivery"] == "2013-Q1_v2", ["open", "fixed"]].to_numpy().tolist() == [[100, 0], [45, 60]]
 
 
 def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp_path: Path) -> None:
     current = taken(delivered(tmp_path, "2013-Q1", 20, [(3, 10, "X"), (4, 2, "Kalimtar")]))
     found = lived(current)
-    figures = affected(found, harmonise("police", current.tables))
+    figures = affected_figures(found, harmonise("police", current.tables))
     by_key = figures.merge(found[["finding", "record_key"]], on="finding").groupby("record_key")["indicator"].agg(set)
     assert by_key["2013-PR-00003/1"] == {"suspects_registered"}, "a suspect of a case that was reported in the quarter"
     assert "cases_registered" in by_key["2013-PR-00004/1"], "a person without a role counts nowhere: it may move any"
     assert set(figures["period"]) == {"2013-Q1"}
-    assert foremost(figures)["findings"].tolist()[0] == 2
+    assert most_affected_figures(figures)["findings"].tolist()[0] == 2
 
 
 def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import intake, report, workbook
-from harmonia.feedback.life import life
+from harmonia.feedback.life import states_of_findings
 from harmonia.feedback.texts import texts
 from harmonia.feedback.write import write_feedback
 from schemas import findings
@@ -37,12 +37,12 @@ def lived(count: int = 4, **more: object) -> pd.DataFrame:
     rows = [
         {**base, "line": n + 2, "record_key": f"2012-PR-{n:05}", "value": f"31.02.{n}", "unit": "SP Pejë", **more} for n in range(count)
     ]
-    return life(findings.frame(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
+    return states_of_findings(findings.frame(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
 
 
 def made(found: pd.DataFrame, **more: object) -> openpyxl.Workbook:
     said = report.make("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), **more)  # type: ignore[arg-type]
-    return openpyxl.load_workbook(io.BytesIO(workbook.write(said, KEY)))
+    return openpyxl.load_workbook(io.BytesIO(workbook.write_workbook(said, KEY)))
 
 
 def filled(folder: Path, found: pd.DataFrame, fill: Callable[[openpyxl.Workbook], None]) -> Path:
@@ -62,7 +62,7 @@ def answer(
 
 
 def judged(path: Path, found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    return intake.validate(intake.read(path), found)
+    return intake.validate_answers(intake.read_workbook(path), found)
 
 
 def test_every_finding_is_a_row_with_number_place_and_name() -> None:
@@ -176,12 +176,12 @@ def test_a_column_that_is_gone_or_there_twice_is_one_clear_line(tmp_path: Path) 
         book["SP Pejë"].delete_cols(list(workbook.COLUMNS).index("person") + 1)
 
     with pytest.raises(HarmoniaError, match=r"sheet \[SP Pejë\], row 5: the columns were changed.*Answered by"):
-        intake.read(filled(tmp_path, lived(2), drop))
+        intake.read_workbook(filled(tmp_path, lived(2), drop))
 
 
 def test_a_formula_anywhere_is_refused_with_its_cell(tmp_path: Path) -> None:
     with pytest.raises(HarmoniaError, match=r"contains formulas \(sheet2 M6\)"):
-        intake.read(filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1")))
+        intake.read_workbook(filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1")))
 
 
 def moved(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -203,7 +203,7 @@ def test_a_formula_is_found_wherever_its_sheet_lies(tmp_path: Path) -> None:
 
     path = filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1"))
     with pytest.raises(HarmoniaError, match=r"contains formulas \(second M6\)"):
-        intake.read(moved(path, elsewhere))
+        intake.read_workbook(moved(path, elsewhere))
 
 
 def test_a_cell_in_the_last_corner_stops_no_import(tmp_path: Path) -> None:
@@ -217,18 +217,18 @@ def test_a_cell_in_the_last_corner_stops_no_import(tmp_path: Path) -> None:
 
     path = moved(filled(tmp_path, lived(2), answer), corner)
     with pytest.raises(HarmoniaError, match=r"filled\.xlsx: .*stray cells far below or beside the tables"):
-        intake.read(path)
+        intake.read_workbook(path)
 
 
 def test_what_is_no_workbook_of_ours_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04nothing")
     with pytest.raises(HarmoniaError, match="not a readable workbook"):
-        intake.read(tmp_path / "a.xlsx")
+        intake.read_workbook(tmp_path / "a.xlsx")
     openpyxl.Workbook().save(tmp_path / "b.xlsx")
     with pytest.raises(HarmoniaError, match="was not made by this version"):
-        intake.read(tmp_path / "b.xlsx")
+        intake.read_workbook(tmp_path / "b.xlsx")
     with pytest.raises(HarmoniaError, match="cannot be read"):
-        intake.read(tmp_path / "c.xlsx")
+        intake.read_workbook(tmp_path / "c.xlsx")
 
 
 def test_a_workbook_filled_in_where_it_lay_is_kept(tmp_path: Path) -> None:

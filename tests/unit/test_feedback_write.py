@@ -94,14 +94,14 @@ def test_json_says_everything_and_holds_to_the_published_schema(tmp_path: Path) 
 
 def test_no_finding_worse_than_info_is_left_out_of_the_page() -> None:
     of_it = found(*(row(n, "cell-date-impossible" if n % 2 else "cell-missing") for n in range(1000)))
-    shown = page.pages(report.make("police", "2012-Q4", files(), of_it, "sq"))["findings.html"]
+    shown = page.render_pages(report.make("police", "2012-Q4", files(), of_it, "sq"))["findings.html"]
     assert all(f"2012-PR-{n:05}" in shown for n in range(1000))
 
 
 def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
     of_it = found(*(row(n, "cell-reference-spelling", field="Nr_PP") for n in range(300)))
     said = report.make("police", "2012-Q4", files(), of_it, "en")
-    shown = page.pages(said)["findings.html"]
+    shown = page.render_pages(said)["findings.html"]
     assert ">300</td>" in shown
     assert shown.count("2012-PR-") == 0
     assert len(json.loads(report.to_json(said))["findings"]) == 300
@@ -112,7 +112,7 @@ def test_what_only_the_institution_can_check_is_listed_one_by_one_and_is_no_faul
     of_it = found(*(row(n, "check-birth-date", field="Data_lindjes", value=None) for n in range(30)))
     said = report.make("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["to_check"], said.counts["info"]) == (30, 0)
-    shown = page.pages(said)["findings.html"]
+    shown = page.render_pages(said)["findings.html"]
     assert all(f"2012-PR-{n:05}" in shown for n in range(30))
     assert texts.texts("en")["to_check_note"] in shown
 
@@ -121,7 +121,7 @@ def test_consequences_stand_apart_from_causes() -> None:
     of_it = found(row(1), row(2, "cross-parent-missing"))
     said = report.make("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["error"], said.counts["consequences"]) == (1, 1)
-    shown = page.pages(said)["findings.html"]
+    shown = page.render_pages(said)["findings.html"]
     assert shown.index(texts.texts("en")["consequences_note"]) < shown.index("2012-PR-00002")
     assert shown.index("2012-PR-00001") < shown.index(texts.texts("en")["consequences_note"])
 
@@ -130,15 +130,15 @@ def test_what_was_fixed_is_told_and_counts_as_nothing_else() -> None:
     of_it = pd.concat([found(row(1)), found(row(2), state="fixed")], ignore_index=True)
     said = report.make("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["error"], said.counts["fixed"]) == (1, 1)
-    assert texts.texts("en")["fixed"] in page.pages(said)["findings.html"]
+    assert texts.texts("en")["fixed"] in page.render_pages(said)["findings.html"]
 
 
 @pytest.mark.parametrize("value", NASTY)
 def test_delivered_text_is_shown_and_never_run(value: str) -> None:
     everywhere = row(1, value=value, file=value, part=value, record_key=value, field=value, detail=value)
     of_it = found(everywhere, {**everywhere, "rule": "cell-place-unknown"})
-    harmless = Tags(page.pages(report.make("police", "2012-Q4", files(), found(row(1)), "en"))["findings.html"])
-    shown = page.pages(report.make("police", "2012-Q4", files(file=value, state=value), of_it, "en"))["findings.html"]
+    harmless = Tags(page.render_pages(report.make("police", "2012-Q4", files(), found(row(1)), "en"))["findings.html"])
+    shown = page.render_pages(report.make("police", "2012-Q4", files(file=value, state=value), of_it, "en"))["findings.html"]
     tags = Tags(shown)
     assert set(tags.tags) <= set(harmless.tags)
     assert not [name for name, _ in tags.attributes if name.startswith("on")]
@@ -153,11 +153,11 @@ def test_any_delivered_text_gives_valid_json_and_a_page(value: str, name: str) -
     back = json.loads(report.to_json(said).encode("utf-8", "backslashreplace").decode("utf-8"))
     jsonschema.validate(back, SCHEMA)
     assert back["findings"][0]["value"] == value
-    assert Tags(page.pages(said)["findings.html"]).tags[0] == "html"
+    assert Tags(page.render_pages(said)["findings.html"]).tags[0] == "html"
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    shown = page.pages(report.make("police", "2012-Q4", files(), found(row(1)), "sq"))
+    shown = page.render_pages(report.make("police", "2012-Q4", files(), found(row(1)), "sq"))
     for text in shown.values():
         tags = Tags(text)
         assert not {"script", "img", "link", "iframe", "form"} & set(tags.tags)
@@ -171,8 +171,8 @@ def test_counts_that_do_not_add_up_are_marked() -> None:
     words = texts.texts("en")["adds_up_not"]
     good = report.make("police", "2012-Q4", files(read=3, accepted=2, structural=1), found(), "en")
     bad = report.make("police", "2012-Q4", files(read=3, accepted=2), found(), "en")
-    assert words not in page.pages(good)["findings.html"]
-    assert words in page.pages(bad)["findings.html"]
+    assert words not in page.render_pages(good)["findings.html"]
+    assert words in page.render_pages(bad)["findings.html"]
 
 
 def test_a_second_run_changes_no_byte_and_no_time(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_the_letter_says_what_moves_what_is_overdue_and_how_it_went() -> None:
     moves = pd.DataFrame({"indicator": ["cases_registered"], "period": ["2012-Q4"], "findings": [2]})
     went = pd.DataFrame({"delivery": ["2012-Q3", "2012-Q4"], "records": [200, 100], "open": [10, 2], "fixed": [0, 8]})
     said = report.make("police", "2012-Q4", files(), of_it, "en", foremost=moves, trend=went)
-    letter = Tags(page.pages(said)["letter.html"]).text
+    letter = Tags(page.render_pages(said)["letter.html"]).text
     assert "Cases registered" in letter
     assert "the oldest since 2012-Q2" in letter
     assert "5.0" in letter and "2.0" in letter, "open findings for 100 records"
@@ -246,7 +246,7 @@ def test_what_is_no_error_does_not_come_again_and_is_counted() -> None:
     of_it = found(row(1), row(2)).assign(answer=["no_error", None], state=["accepted_as_is", "new"])
     said = report.make("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["no_error"], said.counts["error"]) == (1, 1)
-    assert "2012-PR-00001" not in page.pages(said)["findings.html"] + report.to_json(said)
+    assert "2012-PR-00001" not in page.render_pages(said)["findings.html"] + report.to_json(said)
 
 
 @pytest.mark.parametrize("name", ["..", "", "a/b", "a\0b"])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from harmonia.feedback import answers
-from harmonia.feedback.life import life
+from harmonia.feedback.life import states_of_findings
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from pipelines.assets import finding_states
@@ -48,8 +48,8 @@ def test_some_at_a_time_is_all_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     made, counts = finding_states.write_finding_states(place, standing, Tables({"findings": others}), said, b"key")
 
     every = add_units_by_record(pd.concat([own, others], ignore_index=True), _lineage())
-    expected = answers.applied(life(every, _CAME, _lineage()), said, b"key")
-    pd.testing.assert_frame_equal(lake.read(made.folder)["findings"], expected)
+    expected = answers.apply_answers(states_of_findings(every, _CAME, _lineage()), said, b"key")
+    pd.testing.assert_frame_equal(lake.read_tables(made.folder)["findings"], expected)
     assert {"fixed", "remains", "new"} <= set(expected["state"])
     assert expected["unit"].notna().sum() > 0
     assert counts.set_index(["institution", "severity", "state"])["findings"].to_dict() == (

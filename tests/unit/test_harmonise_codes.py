@@ -11,40 +11,40 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation import codes
-from pipelines.harmonisation.codes import LISTS, lookup, names_of, table
+from pipelines.harmonisation.codes import LISTS, find_codes, names_of, read_code_list
 from schemas.canonical import FOREIGN, FORMS, OFFENCE_GROUPS, SEXES
 
 COMMON = ["code", "valid_from", "valid_to", "label_sq", "label_sr", "label_en", "aliases"]
 
 
 def found(name: str, text: str) -> tuple[object, object]:
-    row = lookup(name, pd.Series([text])).iloc[0]
+    row = find_codes(name, pd.Series([text])).iloc[0]
     return tuple(None if pd.isna(row[column]) else row[column] for column in ("code", "how"))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_has_its_columns_and_every_name_finds_its_own_code(name: str) -> None:
-    rows = table(name)
+    rows = read_code_list(name)
     assert list(rows.columns)[: len(COMMON)] == COMMON
     assert rows["code"].is_unique
     assert (rows[["label_sq", "label_sr", "label_en"]] != "").all(axis=None)
     pairs = [(code, text) for code, texts in names_of(name).items() for text in texts]
-    out = lookup(name, pd.Series([text for _, text in pairs]))
+    out = find_codes(name, pd.Series([text for _, text in pairs]))
     assert out["code"].tolist() == [code for code, _ in pairs]
 
 
 def test_lists_agree_with_one_another_and_with_the_vocabulary() -> None:
-    municipalities = table("municipalities")
+    municipalities = read_code_list("municipalities")
     assert len(municipalities) == 38
-    assert set(municipalities["seat"]) == set(table("seats")["code"])
+    assert set(municipalities["seat"]) == set(read_code_list("seats")["code"])
     assert set(municipalities["branch"]) - {""} <= set(municipalities["code"])
     assert len(set(municipalities["branch"]) - {""}) == 20
-    assert set(table("forms")["code"]) == set(FORMS)
-    assert set(table("sexes")["code"]) == set(SEXES)
-    assert set(table("offences")["group"]) == set(OFFENCE_GROUPS)
-    assert set(table("offence_words")["group"]) <= set(OFFENCE_GROUPS)
-    laws = set(table("laws")["code"])
-    listed = [entry for cell in table("offences")["articles"] for entry in cell.split("|") if entry]
+    assert set(read_code_list("forms")["code"]) == set(FORMS)
+    assert set(read_code_list("sexes")["code"]) == set(SEXES)
+    assert set(read_code_list("offences")["group"]) == set(OFFENCE_GROUPS)
+    assert set(read_code_list("offence_words")["group"]) <= set(OFFENCE_GROUPS)
+    laws = set(read_code_list("laws")["code"])
+    listed = [entry for cell in read_code_list("offences")["articles"] for entry in cell.split("|") if entry]
     assert {entry.split(":")[0] for entry in listed} <= laws
     assert len(listed) == len(set(listed))
 
@@ -95,14 +95,14 @@ def test_how_a_code_was_found() -> None:
 
 def test_an_unknown_list_is_named() -> None:
     with pytest.raises(KeyError, match="no code list 'planets'"):
-        table("planets")
+        read_code_list("planets")
 
 
 @settings(max_examples=examples(25), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=20), max_size=4), st.sampled_from(LISTS))
 def test_any_text_is_looked_up(texts: list[str | None], name: str) -> None:
-    out = codes.lookup(name, pd.Series(texts, dtype="str"))
-    assert out["code"].dropna().isin(table(name)["code"]).all()
+    out = codes.find_codes(name, pd.Series(texts, dtype="str"))
+    assert out["code"].dropna().isin(read_code_list(name)["code"]).all()
     assert (out["code"].isna() == out["how"].isna()).all()
 
 
@@ -113,7 +113,7 @@ PARTS_OF_STATES = {"HKG": "CHN", "MAC": "CHN", "SXM": "MAF"}
 def test_no_name_of_a_country_is_taken_for_another() -> None:
     """Names in Albanian, Serbian, English, the country's own languages and nine more (`data/country_names.csv`, of Unicode CLDR)."""
     names = pd.read_csv(Path(__file__).parent / "data" / "country_names.csv", keep_default_na=False)
-    names["found"] = lookup("countries", names["name"])["code"].to_numpy()
+    names["found"] = find_codes("countries", names["name"])["code"].to_numpy()
     wrong = names[names["found"].notna() & (names["found"] != names["code"])]
     assert wrong[wrong["found"] != wrong["code"].map(PARTS_OF_STATES)].to_dict("records") == []
     agreed = names[names["language"].isin(["sq", "sr", "sr_Latn"])]

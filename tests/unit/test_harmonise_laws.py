@@ -11,7 +11,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from pipelines.harmonisation import articles, codes
-from pipelines.harmonisation.articles import classify, parse_articles
+from pipelines.harmonisation.articles import classify_articles, parse_articles
 from schemas import domain_folder
 from warehouse.count import inputs
 
@@ -72,18 +72,18 @@ def everything() -> pd.DataFrame:
     nothing = pd.Series(None, index=texts.index, dtype="str")
     for day in (None, "2007-05-01", "2012-12-31", "2013-01-01", "2018-03-01", "2019-04-14", "2026-02-01"):
         date = pd.Series(pd.Timestamp(day) if day else pd.NaT, index=texts.index).astype("datetime64[s]")
-        parts.append(classify(parsed["law"], parsed["law_family"], parsed["article"], date, nothing))
+        parts.append(classify_articles(parsed["law"], parsed["law_family"], parsed["article"], date, nothing))
     return pd.concat(parts, ignore_index=True)
 
 
 def test_all_kinds_of_laws_together_change_no_article(before: pd.DataFrame, lists: Path) -> None:
-    by_number = inputs.by_number()
+    by_number = inputs.group_by_article_number()
     add(lists, *ADDED.values())
     table = (lists / "offences.csv").read_text("utf-8")
     (lists / "offences.csv").write_text(table.replace("KPRK2019:165", f"KPRK2019:165|{LISTED}"), "utf-8")
     clear()
     pd.testing.assert_frame_equal(everything(), before)
-    assert inputs.by_number() == by_number
+    assert inputs.group_by_article_number() == by_number
 
 
 @pytest.mark.parametrize("kind", ADDED)
@@ -100,7 +100,7 @@ def test_an_added_law_counts_where_it_is_named(lists: Path) -> None:
     assert parsed["article"].tolist() == ["211"] * 7
     assert parsed["paragraph"].fillna("-").tolist() == ["-"] * 3 + ["2", "-", "2", "-"]
     nothing = pd.Series([None], dtype="str")
-    out = classify(pd.Series(["KZ08"]), nothing, pd.Series(["211"]), pd.Series([pd.Timestamp("2009-01-01")]), nothing)
+    out = classify_articles(pd.Series(["KZ08"]), nothing, pd.Series(["211"]), pd.Series([pd.Timestamp("2009-01-01")]), nothing)
     assert out.iloc[0].fillna("-").tolist() == ["KZ08", "other", "other", "-"]
 
 

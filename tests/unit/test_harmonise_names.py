@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation import names
-from pipelines.harmonisation.names import COLUMNS, parse_names, skeleton
+from pipelines.harmonisation.names import COLUMNS, name_skeletons, parse_names
 from pipelines.harmonisation.text import repair_mojibake, token_skeleton
 
 SAME = [
@@ -36,7 +36,7 @@ SAME = [
 
 @pytest.mark.parametrize("spellings", SAME)
 def test_spellings_of_one_name_share_a_skeleton(spellings: str) -> None:
-    assert skeleton(pd.Series(spellings.split())).nunique() == 1
+    assert name_skeletons(pd.Series(spellings.split())).nunique() == 1
 
 
 @pytest.mark.parametrize("pair", [("Agim", "Agron"), ("Gashi", "Krasniqi"), ("Arta", "Arton"), ("Blerim", "Blerta"), ("Milan", "Milica")])
@@ -124,4 +124,4 @@ def test_words_for_an_unknown_person_once_or_in_place_of_both_names(text: str) -
     frame = pd.DataFrame({"full_name": [text]}, dtype="str")
     parsed = parse_names(frame)
     assert parsed.isna().all().all()
-    assert list(names.kinds(frame.join(parsed[["name_tokens"]]), pd.Series([False]))) == ["unknown"]
+    assert list(names.person_kinds(frame.join(parsed[["name_tokens"]]), pd.Series([False]))) == ["unknown"]

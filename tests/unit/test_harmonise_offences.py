@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.articles import COLUMNS, PROBLEMS, classify, parse_articles
-from pipelines.harmonisation.offence_words import form, words_group
+from pipelines.harmonisation.articles import COLUMNS, PROBLEMS, classify_articles, parse_articles
+from pipelines.harmonisation.offence_words import form, offence_groups
 from schemas.canonical import FORMS, OFFENCE_GROUPS
 
 
@@ -68,7 +68,7 @@ def test_no_row_means_a_code_that_came_into_force_after_it_was_written(written: 
     parsed, nothing = parse_articles(pd.Series(["234/1 KPRK"], dtype="str")), pd.Series([None], dtype="str")
     no_day = pd.Series([pd.NaT], dtype="datetime64[s]")
     latest = pd.Series([pd.Timestamp(written) if written else pd.NaT], dtype="datetime64[s]")
-    row = classify(parsed["law"], parsed["law_family"], parsed["article"], no_day, nothing, latest).iloc[0]
+    row = classify_articles(parsed["law"], parsed["law_family"], parsed["article"], no_day, nothing, latest).iloc[0]
     assert (None if pd.isna(row["law"]) else row["law"], row["offence_group"]) == (law, group)
     assert pd.isna(row["problem"])
 
@@ -76,7 +76,7 @@ def test_no_row_means_a_code_that_came_into_force_after_it_was_written(written: 
 def judge(text: str, date: str | None, words: str | None = None) -> tuple[object, object, object, object]:
     parsed = parse_articles(pd.Series([text], dtype="str"))
     day = pd.Series([pd.Timestamp(date) if date else pd.NaT], dtype="datetime64[s]")
-    row = classify(parsed["law"], parsed["law_family"], parsed["article"], day, pd.Series([words], dtype="str")).iloc[0]
+    row = classify_articles(parsed["law"], parsed["law_family"], parsed["article"], day, pd.Series([words], dtype="str")).iloc[0]
     return tuple(None if pd.isna(v) else v for v in (row["law"], row["article_group"], row["offence_group"], row["problem"]))  # type: ignore[return-value]
 
 
@@ -141,7 +141,7 @@ def test_a_code_that_nobody_knows_is_as_if_none_were_named() -> None:
 def test_a_law_in_a_column_of_its_own_in_any_case() -> None:
     laws = pd.Series(["KPRK2012", "kprk 2012", "KP", None], dtype="str")
     nothing = pd.Series([None] * 4, dtype="str")
-    out = classify(laws, nothing, pd.Series(["171"] * 4), pd.Series([pd.Timestamp("2014-01-01")] * 4), nothing)
+    out = classify_articles(laws, nothing, pd.Series(["171"] * 4), pd.Series([pd.Timestamp("2014-01-01")] * 4), nothing)
     assert out["article_group"].fillna("-").tolist() == ["trafficking"] * 4
     assert out["problem"].fillna("-").tolist() == ["-", "-", "unknown_code", "-"]
 
@@ -169,7 +169,7 @@ def test_a_law_in_a_column_of_its_own_in_any_case() -> None:
     ],
 )
 def test_offences_in_words(group: str | None, texts: str) -> None:
-    out = words_group(pd.Series(texts.split("|")))
+    out = offence_groups(pd.Series(texts.split("|")))
     assert {None if pd.isna(value) else value for value in out} == {group}
 
 
@@ -195,9 +195,9 @@ def test_forms_of_exploitation(code: str | None, texts: str) -> None:
 def test_any_text_is_judged(texts: list[str | None]) -> None:
     series = pd.Series(texts, dtype="str")
     parsed = parse_articles(series)
-    groups = words_group(series)
+    groups = offence_groups(series)
     day = pd.Series(pd.Timestamp("2014-01-01"), index=series.index, dtype="datetime64[s]")
-    out = classify(parsed["law"], parsed["law_family"], parsed["article"], day, groups)
+    out = classify_articles(parsed["law"], parsed["law_family"], parsed["article"], day, groups)
     assert out["offence_group"].isin(OFFENCE_GROUPS).all()
     assert groups.dropna().isin(OFFENCE_GROUPS).all()
     assert form(series).dropna().isin(FORMS).all()

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.personal_numbers import COLUMNS, REPAIRS, check_digit_holds, parse
+from pipelines.harmonisation.personal_numbers import COLUMNS, REPAIRS, check_digit_holds, parse_personal_numbers
 
 
 def one(text: str) -> tuple[object, object, object]:
-    row = parse(pd.Series([text])).iloc[0]
+    row = parse_personal_numbers(pd.Series([text])).iloc[0]
     return tuple(None if pd.isna(row[name]) else row[name] for name in COLUMNS)  # type: ignore[return-value]
 
 
@@ -66,18 +66,18 @@ def test_numbers_with_their_check_digit_are_valid_and_another_digit_is_not(nine:
 @settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=15) | st.from_regex(r"[0-9.,eE+ ]{1,14}", fullmatch=True), max_size=6))
 def test_any_text_gives_a_row_and_a_repaired_number_is_its_own(texts: list[str | None]) -> None:
-    out = parse(pd.Series(texts, dtype="str"))
+    out = parse_personal_numbers(pd.Series(texts, dtype="str"))
     assert out.dtypes.astype(str).to_dict() == COLUMNS
     assert set(out["repair"].dropna()) <= set(REPAIRS)
     assert out.loc[out["valid"].fillna(False), "number"].str.fullmatch("[0-9]{10}").all()
     whole = out.loc[out["valid"].fillna(False), "number"]
-    assert parse(whole)["number"].tolist() == whole.tolist()
+    assert parse_personal_numbers(whole)["number"].tolist() == whole.tolist()
 
 
 @settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.from_regex(r"[0-9]{10}", fullmatch=True) | st.none() | st.just("x"), max_size=8))
 def test_numbers_read_together_are_read_as_each_by_itself(texts: list[str | None]) -> None:
-    together = parse(pd.Series(texts, dtype="str", index=range(5, 5 + len(texts))))
+    together = parse_personal_numbers(pd.Series(texts, dtype="str", index=range(5, 5 + len(texts))))
     alone = [one(text) if text else (None, None, None) for text in texts]
     assert [tuple(None if pd.isna(cell) else cell for cell in row) for row in together.itertuples(index=False)] == alone
     for text, valid in zip(texts, together["valid"], strict=True):

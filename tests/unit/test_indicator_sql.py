@@ -13,14 +13,14 @@ from test_star_build import world
 
 from harmonia.errors import HarmoniaError
 from warehouse import tables
-from warehouse.count import everything
-from warehouse.count.changed_rules import effect, require_versions, unversioned
+from warehouse.count import all_published_tables
+from warehouse.count.changed_rules import effect_of_rules, require_versions, unversioned_changes
 from warehouse.indicators import catalogue as module
 from warehouse.indicators import indicators
-from warehouse.indicators.catalogue import catalogue, check, load
-from warehouse.publish import build
-from warehouse.star.figures import CELL, figures
-from warehouse.tables import to_arrow
+from warehouse.indicators.catalogue import catalogue, check_definitions, load_definition
+from warehouse.publish import build_file
+from warehouse.star.figures import CELL, indicator_figures
+from warehouse.tables import frame_to_arrow
 
 NEWCOMER = """
 indicator: victims_of_the_union
@@ -46,7 +46,7 @@ def built() -> dict[str, pd.DataFrame]:
     found = world()
     found.deliveries = [d for d in found.deliveries if (d["institution"], d["period"]) != ("police", "2013-Q3")]
     found.deliveries = [d for d in found.deliveries if d["institution"] != "inspectorate"]
-    return everything(found.inputs())
+    return all_published_tables(found.inputs())
 
 
 def total(frame: pd.DataFrame, indicator: str, period: str) -> pd.Series:
@@ -78,8 +78,8 @@ def test_a_new_indicator_is_one_file(tmp_path: Path, built: dict[str, pd.DataFra
     one = catalogue(folder)["victims_of_the_union"]
     with duckdb.connect() as connection:
         for name, frame in built.items():
-            connection.register(name, to_arrow(tables.WAREHOUSE.tables[name], frame))
-        found = figures(connection, [one])
+            connection.register(name, frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
+        found = indicator_figures(connection, [one])
     assert total(found, "victims_of_the_union", "2013")["harmonised"] == 0  # Croatia joined on 1 July
     assert set(found["sex"]) == {"total", "male", "female", "unknown"}
 
@@ -105,7 +105,7 @@ def test_sql_that_does_more_than_read_facts_is_refused(sql: str, said: str, tmp_
     path = tmp_path / "cases_resolved_court.yaml"
     path.write_text(yaml.safe_dump(raw), "utf-8")
     with pytest.raises(HarmoniaError, match=rf"cases_resolved_court\.yaml.*{said}"):
-        check([load(path)])
+        check_definitions([load_definition(path)])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_broken_file_is_told_with_the_way_out(change: dict[str, object], said:
     path = tmp_path / "cases_registered.yaml"
     path.write_text(yaml.safe_dump(raw | change), "utf-8")
     with pytest.raises(HarmoniaError, match=rf"cases_registered\.yaml: .*{said}"):
-        load(path)
+        load_definition(path)
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_a_changed_rule_needs_a_new_version_and_shows_its_effect(
             raw[key][inner] = old.replace("AND role = 'victim'", str(value)) if isinstance(old, str) else value
     path = tmp_path / f"{name}.yaml"
     path.write_text(yaml.safe_dump(raw), "utf-8")
-    now = load(path)
-    assert unversioned({before.code: before}, {now.code: now}) == [name]
+    now = load_definition(path)
+    assert unversioned_changes({before.code: before}, {now.code: now}) == [name]
     with pytest.raises(HarmoniaError, match=f"harmonia indicator diff {name}"):
         require_versions({before.code: before}, {now.code: now})
     path.write_text(yaml.safe_dump(raw | {"version": 2}), "utf-8")
-    require_versions({before.code: before}, {now.code: load(path)})
-    build(tmp_path / "warehouse.duckdb", tables.stored(tables.WAREHOUSE), built)
+    require_versions({before.code: before}, {now.code: load_definition(path)})
+    build_file(tmp_path / "warehouse.duckdb", tables.stored_tables(tables.WAREHOUSE), built)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
-        found = effect(connection, before, now)
+        found = effect_of_rules(connection, before, now)
     year = total(found, name, "2013")
     assert (year["harmonised"], year["harmonised_new"]) == figures
     assert year["differs"]
@@ -165,4 +165,4 @@ def test_spacing_is_no_change_of_a_rule(tmp_path: Path) -> None:
     text = (module.FOLDER / "cases_resolved_court.yaml").read_text("utf-8")
     path = tmp_path / "cases_resolved_court.yaml"
     path.write_text(text.replace("    GROUP BY case_id", "    GROUP BY  case_id "), "utf-8")
-    assert load(path).rule == catalogue()["cases_resolved_court"].rule
+    assert load_definition(path).rule == catalogue()["cases_resolved_court"].rule

@@ -35,13 +35,13 @@ def _frame() -> pd.DataFrame:
 
 def test_a_number_of_numpy_comes_back_as_a_number_and_nothing_as_nothing() -> None:
     found = [{"line": np.int64(465), "column": pd.NA}]
-    back = lake.unpack(list[Judged], lake.pack([Judged("2013-Q1", {"rastet": _frame()}, _frame(), {"x": found})]))  # type: ignore[dict-item]
+    back = lake.unpack_frames(list[Judged], lake.pack_frames([Judged("2013-Q1", {"rastet": _frame()}, _frame(), {"x": found})]))  # type: ignore[dict-item]
     assert back[0].files["x"] == [{"line": 465, "column": None}]
 
 
 def test_a_frame_comes_back_with_its_types(tmp_path: Path) -> None:
-    lake.write(tmp_path / "police" / "raw", {"rastet": _frame()})
-    back = lake.read(tmp_path / "police" / "raw")["rastet"]
+    lake.write_tables(tmp_path / "police" / "raw", {"rastet": _frame()})
+    back = lake.read_tables(tmp_path / "police" / "raw")["rastet"]
     pd.testing.assert_frame_equal(back, _frame())
 
 
@@ -49,8 +49,8 @@ def test_deliveries_come_back_one_by_one_with_their_own_columns(tmp_path: Path) 
     aside = pd.DataFrame({"line": pd.Series([7], dtype="Int64"), "raw": [b"\xff;cut"]})
     first = Judged("2013-Q1", {"rastet": _frame()}, aside, {"rastet.csv": "complete"})
     second = Judged("2013-Q2", {"rastet": _frame().assign(more="x")}, aside.iloc[:0])
-    lake.write(tmp_path / "v", lake.pack([first, second]))
-    back = lake.unpack(list[Judged], lake.read(tmp_path / "v"))
+    lake.write_tables(tmp_path / "v", lake.pack_frames([first, second]))
+    back = lake.unpack_frames(list[Judged], lake.read_tables(tmp_path / "v"))
     assert [b.name for b in back] == ["2013-Q1", "2013-Q2"]
     assert back[0].files == {"rastet.csv": "complete"}
     assert "more" not in back[0].tables["rastet"]
@@ -60,60 +60,60 @@ def test_deliveries_come_back_one_by_one_with_their_own_columns(tmp_path: Path) 
 
 
 def test_no_delivery_at_all_is_an_empty_list(tmp_path: Path) -> None:
-    lake.write(tmp_path / "v", lake.pack([]))
-    assert lake.unpack(list[Judged], lake.read(tmp_path / "v")) == []
+    lake.write_tables(tmp_path / "v", lake.pack_frames([]))
+    assert lake.unpack_frames(list[Judged], lake.read_tables(tmp_path / "v")) == []
 
 
 def test_one_dataclass_comes_back(tmp_path: Path) -> None:
-    lake.write(tmp_path / "c", lake.pack(Judged("x", {}, _frame())))
-    back = lake.unpack(Judged, lake.read(tmp_path / "c"))
+    lake.write_tables(tmp_path / "c", lake.pack_frames(Judged("x", {}, _frame())))
+    back = lake.unpack_frames(Judged, lake.read_tables(tmp_path / "c"))
     assert (back.name, back.tables) == ("x", {})
     pd.testing.assert_frame_equal(back.aside, _frame())
 
 
 def test_a_canonical_table_is_written_with_the_declared_schema(tmp_path: Path) -> None:
-    lake.write(tmp_path / "canonical", {"charges": canonical.conform("charges", pd.DataFrame())})
+    lake.write_tables(tmp_path / "canonical", {"charges": canonical.conform("charges", pd.DataFrame())})
     schema = pq.read_schema(tmp_path / "canonical" / "charges.parquet")
     assert schema.names == [c.name for c in canonical.TABLES["charges"]]
     assert str(schema.field("principal").type) == "bool"
 
 
 def test_a_column_of_mixed_objects_is_kept_as_text(tmp_path: Path) -> None:
-    lake.write(tmp_path / "m", {"t": pd.DataFrame({"x": pd.Series([1, "b"], dtype=object)})})
-    assert lake.read(tmp_path / "m")["t"]["x"].tolist() == ["1", "b"]
+    lake.write_tables(tmp_path / "m", {"t": pd.DataFrame({"x": pd.Series([1, "b"], dtype=object)})})
+    assert lake.read_tables(tmp_path / "m")["t"]["x"].tolist() == ["1", "b"]
 
 
 def test_tables_that_a_stage_no_longer_makes_are_gone(tmp_path: Path) -> None:
-    lake.write(tmp_path / "s", {"old": _frame()})
-    lake.write(tmp_path / "s", {"new": _frame()})
-    assert list(lake.read(tmp_path / "s")) == ["new"]
+    lake.write_tables(tmp_path / "s", {"old": _frame()})
+    lake.write_tables(tmp_path / "s", {"new": _frame()})
+    assert list(lake.read_tables(tmp_path / "s")) == ["new"]
     assert [p.name for p in tmp_path.iterdir()] == ["s"]
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake.write(tmp_path / "s", {"old": _frame()})
+    lake.write_tables(tmp_path / "s", {"old": _frame()})
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(lake.pq, "ParquetWriter", full)
     with pytest.raises(OSError, match="No space"):
-        lake.write(tmp_path / "s", {"new": _frame()})
+        lake.write_tables(tmp_path / "s", {"new": _frame()})
     monkeypatch.undo()
-    assert list(lake.read(tmp_path / "s")) == ["old"]
+    assert list(lake.read_tables(tmp_path / "s")) == ["old"]
     assert [p.name for p in tmp_path.iterdir()] == ["s"]
 
 
 def test_a_stage_that_never_ran_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run everything"):
-        lake.read(tmp_path / "nothing")
+        lake.read_tables(tmp_path / "nothing")
 
 
 def test_of_a_long_table_every_column_is_in_one_piece(tmp_path: Path) -> None:
     """Otherwise every time that a few rows are taken the whole column is copied."""
     text = pd.Series(np.arange(300_000), dtype="str").mask(lambda s: s == "7")
     frame = pd.DataFrame({"text": text, "line": pd.Series(np.arange(300_000), dtype="Int64").mask(lambda s: s == 9)})
-    lake.write(tmp_path / "x", {"long": frame})
+    lake.write_tables(tmp_path / "x", {"long": frame})
     path = tmp_path / "x" / "long.parquet"
     pd.testing.assert_frame_equal(parquet.read_table(path), frame)
     pd.testing.assert_frame_equal(parquet.read_table(path, ["line", "text"]), frame[["line", "text"]])
@@ -122,7 +122,7 @@ def test_of_a_long_table_every_column_is_in_one_piece(tmp_path: Path) -> None:
 
 def test_a_value_of_many_cells_is_not_held_however_small_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = {"few": pd.DataFrame({"key": ["a"] * 5}), "many": pd.DataFrame({"key": ["a"] * 50, "line": [1] * 50})}
-    lake.write(tmp_path, frames)
+    lake.write_tables(tmp_path, frames)
     monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 105)
     assert lake.is_small(tmp_path)
     monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 104)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry.tables import Audit
-from pipelines.landing import ingest, land, landed
+from pipelines.landing import ingest, land_deliveries, landed
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_co
     world.land()
     world.put("police/2013-Q2/rastet.csv", "moved, not entered")
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(ingest, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(ingest, "record_landing", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         world.land()
     assert b"moved, not entered" in world.stored().values()
     if withdrawn:
@@ -223,12 +223,12 @@ def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_co
 
 def test_an_inbox_that_is_none_is_one_clear_line(world: World, tmp_path: Path) -> None:
     with pytest.raises(HarmoniaError, match="does not exist: create the folder"):
-        land(tmp_path / "absent", world.home, world.registry)
+        land_deliveries(tmp_path / "absent", world.home, world.registry)
     (tmp_path / "file").write_text("x")
     with pytest.raises(HarmoniaError, match="cannot be opened"):
-        land(tmp_path / "file", world.home, world.registry)
+        land_deliveries(tmp_path / "file", world.home, world.registry)
     with pytest.raises(HarmoniaError, match="is inside the inbox"):
-        land(tmp_path, world.home, world.registry)
+        land_deliveries(tmp_path, world.home, world.registry)
 
 
 def test_folders_with_personal_data_are_private(tmp_path: Path) -> None:

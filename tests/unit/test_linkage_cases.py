@@ -8,8 +8,8 @@ from linkage_world import World, background, person, together
 
 from pipelines.linkage import link, load_model, solve
 from pipelines.linkage.certain_pairs import certain_pairs
-from pipelines.linkage.references import cited, cited_apart, uninformative_citations
-from pipelines.linkage.standardise import possible_days, standardise, stays
+from pipelines.linkage.references import cite_different_numbers, find_citations, uninformative_citations
+from pipelines.linkage.standardise import build_features, possible_days, stay_starts
 
 POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
 WHO = 701
@@ -76,7 +76,7 @@ def test_a_number_one_digit_off_links_with_the_person():
     police(world, [person(WHO)], cites=[("prosecution", "PP.I.nr.877/2013")])
     world.file("prosecution", PROSECUTION, [person(WHO)], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
     assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
-    found = cited(standardise(world.tables))
+    found = find_citations(build_features(world.tables))
     assert found["near"].sum() == 1
 
 
@@ -151,7 +151,7 @@ def test_rows_of_one_stay_share_its_start():
             "released": pd.to_datetime(["2013-02-01", "2013-06-10", None, None]),
         }
     )
-    found = stays(rows.assign(admitted=rows["detained"].fillna(rows["imprisoned"])))
+    found = stay_starts(rows.assign(admitted=rows["detained"].fillna(rows["imprisoned"])))
     assert found["stay_detained"].dt.strftime("%m-%d").tolist() == ["01-05"] * 3 + ["02-01"]
     assert found["stay_imprisoned"].notna().tolist() == [True, True, True, False]
 
@@ -174,7 +174,7 @@ def test_a_number_that_everybody_cites_and_many_bear_says_nothing():
     for n in range(70):
         police(world, [], key=f"2013-PR-{n:05d}", cites=[("prosecution", "PP.I.nr.1/2013")])
         world.file("prosecution", f"{3000 + n}", [], own="PP.I.nr.1/2013")
-    records = standardise(world.tables)
+    records = build_features(world.tables)
     assert uninformative_citations(records).tolist() == ["PP.I.nr.1/2013"]
     assert link(world.tables).statistics["numbers_refused"] == 1
 
@@ -263,7 +263,7 @@ def test_a_number_without_register_agrees_with_those_of_its_serial_and_year(othe
     world = World()
     for key, number in (("PKR.nr.1/2015", "PP.?.nr.23/2014"), ("PKR.nr.2/2015", other)):
         world.file("courts", key, [], own=key, cites=[("prosecution", number)])
-    assert cited_apart(standardise(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
+    assert cite_different_numbers(build_features(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
 
 
 def test_of_two_numbers_that_a_stay_names_the_one_with_the_person_counts():

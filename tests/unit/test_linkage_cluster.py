@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.linkage.cluster import Rules, WeightedPairs, agglomerate, components, from_weights
+from pipelines.linkage.cluster import JoiningRules, WeightedPairs, agglomerate, connected_components, from_weights
 
-RULES = Rules(best_share=0.7)
+RULES = JoiningRules(best_share=0.7)
 
 
-def groups(size: int, weights: dict[tuple[int, int], float], rules: Rules = RULES, **more) -> list[int]:
+def groups(size: int, weights: dict[tuple[int, int], float], rules: JoiningRules = RULES, **more) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
     return agglomerate(size, from_weights(left, right, np.array(list(weights.values()), dtype="float64")), rules, **more).tolist()
 
@@ -31,7 +31,7 @@ def test_a_part_that_few_pairs_know_counts_in_full():
     weight = np.array([4.0, 4.0, -5.0])
     no, yes = np.zeros(3, dtype=bool), np.ones(3, dtype=bool)
     pairs = WeightedPairs(np.array([0, 1, 0]), np.array([1, 2, 2]), weight, parts, np.zeros(3), yes, no)
-    found = agglomerate(3, pairs, Rules(best_share=0.0)).tolist()
+    found = agglomerate(3, pairs, JoiningRules(best_share=0.0)).tolist()
     assert found[0] != found[2]
 
 
@@ -44,13 +44,13 @@ def test_a_veto_keeps_whole_groups_apart():
 def test_two_groups_with_files_of_one_institution_need_more():
     spine = np.array([0, 1, 0, -1])
     weights = {(0, 1): 9.0, (2, 3): 9.0, (1, 3): 4.0}
-    assert len(set(groups(4, weights, Rules(0.7, occupied=0.0), spine=spine))) == 1
-    assert len(set(groups(4, weights, Rules(0.7, occupied=6.0), spine=spine))) == 2
+    assert len(set(groups(4, weights, JoiningRules(0.7, occupied=0.0), spine=spine))) == 1
+    assert len(set(groups(4, weights, JoiningRules(0.7, occupied=6.0), spine=spine))) == 2
 
 
 def test_members_without_pairs_stay_alone():
     assert groups(3, {}) == [0, 1, 2]
-    assert components(3, np.array([1]), np.array([2])).tolist() == [0, 1, 1]
+    assert connected_components(3, np.array([1]), np.array([2])).tolist() == [0, 1, 1]
 
 
 WEIGHTS = st.dictionaries(
@@ -68,6 +68,6 @@ def test_the_order_of_pairs_does_not_matter(weights, random):
 @given(WEIGHTS)
 def test_groups_lie_within_what_positive_pairs_connect(weights):
     positive = [pair for pair, weight in weights.items() if weight > 0]
-    reach = components(8, np.array([a for a, _ in positive], dtype="int64"), np.array([b for _, b in positive], dtype="int64"))
+    reach = connected_components(8, np.array([a for a, _ in positive], dtype="int64"), np.array([b for _, b in positive], dtype="int64"))
     found = groups(8, weights)
     assert all(reach[a] == reach[b] for a in range(8) for b in range(8) if found[a] == found[b])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.linkage import memory
-from pipelines.linkage.common import Common
+from pipelines.linkage.common import CommonStatistics
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import Frequencies
@@ -21,31 +21,31 @@ def some(number: int) -> LinkageMemory:
 
 
 def test_the_newer_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:
-    folder, common = tmp_path / "linkage_memory", Common(Frequencies({}, {}, {}), {}, (), ())
-    memory.save(folder, "first", common, some(1))
+    folder, common = tmp_path / "linkage_memory", CommonStatistics(Frequencies({}, {}, {}), {}, (), ())
+    memory.save_memory(folder, "first", common, some(1))
     (tmp_path / ".linkage_memory.part").mkdir()
     (tmp_path / ".linkage_memory.part/pairs.parquet").write_bytes(b"half")
     (tmp_path / ".linkage_memory.old").mkdir()
-    assert memory.load(folder, "another") is None
-    memory.save(folder, "second", common, some(2))
+    assert memory.load_memory(folder, "another") is None
+    memory.save_memory(folder, "second", common, some(2))
     assert [path.name for path in tmp_path.iterdir()] == ["linkage_memory"]
-    found = memory.load(folder, "second")
+    found = memory.load_memory(folder, "second")
     assert found is not None
     assert found[1].pairs["n"].tolist() == [2]
 
 
 def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path) -> None:
-    folder, common = tmp_path / "linkage_memory", Common(Frequencies({}, {}, {}), {}, (), ())
-    memory.save(folder, "first", common, some(1))
+    folder, common = tmp_path / "linkage_memory", CommonStatistics(Frequencies({}, {}, {}), {}, (), ())
+    memory.save_memory(folder, "first", common, some(1))
     folder.rename(tmp_path / ".linkage_memory.old")
-    assert memory.load(folder, "first") is None
-    memory.save(folder, "first", common, some(1))
+    assert memory.load_memory(folder, "first") is None
+    memory.save_memory(folder, "first", common, some(1))
     assert [path.name for path in tmp_path.iterdir()] == ["linkage_memory"]
 
 
 def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = {file for pattern in memory._CODE for file in code._files(code._ROOT.glob(pattern))}
+    hashed = {file for pattern in memory._CODE for file in code._files_below(code._ROOT.glob(pattern))}
     assert {Path(memory.__file__), Path(flat.__file__)} <= hashed
     before = memory.data_version(load_model(), "landmark")
-    monkeypatch.setattr(memory, "digest", lambda *_: "other code")
+    monkeypatch.setattr(memory, "digest_code", lambda *_: "other code")
     assert memory.data_version(load_model(), "landmark") != before

@@ -8,10 +8,10 @@ import pytest
 from linkage_world import background, number, person, together
 
 from pipelines.linkage import Linked, link, load_model
-from pipelines.linkage.blocking import FEW, MOST_RECORDS, block, share
-from pipelines.linkage.compare import compare
-from pipelines.linkage.score import coded, frequencies, likelihoods
-from pipelines.linkage.standardise import resolve_name_order, standardise
+from pipelines.linkage.blocking import FEW, MOST_RECORDS, block_persons, group_by_keys
+from pipelines.linkage.compare import compare_field
+from pipelines.linkage.score import compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.standardise import build_features, resolve_name_order
 
 WHO = 501
 NO_NUMBER = {"personal_number": None, "number_valid": None}
@@ -169,7 +169,7 @@ def test_a_name_that_thousands_bear_is_refused_and_said():
     size = 3_000
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": "agim", "birth_year": 1980.0}, index=range(size))
     persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None)
-    blocked = block(persons)
+    blocked = block_persons(persons)
     assert len(blocked.left) == 0
     refused = blocked.report.set_index("key")
     assert refused.loc["two_names", "refused_pairs"] == size * (size - 1) // 2
@@ -179,7 +179,7 @@ def test_a_name_that_thousands_bear_is_refused_and_said():
 @pytest.mark.parametrize("surname", ["ksrtati", "hoxha"])
 def test_a_mistyped_or_changed_surname_without_birth_date_is_still_compared(surname):
     names = pd.DataFrame({"given": "skender", "surname": ["kastrati", surname], "parent": "bekim"})
-    blocked = block(names.assign(number=None, birth_date=pd.NaT, birth_year=np.nan, register_id=None))
+    blocked = block_persons(names.assign(number=None, birth_date=pd.NaT, birth_year=np.nan, register_id=None))
     assert list(zip(blocked.left, blocked.right, strict=True)) == [(0, 1)]
 
 
@@ -187,9 +187,9 @@ def test_of_a_common_value_those_are_compared_that_agree_further():
     size = FEW + 30
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
     persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None, municipality=[f"town {n // 2}" for n in range(size)])
-    blocked = block(persons)
+    blocked = block_persons(persons)
     assert [(a, b) for a, b in zip(blocked.left, blocked.right, strict=True)] == [(n, n + 1) for n in range(0, size, 2)]
-    few = block(persons.head(FEW))
+    few = block_persons(persons.head(FEW))
     assert len(few.left) == FEW * (FEW - 1) // 2
 
 
@@ -197,17 +197,19 @@ def test_what_was_refused_before_and_now_is_not_is_said():
     size = FEW + 1
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
     persons = persons.assign(number=[*["1"] * 3, *map(str, range(10, 7 + size))], birth_date=pd.NaT, register_id=None)
-    before = share(persons)
-    assert not share(persons, refused=before.refused).moved.any()
-    one_less = share(persons.iloc[1:].reset_index(drop=True), refused=before.refused)
+    before = group_by_keys(persons)
+    assert not group_by_keys(persons, refused=before.refused).moved.any()
+    one_less = group_by_keys(persons.iloc[1:].reset_index(drop=True), refused=before.refused)
     assert one_less.moved.all()
 
 
 def test_missing_weighs_nothing():
     world = background(5)
-    records = standardise(world.tables)
+    records = build_features(world.tables)
     model = load_model()
-    found = likelihoods(records.persons, np.array([0]), np.array([1]), model, frequencies(coded(records.persons, model), model))
+    found = compute_likelihoods(
+        records.persons, np.array([0]), np.array([1]), model, token_frequencies(encode_persons(records.persons, model), model)
+    )
     assert (found.bits.loc[:, (found.levels == -1).iloc[0]] == 0).all(axis=None)
     assert (found.levels["register"] == -1).all()
 
@@ -216,21 +218,26 @@ def test_a_frequent_name_weighs_less_than_a_rare_one():
     world = background()
     for n, name in enumerate(["gashi"] * 60 + ["rrustemaj"] * 2):
         world.file("police", f"2013-PR-{n:05d}", [person(600 + n, given_skeleton="agim", surname_skeleton=name)], own=f"2013-PR-{n:05d}")
-    records = standardise(world.tables)
+    records = build_features(world.tables)
     rows = {key: n for n, key in enumerate(records.persons["record_key"])}
     left = np.array([rows["2013-PR-00000/1"], rows["2013-PR-00060/1"]])
     right = np.array([rows["2013-PR-00001/1"], rows["2013-PR-00061/1"]])
     model = load_model()
-    bits = likelihoods(records.persons, left, right, model, frequencies(coded(records.persons, model), model)).bits["surname"]
+    bits = compute_likelihoods(records.persons, left, right, model, token_frequencies(encode_persons(records.persons, model), model)).bits[
+        "surname"
+    ]
     assert bits[1] > bits[0] + 3
 
 
 def test_it_does_not_matter_which_of_two_records_comes_first():
     names = [("zuri", "fisnik"), ("fisnik", "zuri"), ("fisnik", "salihu zuri"), ("lira", "gashi"), ("ilir", "gashi"), ("a", "zuri")]
-    persons, model = standardise(background().tables).persons, load_model()
+    persons, model = build_features(background().tables).persons, load_model()
     persons.loc[: len(names) - 1, ["given", "surname"]] = names
     left, right = np.triu_indices(len(names), 1)
-    one, other = (likelihoods(persons, a, b, model, frequencies(coded(persons, model), model)) for a, b in ((left, right), (right, left)))
+    one, other = (
+        compute_likelihoods(persons, a, b, model, token_frequencies(encode_persons(persons, model), model))
+        for a, b in ((left, right), (right, left))
+    )
     pd.testing.assert_frame_equal(one.levels, other.levels)
     pd.testing.assert_frame_equal(one.bits, other.bits)
 
@@ -249,7 +256,7 @@ def test_it_does_not_matter_which_of_two_records_comes_first():
 def test_levels_of_birth_dates(a, b, level):
     field = next(f for f in load_model().fields if f.name == "birth")
     years = [np.array([float(t[:4]) if t else np.nan]) for t in (a, b)]
-    found = compare(field, [np.array([a], dtype=object), years[0]], [np.array([b], dtype=object), years[1]])[0]
+    found = compare_field(field, [np.array([a], dtype=object), years[0]], [np.array([b], dtype=object), years[1]])[0]
     assert (field.levels[found].name if found >= 0 else None) == level
 
 
@@ -266,5 +273,5 @@ def test_levels_of_birth_dates(a, b, level):
 )
 def test_levels_of_given_names(a, b, level):
     field = next(f for f in load_model().fields if f.name == "given")
-    found = compare(field, [np.array([a], dtype=object)], [np.array([b], dtype=object)])[0]
+    found = compare_field(field, [np.array([a], dtype=object)], [np.array([b], dtype=object)])[0]
     assert field.levels[found].name == level

@@ -11,13 +11,13 @@ from linkage_world import World, background, number, person
 
 from harmonia.comparison.duplicates import changed_persons
 from harmonia.registry import open_registry
-from harmonia.registry.identity import assign
-from harmonia.review.following import followed
+from harmonia.registry.identity import assign_ids
+from harmonia.review.following import follow_moved_persons
 from pipelines.assets.linkage import _assign_persons
 from pipelines.crosswalk import SUCCESSORS
 from pipelines.linkage import link, load_model
-from pipelines.linkage.places import listed
-from pipelines.linkage.standardise import read
+from pipelines.linkage.places import find_listed_persons
+from pipelines.linkage.standardise import read_columns
 
 FILE = "2014-PR-00412"
 ANNA, BEN, CARL, DINA = (person(n) for n in (101, 102, 103, 104))
@@ -40,7 +40,7 @@ def lists(*states: tuple[str, list[dict[str, Any]]], world: World | None = None)
 
 def keys(world: World) -> dict[tuple[str, int], str]:
     """(delivery, place) -> key of the person, of the lists in which something moved."""
-    found = listed(read(world.tables)["person_records"], load_model())
+    found = find_listed_persons(read_columns(world.tables)["person_records"], load_model())
     return {(r.delivery, int(r.record_key.rsplit("/")[-1])): r.person_key for r in found.itertuples()}
 
 
@@ -111,7 +111,7 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
             [("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA, BEN]), ("2014-Q3", [ANNA, DINA])],
         ):
             linked = link(lists(*states).tables)
-            found = _assign_persons(linked, pd.DataFrame(columns=SUCCESSORS), lambda partition: assign(registry, "person", partition))
+            found = _assign_persons(linked, pd.DataFrame(columns=SUCCESSORS), lambda partition: assign_ids(registry, "person", partition))
             ids.append(found.set_index("record_key")["person_id"].to_dict())
     finally:
         registry.close()
@@ -123,16 +123,20 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
 
 
 def test_a_judgement_stays_with_the_person() -> None:
-    places = listed(read(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA])).tables)["person_records"], load_model())
+    places = find_listed_persons(
+        read_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA])).tables)["person_records"], load_model()
+    )
     received = {("police", "2014-Q1"): day(4), ("police", "2014-Q2"): day(7)}
     pair = {"entity": "person", "institution_a": "police", "key_a": f"{FILE}/1", "institution_b": "courts", "key_b": "K/1"}
     said = pd.DataFrame([{**pair, "decided_at": at} for at in (day(5), day(8))])
-    assert followed(said, places, received)["key_a"].tolist() == [f"{FILE}/2", f"{FILE}/1"]
-    assert followed(said, places, received)["key_b"].tolist() == ["K/1", "K/1"]
+    assert follow_moved_persons(said, places, received)["key_a"].tolist() == [f"{FILE}/2", f"{FILE}/1"]
+    assert follow_moved_persons(said, places, received)["key_b"].tolist() == ["K/1", "K/1"]
 
 
 def test_another_person_at_a_place_is_a_finding_of_the_delivery_that_brings_it() -> None:
-    places = listed(read(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [ANNA, CARL, BEN])).tables)["person_records"], load_model())
+    places = find_listed_persons(
+        read_columns(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [ANNA, CARL, BEN])).tables)["person_records"], load_model()
+    )
     deliveries = pd.DataFrame({"institution": "police", "delivery": ["2014-Q1", "2014-Q2"], "period": ["2014-Q1", "2014-Q2"], "version": 1})
     found = changed_persons(places, deliveries)
     assert found[["delivery", "record_key", "field", "detail"]].to_numpy().tolist() == [["2014-Q2", f"{FILE}/2", "Nr_rendor", "2014-Q1"]]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.linkage.sharing import Groups, grouped
+from pipelines.linkage.sharing import Groups, group_rows
 
 ROWS = 12
 VALUES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, ROWS - 1)), max_size=40, unique=True)
@@ -17,7 +17,7 @@ VALUES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, ROWS - 1)), max_si
 
 def groups_of(values: list[tuple[int, int]]) -> Groups:
     value, row = (np.array([pair[n] for pair in values], dtype=kind) for n, kind in ((0, "uint64"), (1, "int64")))
-    return grouped(value, row, ROWS)[0]
+    return group_rows(value, row, ROWS)[0]
 
 
 def pairs_of(values: list[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -11,10 +11,10 @@ import pytest
 from test_linkage_splink import some_persons
 
 from harmonia.errors import HarmoniaError
-from pipelines.linkage.blocking import block, share
+from pipelines.linkage.blocking import block_persons, group_by_keys
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import Scorer
-from pipelines.linkage.sharing import grouped
+from pipelines.linkage.sharing import group_rows
 from pipelines.linkage.spark import Spark
 
 on_spark = pytest.mark.skipif(
@@ -32,7 +32,7 @@ def world() -> tuple[pd.DataFrame, Scorer]:
 @on_spark
 def test_every_pair_is_scored_as_in_process(world: tuple[pd.DataFrame, Scorer]) -> None:
     persons, scorer = world
-    one_block = grouped(np.zeros(len(persons), dtype="uint64"), np.arange(len(persons)), len(persons))[0]
+    one_block = group_rows(np.zeros(len(persons), dtype="uint64"), np.arange(len(persons)), len(persons))[0]
     left, right, found = Spark.at("local[2]").scored(persons, one_block, load_model(), scorer)
     expected = np.triu_indices(len(persons), 1)
     assert (left == expected[0]).all()
@@ -48,8 +48,8 @@ def test_every_pair_is_scored_as_in_process(world: tuple[pd.DataFrame, Scorer]) 
 def test_the_same_keys_give_the_same_pairs_and_only_those_that_are_asked_for(world: tuple[pd.DataFrame, Scorer]) -> None:
     persons, scorer = world
     fresh = np.arange(len(persons)) % 5 == 0
-    found = Spark.at("local[2]").close(persons, share(persons).groups, load_model(), scorer, -5.0, fresh)
-    ours = block(persons)
+    found = Spark.at("local[2]").close(persons, group_by_keys(persons).groups, load_model(), scorer, -5.0, fresh)
+    ours = block_persons(persons)
     weight = scorer.likelihoods(ours.left, ours.right).weight
     kept = (weight >= -5.0) & (fresh[ours.left] | fresh[ours.right])
     expected = pd.DataFrame({"left": ours.left[kept], "right": ours.right[kept], "weight": weight[kept]})
@@ -60,7 +60,7 @@ def test_the_same_keys_give_the_same_pairs_and_only_those_that_are_asked_for(wor
 @on_spark
 def test_nobody_in_common_starts_no_session() -> None:
     persons, model = some_persons(), load_model()
-    nothing = grouped(np.arange(len(persons)).astype("uint64"), np.arange(len(persons)), len(persons))[0]
+    nothing = group_rows(np.arange(len(persons)).astype("uint64"), np.arange(len(persons)), len(persons))[0]
     scorer = Scorer.of(persons, model)
     left, _, found = Spark("local[nonsense]").scored(persons, nothing, model, scorer)
     assert len(left) == len(found.levels) == 0

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage.blocking import block, share
+from pipelines.linkage.blocking import block_persons, group_by_keys
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.score import coded, frequencies, likelihoods
+from pipelines.linkage.score import compute_likelihoods, encode_persons, token_frequencies
 from pipelines.linkage.splink_export import EXCHANGED, SQL, UNIQUE_ID, gamma_levels, splink_records, splink_settings, term_frequencies
 
 PERSONS = 150
@@ -49,8 +49,8 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     persons, model = some_persons(), load_model()
     settings = json.loads(json.dumps(splink_settings(model, len(persons))))
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(splink_records(persons, model, share(persons).groups)), settings, log_level=None)
-    for column, table in term_frequencies(persons, model, frequencies(coded(persons, model), model)).items():
+    linker = splink.Linker(api.register(splink_records(persons, model, group_by_keys(persons).groups)), settings, log_level=None)
+    for column, table in term_frequencies(persons, model, token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     left, right = np.triu_indices(len(persons), 1)
     pairs = pd.DataFrame({"match_key": "0", "join_key_l": left, "join_key_r": right})
@@ -62,7 +62,7 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
 def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = likelihoods(persons, left, right, model, frequencies(coded(persons, model), model))
+    ours = compute_likelihoods(persons, left, right, model, token_frequencies(encode_persons(persons, model), model))
     prior = splink_settings(model, len(persons))["probability_two_random_records_match"]
     theirs = splink["match_weight"].to_numpy() - np.log2(prior / (1 - prior))
     straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
@@ -73,7 +73,7 @@ def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataF
 def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = likelihoods(persons, left, right, model, frequencies(coded(persons, model), model))
+    ours = compute_likelihoods(persons, left, right, model, token_frequencies(encode_persons(persons, model), model))
     straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
     for field in model.fields:
         parts = [c for c in (f"mw_{field.name}", f"mw_tf_adj_{field.name}") if c in splink]
@@ -93,10 +93,10 @@ def test_every_test_that_a_model_may_name_has_its_sql() -> None:
 def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
     splink = pytest.importorskip("splink")
     persons, model = pd.concat([some_persons()] * 2, ignore_index=True), load_model()  # values so common that they are narrowed
-    blocks, ours = share(persons).groups, block(persons)
+    blocks, ours = group_by_keys(persons).groups, block_persons(persons)
     api = splink.DuckDBAPI()
     linker = splink.Linker(api.register(splink_records(persons, model, blocks)), splink_settings(model, len(persons)), log_level=None)
-    for column, table in term_frequencies(persons, model, frequencies(coded(persons, model), model)).items():
+    for column, table in term_frequencies(persons, model, token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     theirs = {tuple(sorted(pair)) for pair in zip(found[f"{UNIQUE_ID}_l"], found[f"{UNIQUE_ID}_r"], strict=True)}

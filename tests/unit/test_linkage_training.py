@@ -9,7 +9,7 @@ import pytest
 from pipelines.linkage import training
 from pipelines.linkage.model import Field, load_model
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.training import Labels, train
+from pipelines.linkage.training import LabelledPairs, train_model
 from schemas.canonical import TABLES, conform
 
 pytestmark = pytest.mark.slow  # several trainings
@@ -48,18 +48,18 @@ def _fewer_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pairs_judged_same_are_learned_from_and_those_judged_apart_are_not() -> None:
     sets, start = [_canonical()], load_model()
     everyone, late = range(PERSONS), range(PERSONS // 2, PERSONS)
-    same = train(sets, start, lambda _, records: Labels(_rows(records, everyone), NONE))
-    apart = train(sets, start, lambda _, records: Labels(_rows(records, everyone), _rows(records, late)[:, ::-1]))
+    same = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, everyone), NONE))
+    apart = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, everyone), _rows(records, late)[:, ::-1]))
     assert 0.4 < _share_equal(same.fields) < 0.7
     assert _share_equal(apart.fields) > 0.9
 
 
 def test_a_complete_truth_stands_alone() -> None:
     sets, start = [_canonical()], load_model()
-    halved = train(sets, start, lambda _, records: Labels(_rows(records, range(PERSONS // 2)), NONE, complete=True))
+    halved = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, range(PERSONS // 2)), NONE, complete=True))
     assert _share_equal(halved.fields) > 0.9
 
 
 def test_no_label_is_as_no_labels() -> None:
     sets, start = [_canonical()], load_model()
-    assert train(sets, start, lambda _, __: Labels(NONE, NONE)).fields == train(sets, start).fields
+    assert train_model(sets, start, lambda _, __: LabelledPairs(NONE, NONE)).fields == train_model(sets, start).fields

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipelines.harmonisation.offence_words import words_group
-from pipelines.harmonisation.text import fold
+from pipelines.harmonisation.offence_words import offence_groups
+from pipelines.harmonisation.text import fold_text
 
 TITLES = {
     "trafficking": (
@@ -152,8 +152,8 @@ ELSEWHERE = (
 
 
 def groups(texts: tuple[str, ...]) -> dict[str, object]:
-    every = [spelled for text in texts for spelled in (text, text.upper(), fold(text))]
-    return dict(zip(every, words_group(pd.Series(every)).fillna("-"), strict=True))
+    every = [spelled for text in texts for spelled in (text, text.upper(), fold_text(text))]
+    return dict(zip(every, offence_groups(pd.Series(every)).fillna("-"), strict=True))
 
 
 @pytest.mark.parametrize("group", TITLES)

@@ -88,9 +88,9 @@ def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):
     found = pd.DataFrame(columns=columns, dtype="str")
     rows = [("police", name, "rastet.csv", 5, 0) for name in ("2013-Q1", "2013-Q2", "2013-Q3")]
     accounting = pd.DataFrame(rows, columns=["institution", "delivery", "file", "read", "structural"])
-    lake.write(place.home.lake / "findings", {"findings": found})
+    lake.write_tables(place.home.lake / "findings", {"findings": found})
     states = accounting[["institution", "delivery"]].assign(state="complete")
-    lake.write(place.home.lake / "record_status", {"accounting": accounting, "deliveries": states})
+    lake.write_tables(place.home.lake / "record_status", {"accounting": accounting, "deliveries": states})
     tags = {"dagster/asset_partition_range_start": "2013-Q1", "dagster/asset_partition_range_end": "2013-Q3"}
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("police_deliveries", ["2013-Q1", "2013-Q2", "2013-Q3"])

@@ -14,7 +14,7 @@ from pipelines.checks.quality import newest_state
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete as findings_of
 from sources.contract import institutions
-from warehouse.count import CountInputs, counting
+from warehouse.count import CountInputs, counting_models
 
 PERIODS = ["2013-Q1", "2013-Q2", "2013-Q3"]
 
@@ -38,7 +38,7 @@ def findings(*rows: tuple[str, str | None, str, str]) -> pd.DataFrame:
 
 
 def quality(inputs: CountInputs) -> pd.DataFrame:
-    with counting(inputs) as models:
+    with counting_models(inputs) as models:
         return models.frame("quality")
 
 

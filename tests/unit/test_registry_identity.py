@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from volume import examples
 
 from harmonia.registry import Registry, open_registry
-from harmonia.registry.identity import assign, resolve
+from harmonia.registry.identity import assign_ids, resolve_ids
 from harmonia.registry.tables import Entity, Membership
 
 
@@ -30,18 +30,18 @@ def partition(*clusters: str) -> pd.DataFrame:
 
 
 def given_ids(registry: Registry, *clusters: str) -> dict[str, str]:
-    out = assign(registry, "case", partition(*clusters))
+    out = assign_ids(registry, "case", partition(*clusters))
     assert list(out.columns) == ["institution", "record_key", "entity_id"]
     return {str(i): "".join(sorted(g)) for i, g in out.groupby("entity_id")["record_key"].agg("".join).items()}
 
 
 def resolved(registry: Registry, ids: Sequence[str]) -> list[str]:
-    return resolve(registry, pd.Series(list(ids))).tolist()
+    return resolve_ids(registry, pd.Series(list(ids))).tolist()
 
 
 def test_ids_are_counted_in_the_order_of_the_partition(registry: Registry) -> None:
     assert given_ids(registry, "zy", "a", "mb") == {"C0000001": "yz", "C0000002": "a", "C0000003": "bm"}
-    persons = assign(registry, "person", partition("a"))
+    persons = assign_ids(registry, "person", partition("a"))
     assert persons["entity_id"].tolist() == ["P0000001"]
 
 
@@ -115,7 +115,7 @@ def test_history_is_kept(registry: Registry) -> None:
 
 def test_the_same_key_of_two_institutions_are_two_records(registry: Registry) -> None:
     frame = pd.DataFrame({"institution": ["police", "courts"], "record_key": ["1", "1"], "cluster": ["x", "y"]})
-    assert assign(registry, "case", frame)["entity_id"].tolist() == ["C0000001", "C0000002"]
+    assert assign_ids(registry, "case", frame)["entity_id"].tolist() == ["C0000001", "C0000002"]
 
 
 def test_an_empty_partition_is_one(registry: Registry) -> None:
@@ -125,9 +125,9 @@ def test_an_empty_partition_is_one(registry: Registry) -> None:
 
 def test_partitions_that_are_none_are_refused_and_nothing_is_minted(registry: Registry) -> None:
     with pytest.raises(ValueError, match="1 records occur more than once"):
-        assign(registry, "case", partition("ab", "a"))
+        assign_ids(registry, "case", partition("ab", "a"))
     with pytest.raises(ValueError, match="1 records without"):
-        assign(registry, "case", pd.DataFrame({"institution": ["police"], "record_key": [None], "cluster": [1]}))
+        assign_ids(registry, "case", pd.DataFrame({"institution": ["police"], "record_key": [None], "cluster": [1]}))
     with registry.read() as session:
         assert session.scalar(select(func.count()).select_from(Entity)) == 0
 
@@ -139,10 +139,10 @@ def test_whatever_happens_ids_follow_the_partition(tmp_path_factory: pytest.Temp
     old: set[str] = set()
     for clusters in history:
         frame = pd.DataFrame({"institution": "police", "record_key": list("abcdefg"), "cluster": clusters})
-        out = assign(registry, "person", frame)
+        out = assign_ids(registry, "person", frame)
         pairs = set(zip(out["entity_id"], clusters, strict=True))
         assert len(pairs) == out["entity_id"].nunique() == len(set(clusters))  # one id a cluster, one cluster an id
-        assert resolve(registry, out["entity_id"]).equals(out["entity_id"])  # what is given out is no redirect
+        assert resolve_ids(registry, out["entity_id"]).equals(out["entity_id"])  # what is given out is no redirect
         assert set(resolved(registry, sorted(old))) <= old | set(out["entity_id"])
         old |= set(out["entity_id"])
     registry.close()
@@ -153,8 +153,8 @@ def test_a_hundred_thousand_records_take_seconds(registry: Registry) -> None:
     n = 100_000
     frame = pd.DataFrame({"institution": "police", "record_key": pd.Series(range(n)).astype("str"), "cluster": [i // 2 for i in range(n)]})
     started = time.process_time()
-    first = assign(registry, "person", frame)
-    merged = assign(registry, "person", frame.assign(cluster=frame["cluster"] // 2))
+    first = assign_ids(registry, "person", frame)
+    merged = assign_ids(registry, "person", frame.assign(cluster=frame["cluster"] // 2))
     assert time.process_time() - started < 15
     assert first["entity_id"].nunique() == 50_000
-    assert resolve(registry, first["entity_id"]).equals(merged["entity_id"])
+    assert resolve_ids(registry, first["entity_id"]).equals(merged["entity_id"])

@@ -13,7 +13,7 @@ from landing_world import World
 
 from harmonia.registry import open_registry
 from harmonia.registry.connection import VERSION_TABLE
-from harmonia.registry.identity import assign, resolve
+from harmonia.registry.identity import assign_ids, resolve_ids
 from harmonia.registry.tables import Base
 
 pytestmark = pytest.mark.slow
@@ -43,9 +43,9 @@ def test_ledger_and_identity(tmp_path: Path, url: str) -> None:
     assert world.land().new == []
     assert world.ledger() == before
     frame = pd.DataFrame({"institution": "police", "record_key": list("abc"), "cluster": [1, 2, 2]})
-    first = assign(world.registry, "case", frame)
+    first = assign_ids(world.registry, "case", frame)
     assert first["entity_id"].tolist() == ["C0000001", "C0000002", "C0000002"]
-    merged = assign(world.registry, "case", frame.assign(cluster=0))
+    merged = assign_ids(world.registry, "case", frame.assign(cluster=0))
     assert merged["entity_id"].tolist() == ["C0000001"] * 3
-    assert resolve(world.registry, first["entity_id"]).equals(merged["entity_id"])
+    assert resolve_ids(world.registry, first["entity_id"]).equals(merged["entity_id"])
     world.registry.close()

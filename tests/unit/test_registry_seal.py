@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, select, text
 
 from harmonia.registry import Registry, open_registry, seal
-from harmonia.registry.identity import assign
+from harmonia.registry.identity import assign_ids
 from harmonia.registry.ledger import begin_run, end_run, now
 from harmonia.registry.tables import Audit, Delivery, DeliveryFile, File, Judgement, Receipt, Seal
 
@@ -35,11 +35,11 @@ def lived(registry: Registry) -> Registry:
     for name in ("2013-Q1", "2013-Q2"):
         run = begin_run(registry)
         receive(registry, name)
-        assign(registry, "case", partition(1, 2, 3))
-        assign(registry, "person", partition(1, 1, 2))
+        assign_ids(registry, "case", partition(1, 2, 3))
+        assign_ids(registry, "person", partition(1, 1, 2))
         end_run(registry, run, "published")
-    assign(registry, "case", partition(1, 1, 3))
-    assign(registry, "person", partition(1, 2, 2))
+    assign_ids(registry, "case", partition(1, 1, 3))
+    assign_ids(registry, "person", partition(1, 2, 2))
     with registry.write() as session:
         session.add(Audit(at=now(), who="a", action="looked", subject="P0000001"))
     return registry
@@ -58,18 +58,18 @@ def registry(tmp_path: Path) -> Registry:
 def test_what_the_pipeline_enters_breaks_no_seal(registry: Registry) -> None:
     assert broken(registry) == []
     with registry.read() as session:
-        number, digest = seal.head(session)
+        number, digest = seal.newest_seal(session)
         assert number == len(session.scalars(select(Seal)).all()) > 5
-        assert seal.holds(session, number, digest)
+        assert seal.has_digest(session, number, digest)
 
 
 def test_a_transaction_that_enters_nothing_adds_no_seal(registry: Registry) -> None:
     with registry.read() as session:
-        before = seal.head(session)
+        before = seal.newest_seal(session)
     with registry.write():
         pass
     with registry.read() as session:
-        assert seal.head(session) == before
+        assert seal.newest_seal(session) == before
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_an_edit_is_found_and_named(registry: Registry, edit: str, told: str) ->
 
 def test_a_ledger_sealed_anew_is_found_by_an_older_seal(registry: Registry) -> None:
     with registry.read() as session:
-        known = seal.head(session)
+        known = seal.newest_seal(session)
     with registry.write() as session:
         session.execute(text("UPDATE audit SET who = 'another'"))
         session.execute(text("DELETE FROM seal"))
-        seal.add(session)
+        seal.add_seal(session)
     assert broken(registry) == []
     with registry.read() as session:
-        assert not seal.holds(session, *known)
+        assert not seal.has_digest(session, *known)
 
 
 @pytest.mark.slow

@@ -28,14 +28,14 @@ def opened(home: Home) -> Registry:
 def ran(home: Home) -> None:
     registry = opened(home)
     begin_run(registry)
-    published_seal.remember(home, registry)
+    published_seal.remember_seal(home, registry)
     registry.close()
 
 
 def held(home: Home) -> None:
     registry = opened(home)
     try:
-        published_seal.require(home, registry)
+        published_seal.require_seal(home, registry)
     finally:
         registry.close()
 

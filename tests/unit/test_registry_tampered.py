@@ -122,7 +122,7 @@ def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> Non
     registry = open_registry(workplace.registry)
     with registry.write() as session:
         session.add(Audit(at=now(), who="a", action="looked", subject="P0000002"))
-    published_seal.remember(workplace.home, registry)
+    published_seal.remember_seal(workplace.home, registry)
     registry.close()
     told = [line for line in verify_home(workplace) if line.startswith("ledger")]
     assert told == []

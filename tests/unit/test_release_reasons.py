@@ -8,7 +8,7 @@ import pytest
 from tests.release_world import VERSIONS, signed, source, units
 from warehouse.disclosure import policy
 from warehouse.releases.diff import exact_differences
-from warehouse.releases.exact import exact_counts, to_frame
+from warehouse.releases.exact import counts_to_frame, exact_counts
 from warehouse.releases.reasons import Snapshot, changed_units, record_keys
 
 VICTIMS = "victims_identified"
@@ -76,7 +76,7 @@ def test_every_difference_of_a_figure_adds_up_over_its_reasons(tmp_path, ten):
     later = [*counted[1:], *new_units]
     after = [*[record(u, "2013-Q1_v2") for u in counted[1:]], *[record(u, "2013-Q2") for u in new_units]]
     old, new = snapshot(counted, records), snapshot(later, after)
-    frames = [to_frame(programme, exact_counts(programme, source(c, [2013]).tables)) for c in (counted, later)]
+    frames = [counts_to_frame(programme, exact_counts(programme, source(c, [2013]).tables)) for c in (counted, later)]
     found = exact_differences(programme, old, new, *frames)
     mine = found[(found["measure"] == "harmonised") & (found["indicator"] == VICTIMS)]
     assert mine["reason"].notna().all()

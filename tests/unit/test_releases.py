@@ -10,11 +10,11 @@ import yaml
 
 from harmonia.errors import HarmoniaError
 from tests.release_world import release, reported, signed, source, units
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.disclosure import policy
 from warehouse.disclosure_risk.intruder import Disclosure, TableName
 from warehouse.releases import folder, recount
-from warehouse.releases.reading import label, open_release, status_text
+from warehouse.releases.reading import label_of_code, open_release, status_text
 from warehouse.releases.release_text import release_text
 
 VICTIMS = "victims_identified"
@@ -132,11 +132,11 @@ def test_the_recount_finds_exchanged_categories(home):
     release(home, "2014-03-31", source(world(), [2013]))
     made = release(home, "2014-09-30", source(world(), [2013]))
     files = {day: folder.verified_files(home / "releases" / day) for day in folder.release_names(home / "releases")}
-    assert recount.mismatches(made.name, files) == []
+    assert recount.recount_mismatches(made.name, files) == []
     cube = pd.read_parquet(io.BytesIO(files[made.name]["public/cube.parquet"]))
     cube["cell"] = cube["cell"].replace({"female": "male", "male": "female"})
     files[made.name] = {**files[made.name], "public/cube.parquet": folder.as_parquet(cube)}
-    assert sorted(recount.mismatches(made.name, files)) == [
+    assert sorted(recount.recount_mismatches(made.name, files)) == [
         "victims_identified harmonised sex 2013 female: 9, counted 20",
         "victims_identified harmonised sex 2013 male: 20, counted 9",
     ]
@@ -196,10 +196,10 @@ def test_an_unknown_language_is_refused(home):
 
 
 def test_words_in_three_languages(home):
-    assert label("sex", "male+unknown", "en") == "Male or sex not known"
-    assert label("sex", "male+unknown", "sq") == "Meshkuj ose gjinia e panjohur"
+    assert label_of_code("sex", "male+unknown", "en") == "Male or sex not known"
+    assert label_of_code("sex", "male+unknown", "sq") == "Meshkuj ose gjinia e panjohur"
     with pytest.raises(HarmoniaError, match="language 'de' is not known: one of sq, sr, en"):
-        label("sex", "male", "de")
+        label_of_code("sex", "male", "de")
 
 
 def test_a_revised_total_is_told_with_its_reason_and_no_number_of_records(home):
@@ -287,7 +287,7 @@ def test_figures_as_reported_and_causes_tell_no_small_number(home, steps, printe
     rows = opened.table("bridge")
     assert [(None if pd.isna(n) else int(n), status) for n, status in zip(rows["n"], rows["status"], strict=True)] == lines
     named = [cause for joined in rows["cause"] for cause in joined.split("+")]
-    assert sorted(named) == (sorted(causes()) if lines else [])
+    assert sorted(named) == (sorted(cause_meanings()) if lines else [])
 
 
 def test_as_reported_does_not_stay_where_that_would_tell_its_new_value(home):

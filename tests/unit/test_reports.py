@@ -40,7 +40,7 @@ def delivered(made):
     """The warehouse with coverage as a run writes it: the police delivered nothing, the others all quarters."""
     quarters = [f"2013-Q{n}" for n in range(1, 5)]
     states = [(i, p, "missing" if i == "police" else "complete") for i in institutions() for p in ("2013", *quarters)]
-    coverage = tables.conform(tables.COVERAGE, pd.DataFrame(states, columns=["institution", "period", "state"]))
+    coverage = tables.conform_frame(tables.COVERAGE, pd.DataFrame(states, columns=["institution", "period", "state"]))
     return replace(made, tables={**made.tables, "coverage": coverage})
 
 
@@ -72,7 +72,7 @@ def test_every_text_has_its_three_languages():
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("audience", ["public", "government"])
 def test_nothing_in_a_report_is_a_code(released, lang, audience):
-    seen = text(render_page(joint.report(released, "2013", audience, lang)))
+    seen = text(render_page(joint.joint_report(released, "2013", audience, lang)))
     assert _CODE.findall(seen) == []
     assert "None" not in seen
     assert "nan" not in seen.split()
@@ -80,7 +80,7 @@ def test_nothing_in_a_report_is_a_code(released, lang, audience):
 
 def test_languages_differ_throughout(released):
     """A sentence of one language stands in no report of another."""
-    pages = {lang: text(render_page(joint.report(released, "2013", "public", lang))) for lang in LANGUAGES}
+    pages = {lang: text(render_page(joint.joint_report(released, "2013", "public", lang))) for lang in LANGUAGES}
     for lang, page in pages.items():
         others = [triple[n] for triple in texts(load_texts()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
         own = {triple[LANGUAGES.index(lang)] for triple in texts(load_texts())}
@@ -89,7 +89,7 @@ def test_languages_differ_throughout(released):
 
 def test_the_public_report_holds_no_figure_that_the_release_does_not_print(released):
     printed = {int(v) for v in released.cube["value"].dropna()} | {int(n) for n in released.table("bridge")["n"].dropna().abs()}
-    page = render_page(joint.report(released, "2013", "public", "en"))
+    page = render_page(joint.joint_report(released, "2013", "public", "en"))
     cells = {int(n) for n in re.findall(r'<td class="num">(\d+)\*?</td>', page)}
     assert cells
     assert cells <= printed
@@ -97,14 +97,14 @@ def test_the_public_report_holds_no_figure_that_the_release_does_not_print(relea
 
 
 def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart(released):
-    report = joint.report(released, "2013", "public", "en")
+    report = joint.joint_report(released, "2013", "public", "en")
     courts = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Courts")
     convicted = next(row for row in courts.rows if row[0].text == "Persons convicted")
     assert [cell.text for cell in convicted[1:]] == ["53", "27", "13"]
 
 
 def test_what_was_not_delivered_is_said_and_is_no_zero(released):
-    report = joint.report(released, "2013", "public", "en")
+    report = joint.joint_report(released, "2013", "public", "en")
     police = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Police and inspectorate")
     arrested = next(row for row in police.rows if row[0].text == "Persons arrested")
     assert "not zero" in arrested[1].text
@@ -113,7 +113,7 @@ def test_what_was_not_delivered_is_said_and_is_no_zero(released):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_missing_deliveries_are_named_in_words(released, lang):
-    notes = [note for s in joint.report(released, "2013", "public", lang).sections for note in s.notes]
+    notes = [note for s in joint.joint_report(released, "2013", "public", lang).sections for note in s.notes]
     assert any(load("police").publisher[lang] in note for note in notes)
 
 
@@ -121,7 +121,7 @@ def test_every_figure_of_an_incomplete_year_carries_a_star(home):
     release_ = open_release(home / "releases")
     cube = release_.cube.assign(incomplete=True, missing="courts 2013-Q2 partial")
     release_.__dict__["cube"] = cube
-    report = joint.report(release_, "2013", "public", "en")
+    report = joint.joint_report(release_, "2013", "public", "en")
     for section in report.sections:
         if section.name in ("key", "victims", "offences", "bridge"):
             figures = [cell.text for table in section.tables for row in table.rows for cell in row if re.fullmatch(r"\d+\*?", cell.text)]
@@ -134,33 +134,35 @@ def test_every_figure_of_an_incomplete_year_carries_a_star(home):
 
 def test_a_period_that_is_none_says_what_there_is(released):
     with pytest.raises(HarmoniaError, match="2013"):
-        joint.report(released, "1999", "public", "en")
+        joint.joint_report(released, "1999", "public", "en")
 
 
 def test_an_unknown_language_is_refused(released):
     with pytest.raises(HarmoniaError, match="sq, sr, en"):
-        joint.report(released, "2013", "public", "de")
+        joint.joint_report(released, "2013", "public", "de")
 
 
 def test_an_institution_sees_its_own_reported_figures_and_signs(home, released):
-    report = own_figures.institution(home / "releases", released, "2013", "courts", "sq")
+    report = own_figures.institution_report(home / "releases", released, "2013", "courts", "sq")
     assert report.warning
     assert report.sections[-1].signature_fields
     (table,) = report.sections[0].tables
     assert ["53", "53"] in [[cell.text for cell in row[1:3]] for row in table.rows]
     assert not any("arrestuar" in row[0].text for row in table.rows), "arrests are the police's"
     with pytest.raises(HarmoniaError, match="police"):
-        own_figures.institution(home / "releases", released, "2013", "army", "sq")
+        own_figures.institution_report(home / "releases", released, "2013", "army", "sq")
 
 
 def test_only_the_coordinator_gets_the_exact_annex(home, released):
-    assert "exact" in [s.name for s in own_figures.coordinator(home / "releases", released, "2013", "en").sections]
+    assert "exact" in [s.name for s in own_figures.coordinator_report(home / "releases", released, "2013", "en").sections]
     for audience in ("public", "government"):
-        assert "exact" not in [s.name for s in joint.report(released, "2013", audience, "en").sections]
+        assert "exact" not in [s.name for s in joint.joint_report(released, "2013", audience, "en").sections]
 
 
 def test_the_same_release_gives_the_same_page(released):
-    assert render_page(joint.report(released, "2013", "public", "sr")) == render_page(joint.report(released, "2013", "public", "sr"))
+    assert render_page(joint.joint_report(released, "2013", "public", "sr")) == render_page(
+        joint.joint_report(released, "2013", "public", "sr")
+    )
 
 
 def test_the_register_says_what_is_due_sent_and_late(home, released):

@@ -12,7 +12,7 @@ from harmonia.cli.main import app
 from harmonia.home import Home
 from harmonia.operations.retention.expired import find_expired, remove, rules
 from harmonia.registry import open_registry
-from pipelines.landing import land
+from pipelines.landing import land_deliveries
 from pipelines.resources.workplace import Workplace
 from pipelines.run import _instance
 
@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Workplace:
     (inbox / "rastet.csv").write_text("x", "utf-8")
     place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
     registry = open_registry(place.home.create() and place.registry)
-    land(place.inbox, place.home, registry, settle=0)
+    land_deliveries(place.inbox, place.home, registry, settle=0)
     registry.close()
     folder = place.home.feedback / "police" / "2013-Q1"
     folder.mkdir(parents=True)

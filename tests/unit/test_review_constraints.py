@@ -16,7 +16,7 @@ from volume import examples
 
 from harmonia.review.pairs import PAIR, one_pair
 from pipelines.linkage import link, load_model
-from pipelines.linkage.cluster import Rules, agglomerate, from_weights
+from pipelines.linkage.cluster import JoiningRules, agglomerate, from_weights
 from pipelines.linkage.constraints import Constraints, clashes
 
 
@@ -37,7 +37,7 @@ def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Co
 def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
     pairs = from_weights(left, right, np.array(list(weights.values()), dtype="float64"))
-    return agglomerate(size, pairs, Rules(0.7), constraints=decided).tolist()
+    return agglomerate(size, pairs, JoiningRules(0.7), constraints=decided).tolist()
 
 
 def test_same_joins_what_was_never_compared():
@@ -54,7 +54,7 @@ def test_different_holds_between_whole_clusters():
 def test_same_stands_against_a_veto():
     pairs = from_weights(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
-    assert agglomerate(2, pairs, Rules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
+    assert agglomerate(2, pairs, JoiningRules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
 
 
 def test_of_contradicting_judgements_those_that_keep_apart_hold():
@@ -124,13 +124,13 @@ def benchmark():
 
 
 def test_judgements_half_against_the_machine_hold_with_another_model(benchmark, tmp_path):
-    from harmonia.review.sampling import population
-    from pipelines.linkage.candidates import candidates
+    from harmonia.review.sampling import decided_pairs
+    from pipelines.linkage.candidates import list_candidate_pairs
 
     tables = canonical(48)
     free = link(tables)
     clusters = pd.concat([free.cases.assign(entity="case"), free.persons.assign(entity="person")], ignore_index=True)
-    said = benchmark.judged(population(candidates(tables)[0], clusters), clusters, 40, seed=3)
+    said = benchmark.judged(decided_pairs(list_candidate_pairs(tables)[0], clusters), clusters, 40, seed=3)
     assert len(said) >= 30
     assert said["against"].sum() >= len(said) // 2 - 2
     for model in (load_model(), benchmark.perturbed(load_model(), seed=1)):

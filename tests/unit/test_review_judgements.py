@@ -10,8 +10,8 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry, open_registry
-from harmonia.review.judgements import cleaned, effective, enter, read
-from harmonia.review.pairs import PAIR, one_pair, ordered, pair_ids, parse
+from harmonia.review.judgements import cleaned, effective, enter_judgements, read
+from harmonia.review.pairs import PAIR, one_pair, order_pairs, pair_ids, parse_pair
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def test_a_pair_has_one_name_whichever_record_comes_first():
     straight, turned = one_pair("case", "police", "x", "courts", "y"), one_pair("case", "courts", "y", "police", "x")
     assert straight.equals(turned)
     assert pair_ids(straight).iloc[0] == pair_ids(turned).iloc[0]
-    assert parse(pair_ids(straight).iloc[0]) == pair_ids(straight).iloc[0]
-    typed = parse("case:courts:y~police:x")
+    assert parse_pair(pair_ids(straight).iloc[0]) == pair_ids(straight).iloc[0]
+    typed = parse_pair("case:courts:y~police:x")
     assert isinstance(typed, pd.DataFrame)
     assert typed.equals(straight)
 
@@ -51,63 +51,63 @@ def test_records_of_one_institution_are_ordered_by_key():
 )
 def test_what_names_no_pair_is_refused_in_one_line(text):
     with pytest.raises(HarmoniaError, match=r"is not a pair|one record twice"):
-        parse(text)
+        parse_pair(text)
 
 
 def test_an_empty_frame_stays_one():
     empty = pd.DataFrame(columns=[*PAIR, "verdict", "steward"], dtype="str")
-    assert ordered(empty).empty
+    assert order_pairs(empty).empty
     assert effective(empty).empty
 
 
 def test_the_latest_word_of_a_steward_counts(registry):
-    enter(registry, said("same"))
-    enter(registry, said("different", why="looked again"))
+    enter_judgements(registry, said("same"))
+    enter_judgements(registry, said("different", why="looked again"))
     assert stands(registry) == {"ab": "different"}
     assert len(read(registry)) == 2
 
 
 def test_stewards_who_disagree_have_no_effect_until_they_agree(registry):
-    enter(registry, said("same"))
-    enter(registry, said("different", "Bo"))
+    enter_judgements(registry, said("same"))
+    enter_judgements(registry, said("different", "Bo"))
     assert stands(registry) == {"ab": "disputed"}
-    enter(registry, said("same", "  BO "))
+    enter_judgements(registry, said("same", "  BO "))
     assert stands(registry) == {"ab": "same"}
 
 
 def test_unsure_takes_no_side(registry):
-    enter(registry, said("unsure", "Bo"))
+    enter_judgements(registry, said("unsure", "Bo"))
     assert stands(registry) == {"ab": "unsure"}
-    enter(registry, said("same"))
+    enter_judgements(registry, said("same"))
     assert stands(registry) == {"ab": "same"}
 
 
 def test_withdrawing_is_another_judgement(registry):
-    enter(registry, said("same"))
-    enter(registry, said("withdrawn"))
+    enter_judgements(registry, said("same"))
+    enter_judgements(registry, said("withdrawn"))
     assert stands(registry) == {}
     assert read(registry)["verdict"].tolist() == ["same", "withdrawn"]
-    enter(registry, said("different"))
+    enter_judgements(registry, said("different"))
     assert stands(registry) == {"ab": "different"}
 
 
 def test_the_same_words_again_change_nothing(registry):
-    assert enter(registry, said("same")).tolist() == [True]
-    assert enter(registry, said("same")).tolist() == [False]
-    assert enter(registry, said("same", why="another reason")).tolist() == [True]
-    assert enter(registry, said("same", why="another reason", blind=True)).tolist() == [True]
+    assert enter_judgements(registry, said("same")).tolist() == [True]
+    assert enter_judgements(registry, said("same")).tolist() == [False]
+    assert enter_judgements(registry, said("same", why="another reason")).tolist() == [True]
+    assert enter_judgements(registry, said("same", why="another reason", blind=True)).tolist() == [True]
 
 
 def test_a_file_imported_again_does_not_undo_what_was_said_since(registry):
-    enter(registry, said("same", origin="file"))
-    enter(registry, said("different"))
-    assert enter(registry, said("same", origin="file")).tolist() == [False]
+    enter_judgements(registry, said("same", origin="file"))
+    enter_judgements(registry, said("different"))
+    assert enter_judgements(registry, said("same", origin="file")).tolist() == [False]
     assert stands(registry) == {"ab": "different"}
 
 
 def test_what_stands_comes_in_the_order_in_which_it_came_to(registry):
     for pair, verdict in (("ab", "same"), ("cd", "same"), ("ab", "different")):
-        enter(registry, said(verdict, pair=pair))
+        enter_judgements(registry, said(verdict, pair=pair))
     assert effective(read(registry))["key_a"].tolist() == ["c", "a"]
 
 
@@ -118,8 +118,10 @@ def enter_at_once(url: str) -> pd.DataFrame:
     def work(steward: str) -> None:
         registry = open_registry(url)
         for letter in letters:
-            enter(registry, pd.concat([said("same", steward, letter + "x"), said("different", steward, letter + "y")], ignore_index=True))
-            enter(registry, said("same", "Everyone", letter + "x"))
+            enter_judgements(
+                registry, pd.concat([said("same", steward, letter + "x"), said("different", steward, letter + "y")], ignore_index=True)
+            )
+            enter_judgements(registry, said("same", "Everyone", letter + "x"))
         registry.close()
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("Ana", "Bo", "Cem")]

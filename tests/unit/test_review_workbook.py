@@ -17,10 +17,10 @@ from review_world import make_home
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.review import workbook
-from harmonia.review.exchange import ImportedJudgements, export, import_judgements
+from harmonia.review.exchange import ImportedJudgements, export_pairs, import_judgements
 from harmonia.review.judgements import effective, read
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import PublishedRun, opened, published
+from harmonia.review.published import PublishedRun, open_home_registry, published
 from harmonia.review.queue import queue
 from pipelines.resources.workplace import Workplace
 
@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     found, registry = look(home)
     pairs = queue(found, registry, True).head(8)
     assert len(pairs) >= 4
-    export(found, registry, root / "out.xlsx", pairs.drop(columns=["pair", "state", "touched", "reasons"]), 0, True, "tester")
+    export_pairs(found, registry, root / "out.xlsx", pairs.drop(columns=["pair", "state", "touched", "reasons"]), 0, True, "tester")
     registry.close()
     return home.root, root / "out.xlsx"
 
@@ -47,7 +47,7 @@ def world(made: tuple[Path, Path], tmp_path: Path) -> tuple[Home, Path]:
 
 
 def look(home: Home) -> tuple[PublishedRun, object]:
-    registry = opened(Workplace.of(None, home.root))
+    registry = open_home_registry(Workplace.of(None, home.root))
     return published(home, registry), registry
 
 
@@ -97,14 +97,14 @@ def test_it_is_private_protected_and_offers_the_verdicts(made):
 
 def test_it_replaces_no_file_that_is_there(made):
     with pytest.raises(HarmoniaError, match="exists already"):
-        workbook.write(made[1], pd.DataFrame({c: [] for c in ["pair", *PAIR]}), [], workbook.About("", 1, "", 0))
+        workbook.write_workbook(made[1], pd.DataFrame({c: [] for c in ["pair", *PAIR]}), [], workbook.WorkbookOrigin("", 1, "", 0))
 
 
 def test_delivered_text_is_never_a_formula(tmp_path):
     rows = pd.DataFrame(
         [("p", "person", "police", "=1+1", "courts", "@x", "=HYPERLINK(1)", "#N/A")], columns=["pair", *PAIR, "name a", "name b"]
     )
-    workbook.write(tmp_path / "x.xlsx", rows, ["name"], workbook.About("m", 1, "v", 0))
+    workbook.write_workbook(tmp_path / "x.xlsx", rows, ["name"], workbook.WorkbookOrigin("m", 1, "v", 0))
     sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["Pairs"]
     assert {cell.data_type for cell in sheet[2] if cell.value is not None} == {"s"}
 

@@ -9,10 +9,10 @@ import pytest
 from count_world import World
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import everything
-from warehouse.publish import publish
-from warehouse.score import STRATEGY, pairwise, record_differences, score
-from warehouse.stores import arranged, people
+from warehouse.count import all_published_tables
+from warehouse.publish import publish_stores
+from warehouse.score import STRATEGY, pairwise_accuracy, record_differences, score_warehouse
+from warehouse.stores import arrange_stores, identified_persons
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world.case("police", "B", "ours2", reported="2013-01-06", group="other")
     world.person("police", "A/1", "p", file="A", sex="male").person("police", "B/1", "p", file="B")
     inputs, folder = world.inputs(), tmp_path_factory.mktemp("home")
-    stores = arranged(everything(inputs), people(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
-    publish(stores, folder)
+    stores = arrange_stores(all_published_tables(inputs), identified_persons(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    publish_stores(stores, folder)
     return folder
 
 
@@ -51,7 +51,7 @@ def truth(tmp_path: Path) -> Path:
 
 
 def test_records_and_figures_are_compared_and_each_miss_is_listed(home: Path, truth: Path) -> None:
-    found = score(home / "warehouse.duckdb", truth)
+    found = score_warehouse(home / "warehouse.duckdb", truth)
     assert found.missing["record_key"].tolist() == ["B/2"]
     assert found.wrong_status[["record_key", "status", "expected_status"]].to_numpy().tolist() == [["B", "accepted", "superseded"]]
     errors = found.errors.set_index(["table", "length", "measure"])
@@ -64,7 +64,7 @@ def test_records_and_figures_are_compared_and_each_miss_is_listed(home: Path, tr
 
 
 def test_the_score_reads_as_text(home: Path, truth: Path) -> None:
-    text = str(score(home / "warehouse.duckdb", truth))
+    text = str(score_warehouse(home / "warehouse.duckdb", truth))
     assert "1 missing, 1 with a wrong status" in text
     assert "harmonised 50.00% off, row by row 100.00%" in text
     assert "B/2" in text
@@ -81,7 +81,7 @@ def test_one_good_line_of_a_record_delivered_twice_is_enough() -> None:
 
 def test_pairwise_figures() -> None:
     ours, true = pd.Series(["a", "a", "a", "b"]), pd.Series(["x", "x", "y", "y"])
-    assert pairwise(ours, true) == {"precision": 1 / 3, "recall": 1 / 2, "f1": pytest.approx(0.4)}
+    assert pairwise_accuracy(ours, true) == {"precision": 1 / 3, "recall": 1 / 2, "f1": pytest.approx(0.4)}
 
 
 def test_the_strategy_has_sixteen_figures() -> None:
@@ -95,16 +95,16 @@ def test_what_is_not_there_is_told_with_the_way_out(home: Path, truth: Path, tmp
     where = {"warehouse": home / "warehouse.duckdb", "truth": truth}
     where[name] = tmp_path / "nowhere"
     with pytest.raises(HarmoniaError, match="nowhere"):
-        score(where["warehouse"], where["truth"])
+        score_warehouse(where["warehouse"], where["truth"])
 
 
 def test_a_truth_without_a_column_is_told(home: Path, truth: Path) -> None:
     (truth / "records.csv").write_text("institution,entity\n")
     with pytest.raises(HarmoniaError, match="lacks the columns record_key"):
-        score(home / "warehouse.duckdb", truth)
+        score_warehouse(home / "warehouse.duckdb", truth)
 
 
 def test_a_file_that_is_no_warehouse_is_told(truth: Path, tmp_path: Path) -> None:
     (tmp_path / "warehouse.duckdb").write_text("no database")
     with pytest.raises(HarmoniaError, match="cannot be read as a warehouse"):
-        score(tmp_path / "warehouse.duckdb", truth)
+        score_warehouse(tmp_path / "warehouse.duckdb", truth)

@@ -12,10 +12,10 @@ import pytest
 from test_star_build import world
 
 from warehouse import tables
-from warehouse.count import everything
-from warehouse.document import DOCS, pages
-from warehouse.publish import build
-from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arranged
+from warehouse.count import all_published_tables
+from warehouse.document import DOCS, generated_pages
+from warehouse.publish import build_file
+from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arrange_stores
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
 QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", COOKBOOK, re.DOTALL | re.MULTILINE)
@@ -24,15 +24,15 @@ QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", COOKBOOK, re.DOTALL
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    stores = arranged(everything(world().inputs()), tables.conform(tables.PERSONS, pd.DataFrame()), bytes(32))
+    stores = arrange_stores(all_published_tables(world().inputs()), tables.conform_frame(tables.PERSONS, pd.DataFrame()), bytes(32))
     for name in (WAREHOUSE, ANALYSTS):
-        build(folder / f"{name}.duckdb", list(STORES[name].tables.values()), stores[name])
+        build_file(folder / f"{name}.duckdb", list(STORES[name].tables.values()), stores[name])
     return folder
 
 
-@pytest.mark.parametrize("path", list(pages()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(generated_pages()), ids=lambda path: path.name)
 def test_the_generated_pages_are_those_in_docs(path: Path) -> None:
-    assert path.read_text("utf-8") == pages()[path], "run `python -m warehouse.document`"
+    assert path.read_text("utf-8") == generated_pages()[path], "run `python -m warehouse.document`"
 
 
 def test_every_table_view_and_column_is_explained() -> None:

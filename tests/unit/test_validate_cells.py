@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.validation.cells import typed
+from pipelines.validation.cells import parse_column
 from sources import contract
 from sources.contract import ColumnSpec
 
@@ -18,7 +18,7 @@ END = pd.Timestamp("2013-06-30")
 def judge(spec: ColumnSpec, *values: str | None) -> tuple[pd.DataFrame, dict[str, list[bool]]]:
     """The typed columns, and rule -> which rows break it."""
     text = pd.Series(list(values), dtype="str")
-    out = typed(spec, text, pd.Series(END, index=text.index))
+    out = parse_column(spec, text, pd.Series(END, index=text.index))
     hits = {rule: mask.fillna(False).astype(bool).tolist() for rule, mask in out.found.items()}
     return pd.DataFrame(out.columns), {rule: rows for rule, rows in hits.items() if any(rows)}
 

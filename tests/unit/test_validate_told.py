@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipelines.over_time import findings_of
-from pipelines.validation.cells import typed
+from pipelines.validation.cells import parse_column
 from schemas import findings
 from sources import contract as contracts
 from sources.contract import ColumnSpec
@@ -16,7 +16,7 @@ END = pd.Timestamp("2013-06-30")
 
 def told(spec: ColumnSpec, value: str | None) -> set[str]:
     text = pd.Series([value], dtype="str")
-    out = typed(spec, text, pd.Series(END, index=text.index))
+    out = parse_column(spec, text, pd.Series(END, index=text.index))
     return {rule for rule, mask in out.found.items() if mask.fillna(False).astype(bool).any()}
 
 

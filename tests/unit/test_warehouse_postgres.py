@@ -16,7 +16,7 @@ from store_world import KEY, made
 from harmonia.errors import HarmoniaError
 from pipelines.resources.parquet import open_dataset, write_table
 from warehouse import loading, postgres, tables
-from warehouse.stores import STORES, Stores, arranged
+from warehouse.stores import STORES, Stores, arrange_stores
 
 URL_WITH_PASSWORD = "postgresql://u:secret@127.0.0.1:1/x"
 NUMBER = count()
@@ -47,7 +47,7 @@ def holds(url: str, stores: Stores) -> bool:
     """Every row of every store, nulls and empty text apart, quotes and line breaks kept."""
 
     def given(schema: str, table: Table) -> pa.Table:
-        return tables.to_arrow(table, tables.conform(table, loading.held(stores[schema][table.name])))
+        return tables.frame_to_arrow(table, tables.conform_frame(table, loading.rows_as_frame(stores[schema][table.name])))
 
     def ordered(rows: pa.Table) -> pa.Table:
         return rows.sort_by([(name, "ascending") for name in rows.column_names])
@@ -64,9 +64,9 @@ def test_rows_that_are_not_held_are_copied_some_at_a_time(url: str, tmp_path: Pa
     monkeypatch.setattr(loading, "BATCH", 4)  # of fifteen rows a table
     held = made("one")
     for name, frame in held["warehouse"].items():
-        write_table(tmp_path / f"{name}.parquet", tables.to_arrow(tables.WAREHOUSE.tables[name], frame))
+        write_table(tmp_path / f"{name}.parquet", tables.frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
     lying = {name: open_dataset([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
-    publish(url, arranged(lying, held["identity"]["persons"], KEY))
+    publish(url, arrange_stores(lying, held["identity"]["persons"], KEY))
     assert holds(url, held)
 
 

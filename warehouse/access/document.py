@@ -12,7 +12,7 @@ from sqlalchemy import Table
 from warehouse import tables
 from warehouse.access.grants import is_view, row_secured_tables
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
-from warehouse.analysts import PSEUDONYM, changed
+from warehouse.analysts import PSEUDONYM, change_description
 from warehouse.stores import ANALYSTS, WAREHOUSE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-matrix.md"
@@ -50,7 +50,7 @@ def matrix_page() -> str:
             secured = schema == WAREHOUSE and table.name in row_secured
             protection = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
             if schema == ANALYSTS:
-                forms = {c.name: changed(table, c) for c in table.columns if table.info["altered"]}
+                forms = {c.name: change_description(table, c) for c in table.columns if table.info["altered"]}
                 marks = {name: "**" if form == PSEUDONYM else "*" for name, form in forms.items() if form}
             else:
                 linked = tables.linked_columns(table) if OWN in visible else set()

@@ -12,8 +12,8 @@ from harmonia.errors import HarmoniaError, storage
 from warehouse import tables
 from warehouse.access.matrix import ALL, Role, role, roles
 from warehouse.access.visible_rows import visible_tables
-from warehouse.publish import build
-from warehouse.reading import reading
+from warehouse.publish import build_file
+from warehouse.reading import open_publication
 from warehouse.stores import STORES
 
 
@@ -27,22 +27,22 @@ def find_role(name: str) -> Role:
     return declared
 
 
-def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
+def extract_visible(home: Path, reader: Role, target: Path) -> dict[str, int]:
     """Write what `reader` may see of the published home to the new file `target`, readable only by its owner. Returns rows by table.
 
     Raises `HarmoniaError` if nothing is published, or the file exists or cannot be written.
     """
     if target.exists():
         raise HarmoniaError(f"{target} already exists: remove it, or name another file")
-    with reading(home, reader.store) as connection:
-        stored = {table.name: connection.table(table.name).df() for table in tables.stored(STORES[reader.store])}
+    with open_publication(home, reader.store) as connection:
+        stored = {table.name: connection.table(table.name).df() for table in tables.stored_tables(STORES[reader.store])}
     frames = visible_tables(reader, {reader.store: stored})
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        views = [view for view in tables.views(STORES[reader.store]) if reader.visible_rows(reader.store, view) == ALL]
-        build(
+        views = [view for view in tables.declared_views(STORES[reader.store]) if reader.visible_rows(reader.store, view) == ALL]
+        build_file(
             temporary,
-            [*(tables.narrowed(STORES[reader.store].tables[name], frame.columns) for name, frame in frames.items()), *views],
+            [*(tables.narrow_table(STORES[reader.store].tables[name], frame.columns) for name, frame in frames.items()), *views],
             frames,
         )
         with storage(target):

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from warehouse import tables
 from warehouse.access.identity import INTERNAL_FUNCTIONS, STEWARD_FUNCTIONS
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, Role, roles
-from warehouse.publish import ddl
+from warehouse.publish import create_statements
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE
 
 ROLE_OPTIONS = "NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -59,8 +59,8 @@ def readable_tables() -> Iterator[tuple[Role, str, Table, str]]:
                     yield role, schema, table, rows
 
 
-def grants(existing: Collection[str]) -> list[Grant]:
-    """Every grant derived from the matrix, for the existing roles."""
+def matrix_grants(existing: Collection[str]) -> list[Grant]:
+    """Derive every grant of the existing roles from the matrix."""
     granted: set[Grant] = set()
     for role, schema, table, rows in readable_tables():
         if role.name in existing:
@@ -80,8 +80,8 @@ def row_secured_tables() -> list[Table]:
     return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in own]
 
 
-def policies(existing: Collection[str]) -> list[Policy]:
-    """The row policies of the row-secured tables, one per existing role."""
+def row_policies(existing: Collection[str]) -> list[Policy]:
+    """Derive the policies of the tables with row security, one per table and existing role."""
     secured = {table.name for table in row_secured_tables()}
     everything = {ALL: "true"}
     return sorted(
@@ -97,14 +97,18 @@ def structure_statements() -> list[str]:
     Record keys of row-secured tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
     gradually reveal to an institution which keys the others have.
     """
-    statements = [f"SET LOCAL search_path TO {WAREHOUSE}", *ddl(tables.views(STORES[WAREHOUSE])), "RESET search_path"]
-    for table in tables.stored(STORES[ANALYSTS]):
+    statements = [
+        f"SET LOCAL search_path TO {WAREHOUSE}",
+        *create_statements(tables.declared_views(STORES[WAREHOUSE])),
+        "RESET search_path",
+    ]
+    for table in tables.stored_tables(STORES[ANALYSTS]):
         if is_view(ANALYSTS, table):
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             view = f"{ANALYSTS}.{table.name}"
             statements.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
-            statements.append(f"COMMENT ON VIEW {view} IS {_literal(table.comment)}")
-            statements += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_literal(column.comment)}' for column in table.columns]
+            statements.append(f"COMMENT ON VIEW {view} IS {_sql_literal(table.comment)}")
+            statements += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_sql_literal(column.comment)}' for column in table.columns]
     for table in row_secured_tables():
         statements.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
         statements += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]
@@ -120,10 +124,10 @@ def access_statements(existing: Collection[str]) -> list[str]:
     for schema in SCHEMAS if names else ():
         for kind in (f"ALL TABLES IN SCHEMA {schema}", f"ALL FUNCTIONS IN SCHEMA {schema}", f"SCHEMA {schema}"):
             statements.append(f"REVOKE ALL ON {kind} FROM {', '.join(names)}")
-    statements += [_grant_statement(grant) for grant in grants(existing)]
+    statements += [_grant_statement(grant) for grant in matrix_grants(existing)]
     declared = sorted(role.name for role in roles())
     statements += [f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in row_secured_tables() for name in declared]
-    statements += [f"CREATE POLICY {p.role} ON {p.table} FOR SELECT TO {p.role} USING ({p.using})" for p in policies(existing)]
+    statements += [f"CREATE POLICY {p.role} ON {p.table} FOR SELECT TO {p.role} USING ({p.using})" for p in row_policies(existing)]
     return statements
 
 
@@ -139,5 +143,5 @@ def create_roles(missing: Collection[str]) -> list[str]:
     return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
 
 
-def _literal(text: str | None) -> str:
+def _sql_literal(text: str | None) -> str:
     return "'" + (text or "").replace("'", "''") + "'"

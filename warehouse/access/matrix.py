@@ -55,7 +55,7 @@ def roles() -> tuple[Role, ...]:
     declared_roles: list[Role] = []
     for name, spec in declared.items():
         is_per_institution = spec.pop("each", None) is not None
-        _check(name, spec)
+        _check_terms(name, spec)
         if is_per_institution:
             declared_roles += [Role(f"{name}_{institution}", institution=institution, **spec) for institution in contract.institutions()]
         else:
@@ -63,7 +63,7 @@ def roles() -> tuple[Role, ...]:
     return tuple(declared_roles)
 
 
-def _check(name: str, declared: dict[str, object]) -> None:
+def _check_terms(name: str, declared: dict[str, object]) -> None:
     rows = declared["rows"]
     if (
         declared["store"] not in STORES

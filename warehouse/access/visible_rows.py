@@ -9,17 +9,17 @@ import pandas as pd
 
 from warehouse import tables
 from warehouse.access.matrix import ALL, OWN, Role
-from warehouse.loading import held
+from warehouse.loading import rows_as_frame
 from warehouse.stores import STORES, Stores
 
 
 def visible_tables(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
     """Table -> rows and columns that `role` may read without a request; tables that it may not read are absent."""
     visible: dict[str, pd.DataFrame] = {}
-    for table in tables.stored(STORES[role.store]):
+    for table in tables.stored_tables(STORES[role.store]):
         rows = role.visible_rows(role.store, table)
         if rows not in (ALL, OWN):
             continue
-        frame = held(stores[role.store][table.name])[role.columns(role.store, table)]
+        frame = rows_as_frame(stores[role.store][table.name])[role.columns(role.store, table)]
         visible[table.name] = frame if rows == ALL else frame[frame["institution"] == role.institution].reset_index(drop=True)
     return visible

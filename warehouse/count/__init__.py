@@ -21,18 +21,18 @@ from schemas.declared import declared
 from schemas.findings import affected_lines, of_many
 from warehouse import tables
 from warehouse.count import dimensions
-from warehouse.count.coverage import coverage
-from warehouse.count.date_habits import Habits, observed
+from warehouse.count.coverage import period_coverage
+from warehouse.count.date_habits import DateHabits, observe_habits
 from warehouse.count.dates import impute_dates
-from warehouse.count.inputs import CountInputs, show_inputs
-from warehouse.count.models import Model, Models, database, of_sql, sql_models
+from warehouse.count.inputs import CountInputs, register_inputs
+from warehouse.count.models import Models, TableModel, model_of_sql, open_database, sql_models
 from warehouse.count.neutral_names import neutral_names
-from warehouse.count.quality import quality
+from warehouse.count.quality import quality_rows
 from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
 from warehouse.star.figures import figure_statement
 
-__all__ = ["CountInputs", "causes", "counting", "dated_events", "event_days", "everything", "habits_of"]
+__all__ = ["CountInputs", "all_published_tables", "cause_meanings", "counting_models", "date_habits", "dated_events", "event_days"]
 
 _DATED = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins, merged,
 number_year, record_group, file_group, person_group, case_group"""
@@ -40,28 +40,28 @@ _AT_A_TIME = 300_000  # events
 
 
 @cache
-def causes() -> dict[str, dict[str, str]]:
-    """The meaning of each cause of the bridge, by language."""
+def cause_meanings() -> dict[str, dict[str, str]]:
+    """Return what each cause of the bridge means, by language."""
     found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
     return found
 
 
 @contextmanager
-def counting(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
+def counting_models(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
     """Models over `inputs`. They use at most `memory` ("1GiB") and spill the rest to the folder `spill`.
 
     Raises `HarmoniaError` for an indicator file whose SQL fails, when its figures are requested.
     """
-    with database(spill, memory) as connection:
-        show_inputs(connection, inputs)
-        yield Models(connection, {**sql_models(), **{model.name: model for model in _functions(inputs)}})
+    with open_database(spill, memory) as connection:
+        register_inputs(connection, inputs)
+        yield Models(connection, {**sql_models(), **{model.name: model for model in _function_models(inputs)}})
 
 
-def everything(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """Every published table by name. Raises `HarmoniaError` if a bridge does not add up, or an indicator's SQL fails."""
-    with counting(inputs) as models:
+def all_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+    """Compute every published table, by name. Raises `HarmoniaError` if a bridge does not add up, or an indicator's SQL fails."""
+    with counting_models(inputs) as models:
         require_bridges(models)
-        return {table.name: models.published(table) for table in tables.stored(tables.WAREHOUSE)}
+        return {table.name: models.published(table) for table in tables.stored_tables(tables.WAREHOUSE)}
 
 
 def require_bridges(models: Models) -> None:
@@ -81,64 +81,64 @@ def require_bridges(models: Models) -> None:
         )
 
 
-def _functions(inputs: CountInputs) -> list[Model]:
-    """The models not computed in SQL."""
+def _function_models(inputs: CountInputs) -> list[TableModel]:
+    """List the models that are computed by a function, not in SQL."""
 
-    def of_frames(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> Model:
-        return Model(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
+    def of_frames(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
+        return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
 
     return [
         *(of_frames(name, make) for name, make in dimensions.STATIC.items()),
-        of_frames("dim_period", partial(dimensions.period, inputs.deliveries)),
-        of_frames("coverage", partial(coverage, inputs.deliveries, inputs.signatures)),
-        of_frames("indicators", _indicators),
-        of_frames("bridge_causes", _causes),
-        Model("event_day", frozenset({"dated_event"}), function=_event_days),
-        Model("finding_line", frozenset({"delivered_findings"}), function=_finding_lines),
+        of_frames("dim_period", partial(dimensions.period_dimension, inputs.deliveries)),
+        of_frames("coverage", partial(period_coverage, inputs.deliveries, inputs.signatures)),
+        of_frames("indicators", _indicator_table),
+        of_frames("bridge_causes", _cause_table),
+        TableModel("event_day", frozenset({"dated_event"}), function=_impute_event_days),
+        TableModel("finding_line", frozenset({"delivered_findings"}), function=_finding_lines),
         of_frames("neutral_name", neutral_names, "delivered_name"),
-        of_frames("dim_time", partial(dimensions.time, deliveries=inputs.deliveries), "fact_day"),
-        of_frames("dim_offence", dimensions.offence, "named_article"),
-        of_frames("quality", quality, "standing_delivery", "quality_score", "whole_fault"),
+        of_frames("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
+        of_frames("dim_offence", dimensions.offence_dimension, "named_article"),
+        of_frames("quality", quality_rows, "standing_delivery", "quality_score", "whole_fault"),
         _fact_days(),
         *_further_statistics(),
     ]
 
 
-def _fact_days() -> Model:
+def _fact_days() -> TableModel:
     """Every day that occurs in a fact."""
     dated = [
         (table.name, column.name)
-        for table in tables.stored(tables.WAREHOUSE)
+        for table in tables.stored_tables(tables.WAREHOUSE)
         for column in table.columns
         if table.name.startswith("fact_") and isinstance(column.type, Date)
     ]
     every = " UNION ".join(f'SELECT "{column}" AS day FROM {name}' for name, column in dated)
-    return of_sql("fact_day", f"SELECT day FROM ({every}) WHERE day IS NOT NULL ORDER BY day")
+    return model_of_sql("fact_day", f"SELECT day FROM ({every}) WHERE day IS NOT NULL ORDER BY day")
 
 
-def _further_statistics() -> list[Model]:
+def _further_statistics() -> list[TableModel]:
     """The figures of the indicators defined by SQL, and their union."""
-    single = [of_sql(f"figures_of_{one.code}", figure_statement(one)) for one in catalogue().values() if one.sql and not one.counted]
+    single = [model_of_sql(f"figures_of_{one.code}", figure_statement(one)) for one in catalogue().values() if one.sql and not one.counted]
     columns = "SELECT * EXCLUDE (quarantined) FROM statistics WHERE false"  # also where no indicator is defined by SQL
     union = " UNION ALL BY NAME ".join([columns, *(f"FROM {model.name}" for model in single)])
-    return [*single, of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
+    return [*single, model_of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
 
 
-def _event_days(models: Models) -> Iterator[pd.DataFrame]:
+def _impute_event_days(models: Models) -> Iterator[pd.DataFrame]:
     """place, day, method, date_problem of the events of `dated_event`, in batches of complete cases."""
-    habits = habits_of(models)
+    habits = date_habits(models)
     for events in dated_events(models):
         yield event_days(events, habits)
 
 
-def event_days(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
+def event_days(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
     """place, day, method, date_problem of `events` (of `dated_event`, complete cases)."""
     return impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
 
 
-def habits_of(models: Models) -> Habits:
-    """How the sources of these records enter dates; it does not depend on which records are of one case or person."""
-    return observed(dated_events(models))
+def date_habits(models: Models) -> DateHabits:
+    """Learn how the sources enter dates; the result does not depend on which records are of one case or person."""
+    return observe_habits(dated_events(models))
 
 
 def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
@@ -158,8 +158,8 @@ def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
     yield many[["n"]].assign(line=many["detail"].map(affected_lines)).explode("line").astype("Int64")
 
 
-def _indicators() -> pd.DataFrame:
-    """The definition of each indicator."""
+def _indicator_table() -> pd.DataFrame:
+    """Return the table of indicators with their definitions."""
     meanings = [
         {
             "indicator": i.code,
@@ -175,10 +175,10 @@ def _indicators() -> pd.DataFrame:
         }
         for i in catalogue().values()
     ]
-    return tables.conform(tables.INDICATORS, pd.DataFrame(meanings))
+    return tables.conform_frame(tables.INDICATORS, pd.DataFrame(meanings))
 
 
-def _causes() -> pd.DataFrame:
+def _cause_table() -> pd.DataFrame:
     """The meaning of each cause of the bridge."""
-    meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in causes().items()]
-    return tables.conform(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))
+    meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in cause_meanings().items()]
+    return tables.conform_frame(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))

@@ -25,7 +25,7 @@ def published(deliveries: pd.DataFrame) -> list[str]:
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 
 
-def coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
+def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
     """Columns out: institution, period (every published year and quarter), state (`sources.states`), signature (`harmonia.signing`).
 
     The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that have a day in it. A quarter
@@ -50,8 +50,8 @@ def _signature(parts: Sequence[str]) -> str | None:
     return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in parts), None)
 
 
-def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, published_periods: Sequence[str]) -> pd.DataFrame:
-    """Incomplete and unsigned deliveries behind each figure. covered: from `coverage`; published_periods: from `published`.
+def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataFrame, published_periods: Sequence[str]) -> pd.DataFrame:
+    """Incomplete and unsigned deliveries behind each figure. covered: from `period_coverage`; published_periods: from `published`.
 
     Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null if all are complete), silent
     (nothing could be read from any of the indicator's institutions in the whole period: its figures are null), preliminary (a quarter

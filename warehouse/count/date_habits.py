@@ -41,15 +41,15 @@ can produce from one: one exchanged date, nine years that differ in a digit, and
 DATES_EXPECTED = 500
 
 
-def steps(events: pd.DataFrame) -> pd.Series:
-    """The event; for `received` with the receiver: the prosecution or a court."""
+def event_steps(events: pd.DataFrame) -> pd.Series:
+    """Return the step of each event: its name; for `received` also the receiver, the prosecution or a court."""
     court = (events["event"] == "received") & events["institution"].isin(contract.at("courts"))
     prosecution = (events["event"] == "received") & events["institution"].isin(contract.at("prosecution"))
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
 
 
-def entries(events: pd.DataFrame) -> pd.DataFrame:
-    """How each event was entered. In: events of the model `dated_event`.
+def event_entries(events: pd.DataFrame) -> pd.DataFrame:
+    """Describe how each event was entered. In: events of the model `dated_event`.
 
     Columns out: institution, step, date, number_year, begins; first_quarter: the quarter in which it happened by its first delivery, at
     the earliest (null if that does not show it, and for an offence, which may be old when it is reported); starts, middle, last: days
@@ -63,7 +63,7 @@ def entries(events: pd.DataFrame) -> pd.DataFrame:
     seen = [(days >= period_start(events[c])) & (days <= period_end(events[c])) for c in ("first_same_period", "first_period")]
     return pd.DataFrame(
         {
-            "step": steps(events).astype("category"),
+            "step": event_steps(events).astype("category"),
             **{name: events[name] for name in ("institution", "date", "number_year", "begins")},
             "first_quarter": quarter_of(starts).mask(events["left_censored"] | (events["event"] == "offence")),
             "starts": starts,
@@ -76,8 +76,8 @@ def entries(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _day(year: pd.Series, month: pd.Series, day: pd.Series) -> pd.Series:
-    """The date of a year, a month and a day; null if it does not exist: 29 February of a common year, a thirteenth month."""
+def _date_of(year: pd.Series, month: pd.Series, day: pd.Series) -> pd.Series:
+    """Return the date of a year, a month and a day; null for a date that does not exist, such as 29 February of a common year."""
     years, months, days = (numbers.to_numpy("float64", na_value=np.nan) for numbers in (year, month, day))
     known = ~np.isnan(years + months + days) & (months <= MONTHS)
     of_month = np.where(known, (years - 1970) * MONTHS + months - 1, 0).astype("int64").astype("datetime64[M]")
@@ -93,38 +93,38 @@ def _one_digit_off(a: pd.Series, b: pd.Series) -> pd.Series:
     return pd.Series(np.asarray(off) == 1, index=a.index)
 
 
-def exchanged(dates: pd.Series) -> pd.Series:
-    """Each date with day and month exchanged; null if that is not a date, or the same."""
-    found = _day(dates.dt.year, dates.dt.day, dates.dt.month)
+def exchange_day_and_month(dates: pd.Series) -> pd.Series:
+    """Exchange day and month of each date; null if the result is not a date, or is the same date."""
+    found = _date_of(dates.dt.year, dates.dt.day, dates.dt.month)
     return found.mask(found == dates)
 
 
-def slips(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
+def possible_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
     """The days that one error can have turned into each date, with the kind of error and the years back from the year of `latest`: day
     and month exchanged, then one digit of the year, from that year back."""
-    yield "exchanged", 0, exchanged(dates)
+    yield "exchanged", 0, exchange_day_and_month(dates)
     for back in range(YEARS_BACK + 1):
         year = latest.dt.year - back
-        yield "year", back, _day(year, dates.dt.month, dates.dt.day).where(_one_digit_off(year, dates.dt.year))
+        yield "year", back, _date_of(year, dates.dt.month, dates.dt.day).where(_one_digit_off(year, dates.dt.year))
 
 
-def _lag(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
-    """The index in `LAGS` of each day, or `BEFORE`; -1 if the first delivery does not show it."""
+def _lag_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
+    """Return the index in `LAGS` of the delay of each day, or `BEFORE`; -1 if the first delivery does not show the delay."""
     quarters = quarter_index(rows["first_quarter"]) - (days.dt.year * 4 + days.dt.quarter - 1)
     found = np.searchsorted(LAGS, quarters.fillna(0).clip(lower=0).to_numpy("int64"), side="right") - 1
     found = np.where((days < rows["begins"]).to_numpy(), BEFORE, found)
     return np.where(rows["first_quarter"].isna() | days.isna(), -1, found)
 
 
-def _number(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
-    """The index in `NUMBER_WIDTHS` of each day; -1 if the event does not open a file with a year in its number."""
+def _number_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
+    """Return the index in `NUMBER_WIDTHS` of each day; -1 if the event does not open a file that has a year in its number."""
     off = (rows["number_year"] - days.dt.year).where(rows["step"].isin(OPENING))
     years = off.fillna(0).to_numpy("int64")
     return np.where(off.isna(), -1, np.where(years < 0, 3, np.minimum(years, 2)))
 
 
 @dataclass(frozen=True)
-class Habits:
+class DateHabits:
     """How sources enter dates. rates: by institution (index), powers of two, so that a further delivery rarely changes one. Columns:
 
     exchanged, year, other  how often a date has this error and becomes exactly the delivered one
@@ -139,11 +139,12 @@ class Habits:
         return self.rates[list(names)].reindex(institution).fillna(_EXPECTED).to_numpy()
 
     def likelihood(self, rows: pd.DataFrame, days: pd.Series, *, delivered: bool = False) -> np.ndarray:
-        """Likelihood of each day for its event (from `entries`): by the quarter of its first delivery and the year in its file's number.
+        """Likelihood of each day for its event (from `event_entries`): by the quarter of its first delivery and the year in its file's
+        number.
 
         0 if there is no day; delivered: the days are the delivered dates, for which `on_time` is known.
         """
-        lag, number, place = _lag(rows, days), _number(rows, days), np.arange(len(rows))
+        lag, number, place = _lag_class(rows, days), _number_class(rows, days), np.arange(len(rows))
         if delivered:
             lag = np.where(rows["on_time"].to_numpy() & (lag >= 0), 0, lag)
         found = np.where(lag < 0, 1.0, self.of(rows["institution"], LAGS_OF)[place, lag])
@@ -153,25 +154,28 @@ class Habits:
         return np.where(days.isna(), 0.0, found)
 
 
-def observed(parts: Iterable[pd.DataFrame]) -> Habits:
+def observe_habits(parts: Iterable[pd.DataFrame]) -> DateHabits:
     """Count how the dates of events (of the model `dated_event`, in parts) were entered.
 
     A date after the end of the quarter of its first delivery is an error: `exchanged` or `year` if only that error moves it into that
     quarter, `other` if no single error gives an earlier day. `exchangeable` dates would be after it if day and month were exchanged: only
     in these an exchange is detectable. Possible dates are counted by lag, and by the year in the number of the file they open.
     """
-    return Habits(_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_seen, parts)]).groupby(level=0).sum()))
+    return DateHabits(_habit_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_count_habits, parts)]).groupby(level=0).sum()))
 
 
-def _seen(events: pd.DataFrame) -> pd.DataFrame:
-    """Counts of each habit, by institution (index)."""
-    rows = entries(events.reset_index(drop=True))
+def _count_habits(events: pd.DataFrame) -> pd.DataFrame:
+    """Count each habit of entering dates, by institution (index)."""
+    rows = event_entries(events.reset_index(drop=True))
     date, last = rows["date"], rows["last"]
     possible = (date >= rows["earliest"]) & (date <= last)
-    lag = pd.Series(np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _lag(rows, date)), index=rows.index)
-    late, number = lag.between(1, BEFORE - 1), pd.Series(_number(rows, date), index=rows.index)
-    kinds = _mistakes(rows[date > last]).reindex(rows.index)
-    seen = {kind: kinds == kind for kind in MISTAKES} | {"dates": date.notna(), "exchangeable": possible & (exchanged(date) > last)}
+    lag = pd.Series(np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _lag_class(rows, date)), index=rows.index)
+    late, number = lag.between(1, BEFORE - 1), pd.Series(_number_class(rows, date), index=rows.index)
+    kinds = _kinds_of_error(rows[date > last]).reindex(rows.index)
+    seen = {kind: kinds == kind for kind in MISTAKES} | {
+        "dates": date.notna(),
+        "exchangeable": possible & (exchange_day_and_month(date) > last),
+    }
     seen |= {name: possible & (lag == n) for n, name in enumerate(LAGS_OF)}
     for when, mine in (("on_time", ~late), ("late", late)):
         seen |= {name: possible & mine & (number == n) for n, name in enumerate(NUMBERS_OF[when])}
@@ -179,16 +183,16 @@ def _seen(events: pd.DataFrame) -> pd.DataFrame:
     return hits.groupby(rows["institution"].astype("str")).sum()
 
 
-def _mistakes(future: pd.DataFrame) -> pd.Series:
+def _kinds_of_error(future: pd.DataFrame) -> pd.Series:
     """The kind of error of dates after the end of the quarter of their first delivery; null if ambiguous."""
     kind, none = pd.Series(None, index=future.index, dtype="str"), pd.Series(True, index=future.index)
-    for name, _, day in slips(future["date"], future["last"]):
+    for name, _, day in possible_errors(future["date"], future["last"]):
         kind = kind.mask(kind.isna() & (day >= future["starts"]) & (day <= future["last"]), name)
         none &= ~(day <= future["last"])
     return kind.mask(none, "other")
 
 
-def _rates(counts: pd.DataFrame) -> pd.DataFrame:
+def _habit_rates(counts: pd.DataFrame) -> pd.DataFrame:
     """`Habits.rates` from counts: (counts + expected counts) / all of their kind."""
     out = pd.DataFrame(index=counts.index)
     for kind, (of, expected, dates) in MISTAKES.items():
@@ -201,5 +205,5 @@ def _rates(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 _NOTHING_SEEN = pd.DataFrame(0, index=["a source"], columns=["dates", "exchangeable", *MISTAKES, *LAGS_OF, *sum(NUMBERS_OF.values(), ())])
-_EXPECTED = _rates(_NOTHING_SEEN).iloc[0]
+_EXPECTED = _habit_rates(_NOTHING_SEEN).iloc[0]
 """The rates of an unknown source."""

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonisation.dates import first_day, last_day
-from warehouse.count.date_habits import OPENING, Habits, entries, slips
+from warehouse.count.date_habits import OPENING, DateHabits, event_entries, possible_errors
 from warehouse.count.periods import period_middle, period_start, quarter_of
 
 METHODS = ("delivered", "exchanged", "year", "middle")
@@ -40,7 +40,7 @@ NEVER, NOWHERE = np.iinfo("int64").max, -2
 
 
 @dataclass(frozen=True)
-class Order:
+class EventOrder:
     """`earlier` happens no later than `later`, within one record, one file of an institution, one person in a case, or one case; with
     `slack`, at most so many days after it."""
 
@@ -52,40 +52,40 @@ class Order:
 
 LONG_BEFORE = 300
 """Days before its file was opened on which a victim may have been referred or helped: more is a wrong year."""
-ORDER: tuple[Order, ...] = (
-    Order("offence", "reported", "file"),
-    Order("offence", "arrested", "file"),
-    Order("offence", "sent", "file"),
-    Order("reported", "sent", "file"),
-    Order("reported", "received_prosecution", "case"),
-    Order("sent", "received_prosecution", "case"),
-    *(Order("received_prosecution", d, "file") for d in ("investigation_opened", "dismissed", "indicted", "terminated", "separated")),
-    Order("investigation_opened", "indicted", "file"),
-    Order("received_prosecution", "received_court", "case"),
-    Order("indicted", "received_court", "case"),
-    Order("received_court", "judged", "file"),
-    Order("received_court", "final", "file"),
-    Order("judged", "final", "record"),
-    Order("arrested", "detained", "person"),
-    Order("offence", "referred", "case"),
-    Order("referred", "supported", "record"),
-    Order("supported", "represented", "record"),
-    *(Order("supported", event, "file", LONG_BEFORE) for event in ("referred", "assisted", "sheltered")),
-    Order("presumed", "identified", "record"),
-    Order("presumed", "not_confirmed", "record"),
-    Order("sheltered", "left_shelter", "record"),
+ORDER: tuple[EventOrder, ...] = (
+    EventOrder("offence", "reported", "file"),
+    EventOrder("offence", "arrested", "file"),
+    EventOrder("offence", "sent", "file"),
+    EventOrder("reported", "sent", "file"),
+    EventOrder("reported", "received_prosecution", "case"),
+    EventOrder("sent", "received_prosecution", "case"),
+    *(EventOrder("received_prosecution", d, "file") for d in ("investigation_opened", "dismissed", "indicted", "terminated", "separated")),
+    EventOrder("investigation_opened", "indicted", "file"),
+    EventOrder("received_prosecution", "received_court", "case"),
+    EventOrder("indicted", "received_court", "case"),
+    EventOrder("received_court", "judged", "file"),
+    EventOrder("received_court", "final", "file"),
+    EventOrder("judged", "final", "record"),
+    EventOrder("arrested", "detained", "person"),
+    EventOrder("offence", "referred", "case"),
+    EventOrder("referred", "supported", "record"),
+    EventOrder("supported", "represented", "record"),
+    *(EventOrder("supported", event, "file", LONG_BEFORE) for event in ("referred", "assisted", "sheltered")),
+    EventOrder("presumed", "identified", "record"),
+    EventOrder("presumed", "not_confirmed", "record"),
+    EventOrder("sheltered", "left_shelter", "record"),
 )
 
 
-def _working(events: pd.DataFrame) -> pd.DataFrame:
+def _working_columns(events: pd.DataFrame) -> pd.DataFrame:
     """The events' columns needed below, on their index: columns of `entries`, merged, came (period of first delivery), and for every scope
     the number of the event's group (-1: none, since an event of a case belongs to no person)."""
     groups = {name: events[f"{name}_group"].fillna(-1).astype("int64") for name in SCOPES}
-    return entries(events).assign(merged=events["merged"], came=events["first_period"], **groups)
+    return event_entries(events).assign(merged=events["merged"], came=events["first_period"], **groups)
 
 
 @dataclass(frozen=True)
-class Sides:
+class OrderSides:
     """The events of an order, one row each.
 
     at: the event's position; earlier, later: its side (neither if its file was merged, in scopes across files); day, low, high: its day,
@@ -106,14 +106,14 @@ class Sides:
     slack: int
 
 
-def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
-    """Every order with its events."""
+def _order_sides(work: pd.DataFrame) -> Iterator[tuple[EventOrder, OrderSides]]:
+    """Find the events of both sides of every order that must hold between events."""
     step, merged = work["step"].cat.codes.to_numpy(), work["merged"].to_numpy()
     code_of = {name: code for code, name in enumerate(work["step"].cat.categories)}
-    day = first = last = _seconds(work["date"])
+    day = first = last = _days_as_seconds(work["date"])
     if work["month"].any():
         precision = work["month"].map({True: "month", False: "day"})
-        first, last = (_seconds(of_month(work["date"], precision)) for of_month in (first_day, last_day))
+        first, last = (_days_as_seconds(of_month(work["date"], precision)) for of_month in (first_day, last_day))
     usable = ~work["wrong"].to_numpy() & (day != NEVER)
     for order in ORDER:
         is_earlier = step == code_of.get(order.earlier, NOWHERE)
@@ -126,23 +126,23 @@ def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
         n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (earlier, later))
         if order.scope in ACROSS:
             earlier, later = earlier & ~merged[at], later & ~merged[at]
-        low, high = (_first(can_be, group, good & side, many) for side in (earlier, later))
-        yield order, Sides(at, earlier, later, can_be, low, high, n, m, usable[at], slack)
+        low, high = (_first_day_of_group(can_be, group, good & side, many) for side in (earlier, later))
+        yield order, OrderSides(at, earlier, later, can_be, low, high, n, m, usable[at], slack)
 
 
-def _seconds(days: pd.Series) -> np.ndarray:
-    """Days in seconds, `NEVER` if there is none."""
+def _days_as_seconds(days: pd.Series) -> np.ndarray:
+    """Convert days to seconds; `NEVER` for a missing day."""
     return np.where(days.isna(), NEVER, days.to_numpy("datetime64[s]").astype("int64"))
 
 
-def _first(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, many: int) -> np.ndarray:
-    """The first of the `chosen` days of each row's group; `many`: number of groups."""
+def _first_day_of_group(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, many: int) -> np.ndarray:
+    """Return, for each row, the first of the `chosen` days in its group; `many`: number of groups."""
     first = np.full(many, NEVER)
     np.minimum.at(first, group[chosen], day[chosen])
     return np.asarray(first[group])
 
 
-def _conflicts(work: pd.DataFrame) -> pd.DataFrame:
+def _order_conflicts(work: pd.DataFrame) -> pd.DataFrame:
     """The evidence of the order of events against each date.
 
     Columns out: weight: the sum over all broken rules of the logarithm of how rarely correct dates break them; by: the event with most
@@ -152,7 +152,7 @@ def _conflicts(work: pd.DataFrame) -> pd.DataFrame:
     """
     score, loose, most = (np.zeros(len(work)) for _ in range(3))
     by = np.full(len(work), None, dtype=object)
-    for order, of in _sides(work):
+    for order, of in _order_sides(work):
         ordered = of.low != NEVER
         late = of.later & ordered & (of.day < of.low)
         early = of.earlier & ordered & (of.high < of.low)
@@ -167,35 +167,35 @@ def _conflicts(work: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"weight": np.where(standing, score + loose, 0.0), "by": pd.array(by, dtype="str")}, index=work.index)
 
 
-def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def _possible_range(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """The possible range of days of each event, by the dates that are not wrong and the quarter in which it was first delivered."""
-    low, high = _seconds(work["earliest"]), _seconds(work["last"])
-    for _, of in _sides(work):
+    low, high = _days_as_seconds(work["earliest"]), _days_as_seconds(work["last"])
+    for _, of in _order_sides(work):
         later = of.later & (of.low != NEVER)
         low[of.at[later]] = np.maximum(low[of.at[later]], of.low[later])
         alone = of.earlier & (of.n <= of.usable) & (high[of.at] != NEVER)
         high[of.at[alone]] = np.minimum(high[of.at[alone]], of.high[alone] + np.where(of.high[alone] == NEVER, 0, of.slack))
-    return _days(low, work.index), _days(high, work.index)
+    return _seconds_as_days(low, work.index), _seconds_as_days(high, work.index)
 
 
-def _days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
-    """The inverse of `_seconds`."""
+def _seconds_as_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
+    """Convert seconds to days, the inverse of `_days_as_seconds`."""
     found = seconds.astype("datetime64[s]")
     found[seconds == NEVER] = np.datetime64("NaT")
     return pd.Series(found, index=index)
 
 
-def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> pd.DataFrame:
+def _explain_errors(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
     """The error that best explains each flagged date, within the range left by the other events of its case (`rows`).
 
     Columns out: day (null if an unspecific error is more likely than any other), method (exchanged, year), weight: likelihood of the error
     with its day.
     """
-    low, high = (bound[flagged.index] for bound in _bounds(rows))
+    low, high = (bound[flagged.index] for bound in _possible_range(rows))
     of = flagged["institution"]
     best = np.zeros(len(flagged))
     day, method = pd.Series(pd.NaT, index=flagged.index).astype("datetime64[s]"), pd.Series(None, index=flagged.index, dtype="str")
-    for kind, back, proposed in slips(flagged["date"], high):
+    for kind, back, proposed in possible_errors(flagged["date"], high):
         possible = proposed.where((proposed >= low) & (proposed <= high))
         # If the first delivery does not show the quarter, each year further back is half as likely.
         share = np.where(flagged["first_quarter"].isna(), 0.5**back, 1.0) if kind == "year" else 1.0
@@ -207,43 +207,43 @@ def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> 
     return pd.DataFrame({"day": day.mask(other > best), "method": method.mask(other > best), "weight": np.maximum(best, other)})
 
 
-def _of_the_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
-    """The events of every case with an event of `some`."""
+def _events_of_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
+    """Select the events of every case that has an event in `some`."""
     return work[work["case"].isin(some["case"])]
 
 
-def _accuse(work: pd.DataFrame, habits: Habits) -> pd.Series:
+def _likeliest_errors(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
     """Among dates of a case that contradict each other, the one that is most likely an error, with what contradicts it; null for all
     others, and for all dates of a case if it is nearly as likely that they are right."""
-    conflicts = _conflicts(work)
+    conflicts = _order_conflicts(work)
     flagged = work[conflicts["weight"] > 0]
     if flagged.empty:
         return pd.Series(None, index=work.index, dtype="str")
-    mistaken = _explanations(flagged, _of_the_same_cases(work, flagged), habits)["weight"]
+    mistaken = _explain_errors(flagged, _events_of_same_cases(work, flagged), habits)["weight"]
     right = habits.likelihood(flagged, flagged["date"], delivered=True)
     found = flagged.assign(by=conflicts["by"], odds=np.log(mistaken) - np.log(right) + conflicts["weight"], place=range(len(flagged)))
     found = found[found["odds"] > np.log(CONVINCING)].sort_values(["odds", "place"], ascending=[False, False]).drop_duplicates("case")
     return found["by"].reindex(work.index)
 
 
-def _problems(work: pd.DataFrame, habits: Habits) -> pd.Series:
-    """Why each known date cannot be right; null if it can."""
+def _date_problems(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
+    """Say why each known date cannot be right; null for a possible date."""
     problem = pd.Series(None, index=work.index, dtype="str").mask(work["date"] > work["last"], AFTER_DELIVERY)
     problem = problem.mask(work["date"] < work["earliest"], TOO_EARLY)
     contested = work
     for _ in range(ROUNDS):
-        accused = _accuse(contested.assign(wrong=problem[contested.index].notna()), habits).dropna()
+        accused = _likeliest_errors(contested.assign(wrong=problem[contested.index].notna()), habits).dropna()
         if accused.empty:
             break
         problem = problem.mask(problem.index.isin(accused.index), accused.reindex(problem.index))
-        contested = _of_the_same_cases(contested, contested.loc[accused.index])
+        contested = _events_of_same_cases(contested, contested.loc[accused.index])
     return problem
 
 
 def _middles(lost: pd.DataFrame, work: pd.DataFrame) -> pd.Series:
     """The day of events of which no date is known: the middle of the period whose delivery first held the event, or, if it came with a file
     that was entered late, of the quarter in which the file was opened; the nearest day to it that the other dates of the case leave."""
-    rows = _of_the_same_cases(work, work.loc[lost.index])
+    rows = _events_of_same_cases(work, work.loc[lost.index])
     opened = rows[rows["step"].isin(OPENING) & ~rows["wrong"] & rows["date"].notna()].drop_duplicates("file").set_index("file")
     middle = period_middle(lost["first_period"])
     of_file = opened[["date", "came"]].reindex(work.loc[lost.index, "file"]).set_index(lost.index)
@@ -253,11 +253,11 @@ def _middles(lost: pd.DataFrame, work: pd.DataFrame) -> pd.Series:
     entered_since = (day >= lost["begins"]) | ((lost["number_year"] > day.dt.year) & (lost["number_year"] == starts.dt.year))
     late = ~lost["left_censored"] & (came == lost["first_period"]) & (day < starts) & entered_since.fillna(False)
     middle = middle.mask(late, period_middle(quarter_of(day)))
-    low, high = (bound[lost.index] for bound in _bounds(rows))
+    low, high = (bound[lost.index] for bound in _possible_range(rows))
     return middle.mask(middle > high, high).mask(middle < low, low).where((low <= high).fillna(True), middle)
 
 
-def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
+def impute_dates(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
     """Determine the day on which each event counts.
 
     In: events of the model `dated_event`, of complete cases; habits of their sources. Added: `day`; `method` (delivered;
@@ -266,13 +266,13 @@ def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
     usable date has no day: nothing is counted by it.
     """
     events = events.reset_index(drop=True)
-    work = _working(events)
-    problem = _problems(work, habits)
+    work = _working_columns(events)
+    problem = _date_problems(work, habits)
     wrong = problem.notna()
     day, method = work["date"].mask(wrong), pd.Series("delivered", index=work.index, dtype="str").mask(wrong)
     if wrong.any():
         work = work.assign(wrong=wrong)
-        imputed = _explanations(work[wrong], _of_the_same_cases(work, work[wrong]), habits)
+        imputed = _explain_errors(work[wrong], _events_of_same_cases(work, work[wrong]), habits)
         day.loc[wrong], method.loc[wrong] = imputed["day"], imputed["method"]
     lost = day.isna() & (work["step"] != "offence")
     if lost.any():

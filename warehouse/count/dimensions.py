@@ -31,23 +31,23 @@ BANDS = {
 
 
 @cache
-def _codes(name: str) -> pd.DataFrame:
-    """A code list of `schemas/codes`; empty cells null."""
+def _code_list(name: str) -> pd.DataFrame:
+    """Read a code list of `schemas/codes`; empty cells become null."""
     return pd.read_csv(domain_folder.place(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
 
 
 @cache
-def _labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
+def _declared_labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
     found: dict[str, dict[str, list[str]]] = declared(FOLDER / "labels.yaml")
     return found
 
 
-def _labelled(kind: str, column: str) -> pd.DataFrame:
-    rows = [(code, *names) for code, names in _labels()[kind].items()]
+def _add_labels(kind: str, column: str) -> pd.DataFrame:
+    rows = [(code, *names) for code, names in _declared_labels()[kind].items()]
     return pd.DataFrame(rows, columns=[column, *LABELS])
 
 
-def time(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """`dim_time`: every day of the delivered years, of the range of facts, delivered outliers, and the first days of their quarters."""
     held = fact_days["day"].drop_duplicates()
     periods = published(deliveries)
@@ -63,16 +63,16 @@ def time(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _law_on(days: pd.Series) -> pd.Series:
-    """The criminal code in force on each day."""
+    """Return the criminal code in force on each day."""
     out = pd.Series(None, index=days.index, dtype="str")
-    codes = law()
+    codes = law_dimension()
     criminal = codes[codes["law"].str.startswith(domain.country().criminal_codes)]
     for code, begins, ends in zip(criminal["law"], criminal["valid_from"], criminal["valid_to"], strict=True):
         out = out.mask(((days >= begins) | pd.isna(begins)) & ~(days > ends), str(code))
     return out
 
 
-def period(deliveries: pd.DataFrame) -> pd.DataFrame:
+def period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
     """`dim_period`: the published years and all four quarters of each."""
     known = published(deliveries)
     years = [p for p in known if len(p) == 4]
@@ -90,18 +90,18 @@ def period(deliveries: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def law() -> pd.DataFrame:
-    """`dim_law`."""
-    rows = _codes("laws").rename(columns={"code": "law"})
+def law_dimension() -> pd.DataFrame:
+    """Build the dimension table `dim_law`."""
+    rows = _code_list("laws").rename(columns={"code": "law"})
     return rows.assign(**{c: pd.to_datetime(rows[c]).astype("datetime64[s]") for c in ("valid_from", "valid_to")})
 
 
-def offence(charged: pd.DataFrame) -> pd.DataFrame:
+def offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
     """`dim_offence`: every listed article, and every one charged.
 
     charged  offence, law, article of the facts
     """
-    listed = _codes("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
+    listed = _code_list("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
     split = listed["offence"].str.split(":", expand=True)
     listed = listed.assign(law=split[0], article=split[1])[["offence", "law", "article", "group", *LABELS]]
     both = pd.concat([listed, charged.dropna(subset=["offence"])[["offence", "law", "article"]]], ignore_index=True)
@@ -109,57 +109,57 @@ def offence(charged: pd.DataFrame) -> pd.DataFrame:
     return both.rename(columns={"group": "offence_group"}).assign(offence_group=lambda f: f["offence_group"].fillna("other"))
 
 
-def offence_group() -> pd.DataFrame:
-    """`dim_offence_group`."""
-    known = pd.concat([_codes("offences").rename(columns={"code": "offence_group"}), _labelled("offence_groups", "offence_group")])
+def offence_group_dimension() -> pd.DataFrame:
+    """Build the dimension table `dim_offence_group`."""
+    known = pd.concat([_code_list("offences").rename(columns={"code": "offence_group"}), _add_labels("offence_groups", "offence_group")])
     out = known[known["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
     return out.assign(position=range(1, len(out) + 1), minor=[topic().offence_groups[group].minor for group in out["offence_group"]])
 
 
-def institution() -> pd.DataFrame:
-    """`dim_institution`."""
+def institution_dimension() -> pd.DataFrame:
+    """Build the dimension table `dim_institution`."""
     names = [(name, *(contract.load(name).publisher[language] for language in LANGUAGES)) for name in contract.institutions()]
     out = pd.DataFrame(names, columns=["institution", *LABELS])
     return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_of()))
 
 
-def country() -> pd.DataFrame:
-    """`dim_country`."""
+def country_dimension() -> pd.DataFrame:
+    """Build the dimension table `dim_country`."""
     members = pd.read_csv(FOLDER / "eu_members.csv", dtype="str")
-    out = _codes("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
+    out = _code_list("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
     dates = {c: pd.to_datetime(out[c]).astype("datetime64[s]") for c in ("eu_from", "eu_to")}
     return out.assign(domestic=out["country"] == domain.country().domestic, **dates)
 
 
-def age() -> pd.DataFrame:
-    """`dim_age`."""
+def age_dimension() -> pd.DataFrame:
+    """Build the dimension table `dim_age`."""
     years = pd.Series(range(domain.country().oldest + 1))
-    bands = {name: _band(years, starts) for name, starts in BANDS.items()}
+    bands = {name: _age_band(years, starts) for name, starts in BANDS.items()}
     group = pd.Series("adult", index=years.index, dtype="str").mask(years < domain.country().adult, "child")
     return pd.DataFrame({"age": years, "age_group": group, **bands})
 
 
-def _band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+def _age_band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
     names = [f"{a}-{b - 1}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
     return pd.cut(years, [*starts, domain.country().oldest + 1], right=False, labels=names).astype("str")
 
 
-def form() -> pd.DataFrame:
-    """`dim_form`."""
-    listed = _codes("forms").rename(columns={"code": "form"})
+def form_dimension() -> pd.DataFrame:
+    """Build the dimension table `dim_form`."""
+    listed = _code_list("forms").rename(columns={"code": "form"})
     return listed.assign(position=range(1, len(listed) + 1))
 
 
 STATIC: Mapping[str, Callable[[], pd.DataFrame]] = {
-    "dim_institution": institution,
-    "dim_offence_group": offence_group,
-    "dim_law": law,
-    "dim_form": form,
-    "dim_sex": lambda: _codes("sexes").rename(columns={"code": "sex"}),
-    "dim_age": age,
-    "dim_country": country,
-    "dim_municipality": lambda: _codes("municipalities").rename(columns={"code": "municipality"}),
-    "dim_seat": lambda: _codes("seats").rename(columns={"code": "seat"}),
-    "dim_event": lambda: _labelled("events", "event"),
+    "dim_institution": institution_dimension,
+    "dim_offence_group": offence_group_dimension,
+    "dim_law": law_dimension,
+    "dim_form": form_dimension,
+    "dim_sex": lambda: _code_list("sexes").rename(columns={"code": "sex"}),
+    "dim_age": age_dimension,
+    "dim_country": country_dimension,
+    "dim_municipality": lambda: _code_list("municipalities").rename(columns={"code": "municipality"}),
+    "dim_seat": lambda: _code_list("seats").rename(columns={"code": "seat"}),
+    "dim_event": lambda: _add_labels("events", "event"),
 }
 """The `dim_` tables that do not depend on a run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from warehouse.count.coverage import gaps
+from warehouse.count.coverage import incomplete_deliveries
 from warehouse.count.inputs import declared_tables
 from warehouse.count.models import Models, sql_models
 from warehouse.indicators import Indicator
@@ -14,7 +14,7 @@ from warehouse.star.figures import CELL
 _MODELS = ("deciding_event", "indicator_row", "unit", "statistics")
 
 
-def recounted(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
+def recount_indicator(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
     """Every figure of an indicator over the facts of a published warehouse: CELL, as_reported, harmonised.
 
     connection: reads a published warehouse; an in-memory database is attached temporarily.
@@ -22,14 +22,14 @@ def recounted(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd
     published = str(connection.execute("SELECT current_database()").fetchall()[0][0])
     connection.execute("ATTACH ':memory:' AS again (READ_WRITE); USE again")
     try:
-        _show(connection, published, indicator)
+        _register_inputs(connection, published, indicator)
         models = Models(connection, {name: sql_models()[name] for name in _MODELS})
         return models.frame("statistics", ", ".join([*CELL, "as_reported", "harmonised"]))
     finally:
         connection.execute(f'USE "{published}"; DETACH again')
 
 
-def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
+def _register_inputs(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
     """The inputs of the models. Published facts contain neither the counting day of unknown persons' events nor the file that a day came
     from: no figure depends on either."""
     facts = f'"{published}".main'
@@ -49,7 +49,7 @@ def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indi
     )
     covered = connection.execute(f"SELECT institution, period, state, signature FROM {facts}.coverage").df()
     periods = [period for (period,) in connection.execute("SELECT period FROM published_period").fetchall()]
-    gap = gaps({indicator.code: indicator}, covered.astype("str"), periods)
+    gap = incomplete_deliveries({indicator.code: indicator}, covered.astype("str"), periods)
     tables = {**declared_tables([indicator]), "gap": gap, "quarantined_rows": gap[["indicator", "period"]].assign(quarantined=0)}
     for name, frame in tables.items():
         connection.register("declared", frame)

@@ -19,9 +19,9 @@ from schemas import canonical, domain, findings
 from schemas.topic import NO_FORM, OF_CASE, topic
 from sources import contract
 from warehouse import tables
-from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
+from warehouse.count.coverage import incomplete_deliveries, period_coverage, published, quarantined_rows
 from warehouse.count.neutral_names import BORNE_BY, OTHER_UNITS, SEEN_IN
-from warehouse.count.reconciliation_steps import ON_THE_WAY_DAYS, person_steps, steps
+from warehouse.count.reconciliation_steps import ON_THE_WAY_DAYS, person_steps, reconciliation_steps
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.loading import Rows
 from warehouse.star.tables import CASE_MILESTONES, PERSON_MILESTONES
@@ -107,7 +107,7 @@ _RUN: dict[str, dict[str, str]] = {
 """Tables of a run that models read, with their columns; each also has `n`, the row number. `keyed_…`: with the keys as delivered."""
 
 
-def show_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
+def register_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
     """Register `inputs` and the declarations under the names that the models use."""
     given: dict[str, Rows | None] = {
         **{f"keyed_{name}": rows for name, rows in inputs.canonical.items()},
@@ -120,10 +120,10 @@ def show_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> N
         "delivered_findings": inputs.findings,
     }
     for name, columns in _RUN.items():
-        _show(connection, name, columns, given[name])
+        _create_view(connection, name, columns, given[name])
     for name in canonical.TABLES:
         connection.execute(f'CREATE VIEW "{name}" AS {_with_new_keys(connection, name)}')
-    for name, frame in {**declared_tables(list(indicators().values())), **_of_deliveries(inputs)}.items():
+    for name, frame in {**declared_tables(list(indicators().values())), **_delivery_periods(inputs)}.items():
         connection.register("declared", frame)
         connection.execute(f"CREATE TABLE {name} AS FROM declared")
         connection.unregister("declared")
@@ -149,7 +149,7 @@ def _with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
           ON file.institution = records.institution AND file.entity = 'case' AND file.old_key = records.case_key"""
 
 
-def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:
     """`rows` as the view `name`: the columns, typed, null if absent, and `n`."""
     if rows is None:
         nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
@@ -168,14 +168,14 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str
 
 
 @cache
-def by_number() -> Mapping[str, str]:
+def group_by_article_number() -> Mapping[str, str]:
     """The offence group of each article number that belongs to only one group in all codes.
 
     Laws that apply only if named (`laws.csv`) are ignored.
     """
-    rows = codes.table("offences").query("articles != '' and group != 'other'")
+    rows = codes.read_code_list("offences").query("articles != '' and group != 'other'")
     listed = rows[["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
-    laws = codes.table("laws").query("unnamed_by != ''")["code"]
+    laws = codes.read_code_list("laws").query("unnamed_by != ''")["code"]
     listed[["law", "number"]] = listed["entry"].str.split(":", n=1, expand=True)
     listed = listed[listed["law"].isin(laws)]
     single = listed.groupby("number")["group"].agg(["nunique", "first"])
@@ -203,32 +203,34 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 "other_units": OTHER_UNITS,
             }
         ),
-        "institution": _table(
+        "institution": _arrow_table(
             ("institution", "position", "stage", "states_form", "cited_as", "person_key_extends_case_key"),
             [
                 (one.institution, position, one.stage, one.states_form, one.cited_as or one.institution, one.person_key_extends_case_key)
                 for position, one in enumerate(contracts)
             ],
         ),
-        "stage": _table(
+        "stage": _arrow_table(
             ("stage", "files_state_offence", "one_person_a_file", "form_as_stated"),
             [(name, spec.files_state_offence, spec.one_person_a_file, spec.form_as_stated) for name, spec in domain.stages().items()],
         ),
-        "number_kind": _table(("kind", "institution"), contract.bearers().items()),
-        "record_table": _table(("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]),
-        "stage_distance": _table(
+        "number_kind": _arrow_table(("kind", "institution"), contract.bearers().items()),
+        "record_table": _arrow_table(
+            ("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]
+        ),
+        "stage_distance": _arrow_table(
             ("stage", "other", "distance"),
             [(stage, other, distance) for stage, spec in domain.stages().items() for distance, other in enumerate(spec.nearest)],
         ),
-        "offence_group": _table(
+        "offence_group": _arrow_table(
             ("offence_group", "rank", "form_of_case", "without_form", "fixed_form"),
             [
                 (name, rank, group.form == OF_CASE, group.form == NO_FORM, group.form if group.form in canonical.FORMS else None)
                 for rank, (name, group) in enumerate(topic().offence_groups.items())
             ],
         ),
-        "form": _table(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
-        "article_number": _table(("article", "offence_group"), by_number().items()),
+        "form": _arrow_table(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
+        "article_number": _arrow_table(("article", "offence_group"), group_by_article_number().items()),
         "indicator": pd.DataFrame(
             {
                 "indicator": [i.code for i in every],
@@ -251,15 +253,15 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 "once": [i.harmonised.once for i in every],
             }
         ),
-        "dimension_value": _table(
+        "dimension_value": _arrow_table(
             ("dimension", "value"),
             [("total", "total"), *((dimension, value) for dimension, values in DIMENSIONS.items() for value in values)],
         ),
-        "step": _table(
+        "step": _arrow_table(
             ("step", "upstream", "downstream", "upstream_stage", "downstream_stage", "tolerance_days"),
-            [(s.name, s.upstream, s.downstream, *s.stages, s.tolerance_days) for s in steps()],
+            [(s.name, s.upstream, s.downstream, *s.stages, s.tolerance_days) for s in reconciliation_steps()],
         ),
-        "person_step": _table(
+        "person_step": _arrow_table(
             ("step", "role", "side", "institution"),
             [
                 (one.step, one.role, side, name)
@@ -268,23 +270,23 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 for name in names
             ],
         ),
-        "case_milestone": _table(("milestone", "indicator"), CASE_MILESTONES.items()),
-        "person_milestone": _table(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),
-        "finding_rule": _table(("rule", "dimension", "whole"), [(code, rule.dimension, rule.whole) for code, rule in rules.items()]),
-        "quality_dimension": _table(("dimension",), [(name,) for name in findings.DIMENSIONS]),
+        "case_milestone": _arrow_table(("milestone", "indicator"), CASE_MILESTONES.items()),
+        "person_milestone": _arrow_table(("milestone", "indicator"), [(name, code) for name, (code, _) in PERSON_MILESTONES.items()]),
+        "finding_rule": _arrow_table(("rule", "dimension", "whole"), [(code, rule.dimension, rule.whole) for code, rule in rules.items()]),
+        "quality_dimension": _arrow_table(("dimension",), [(name,) for name in findings.DIMENSIONS]),
     }
 
 
-def _of_deliveries(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+def _delivery_periods(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     """The periods of the deliveries."""
     every, deliveries = dict(indicators()), inputs.deliveries
     periods = published(deliveries)
     return {
         "published_period": pd.DataFrame({"period": periods}, dtype="str"),
-        "gap": gaps(every, coverage(deliveries, inputs.signatures), periods),
+        "gap": incomplete_deliveries(every, period_coverage(deliveries, inputs.signatures), periods),
         "quarantined_rows": quarantined_rows(every, deliveries, inputs.quarantined),
     }
 
 
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+def _arrow_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(columns))

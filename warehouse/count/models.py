@@ -29,7 +29,7 @@ BATCH = 60_000
 
 
 @dataclass(frozen=True)
-class Model:
+class TableModel:
     """A table computed from others: by SQL, or, if DuckDB cannot, by a function that returns it in parts.
 
     reads: the names of its input tables
@@ -42,47 +42,47 @@ class Model:
 
 
 @cache
-def sql_models() -> Mapping[str, Model]:
-    """Every model in SQL, by name."""
+def sql_models() -> Mapping[str, TableModel]:
+    """Read every model that is written in SQL, by name."""
     with duckdb.connect() as parser:
         found = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
-        return {name: Model(name, _reads(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in found.items()}
+        return {name: TableModel(name, _tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in found.items()}
 
 
-def of_sql(name: str, sql: str) -> Model:
-    """The model of a generated statement."""
+def model_of_sql(name: str, sql: str) -> TableModel:
+    """Make a model of a generated SQL statement."""
     with duckdb.connect() as parser:
-        return Model(name, _reads(parser, sql, f"the statement of {name}"), sql)
+        return TableModel(name, _tables_read(parser, sql, f"the statement of {name}"), sql)
 
 
-def _reads(parser: duckdb.DuckDBPyConnection, sql: str, place: str) -> Set[str]:
+def _tables_read(parser: duckdb.DuckDBPyConnection, sql: str, place: str) -> Set[str]:
     """The tables that a statement reads. Raises `HarmoniaError` with `place` and line where it is no query."""
     tree = json.loads(parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
     if tree["error"]:
         line = sql.count("\n", 0, int(tree.get("position") or 0)) + 1
         raise HarmoniaError(f"{place}, line {line}: is not one SELECT that DuckDB reads ({tree['error_message']}): correct it")
     named, own = set[str](), set[str]()
-    _walk(tree, named, own)
+    _walk_tree(tree, named, own)
     return named - own
 
 
-def _walk(tree: Any, named: set[str], own: set[str]) -> None:
+def _walk_tree(tree: Any, named: set[str], own: set[str]) -> None:
     if isinstance(tree, dict):
         if tree.get("type") == "BASE_TABLE":
             named.add(tree["table_name"])
         if "cte_map" in tree:
             own.update(entry["key"] for entry in tree["cte_map"]["map"])
         for value in tree.values():
-            _walk(value, named, own)
+            _walk_tree(value, named, own)
     elif isinstance(tree, list):
         for value in tree:
-            _walk(value, named, own)
+            _walk_tree(value, named, own)
 
 
 class Models:
     """A database in which `models` are run on demand. `connection` can read their inputs."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, TableModel]) -> None:
         self.connection, self.models = connection, models
         connection.execute((FOLDER / "macros.sql").read_text("utf-8"))
         self._done: set[str] = set()
@@ -101,12 +101,14 @@ class Models:
                 self._run(self.models[name])
                 self._done.add(name)
 
-    def _run(self, model: Model) -> None:
+    def _run(self, model: TableModel) -> None:
         if model.function is None:
             try:
                 self.connection.execute(f'CREATE TABLE "{model.name}" AS {model.sql}')
             except duckdb.Error as error:
-                raise HarmoniaError(f"{_file(model.name)}: DuckDB cannot run it ({str(error).splitlines()[0]}): correct it") from error
+                raise HarmoniaError(
+                    f"{_model_location(model.name)}: DuckDB cannot run it ({str(error).splitlines()[0]}): correct it"
+                ) from error
             return
         for part in model.function(self):
             self._add(model.name, part)
@@ -122,7 +124,7 @@ class Models:
     def frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
         """Some columns and rows of a table, as a frame."""
         self.need(name)
-        return framed(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
+        return as_frame(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
 
     def rows(self, name: str) -> int:
         """Number of rows of a table."""
@@ -133,7 +135,7 @@ class Models:
         """The declared columns of a table."""
         schema = tables.arrow_schema(table)
         parts = list(self.parts(table.name, schema))
-        return tables.conform(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
+        return tables.conform_frame(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
 
     def parts(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
         """The rows of a table in batches, at least one: the columns of `schema`, else its own.
@@ -146,7 +148,9 @@ class Models:
         wanted = schema.names if schema else there
         if lacking := [column for column in wanted if column not in there]:
             way_out = "add it to the model, or take it out of warehouse/tables.py"
-            raise HarmoniaError(f"{_file(name)}: gives no {', '.join(lacking)}, which is declared for the published table: {way_out}")
+            raise HarmoniaError(
+                f"{_model_location(name)}: gives no {', '.join(lacking)}, which is declared for the published table: {way_out}"
+            )
         chosen = ", ".join(f'"{column}"' for column in wanted)
         reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH)
         empty = reader.schema.empty_table()
@@ -154,13 +158,13 @@ class Models:
             yield batch.cast(schema) if schema else batch
 
 
-def _file(name: str) -> str:
+def _model_location(name: str) -> str:
     """Where a model is: its file, or its name where a function makes it."""
     return str(next(FOLDER.glob(f"*/{name}.sql"), f"the model {name}"))
 
 
 @contextmanager
-def database(spill: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_database(spill: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB database for models; it uses at most `memory` ("1GiB") and spills the rest to the folder `spill`."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
@@ -170,8 +174,8 @@ def database(spill: Path | None = None, memory: str | None = None) -> Iterator[d
         yield connection
 
 
-def framed(found: pa.Table) -> pd.DataFrame:
-    """As a frame: text as `str`, nullable integers and flags as pandas types, days to the second."""
+def as_frame(found: pa.Table) -> pd.DataFrame:
+    """Convert a result of DuckDB to a frame: text as `str`, nullable integers and flags as pandas types, days to the second."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     out = found.to_pandas(date_as_object=False, types_mapper=kinds.get)
     days = [field.name for field in found.schema if pa.types.is_temporal(field.type)]

@@ -17,7 +17,7 @@ from sources.periods import CADENCES, first_day, last_day, pattern
 _PERIOD = re.compile("|".join(map(pattern, CADENCES)))
 
 
-def _named(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
+def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
     """The `name` of each number as text; null if there is none. Computed once per distinct number."""
     code, found = pd.factorize(numbers)
     names = pd.array([name(int(number)) for number in found], dtype="str")
@@ -26,12 +26,12 @@ def _named(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
 
 def quarter_of(days: pd.Series) -> pd.Series:
     """Quarter of each day as text, `2013-Q2`; null if the day is null."""
-    return _named(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
+    return _name_numbers(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
 
 
 def year_of(days: pd.Series) -> pd.Series:
     """Year of each day as text; null if the day is null."""
-    return _named(days.dt.year, str)
+    return _name_numbers(days.dt.year, str)
 
 
 def quarter_index(periods: pd.Series) -> pd.Series:
@@ -42,15 +42,15 @@ def quarter_index(periods: pd.Series) -> pd.Series:
 
 def period_start(periods: pd.Series) -> pd.Series:
     """First day of each delivered period (month, quarter, half-year, year)."""
-    return _each(periods, first_day)
+    return _day_of_periods(periods, first_day)
 
 
 def period_end(periods: pd.Series) -> pd.Series:
     """Last day of each delivered period."""
-    return _each(periods, last_day)
+    return _day_of_periods(periods, last_day)
 
 
-def _each(periods: pd.Series, day: Callable[[str], date]) -> pd.Series:
+def _day_of_periods(periods: pd.Series, day: Callable[[str], date]) -> pd.Series:
     """A day of each period, computed once per distinct name; null if it is not a period."""
     code, names = pd.factorize(periods.astype("str"))
     days = [np.datetime64(day(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]

@@ -22,26 +22,26 @@ _SCORED = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
 
 
-def quality(deliveries: pd.DataFrame, scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     """The rows of `quality`: columns of `warehouse.tables.QUALITY`.
 
     From the models: deliveries: `standing_delivery`, those that count; scored: `quality_score`; whole: `whole_fault`.
     `unit` is null for the institution as a whole; other rows are for the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
-    out = _every(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
-    out = _with_past(_scored(out, whole))
+    out = _all_combinations(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
+    out = _add_trend(_add_scores(out, whole))
     return out.assign(unit=out["unit"].where(out["unit"] != "", None)).sort_values(_BY, na_position="first", ignore_index=True)
 
 
-def _every(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Every institution, quarter and dimension, delivered or not; units only if they delivered."""
+def _all_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Return every combination of institution, quarter and dimension, delivered or not; units only if they delivered."""
     institutions, periods = (deliveries[[name]].drop_duplicates() for name in ("institution", "period"))
     whole = institutions.merge(periods, how="cross").merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").assign(unit="")
     return pd.concat([whole[_BY], scored.loc[scored["unit"] != "", _BY]], ignore_index=True).drop_duplicates()
 
 
-def _scored(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+def _add_scores(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     """Add whole, score, tolerance and state. Timeliness has no rules on records, only on whole deliveries."""
     out = scored.merge(whole, on=["institution", "period", "dimension"], how="left").fillna({"whole": 0})
     out["whole"] = out["whole"].where(out["unit"] == "", 0)
@@ -58,7 +58,7 @@ def _scored(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _with_past(scored: pd.DataFrame) -> pd.DataFrame:
+def _add_trend(scored: pd.DataFrame) -> pd.DataFrame:
     """Add `before`, the mean score of the earlier quarters shown, and `trend` against it: better, same, worse; null if none."""
     out = scored.sort_values([*_BY[:2], "dimension", "period"], ignore_index=True)
     known, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)

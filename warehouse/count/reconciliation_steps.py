@@ -14,7 +14,7 @@ ON_THE_WAY_DAYS = 31
 
 
 @dataclass(frozen=True)
-class Step:
+class ReconciliationStep:
     """A step between two institutions: an upstream event and its required downstream record.
 
     `tolerance_days`: a larger difference between the days is a disagreement (declared, not law); None: only the order is checked.
@@ -39,10 +39,10 @@ def person_steps() -> tuple[contract.SharedPersons, ...]:
 
 
 @cache
-def steps() -> tuple[Step, ...]:
+def reconciliation_steps() -> tuple[ReconciliationStep, ...]:
     """Every step from an institution to one of the next stage."""
     return tuple(
-        Step(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
+        ReconciliationStep(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
         for stage, to in ((stage, spec.hands_to) for stage, spec in domain.stages().items())
         if to
         for up in contract.at(stage)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas import canonical
-from warehouse.count import CountInputs, counting, dated_events, dimensions, event_days, habits_of
-from warehouse.count.models import Model, Models, framed
+from warehouse.count import CountInputs, counting_models, date_habits, dated_events, dimensions, event_days
+from warehouse.count.models import Models, TableModel, as_frame
 from warehouse.star.figures import CELL
 
 MEASURES = ["as_reported", "harmonised"]
@@ -93,7 +93,7 @@ CREATE OR REPLACE TEMP TABLE reached_record AS
 
 
 @dataclass(frozen=True)
-class Ids:
+class RecordIds:
     """The ids of all records. cases: institution, record_key, case_id; persons: institution, record_key, person_id."""
 
     cases: pd.DataFrame
@@ -103,11 +103,11 @@ class Ids:
 class Recount:
     """The records of a run, ready to be counted under other ids. For one thread at a time."""
 
-    def __init__(self, inputs: CountInputs, now: Ids) -> None:
+    def __init__(self, inputs: CountInputs, now: RecordIds) -> None:
         """inputs: of a run, with the ids `now`; neither its findings nor its lineage are used."""
         self.now = now
         self._stack = ExitStack()
-        whole = self._stack.enter_context(counting(inputs))
+        whole = self._stack.enter_context(counting_models(inputs))
         self._connection = whole.connection
         given = {
             name
@@ -115,7 +115,7 @@ class Recount:
         }
         given |= {name for (name,) in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         whole.need("event_day", *dimensions.STATIC)
-        self._habits = habits_of(whole)
+        self._habits = date_habits(whole)
         self._shared = sorted((given | set(dimensions.STATIC)) - {*canonical.TABLES, "case_ids", "person_ids"})
         self._derived = {name: model for name, model in whole.models.items() if name not in dimensions.STATIC}
         self._connection.execute(_PREPARED)
@@ -125,15 +125,15 @@ class Recount:
         """Free the database."""
         self._stack.close()
 
-    def changes(self, after: Ids) -> pd.DataFrame:
+    def changes(self, after: RecordIds) -> pd.DataFrame:
         """The cells of `statistics` that differ: `CELL`, and by how much `MEASURES` grow from the ids `now` to `after`."""
         with self._reached(after):
             figures = [self._figures(side) for side in ("before", "after")]
         both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
         return both[(both != 0).any(axis=1)].astype("int64").reset_index()
 
-    def move(self, after: Ids) -> None:
-        """Let `now` be `after`."""
+    def move(self, after: RecordIds) -> None:
+        """Make `after` the current ids, with which later changes are compared."""
         with self._reached(after), self._models("after") as models:
             models.need("event_day")
             self._connection.execute(_MOVED)
@@ -146,7 +146,7 @@ class Recount:
         return found.set_index(CELL)[MEASURES].astype("int64")
 
     @contextmanager
-    def _reached(self, after: Ids) -> Iterator[None]:
+    def _reached(self, after: RecordIds) -> Iterator[None]:
         """The canonical rows that the change can reach, as tables of the database `reached`."""
         frames = {
             f"{entity}_{side}": getattr(ids, entity) for side, ids in (("before", self.now), ("after", after)) for entity in _ENTITIES
@@ -174,13 +174,13 @@ class Recount:
             self._connection.execute(";".join(f'CREATE VIEW "{name}" AS FROM {source}' for name, source in views))
             self._connection.execute(_CHOSEN_IDS.format(side))
             needed = frozenset({"dated_event"})
-            days = Model("event_day", needed, _DAYS_NOW) if side == "before" else Model("event_day", needed, function=self._days)
+            days = TableModel("event_day", needed, _DAYS_NOW) if side == "before" else TableModel("event_day", needed, function=self._days)
             yield Models(self._connection, {**self._derived, "event_day": days})
         finally:
             self._connection.execute(f"USE {_WHOLE}; DETACH counted_{side}")
 
     def _days(self, models: Models) -> Iterator[pd.DataFrame]:
         """`event_day`: known where the case is the same, else imputed."""
-        yield framed(models.connection.sql(f"{_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
+        yield as_frame(models.connection.sql(f"{_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
         for events in dated_events(models, _AFFECTED):
             yield event_days(events, self._habits)

@@ -1,4 +1,4 @@
-"""The available exports, and their two outputs: `publish` (protected, for everyone) and `transmit` (full, one recipient).
+"""The available exports, and their two outputs: `publish_export` (protected, for everyone) and `transmit_export` (full, one recipient).
 
 Belongs here: the list, what each writes, the log of transmissions. Does not belong here: the content of any format.
 """
@@ -46,61 +46,61 @@ class Export:
     exact: Callable[[Path, Release, str, str], Files] | None
 
     def title(self, lang: str) -> str:
-        """Its title. Raises `HarmoniaError` for an unknown language."""
+        """Return the title of the export in `lang`. Raises `HarmoniaError` for an unknown language."""
         return self.titles[supported_language(lang)]
 
     @property
     def kinds(self) -> str:
-        """Its forms: public, full."""
+        """The forms in which the export exists: public, full."""
         return " and ".join(kind for kind, create_files in (("public", self.public), ("full", self.exact)) if create_files)
 
 
 @cache
-def exports() -> Mapping[str, Export]:
+def declared_exports() -> Mapping[str, Export]:
     """All exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, victims in the fields of
     HTCDS if the domain declares them."""
     listed = [
-        Export("package", _TITLES["package"], lambda release, _: package.files(release), None),
-        Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.files(release), None),
+        Export("package", _TITLES["package"], lambda release, _: package.package_files(release), None),
+        Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.sdmx_files(release), None),
         *(_questionnaire_export(q) for q in questionnaires.questionnaires().values()),
-        *([Export("htcds", _TITLES["htcds"], None, _victims)] if domain_folder.place("htcds.yaml").is_file() else []),
+        *([Export("htcds", _TITLES["htcds"], None, _victim_files)] if domain_folder.place("htcds.yaml").is_file() else []),
     ]
     return {export.name: export for export in listed}
 
 
 def _questionnaire_export(questionnaire: Questionnaire) -> Export:
     def public(release: Release, lang: str) -> Files:
-        answers = questionnaires.answers(questionnaire, questionnaires.protected_figures(release, lang), lang)
-        content = workbook.workbook(questionnaire, answers, release, lang, release_hash(release))
+        answers = questionnaires.answer_rows(questionnaire, questionnaires.protected_figures(release, lang), lang)
+        content = workbook.make_workbook(questionnaire, answers, release, lang, release_hash(release))
         return {f"{questionnaire.code}-{lang}.xlsx": content}
 
     def exact(releases: Path, release: Release, lang: str, approval: str) -> Files:
-        answers = questionnaires.answers(questionnaire, transmission.exact_figures(releases, release, lang), lang)
-        content = workbook.workbook(questionnaire, answers, release, lang, release_hash(release), approval)
+        answers = questionnaires.answer_rows(questionnaire, transmission.exact_figures(releases, release, lang), lang)
+        content = workbook.make_workbook(questionnaire, answers, release, lang, release_hash(release), approval)
         return {f"{questionnaire.code}-{lang}-CONFIDENTIAL.xlsx": content}
 
     return Export(questionnaire.code, questionnaire.title, public, exact)
 
 
-def _victims(releases: Path, release: Release, lang: str, approval: str) -> Files:
+def _victim_files(releases: Path, release: Release, lang: str, approval: str) -> Files:
     return {"htcds-CONFIDENTIAL.csv": transmission.victim_rows(releases, release).to_csv(index=False, lineterminator="\n").encode()}
 
 
-def _export(name: str) -> Export:
-    if name not in exports():
-        raise HarmoniaError(f"there is no export {name!r}: one of {', '.join(exports())}")
-    return exports()[name]
+def _find_export(name: str) -> Export:
+    if name not in declared_exports():
+        raise HarmoniaError(f"there is no export {name!r}: one of {', '.join(declared_exports())}")
+    return declared_exports()[name]
 
 
-def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
+def publish_export(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
     """Write the protected files of an export to `out`. Raises `HarmoniaError`: unknown export or language, missing or modified release."""
-    export = _export(name)
+    export = _find_export(name)
     if export.public is None:
         raise HarmoniaError(
             f"{name} contains individual persons and is never public: use --full with the coordinator's approval, for one recipient"
         )
     files = export.public(open_release(releases, day), supported_language(lang))
-    return _write(out, files)
+    return _write_files(out, files)
 
 
 def requested_transmission(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
@@ -109,13 +109,13 @@ def requested_transmission(releases: Path, name: str, day: str | None, recipient
 
 
 def _release_and_transmission(releases: Path, name: str, day: str | None, recipient: str) -> tuple[Release, Transmission]:
-    if _export(name).exact is None:
+    if _find_export(name).exact is None:
         raise HarmoniaError(f"{name} is public only: it has no full form")
     release = open_release(releases, day)
     return release, Transmission(name, release.name, release_hash(release), recipient)
 
 
-def transmit(
+def transmit_export(
     workplace: Workplace, name: str, day: str | None, lang: str, out: Path, recipient: str | None, approval_file: Path | None
 ) -> list[Path]:
     """Write the full files of an export to `out`, for `recipient`. Logged in the registry before anything is written.
@@ -127,14 +127,14 @@ def transmit(
     releases = workplace.home.releases
     release, requested = _release_and_transmission(releases, name, day, recipient)
     approval = verify_approval(workplace.home.root, approval_file, requested)
-    create_files = _export(name).exact
+    create_files = _find_export(name).exact
     assert create_files is not None  # refused above
     files = create_files(releases, release, supported_language(lang), f"{approval.name}, {approval.day}; {recipient}")
-    transmission.log(workplace, requested, approval)
-    return _write(out, files, private=True)
+    transmission.log_transmission(workplace, requested, approval)
+    return _write_files(out, files, private=True)
 
 
-def _write(out: Path, files: Files, private: bool = False) -> list[Path]:
+def _write_files(out: Path, files: Files, private: bool = False) -> list[Path]:
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
         if private:

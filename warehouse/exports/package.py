@@ -21,33 +21,38 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 
 
 @cache
-def _descriptions() -> dict[str, Any]:
+def _resource_descriptions() -> dict[str, Any]:
     """Descriptions of the resources and their columns."""
     return merged(declared(Path(__file__).with_suffix(".yaml")), texts("exports")["package"])
 
 
-def files(release: Release) -> dict[str, bytes]:
+def package_files(release: Release) -> dict[str, bytes]:
     """The package, name → bytes: every file of the public release and its descriptor."""
-    return {**release.files, "datapackage.json": _json(descriptor(release))}
+    return {**release.files, "datapackage.json": _as_json(package_descriptor(release))}
 
 
-def descriptor(release: Release) -> dict[str, Any]:
+def package_descriptor(release: Release) -> dict[str, Any]:
     """`datapackage.json` as a mapping; a resource for each table, CSV with a schema, Parquet beside it."""
-    descriptions = _descriptions()
+    descriptions = _resource_descriptions()
     resources: list[dict[str, Any]] = []
     for name, table in descriptions["resources"].items():
         if f"{name}.csv" not in release.files:
             continue
         resources.append(
-            {**_file(release, f"{name}.csv", "csv", "text/csv"), "name": name, "title": table["title"], "schema": _schema(release, name)}
+            {
+                **_file_entry(release, f"{name}.csv", "csv", "text/csv"),
+                "name": name,
+                "title": table["title"],
+                "schema": _table_schema(release, name),
+            }
         )
         resources.append(
             {
-                **_file(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"),
+                **_file_entry(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"),
                 "name": f"{name}-parquet",
                 "title": table["title"],
                 "schema": {
-                    "fields": [{"name": column, "type": "any"} for column in _columns(release, name).names]
+                    "fields": [{"name": column, "type": "any"} for column in _column_types(release, name).names]
                 },  # the Parquet file has its own types
             }
         )
@@ -63,7 +68,7 @@ def descriptor(release: Release) -> dict[str, Any]:
     }
 
 
-def _file(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
+def _file_entry(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
     """Path and type of a file. Size and hash of the CSV only: validators do not read Parquet; the manifest has both for all files."""
     if file_format != "csv":
         return {"path": path, "format": file_format, "mediatype": media_type, "profile": "data-resource"}
@@ -80,22 +85,22 @@ def _file(release: Release, path: str, file_format: str, media_type: str) -> dic
     return {**resource, "bytes": entry["bytes"], "hash": f"sha256:{entry['sha256']}"}
 
 
-def _schema(release: Release, name: str) -> dict[str, Any]:
-    table = _descriptions()["resources"][name]
+def _table_schema(release: Release, name: str) -> dict[str, Any]:
+    table = _resource_descriptions()["resources"][name]
     fields = [
-        {"name": f.name, "type": _type(f.type), "description": table.get("columns", {}).get(f.name, f.name)}
-        for f in _columns(release, name)
+        {"name": f.name, "type": _json_type(f.type), "description": table.get("columns", {}).get(f.name, f.name)}
+        for f in _column_types(release, name)
     ]
     return {"fields": fields, "missingValues": [""], **({"primaryKey": table["key"]} if "key" in table else {})}
 
 
-def _columns(release: Release, name: str) -> pa.Schema:
+def _column_types(release: Release, name: str) -> pa.Schema:
     return pq.read_schema(pa.BufferReader(release.files[f"{name}.parquet"]))
 
 
-def _type(arrow_type: pa.DataType) -> str:
+def _json_type(arrow_type: pa.DataType) -> str:
     return next((name for matches, name in _TYPES if matches(arrow_type)), "string")
 
 
-def _json(value: Any) -> bytes:
+def _as_json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

@@ -20,7 +20,7 @@ from harmonia.errors import HarmoniaError
 from schemas import domain_folder
 from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import Release, category_label, label, missing_text, status_text
+from warehouse.releases.reading import Release, category_label, label_of_code, missing_text, status_text
 
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
 ANSWERS = ("no", "question", "indicator", "period", "breakdown", "category", "figure", "note", "confidentiality")
@@ -54,14 +54,16 @@ class Questionnaire:
 @cache
 def questionnaires() -> dict[str, Questionnaire]:
     """The questionnaires of the domain by code. Raises `HarmoniaError` naming the file and the error."""
-    return {path.stem: _load(path) for path in sorted(domain_folder.place("questionnaires").glob("*.yaml"))}
+    return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.place("questionnaires").glob("*.yaml"))}
 
 
-def _load(path: Path) -> Questionnaire:
+def _load_questionnaire(path: Path) -> Questionnaire:
     try:
         raw = declared(path)
-        questions = tuple(_question(number, question) for number, question in enumerate(raw["questions"], 1))
-        questionnaire = Questionnaire(path.stem, _texts(raw["title"]), raw["recipient"], _texts(raw["known"]), questions)
+        questions = tuple(_parse_question(number, question) for number, question in enumerate(raw["questions"], 1))
+        questionnaire = Questionnaire(
+            path.stem, _texts_by_language(raw["title"]), raw["recipient"], _texts_by_language(raw["known"]), questions
+        )
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HarmoniaError(
             f"{path}: not a questionnaire ({type(error).__name__}: {error}); the format is in docs/reference/exports.md"
@@ -69,27 +71,27 @@ def _load(path: Path) -> Questionnaire:
     return questionnaire
 
 
-def _texts(by_language: Any) -> Texts:
+def _texts_by_language(by_language: Any) -> Texts:
     if set(by_language) != set(LANGUAGES):
         raise ValueError(f"{by_language} is not in {', '.join(LANGUAGES)}")
     return dict(by_language)
 
 
-def _question(number: int, raw: Mapping[str, Any]) -> Question:
+def _parse_question(number: int, raw: Mapping[str, Any]) -> Question:
     tables = tuple(raw.get("tables", ()))
     if bool(tables) == ("not_available" in raw) or ("indicator" in raw) != bool(tables) or not set(tables) <= set(TABLES):
         raise ValueError(f"question {number} needs an indicator and its tables ({', '.join(TABLES)}), or not_available")
     return Question(
         number=number,
-        text=_texts(raw["asks"]),
+        text=_texts_by_language(raw["asks"]),
         indicator=raw.get("indicator"),
         tables=tables,
-        differs=_texts(raw["differs"]) if "differs" in raw else None,
-        not_available=_texts(raw["not_available"]) if "not_available" in raw else None,
+        differs=_texts_by_language(raw["differs"]) if "differs" in raw else None,
+        not_available=_texts_by_language(raw["not_available"]) if "not_available" in raw else None,
     )
 
 
-def answers(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
+def answer_rows(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
     """`ANSWERS`, one row per figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
     rows = []
     for question in questionnaire.questions:
@@ -98,20 +100,20 @@ def answers(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataF
                 "no": question.number,
                 "question": question.text[lang],
                 "indicator": question.indicator,
-                "breakdown": label("table", table, lang),
+                "breakdown": label_of_code("table", table, lang),
             }
             rows.append(figures(str(question.indicator), table).assign(**columns))
     return pd.concat(rows, ignore_index=True)[list(ANSWERS)] if rows else pd.DataFrame(columns=list(ANSWERS))
 
 
 def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """The figures of a release for `answers`; suppressed ones have no figure, and the release's wording as a note."""
+    """The figures of a release for `answer_rows`; suppressed ones have no figure, and the release's wording as a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         cube = release.cube
         rows = cube[(cube["indicator"] == indicator) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
         notes = [
-            _note(status, limit, missing, lang)
+            _figure_note(status, limit, missing, lang)
             for status, limit, missing in zip(rows["status"], rows["limit"], rows["missing"], strict=True)
         ]
         return pd.DataFrame(
@@ -127,7 +129,7 @@ def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.Da
     return figures
 
 
-def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
+def _figure_note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
     notes = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
     notes += [missing_text(missing, lang)] if isinstance(missing, str) else []
     return " ".join(filter(None, notes))

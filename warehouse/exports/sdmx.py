@@ -21,26 +21,26 @@ from sdmx.model import v21 as m
 
 from warehouse.exports import territory
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import MERGE_SEPARATOR, QUARTERS, Release, label, missing_text, status_text
+from warehouse.releases.reading import MERGE_SEPARATOR, QUARTERS, Release, label_of_code, missing_text, status_text
 
 _MERGED_CODES = "_OR_"
 
 
-def files(release: Release) -> dict[str, bytes]:
-    """`structure.xml` and `data.xml`."""
-    rows = observations(release)
-    structure = sdmx.to_xml(_message(_structure(release, rows), _header(release)), pretty_print=True)
-    return {"structure.xml": structure, "data.xml": _data(structure, rows, release)}
+def sdmx_files(release: Release) -> dict[str, bytes]:
+    """Write a release in SDMX: the files `structure.xml` and `data.xml`."""
+    rows = sdmx_observations(release)
+    structure = sdmx.to_xml(_write_message(_structure_artefacts(release, rows), _message_header(release)), pretty_print=True)
+    return {"structure.xml": structure, "data.xml": _data_message(structure, rows, release)}
 
 
-def observations(release: Release) -> pd.DataFrame:
+def sdmx_observations(release: Release) -> pd.DataFrame:
     """The cube in SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null: suppressed)."""
     cube, dimensions, attributes = release.cube, territory.sdmx_config()["dimensions"], territory.sdmx_config()["attributes"]
     unit = release.table("definitions").set_index("indicator")["unit"]
     quarterly = cube["table"] == "quarter"
     observed = pd.DataFrame(index=cube.index)
     observed["FREQ"] = cube["period_type"].replace({"quarter": "year"}).map(dimensions["FREQ"]["codes"])
-    observed["REF_AREA"] = territory.code()
+    observed["REF_AREA"] = territory.area_code()
     observed["INDICATOR"] = cube["indicator"].str.upper()
     for name, spec in dimensions.items():
         if "from" in spec:
@@ -52,17 +52,20 @@ def observations(release: Release) -> pd.DataFrame:
     for name in ("OBS_STATUS", "CONF_STATUS"):
         observed[name] = cube["status"].map(attributes[name]["codes"])
     observed["COMMENT_OBS"] = [
-        _comment(status, limit, missing) for status, limit, missing in zip(cube["status"], cube["limit"], cube["missing"], strict=True)
+        _observation_comment(status, limit, missing)
+        for status, limit, missing in zip(cube["status"], cube["limit"], cube["missing"], strict=True)
     ]
     observed["OBS_VALUE"] = cube["value"].astype("Int64")
     return observed
 
 
 def _code_column(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
-    return values.map({value: _MERGED_CODES.join(_code(part, spec) for part in value.split(MERGE_SEPARATOR)) for value in values.unique()})
+    return values.map(
+        {value: _MERGED_CODES.join(_sdmx_code(part, spec) for part in value.split(MERGE_SEPARATOR)) for value in values.unique()}
+    )
 
 
-def _code(part: str, spec: dict[str, Any]) -> str:
+def _sdmx_code(part: str, spec: dict[str, Any]) -> str:
     return str(spec.get("codes", {}).get(part, {"total": "_T", "unknown": "_U"}.get(part, part.upper())))
 
 
@@ -71,7 +74,7 @@ def _time_period(of: str) -> str:
     return of if "/" not in of else f"{of[:4]}-01-01/P{int(of[-4:]) - int(of[:4]) + 1}Y"
 
 
-def _comment(status: str, limit: float | None, missing: str | None) -> str | None:
+def _observation_comment(status: str, limit: float | None, missing: str | None) -> str | None:
     notes = [status_text(status, "en", None if pd.isna(limit) else int(limit or 0))]
     notes += [missing_text(missing, "en")] if isinstance(missing, str) else []
     return " ".join(filter(None, notes)) or None
@@ -85,8 +88,13 @@ def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dic
     for name, spec in config["dimensions"].items():
         if "from" in spec:
             values = sorted(release.cube[spec["from"]].unique())
-            lists[name] = {_code_column(pd.Series([v]), spec).iloc[0]: {n: label(spec["from"], v, n) for n in LANGUAGES} for v in values}
-    lists["FREQ"], lists["REF_AREA"] = config["dimensions"]["FREQ"]["labels"], {territory.code(): {n: territory.name(n) for n in LANGUAGES}}
+            lists[name] = {
+                _code_column(pd.Series([v]), spec).iloc[0]: {n: label_of_code(spec["from"], v, n) for n in LANGUAGES} for v in values
+            }
+    lists["FREQ"], lists["REF_AREA"] = (
+        config["dimensions"]["FREQ"]["labels"],
+        {territory.area_code(): {n: territory.area_name(n) for n in LANGUAGES}},
+    )
     lists["INDICATOR"] = {i.upper(): {n: str(titles.loc[i, f"title_{n}"]) for n in LANGUAGES} for i in titles.index}
     quarters = sorted({*rows["QUARTER"], *QUARTERS} - {"_T"})
     lists["QUARTER"] = {code: dict.fromkeys(LANGUAGES, code.replace(_MERGED_CODES, ", ")) for code in quarters}
@@ -94,7 +102,7 @@ def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dic
     return lists | {name: spec["labels"] for name, spec in config["attributes"].items() if "labels" in spec}
 
 
-def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
+def _structure_artefacts(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
     """All maintainable artefacts by name: agency, concepts, lists, dsd, flow."""
     config = territory.sdmx_config()
     agency = m.Agency(id=config["agency"]["id"], name=config["agency"]["title"])
@@ -126,13 +134,15 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
             m.Dimension(id=name, concept_identity=concepts[name], local_representation=m.Representation(enumerated=lists[name]))
         )
     dsd.dimensions.append(
-        m.TimeDimension(id="TIME_PERIOD", concept_identity=concepts["TIME_PERIOD"], local_representation=_facet("ObservationalTimePeriod"))
+        m.TimeDimension(
+            id="TIME_PERIOD", concept_identity=concepts["TIME_PERIOD"], local_representation=_facet_of_type("ObservationalTimePeriod")
+        )
     )
     dsd.dimensions.assign_order()
     measure = m.PrimaryMeasure(id="OBS_VALUE", concept_identity=concepts["OBS_VALUE"])
     dsd.measures.append(measure)
     for name in config["attributes"]:
-        representation = m.Representation(enumerated=lists[name]) if name in lists else _facet("String")
+        representation = m.Representation(enumerated=lists[name]) if name in lists else _facet_of_type("String")
         status = m.UsageStatus.mandatory if name in lists else m.UsageStatus.conditional
         dsd.attributes.append(
             m.DataAttribute(
@@ -160,33 +170,36 @@ def _list_description(spec: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _facet(value_type: str) -> m.Representation:
+def _facet_of_type(value_type: str) -> m.Representation:
     name = value_type[0].lower() + value_type[1:]
     return m.Representation(non_enumerated=[m.Facet(value_type=m.FacetValueType[name])])
 
 
-def _header(release: Release) -> Header:
+def _message_header(release: Release) -> Header:
     return Header(
-        id=f"HARMONIA_{release.name}", prepared=_day(release), sender=m.Agency(id=territory.sdmx_config()["agency"]["id"]), test=False
+        id=f"HARMONIA_{release.name}",
+        prepared=_release_day(release),
+        sender=m.Agency(id=territory.sdmx_config()["agency"]["id"]),
+        test=False,
     )
 
 
-def _day(release: Release) -> datetime:
+def _release_day(release: Release) -> datetime:
     """The day of the release, not the current time: the same release gives the same bytes."""
     return datetime.fromisoformat(release.name).replace(tzinfo=UTC)
 
 
-def _message(structure: dict[str, Any], header: Header) -> StructureMessage:
+def _write_message(structure: dict[str, Any], header: Header) -> StructureMessage:
     message = StructureMessage(header=header)
     for artefact in (structure["concepts"], *structure["lists"].values(), structure["dsd"], structure["flow"]):
         message.add(artefact)
     return message
 
 
-def _data(structure: bytes, rows: pd.DataFrame, release: Release) -> bytes:
+def _data_message(structure: bytes, rows: pd.DataFrame, release: Release) -> bytes:
     """Structure-specific data, by pysdmx: sdmx1 writes multilingual structures, but no valid data."""
     dsd = read_sdmx(structure.decode(), validate=False).get_data_structure_definitions()[0]
     dataset = PandasDataset(structure=dsd.to_schema(), data=rows.astype(object).where(rows.notna(), None))
     sender = Organisation(id=territory.sdmx_config()["agency"]["id"])
-    header = pysdmx.model.message.Header(id=f"HARMONIA_{release.name}_DATA", prepared=_day(release), sender=sender)
+    header = pysdmx.model.message.Header(id=f"HARMONIA_{release.name}_DATA", prepared=_release_day(release), sender=sender)
     return str(write_sdmx([dataset], Format.DATA_SDMX_ML_2_1_STR, header=header)).encode()

@@ -21,7 +21,7 @@ def sdmx_config() -> dict[str, Any]:
     return merged(declared(Path(__file__).with_name("sdmx.yaml")), of_domain)
 
 
-def code() -> str:
+def area_code() -> str:
     """The first of the domain's codes, or `HARMONIA_AREA_CODE`. Raises `HarmoniaError` for one that the domain does not have."""
     territory = os.environ.get(CODE_VARIABLE) or next(iter(sdmx_config()["areas"]))
     if territory not in sdmx_config()["areas"]:
@@ -34,7 +34,7 @@ def status_note(lang: str) -> str:
     return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(sdmx_config()["status_note"][lang])
 
 
-def name(lang: str) -> str:
+def area_name(lang: str) -> str:
     """The territory's name, with the footnote mark if there is a footnote."""
-    territory = str(sdmx_config()["areas"][code()][lang])
+    territory = str(sdmx_config()["areas"][area_code()][lang])
     return territory if status_note(lang) else territory.rstrip("*")

@@ -25,12 +25,14 @@ from warehouse.releases.reading import Release, category_label, missing_text, st
 
 
 def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """The exact figures of a release for `questionnaires.answers`, for the years that it publishes.
+    """The exact figures of a release for `questionnaires.answer_rows`, for the years that it publishes.
 
     Marked confidential if the release does not publish the exact figure. Raises `HarmoniaError` if the release was modified.
     """
-    exact = _table(releases, release, "exact")
-    by_period = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
+    exact = _confidential_table(releases, release, "exact")
+    by_period = (
+        _confidential_table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
+    )
     exact = exact[(exact["measure"] == "harmonised") & exact["of"].isin(release.years())]
     published = release.cube[release.cube["status"] == "shown"]
     columns = ["indicator", "table", "of", "cell", "value"]
@@ -68,7 +70,7 @@ def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
 
     For the years that the release publishes. A field that no source delivers is an empty column.
     """
-    counted = _table(releases, release, "counted")
+    counted = _confidential_table(releases, release, "counted")
     rows = counted[(counted["indicator"] == topic().report.broken_down) & counted["counts_in_year"].astype("bool")]
     rows = rows.assign(year=pd.to_datetime(rows["day"]).dt.year.astype("str"))
     rows = rows[rows["year"].isin(release.years())]
@@ -83,11 +85,11 @@ def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
     return victims.sort_values(list(victims.columns), kind="stable").reset_index(drop=True)
 
 
-def _table(releases: Path, release: Release, name: str) -> pd.DataFrame:
+def _confidential_table(releases: Path, release: Release, name: str) -> pd.DataFrame:
     return open_confidential(releases, release.name).table(name)
 
 
-def log(workplace: Workplace, transmission: Transmission, approval: Approval) -> None:
+def log_transmission(workplace: Workplace, transmission: Transmission, approval: Approval) -> None:
     """Log a transmission in the registry before it is written. Raises `HarmoniaError` if that fails."""
     text = (
         f"{transmission.export} of {transmission.release} in full to {transmission.recipient}, "

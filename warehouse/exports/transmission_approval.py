@@ -36,18 +36,18 @@ class Approval:
     day: str
 
 
-def _message(transmission: Transmission, name: str, day: str) -> bytes:
+def _signed_message(transmission: Transmission, name: str, day: str) -> bytes:
     content = json.dumps(asdict(transmission), ensure_ascii=False, sort_keys=True)
     return signature.message(_DOCUMENT_KIND, name, day, hashlib.sha256(content.encode()).hexdigest())
 
 
-def approve(home: Path, key_file: Path, transmission: Transmission, name: str, day: str, target: Path) -> None:
+def write_approval(home: Path, key_file: Path, transmission: Transmission, name: str, day: str, target: Path) -> None:
     """Write a signed approval to `target`. Raises `HarmoniaError` if the key is not that of this home's coordinator."""
     fields = {
         **asdict(transmission),
         "name": name,
         "day": day,
-        "signature": signature.sign(home, key_file, _message(transmission, name, day)),
+        "signature": signature.sign(home, key_file, _signed_message(transmission, name, day)),
     }
     write_whole(target, (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
 
@@ -69,6 +69,6 @@ def verify_approval(home: Path, approval: Path | None, transmission: Transmissio
     if different:
         differences = ", ".join(f"{k} {v!r}" for k, v in different.items())
         raise HarmoniaError(f"{approval}: approves something else ({differences}): {remedy}")
-    if not signature.is_valid(home, _message(transmission, name, day), signature_text):
+    if not signature.is_valid(home, _signed_message(transmission, name, day), signature_text):
         raise HarmoniaError(f"{approval}: is not signed by the key of {home / signature.PUBLIC_KEY}, or was changed since: {remedy}")
     return Approval(name, day)

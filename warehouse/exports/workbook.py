@@ -29,12 +29,12 @@ _DEFAULT_WIDTH = 60
 
 
 @cache
-def texts() -> dict[str, Any]:
-    """The texts of the workbooks by language."""
+def workbook_texts() -> dict[str, Any]:
+    """Load the texts of the workbooks, by language."""
     return merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("exports")["workbook"])
 
 
-def workbook(
+def make_workbook(
     questionnaire: Questionnaire, answers: pd.DataFrame, release: Release, lang: str, manifest_hash: str, approval: str | None = None
 ) -> bytes:
     """The workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when, for a full transmission."""
@@ -43,7 +43,7 @@ def workbook(
     book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})
     _about_sheet(book, lang, _about_rows(questionnaire, release, lang, manifest_hash, approval))
     _table_sheet(book, "answers", ANSWERS, answers[list(ANSWERS)], lang)
-    _table_sheet(book, "crosswalk", CROSSWALK, _crosswalk(questionnaire, release, lang), lang)
+    _table_sheet(book, "crosswalk", CROSSWALK, _crosswalk_rows(questionnaire, release, lang), lang)
     missing = [(q.number, q.text[lang], q.not_available[lang]) for q in questionnaire.questions if q.not_available]
     _table_sheet(book, "not_available", ("no", "question", "who"), pd.DataFrame(missing, columns=["no", "question", "who"]), lang)
     book.close()
@@ -53,11 +53,11 @@ def workbook(
 def _about_rows(
     questionnaire: Questionnaire, release: Release, lang: str, manifest_hash: str, approval: str | None
 ) -> list[tuple[str, str]]:
-    labels = texts()
+    labels = workbook_texts()
     values = {
         "title": questionnaire.title[lang],
         "recipient": questionnaire.recipient,
-        "area": territory.name(lang),
+        "area": territory.area_name(lang),
         "release": release.name,
         "manifest": manifest_hash,
         "kind": labels["kinds"]["full" if approval else "public"][lang],
@@ -70,7 +70,7 @@ def _about_rows(
     return [(labels["about"][key][lang], text) for key, text in values.items() if text]
 
 
-def _crosswalk(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
+def _crosswalk_rows(questionnaire: Questionnaire, release: Release, lang: str) -> pd.DataFrame:
     definitions = release.table("definitions").set_index("indicator")
     rows = [
         (
@@ -87,7 +87,7 @@ def _crosswalk(questionnaire: Questionnaire, release: Release, lang: str) -> pd.
 
 
 def _about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) -> None:
-    sheet = book.add_worksheet(texts()["sheets"]["about"][lang])
+    sheet = book.add_worksheet(workbook_texts()["sheets"]["about"][lang])
     bold, wrapped = book.add_format({"bold": True, "valign": "top"}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 110)
@@ -98,7 +98,7 @@ def _about_sheet(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str
 
 
 def _table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: pd.DataFrame, lang: str) -> None:
-    labels = texts()
+    labels = workbook_texts()
     sheet = book.add_worksheet(labels["sheets"][name][lang])
     header = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "bg_color": "#E8ECF1"})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})

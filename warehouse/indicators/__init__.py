@@ -28,7 +28,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Rows:
+class CountedRows:
     """Which records are counted as reported: one per accepted record with the event.
 
     record       entity whose records are rows: case or person
@@ -58,7 +58,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Harmonised:
+class HarmonisedUnits:
     """How rows become units: one per case (and person).
 
     stage   stage from which the offence is read
@@ -88,35 +88,35 @@ class Indicator:
     reference: str
     institutions: tuple[str, ...]
     dimensions: tuple[str, ...]
-    rows: Rows
-    harmonised: Harmonised
+    rows: CountedRows
+    harmonised: HarmonisedUnits
     source: str
 
 
-def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+def _require_known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     unknown = [value for value in values if value not in allowed]
     if unknown:
         raise wrong(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
-def of_institutions(code: str, named: Sequence[str]) -> tuple[str, ...]:
+def counting_institutions(code: str, named: Sequence[str]) -> tuple[str, ...]:
     """The institutions whose records an indicator counts: those named in its file, and those whose contracts have it in `counts_in`."""
     joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
     return tuple(dict.fromkeys([*named, *joining]))
 
 
-def read(path: Path, raw: Mapping[str, Any]) -> Indicator:
+def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
     """The indicator declared by `raw` in the file `path`. Raises `DeclarationError` naming file, key and remedy."""
     own = {name.name for name in fields(Indicator)} - {"code"}
-    counting = {"institutions": of_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
+    counting = {"institutions": counting_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
     found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}, **counting}, path)
     if found.code != path.stem:
         raise wrong(path, "indicator", found.code, "it must be the name of the file")
-    _known(path, "institutions", found.institutions, contract.institutions())
-    _known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
-    _known(path, "roles", found.rows.roles, canonical.ROLES)
-    _known(path, "event", (found.rows.event,), canonical.EVENTS)
-    _known(path, "stage", (found.harmonised.stage,), tuple(domain.stages()))
+    _require_known(path, "institutions", found.institutions, contract.institutions())
+    _require_known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
+    _require_known(path, "roles", found.rows.roles, canonical.ROLES)
+    _require_known(path, "event", (found.rows.event,), canonical.EVENTS)
+    _require_known(path, "stage", (found.harmonised.stage,), tuple(domain.stages()))
     for language in LANGUAGES:
         if not found.title.get(language) or not found.definition.get(language):
             raise DeclarationError(f"{shown(path)}: title or definition lacks {language}: add it")
@@ -130,5 +130,5 @@ def indicators() -> Mapping[str, Indicator]:
     Raises `DeclarationError` naming file, key and remedy for an invalid definition.
     """
     paths = [path for path in domain_folder.place("indicators").glob("*.yaml") if "rows" in (declared(path) or {})]
-    found = sorted((read(path, declared(path)) for path in paths), key=lambda i: i.order)
+    found = sorted((read_indicator(path, declared(path)) for path in paths), key=lambda i: i.order)
     return {i.code: i for i in found}

@@ -24,7 +24,7 @@ from schemas import domain_folder
 from schemas.declared import declared
 from sources import contract
 from warehouse import tables
-from warehouse.indicators import DIMENSIONS, LANGUAGES, of_institutions, read
+from warehouse.indicators import DIMENSIONS, LANGUAGES, counting_institutions, read_indicator
 
 FOLDER = domain_folder.place("indicators")
 MEASURES = ("as_reported", "harmonised")
@@ -81,50 +81,50 @@ class Definition:
         return tuple(dict.fromkeys((*keys, "day", *serious, *self.dimensions)))
 
 
-def _wrong(path: Path, what: str) -> HarmoniaError:
+def _invalid_file(path: Path, what: str) -> HarmoniaError:
     return HarmoniaError(f"indicator file {path.name}: {what}")
 
 
-def _checked(path: Path, raw: Mapping[str, Any]) -> None:
+def _check_file(path: Path, raw: Mapping[str, Any]) -> None:
     """Raise `HarmoniaError` for an invalid key or value in an indicator file."""
     absent = [key for key in _NEEDED if not raw.get(key)]
     if absent:
-        raise _wrong(path, f"lacks {', '.join(absent)}: see docs/how-to/add-an-indicator.md")
+        raise _invalid_file(path, f"lacks {', '.join(absent)}: see docs/how-to/add-an-indicator.md")
     if odd := sorted(set(raw) - {*_NEEDED, *_FURTHER}):
-        raise _wrong(path, f"{odd[0]} is not a known key: one of {', '.join((*_NEEDED, *_FURTHER))}")
+        raise _invalid_file(path, f"{odd[0]} is not a known key: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:
-        raise _wrong(path, f"indicator is {raw['indicator']!r}: it must be the name of the file")
+        raise _invalid_file(path, f"indicator is {raw['indicator']!r}: it must be the name of the file")
     lists = {"unit": UNITS, "kind": KINDS, "institutions": contract.institutions(), "dimensions": tuple(DIMENSIONS)}
     for key, allowed in lists.items():
         present = raw.get(key) or []
         unknown = [value for value in ([present] if isinstance(present, str) else present) if value not in allowed]
         if unknown:
-            raise _wrong(path, f"{key} {', '.join(map(str, unknown))} unknown: one of {', '.join(allowed)}")
+            raise _invalid_file(path, f"{key} {', '.join(map(str, unknown))} unknown: one of {', '.join(allowed)}")
     for key in ("title", "definition", *(["not_available"] if "not_available" in raw else [])):
         lacking = [language for language in LANGUAGES if not (raw[key] or {}).get(language)]
         if lacking:
-            raise _wrong(path, f"{key} lacks {', '.join(lacking)}")
+            raise _invalid_file(path, f"{key} lacks {', '.join(lacking)}")
     ways = [name for name, present in (("rows", "rows" in raw or "harmonised" in raw), ("sql", "sql" in raw)) if present]
     if "not_available" not in raw and len(ways) != 1:
-        raise _wrong(path, "needs either `rows` and `harmonised`, or `sql`, or `not_available`")
+        raise _invalid_file(path, "needs either `rows` and `harmonised`, or `sql`, or `not_available`")
     if "sql" in ways and set(raw["sql"] or {}) != set(MEASURES):
-        raise _wrong(path, "needs `sql` with `as_reported` and `harmonised`")
+        raise _invalid_file(path, "needs `sql` with `as_reported` and `harmonised`")
     if "not_available" not in raw and not raw.get("institutions"):
-        raise _wrong(path, "names no institutions: they are needed to mark figures with missing deliveries as incomplete")
+        raise _invalid_file(path, "names no institutions: they are needed to mark figures with missing deliveries as incomplete")
 
 
-def load(path: Path) -> Definition:
+def load_definition(path: Path) -> Definition:
     """The definition in a file. Raises `HarmoniaError` naming the file and the remedy if it is not an indicator."""
     try:
         raw = declared(path)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _wrong(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
+        raise _invalid_file(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
     if not isinstance(raw, dict):
-        raise _wrong(path, "is not a mapping of keys to values")
-    _checked(path, raw)
+        raise _invalid_file(path, "is not a mapping of keys to values")
+    _check_file(path, raw)
     engine = {key: raw[key] for key in ("rows", "harmonised") if key in raw}
     if engine:
-        read(path, raw)
+        read_indicator(path, raw)
     return Definition(
         code=raw["indicator"],
         order=int(raw["order"]),
@@ -135,17 +135,17 @@ def load(path: Path) -> Definition:
         kind=raw.get("kind", "flow"),
         reference=raw["reference"],
         source=raw["source"],
-        institutions=of_institutions(raw["indicator"], raw.get("institutions") or ()),
+        institutions=counting_institutions(raw["indicator"], raw.get("institutions") or ()),
         dimensions=tuple(raw.get("dimensions", ())),
         standards=tuple(raw.get("standards", ())),
         counting=engine,
         sql=dict(raw.get("sql") or {}),
         not_available=dict(raw.get("not_available") or {}),
-        rule=hashlib.sha256(json.dumps([engine, _squeezed(raw)], sort_keys=True, default=str).encode()).hexdigest()[:16],
+        rule=hashlib.sha256(json.dumps([engine, _figure_rules(raw)], sort_keys=True, default=str).encode()).hexdigest()[:16],
     )
 
 
-def _squeezed(raw: Mapping[str, Any]) -> list[Any]:
+def _figure_rules(raw: Mapping[str, Any]) -> list[Any]:
     """What determines the figures: the SQL without its spacing, and what is summed."""
     sql = {measure: " ".join(str(text).split()) for measure, text in (raw.get("sql") or {}).items()}
     return [sql, *(raw.get(key) for key in ("unit", "kind", "institutions", "dimensions"))]
@@ -154,12 +154,12 @@ def _squeezed(raw: Mapping[str, Any]) -> list[Any]:
 @cache
 def catalogue(folder: Path = FOLDER) -> Mapping[str, Definition]:
     """Every indicator file by code, in the order of the case flow. Raises `HarmoniaError` for an invalid file."""
-    found = sorted((load(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
-    check(found)
+    found = sorted((load_definition(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
+    check_definitions(found)
     return {one.code: one for one in found}
 
 
-def check(definitions: list[Definition]) -> None:
+def check_definitions(definitions: list[Definition]) -> None:
     """Check that every SQL is one SELECT over facts and dimensions, binds, and returns the required columns. Raises `HarmoniaError`."""
     with duckdb.connect() as empty:
         for name, table in tables.WAREHOUSE.tables.items():
@@ -176,14 +176,14 @@ def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, 
         only_reads(empty, sql)
         present = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
-        raise _wrong(
+        raise _invalid_file(
             where, f"the SQL of {measure} fails: {str(error).splitlines()[0]}; columns are in docs/reference/dictionary.md"
         ) from error
     except ValueError as error:
-        raise _wrong(where, f"the SQL of {measure} {error}") from error
+        raise _invalid_file(where, f"the SQL of {measure} {error}") from error
     lacking = [column for column in one.columns(measure) if column not in present]
     if lacking:
-        raise _wrong(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
+        raise _invalid_file(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
 
 
 def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -195,7 +195,7 @@ def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     if kind != duckdb.StatementType.SELECT:
         raise ValueError(f"is a {kind.name}: one SELECT is allowed")
     tree = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    kinds = _kinds(json.loads(tree[0]) if tree else {})
+    kinds = _node_types(json.loads(tree[0]) if tree else {})
     if any(node.endswith("_QUERY_NODE") for node in kinds):  # DuckDB parses INSERT … RETURNING within WITH as a SELECT
         raise ValueError("writes: one SELECT is allowed")
     if "TABLE_FUNCTION" in kinds:
@@ -205,9 +205,9 @@ def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise ValueError(f"reads {', '.join(foreign)}: only facts (fact_) and dimensions (dim_) are allowed")
 
 
-def _kinds(tree: Any) -> set[str]:
+def _node_types(tree: Any) -> set[str]:
     """The `type` of every node of a parse tree."""
     if isinstance(tree, dict):
         own = {tree["type"]} if isinstance(tree.get("type"), str) else set()
-        return own.union(*(_kinds(value) for value in tree.values()))
-    return set().union(*(_kinds(value) for value in tree)) if isinstance(tree, list) else set()
+        return own.union(*(_node_types(value) for value in tree.values()))
+    return set().union(*(_node_types(value) for value in tree)) if isinstance(tree, list) else set()

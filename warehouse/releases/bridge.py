@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.disclosure.merging_rule import separate_causes
 from warehouse.disclosure.programme import HARMONISED, MERGE_SEPARATOR, OFFENCE, REPORTED, TOTAL, Programme, TableKey
 from warehouse.disclosure.protect import ExactCounts, PublishedTables
@@ -55,7 +55,7 @@ def _has_new_breakdowns(tables: PublishedTables, key: TableKey, release: str) ->
 def cause_lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
     """(causes, records, status): the separate causes, by size, and all others together."""
     is_separate = separate_causes(np.array([counts]), programme.minimum_total(indicator))[0]
-    by_cause = list(zip(counts, causes(), is_separate, strict=True))
+    by_cause = list(zip(counts, cause_meanings(), is_separate, strict=True))
     separate = sorted(((n, cause) for n, cause, alone in by_cause if alone), key=lambda line: (-abs(line[0]), line[1]))
     merged = MERGE_SEPARATOR.join(sorted(cause for _, cause, alone in by_cause if not alone))
     if not separate:

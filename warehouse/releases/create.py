@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.disclosure import policy
 from warehouse.disclosure.programme import Programme, TableKey, years_in
 from warehouse.disclosure.protect import (
@@ -31,12 +31,12 @@ from warehouse.disclosure.protect import (
 from warehouse.disclosure.published_tables import PublishedTable
 from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
-from warehouse.releases.diff import revisions, snapshot
-from warehouse.releases.exact import Counts, exact_counts, from_frame, to_frame
+from warehouse.releases.diff import public_revisions, snapshot_of_release
+from warehouse.releases.exact import Counts, counts_from_frame, counts_to_frame, exact_counts
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.reasons import Snapshot
 from warehouse.releases.risk_check import PublishedReleases, refuse_disclosures, table_title
-from warehouse.releases.source import Source
+from warehouse.releases.source import ReleaseSource
 
 MissingDeliveries = dict[tuple[str, str, str], str]
 """(release, indicator, year) → missing deliveries of the year."""
@@ -63,7 +63,7 @@ class EarlierReleases:
     previous: dict[str, str] | None
 
 
-def create(workplace: Workplace, source: Source, as_of: date) -> tuple[Path, NewRelease, bool]:
+def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Path, NewRelease, bool]:
     """Create the release of a day from `source`. Returns its folder, its content, and whether it was written now.
 
     Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of the delivered period or before an earlier release, a
@@ -80,14 +80,14 @@ def create(workplace: Workplace, source: Source, as_of: date) -> tuple[Path, New
                 f"choose a later day; `harmonia release diff {release.name} DAY` then shows what changed"
             )
         return target, release, False
-    folder.write(target, release.files)
+    folder.write_release(target, release.files)
     return target, release, True
 
 
-def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) -> NewRelease:
+def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
     """The files of a release. Reads earlier releases, writes nothing."""
     name, programme = as_of.isoformat(), signed.programme
-    _check_day(name, source, folder.verified_chain(releases))
+    _check_release_day(name, source, folder.verified_chain(releases))
     earlier = _earlier_releases(programme, releases, name)
     counts = exact_counts(programme, source.tables)
     missing = _missing_deliveries(name, source.tables["statistics"])
@@ -103,12 +103,12 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     bridge = bridge_rows(programme, tables, inputs.exact, earlier.bridge, name)
     refuse_disclosures(PublishedReleases(inputs, tables, bridge))
     rows = cube.cube_rows(tables, earlier.missing | missing, _revised_cells(tables, earlier.tables), _window_sources(inputs, tables))
-    frames = _public_frames(source, rows, bridge, _revisions(inputs, tables, earlier, source))
+    frames = _public_frames(source, rows, bridge, _list_revisions(inputs, tables, earlier, source))
     public = _public_files(signed, source, earlier, frames, name)
     confidential = _confidential_files(programme, source, counts)
     files = {f"{folder.PUBLIC}/{path}": content for path, content in public.items()}
     files |= {f"{folder.CONFIDENTIAL}/{path}": content for path, content in confidential.items()}
-    mismatches = recount.mismatches(name, {**earlier.files, name: files})
+    mismatches = recount.recount_mismatches(name, {**earlier.files, name: files})
     if mismatches:
         raise HarmoniaError(f"release {name} is refused, since its figures do not match the warehouse: {'; '.join(mismatches[:5])}")
     withheld = withheld_for_overlap(inputs, tables).items()
@@ -116,7 +116,7 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     return NewRelease(name, files, lines)
 
 
-def _check_day(name: str, source: Source, existing: Sequence[str]) -> None:
+def _check_release_day(name: str, source: ReleaseSource, existing: Sequence[str]) -> None:
     later = [release for release in existing if release > name]
     if later:
         raise HarmoniaError(f"release {later[-1]} is later than {name}: releases must be created in the order of their days")
@@ -138,7 +138,7 @@ def _earlier_releases(programme: Programme, releases: Path, name: str) -> Earlie
     last = names[-1] if names else None
     return EarlierReleases(
         tables=[cube.published_tables(frame(release, folder.PUBLIC, "cube")) for release in names],
-        exact={release: from_frame(programme, frame(release, folder.CONFIDENTIAL, "exact")) for release in names},
+        exact={release: counts_from_frame(programme, frame(release, folder.CONFIDENTIAL, "exact")) for release in names},
         missing=missing,
         bridge=frame(last, folder.PUBLIC, "bridge") if last else pd.DataFrame(columns=cube.BRIDGE_SCHEMA.names),
         files=files,
@@ -176,17 +176,17 @@ def _window_sources(inputs: ReleaseInputs, tables: PublishedTables) -> dict[Tabl
     }
 
 
-def _revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: EarlierReleases, source: Source) -> pd.DataFrame:
+def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: EarlierReleases, source: ReleaseSource) -> pd.DataFrame:
     """Figures that this release publishes differently than the last one, with the reasons."""
-    snapshots = {release: snapshot(files) for release, files in earlier.files.items()}
+    snapshots = {release: snapshot_of_release(files) for release, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
     snapshots[inputs.release] = Snapshot(source.tables["counted"], _accepted_records(source), source.judgements, versions)
-    frames = {release: to_frame(inputs.programme, dict(counts)) for release, counts in inputs.exact.items()}
-    return revisions(inputs.programme, tables, inputs.previous, snapshots, frames)
+    frames = {release: counts_to_frame(inputs.programme, dict(counts)) for release, counts in inputs.exact.items()}
+    return public_revisions(inputs.programme, tables, inputs.previous, snapshots, frames)
 
 
 def _public_frames(
-    source: Source, rows: pd.DataFrame, bridge: pd.DataFrame, revised: pd.DataFrame
+    source: ReleaseSource, rows: pd.DataFrame, bridge: pd.DataFrame, revised: pd.DataFrame
 ) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
     """The public tables, with the schema of those that other releases read."""
     return {
@@ -195,14 +195,14 @@ def _public_frames(
         "coverage": (source.tables["coverage"].sort_values(["institution", "period"]), None),
         "definitions": (definition_table(), None),
         "labels": (label_table(), None),
-        "causes": (pd.DataFrame([(c, *t.values()) for c, t in causes().items()], columns=["cause", "sq", "sr", "en"]), None),
+        "causes": (pd.DataFrame([(c, *t.values()) for c, t in cause_meanings().items()], columns=["cause", "sq", "sr", "en"]), None),
         "revisions": (revised, None),
     }
 
 
 def _public_files(
     signed: policy.Policy,
-    source: Source,
+    source: ReleaseSource,
     earlier: EarlierReleases,
     frames: dict[str, tuple[pd.DataFrame, pa.Schema | None]],
     name: str,
@@ -225,10 +225,10 @@ def _public_files(
     return {**files, folder.MANIFEST: folder.as_json(manifest)}
 
 
-def _confidential_files(programme: Programme, source: Source, counts: Counts) -> dict[str, bytes]:
+def _confidential_files(programme: Programme, source: ReleaseSource, counts: Counts) -> dict[str, bytes]:
     """The source data of the release: for later releases, for `diff`, and for full transmissions."""
     frames = {
-        "exact": to_frame(programme, counts),
+        "exact": counts_to_frame(programme, counts),
         "statistics": source.tables["statistics"],
         "counted": source.tables["counted"],
         "bridge": source.tables["bridge"],
@@ -237,16 +237,16 @@ def _confidential_files(programme: Programme, source: Source, counts: Counts) ->
         "deliveries": source.deliveries,
         "judgements": source.judgements,
     }
-    files = {f"{table}.parquet": folder.as_parquet(_sorted(frame)) for table, frame in frames.items()}
+    files = {f"{table}.parquet": folder.as_parquet(_sort_rows(frame)) for table, frame in frames.items()}
     return {**files, folder.MANIFEST: folder.as_json({"files": folder.file_entries(files), "versions": source.versions})}
 
 
-def _accepted_records(source: Source) -> pd.DataFrame:
+def _accepted_records(source: ReleaseSource) -> pd.DataFrame:
     """The accepted records with their ids and the delivery of their state."""
     lineage = source.tables["lineage"]
     return lineage[lineage["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
 
 
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+def _sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows sorted independently of their input order."""
     return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)

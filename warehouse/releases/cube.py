@@ -48,19 +48,19 @@ BRIDGE_SCHEMA = pa.schema(
 SHOWN, MERGED = "shown", "joined"
 
 
-def _period(key: TableKey, cell: str) -> str:
+def _period_of_cell(key: TableKey, cell: str) -> str:
     if key.table == QUARTER and cell:
         return MERGE_SEPARATOR.join(f"{key.period}-{quarter}" for quarter in cell.split(MERGE_SEPARATOR))
     return key.period
 
 
-def _period_type(key: TableKey) -> str:
+def _period_type_of(key: TableKey) -> str:
     if "/" in key.period:
         return "window"
     return "quarter" if key.table == QUARTER else "year"
 
 
-def _dimensions(key: TableKey, cell: str) -> dict[str, str]:
+def _dimension_values(key: TableKey, cell: str) -> dict[str, str]:
     values = dict.fromkeys(DIMENSIONS, TOTAL)
     if key.table != TOTAL:
         values["offence_group"] = LEADING
@@ -96,9 +96,9 @@ def cube_rows(
                     **key._asdict(),
                     "of": key.period,
                     "cell": cell,
-                    "period": _period(key, cell),
-                    "period_type": _period_type(key),
-                    **_dimensions(key, cell),
+                    "period": _period_of_cell(key, cell),
+                    "period_type": _period_type_of(key),
+                    **_dimension_values(key, cell),
                     "value": value,
                     "status": published_as if table.status == "published" else table.status,
                     "limit": table.limit,

@@ -35,7 +35,7 @@ PUBLIC_COLUMNS = [*CELL_NAME, "before", "after", "reasons"]
 EXACT_COLUMNS = [*CELL_NAME, "before", "after", "reason", "change"]
 
 
-def snapshot(files: Mapping[str, bytes]) -> Snapshot:
+def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
     """The confidential part of a stored release, for finding reasons."""
 
     def table(name: str) -> pd.DataFrame:
@@ -60,7 +60,8 @@ def published_differences(old: PublishedTables, new: PublishedTables) -> pd.Data
 def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Every figure of the programme that differs, by reason: `EXACT_COLUMNS`; `change` of all reasons adds up to after - before.
 
-    before, after: `exact` of the two releases (from `exact.to_frame`). For as reported the change is not split: one row names all reasons.
+    before, after: `exact` of the two releases (from `exact.counts_to_frame`). For as reported the change is not split: one row names all
+    reasons.
     """
     both = before.merge(after, on=CELL_NAME, how="outer", suffixes=("_old", "_new"))
     both = both.rename(columns={"value_old": "before", "value_new": "after"})
@@ -102,7 +103,7 @@ def _as_reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, n
     return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
 
 
-def revisions(
+def public_revisions(
     programme: Programme,
     tables: PublishedTables,
     previous: PublishedTables,

@@ -14,8 +14,8 @@ import pandas as pd
 from harmonia.errors import HarmoniaError, storage
 from warehouse.disclosure import policy
 from warehouse.releases import folder
-from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot
-from warehouse.releases.labels import supported_language, texts
+from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot_of_release
+from warehouse.releases.labels import label_texts, supported_language
 from warehouse.releases.reasons import changed_units, record_keys
 
 _OWNER_ONLY = 0o600
@@ -30,15 +30,15 @@ def _check_order(releases: Path, old: str, new: str) -> None:
         raise HarmoniaError(f"{old} is not before {new}: name the earlier release first")
 
 
-def _line(row: dict[Any, Any], reasons: object, lang: str, change: str = "") -> str:
+def _difference_line(row: dict[Any, Any], reasons: object, lang: str, change: str = "") -> str:
     """One difference; `reasons` as codes joined by `+`."""
-    reason_texts = texts()["reason"]
+    reason_texts = label_texts()["reason"]
     named = ", ".join(reason_texts[reason][lang] for reason in str(reasons).split("+") if reason in reason_texts)
     table = " ".join(str(row[part]) for part in TABLE_NAME)
-    return f"{table} {row['cell']}: {_number(row['before'])} → {_number(row['after'])}{change} ({named})"
+    return f"{table} {row['cell']}: {_format_number(row['before'])} → {_format_number(row['after'])}{change} ({named})"
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     return "–" if pd.isna(value) else str(int(value))
 
 
@@ -48,7 +48,7 @@ def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]
     _check_order(releases, old, new)
     differences = public_diff(releases, old, new)
     for row in differences.to_dict("records"):
-        yield _line(row, row["reasons"], lang)
+        yield _difference_line(row, row["reasons"], lang)
     if differences.empty:
         yield f"{old} and {new} publish the same figures in every table that both contain"
 
@@ -59,12 +59,12 @@ def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path 
     releases = home / "releases"
     _check_order(releases, old, new)
     files = [folder.verified_files(releases / name) for name in (old, new)]
-    before, after = (snapshot(release_files) for release_files in files)
+    before, after = (snapshot_of_release(release_files) for release_files in files)
     exact = [folder.from_parquet(release_files[f"{folder.CONFIDENTIAL}/exact.parquet"]) for release_files in files]
     differences = exact_differences(policy.load(home).programme, before, after, *exact)
     for row in differences.to_dict("records"):
         change = "" if pd.isna(row["change"]) else f" {int(row['change']):+d}"
-        yield _line(row, row["reason"], lang, change)
+        yield _difference_line(row, row["reason"], lang, change)
     if records:
         with storage(records):
             records.touch(_OWNER_ONLY)

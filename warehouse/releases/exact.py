@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.disclosure.programme import (
     CROSS_SEPARATOR,
     HARMONISED,
@@ -50,9 +50,9 @@ def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Co
         if pd.isna(grand_total["harmonised"]):
             counts[TableKey(code, HARMONISED, TOTAL, year)] = None
             continue
-        counts |= _harmonised(programme, code, year, units[(units["indicator"] == code) & (units["year"] == year)])
-        counts |= _as_reported(code, year, figures, int(grand_total["as_reported"]))
-        counts |= _by_cause(code, year, tables["bridge"])
+        counts |= _harmonised_counts(programme, code, year, units[(units["indicator"] == code) & (units["year"] == year)])
+        counts |= _reported_counts(code, year, figures, int(grand_total["as_reported"]))
+        counts |= _counts_by_cause(code, year, tables["bridge"])
     return counts
 
 
@@ -64,7 +64,7 @@ def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
     return units[["indicator"]].assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"), **categories)
 
 
-def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
+def _harmonised_counts(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
     indicator = programme.indicators[code]
     offence = units[OFFENCE].where(units[OFFENCE].isin(indicator.offences), indicator.offences[-1])
     leading = units[offence == LEADING]
@@ -81,7 +81,7 @@ def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame)
     return counts
 
 
-def _as_reported(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
+def _reported_counts(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
     """As reported: the total, and the leading group beside the rest."""
     rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == LEADING)]
     leading = int(rows["as_reported"].iloc[0]) if len(rows) else 0
@@ -89,22 +89,22 @@ def _as_reported(code: str, year: str, figures: pd.DataFrame, total: int) -> Cou
     return {TableKey(code, REPORTED, TOTAL, year): (total,), TableKey(code, REPORTED, OFFENCE, year): offences}
 
 
-def _by_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
+def _counts_by_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
     records = bridge[(bridge["indicator"] == code) & (bridge["period"] == year)].groupby("cause")["n"].sum()
-    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(records.get(cause, 0)) for cause in causes())}
+    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(records.get(cause, 0)) for cause in cause_meanings())}
 
 
-def to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
+def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
     """`counts` as rows: indicator, measure, table, of, cell, value (null: no delivery)."""
     rows = []
     for key, values in sorted(counts.items()):
-        cells = tuple(causes()) if key.table == BRIDGE else programme.cells(key)
+        cells = tuple(cause_meanings()) if key.table == BRIDGE else programme.cells(key)
         rows += [(*key, cell, value) for cell, value in zip(cells, values if values else [None] * len(cells), strict=True)]
     return pd.DataFrame(rows, columns=["indicator", "measure", "table", "of", "cell", "value"]).astype({"value": "Int64"})
 
 
-def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
-    """The inverse of `to_frame`, for rows in any order. A cause missing in the frame has no records.
+def counts_from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
+    """The inverse of `counts_to_frame`, for rows in any order. A cause missing in the frame has no records.
 
     Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
     """
@@ -114,7 +114,7 @@ def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
         if key.indicator not in programme.indicators:
             continue
         values = rows.set_index("cell")["value"]
-        cells = tuple(causes()) if key.table == BRIDGE else programme.cells(key)
+        cells = tuple(cause_meanings()) if key.table == BRIDGE else programme.cells(key)
         unknown = sorted(set(values.index) - set(cells))
         if unknown or not values.index.is_unique or (key.table != BRIDGE and len(values) != len(cells)):
             raise HarmoniaError(

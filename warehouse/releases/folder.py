@@ -48,12 +48,12 @@ def is_day(name: str) -> bool:
 
 
 def sha256(content: bytes) -> str:
-    """The hash as hexadecimal text."""
+    """Return the SHA-256 hash of `content` as hexadecimal text."""
     return hashlib.sha256(content).hexdigest()
 
 
 def as_json(value: Any) -> bytes:
-    """Deterministic JSON."""
+    """Write a value as JSON; equal values give equal bytes."""
     return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -82,7 +82,7 @@ def file_entries(files: Mapping[str, bytes]) -> dict[str, Any]:
     return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}
 
 
-def write(target: Path, files: Mapping[str, bytes]) -> None:
+def write_release(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a release (path within it → bytes) atomically. Raises `HarmoniaError` if it already exists or cannot be written."""
     unfinished = target.with_name(f".{target.name}.{os.getpid()}{_UNFINISHED_SUFFIX}")
     with storage(target), _write_lock(target.parent, wait=True):

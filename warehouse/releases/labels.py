@@ -21,7 +21,7 @@ from warehouse.indicators import LANGUAGES, indicators
 
 
 @cache
-def texts() -> dict[str, dict[str, dict[str, str]]]:
+def label_texts() -> dict[str, dict[str, dict[str, str]]]:
     """dimension → code → language → label."""
     by_dimension = merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("labels"))
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
@@ -34,13 +34,13 @@ def supported_language(code: str) -> str:
     return code
 
 
-def label(dimension: str, code: str, lang: str) -> str:
+def label_of_code(dimension: str, code: str, lang: str) -> str:
     """The label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
     language.
     """
     supported_language(lang)
-    parts = [texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
-    return texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+    parts = [label_texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
+    return label_texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
 
 
 def category_label(table: str, cell: str, lang: str) -> str:
@@ -50,34 +50,36 @@ def category_label(table: str, cell: str, lang: str) -> str:
     if table == TOTAL or not cell:
         return ""
     if table == SEX_AGE:
-        sex, age = (label(dimension, code, lang) for dimension, code in zip(("sex", "age_group"), cell.split("|"), strict=True))
+        sex, age = (label_of_code(dimension, code, lang) for dimension, code in zip(("sex", "age_group"), cell.split("|"), strict=True))
         return f"{sex}, {age[:1].lower()}{age[1:]}"
-    return label(table, cell, lang)
+    return label_of_code(table, cell, lang)
 
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
     """The text in place of a suppressed figure, or beside a merged one."""
-    return texts()["status"][status][supported_language(lang)].format(limit=limit)
+    return label_texts()["status"][status][supported_language(lang)].format(limit=limit)
 
 
 def missing_text(missing: str | None, lang: str) -> str:
     """The text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
     if not missing:
         return ""
-    note, institutions = texts()["note"], contract.institutions()
+    note, institutions = label_texts()["note"], contract.institutions()
     deliveries = []
     for delivery in missing.split(","):
         institution, period, state = delivery.split()
         publisher = contract.load(institution).publisher[supported_language(lang)] if institution in institutions else institution
         quarter = note["quarter"][lang].format(n=period[-1], year=period[:4])
-        deliveries.append(note["delivery"][lang].format(institution=publisher, period=quarter, state=label("delivery_state", state, lang)))
+        deliveries.append(
+            note["delivery"][lang].format(institution=publisher, period=quarter, state=label_of_code("delivery_state", state, lang))
+        )
     return note["incomplete"][lang].format(missing="; ".join(dict.fromkeys(deliveries)))
 
 
 def label_table() -> pd.DataFrame:
     """All labels as rows: dimension, code, sq, sr, en."""
     return pd.DataFrame(
-        [(d, code, *labels.values()) for d, codes in texts().items() for code, labels in codes.items()],
+        [(d, code, *labels.values()) for d, codes in label_texts().items() for code, labels in codes.items()],
         columns=["dimension", "code", *LANGUAGES],
     )
 

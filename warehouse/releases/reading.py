@@ -16,15 +16,15 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTERS
 from warehouse.releases import folder
-from warehouse.releases.labels import category_label, label, missing_text, status_text, supported_language
+from warehouse.releases.labels import category_label, label_of_code, missing_text, status_text, supported_language
 
 __all__ = [
     "MERGE_SEPARATOR",
     "QUARTERS",
     "Release",
     "category_label",
-    "label",
-    "latest",
+    "label_of_code",
+    "latest_release",
     "missing_text",
     "open_release",
     "release_hash",
@@ -82,7 +82,7 @@ def open_release(path: Path, name: str | None = None) -> Release:
     if (path / folder.PUBLIC).is_dir():
         return Release(path.name, folder.public_files(path))
     existing = folder.release_names(path)
-    chosen = name or latest(path)
+    chosen = name or latest_release(path)
     if chosen not in existing:
         raise HarmoniaError(
             f"there is no release {chosen} in {path}; available: {', '.join(existing) or 'none'}. "
@@ -91,7 +91,7 @@ def open_release(path: Path, name: str | None = None) -> Release:
     return Release(chosen, folder.public_files(path / chosen))
 
 
-def latest(releases: Path) -> str:
+def latest_release(releases: Path) -> str:
     """The name of the latest release. Raises `HarmoniaError` if there is none."""
     existing = folder.release_names(releases)
     if not existing:

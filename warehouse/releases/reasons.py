@@ -38,7 +38,7 @@ def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
     units = pd.concat([_yearly_units(old).assign(sign=-1), _yearly_units(new).assign(sign=1)], ignore_index=True)
     units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
     changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
-    return changed.assign(reason=_reasons(changed[UNIT], old, new))
+    return changed.assign(reason=_reasons_of_units(changed[UNIT], old, new))
 
 
 def _yearly_units(snapshot: Snapshot) -> pd.DataFrame:
@@ -48,8 +48,8 @@ def _yearly_units(snapshot: Snapshot) -> pd.DataFrame:
     return units.astype("str").fillna("").reset_index(drop=True)
 
 
-def _reasons(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
-    """The reason of each unit, in the order of `units`."""
+def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
+    """Return the reason for the change of each unit, in the order of `units`."""
     records = record_changes(old, new)
     corrected, new_records = records[records["kind"] == CORRECTED], records[records["kind"] == NEW]
     rules = [
@@ -93,21 +93,21 @@ def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series
     return records[columns].isin(ids).any(axis=1)
 
 
-def _ids(records: pd.DataFrame, name: str) -> set[str]:
-    """The ids that records have, or had."""
+def _ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
+    """Return the ids that records have, or had."""
     return {v for side in ("old", "new") for v in records[f"{name}_{side}"] if v}
 
 
 def _has_own_record(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Which units have one of these records as their own: a record of the person, or the record of the case."""
-    return units["person_id"].isin(_ids(records, "person_id")) | units["case_id"].isin(
-        _ids(records[records["entity"] == "case"], "case_id")
+    return units["person_id"].isin(_ids_of_records(records, "person_id")) | units["case_id"].isin(
+        _ids_of_records(records[records["entity"] == "case"], "case_id")
     )
 
 
 def _has_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Which units have one of these records anywhere in their case."""
-    return units["case_id"].isin(_ids(records, "case_id"))
+    return units["case_id"].isin(_ids_of_records(records, "case_id"))
 
 
 def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:

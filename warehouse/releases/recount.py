@@ -63,7 +63,7 @@ class ReleaseWarehouse:
         return int(rows.loc[rows["cause"].isin(causes), "n"].sum())
 
 
-def mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
+def recount_mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
     """Figures first published by release `name` that do not match its warehouse. releases: its files and those before, by name and path."""
 
     def table(release: str, path: str) -> pd.DataFrame:

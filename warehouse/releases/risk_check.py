@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import causes
+from warehouse.count import cause_meanings
 from warehouse.disclosure.merging_rule import separate_causes
 from warehouse.disclosure.programme import HARMONISED, LEADING, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey
 from warehouse.disclosure.protect import (
@@ -41,7 +41,7 @@ class PublishedReleases:
 
     @property
     def tables_by_release(self) -> list[PublishedTables]:
-        """The tables of every release."""
+        """Return the published tables of every release."""
         return [*self.inputs.history, self.tables]
 
 
@@ -92,20 +92,20 @@ def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedT
             total, offences = (first.get(key._replace(measure=HARMONISED, table=table)) for table in (TOTAL, OFFENCE))
             assert total, f"{table_title(key)} as reported needs the harmonised total"
             yearly = (as_reported_tables(inputs, key.indicator, key.period, tuple(row), (total, offences)) for row in counts.tolist())
-            return _numbered(tuple((k.table, table.status, table.cells) for k, table in tables.items()) for tables in yearly)
+            return _number_values(tuple((k.table, table.status, table.cells) for k, table in tables.items()) for tables in yearly)
         if key.table == OFFENCE:
             total_bounds = programme.external_bounds(key._replace(table=TOTAL)).get(TOTAL)
             return year_form_numbers(programme.merging_rule(key.indicator, cells[1:], key), counts, total_bounds)
         if key.table == SEX_AGE:
             margins = sex_age_margins(programme, key, releases[-1])
             minimum_count = sex_age_minimum_count(*protections[key.indicator], margins) if margins else None
-            return _numbered(publish_sex_age(cells, tuple(row), minimum_count).status for row in counts.tolist())
+            return _number_values(publish_sex_age(cells, tuple(row), minimum_count).status for row in counts.tolist())
         return programme.merging_rule(key.indicator, cells, key).partition_numbers(counts)
 
     return IntruderKnowledge(
         cubes=[cube.cube_rows(tables, {}, set()) for tables in releases],
         bridge=published.bridge,
-        categories=lambda name: tuple(causes()) if name.table == BRIDGE else programme.cells(TableKey(*name)),
+        categories=lambda name: tuple(cause_meanings()) if name.table == BRIDGE else programme.cells(TableKey(*name)),
         leading=LEADING,
         threshold={code: protection.threshold for code, protection in protections.items()},
         known_persons={code: protection.known_persons for code, protection in protections.items()},
@@ -115,8 +115,8 @@ def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedT
     )
 
 
-def _numbered(values: Iterable[Hashable]) -> np.ndarray:
-    """A number for each value, equal for equal values."""
+def _number_values(values: Iterable[Hashable]) -> np.ndarray:
+    """Number the values; equal values have equal numbers."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in values])
 
@@ -131,7 +131,7 @@ def true_counts(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableNam
         bridge = TableKey(key.indicator, BRIDGE, BRIDGE, key.period)
         is_harmonised_total = (key.table, key.measure) == (TOTAL, HARMONISED)
         if is_harmonised_total and (by_cause := inputs.exact.get(table.source_release, {}).get(bridge)):
-            truth[TableName(*bridge)] = dict(zip(causes(), by_cause, strict=True))
+            truth[TableName(*bridge)] = dict(zip(cause_meanings(), by_cause, strict=True))
     return truth
 
 

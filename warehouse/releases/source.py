@@ -31,7 +31,7 @@ _DOMAIN_PARTS = {"codes": ("codes", ("*.csv",)), "sources": ("sources", ("*/mapp
 
 
 @dataclass(frozen=True)
-class Source:
+class ReleaseSource:
     """The warehouse's tables by name, deliveries, judgements on pairs, and the manifest entries on linkage and versions."""
 
     tables: dict[str, pd.DataFrame]
@@ -41,15 +41,15 @@ class Source:
     versions: dict[str, Any]
 
 
-def versions() -> dict[str, Any]:
+def part_versions() -> dict[str, Any]:
     """The program's version, and a hash of each part that affects figures, separately for each indicator."""
-    code = {part: _hash(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
-    code |= {part: _hash(domain_folder.place(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
+    code = {part: _hash_files(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
+    code |= {part: _hash_files(domain_folder.place(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
     folder = domain_folder.place("indicators")
-    return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash(folder, (f"{i}.yaml",)) for i in indicators()}}
+    return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash_files(folder, (f"{i}.yaml",)) for i in indicators()}}
 
 
-def _hash(folder: Path, patterns: tuple[str, ...]) -> str:
+def _hash_files(folder: Path, patterns: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for path in sorted({p for pattern in patterns for p in folder.glob(pattern) if p.is_file() and "__pycache__" not in p.parts}):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -42,15 +42,15 @@ SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE gran
 ) acl WHERE grantee <> owner"""
 
 
-def apply(url: str) -> tuple[list[str], int]:
+def apply_access(url: str) -> tuple[list[str], int]:
     """Create missing roles, and set the access to published tables by the matrix.
 
     Returns the roles created and the number of grants. Raises `HarmoniaError` if the login lacks permission, or if the tables are from
     another version.
     """
-    with postgres.connect(url) as connection:
+    with postgres.open_connection(url) as connection:
         cursor = connection.cursor()
-        postgres.lock(cursor)
+        postgres.wait_for_lock(cursor)
         missing = [role.name for role in roles() if role.name not in postgres.existing_roles(cursor)]
         if missing:
             postgres.execute_all(cursor, grants.create_roles(missing))
@@ -66,12 +66,12 @@ def apply(url: str) -> tuple[list[str], int]:
         postgres.lock_tables_exclusively(cursor)
         comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.schema_mark(existing)}'"
         postgres.execute_all(cursor, [*grants.access_statements(existing), comment])
-        return missing, len(grants.grants(existing))
+        return missing, len(grants.matrix_grants(existing))
 
 
-def differences(url: str, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
+def server_differences(url: str, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
     """Differences between the server at `url` and the declaration (`find_differences`)."""
-    with postgres.connect(url) as connection:
+    with postgres.open_connection(url) as connection:
         lines = find_differences(connection.cursor(), administrators, known_head)
         connection.rollback()
         return lines
@@ -102,7 +102,7 @@ def find_differences(cursor: psycopg.Cursor, administrators: Sequence[str] = (),
 
 def _grant_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
     granted = {(Grant(*row), may_grant) for *row, may_grant in cursor.execute(_ACL.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
-    declared_grants = {(grant, False) for grant in grants.grants(existing)}
+    declared_grants = {(grant, False) for grant in grants.matrix_grants(existing)}
     superfluous = [
         f"{g.role} has {g.privilege} on {g.kind.lower()} {g.object}{', and may grant it,' if may_grant else ','} and should not"
         for g, may_grant in sorted(granted - declared_grants)
@@ -125,14 +125,14 @@ def _log_problems(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[st
 
 def newest_request(url: str) -> LogHead | None:
     """Number and chain of the newest request in the log, for later comparison; None if there is none."""
-    with postgres.connect(url) as connection:
+    with postgres.open_connection(url) as connection:
         row = connection.execute(log.NEWEST_REQUEST.encode()).fetchone()
     return None if row is None else (int(row[0]), str(row[1]))
 
 
-def requests(url: str) -> pd.DataFrame:
+def logged_requests(url: str) -> pd.DataFrame:
     """The log: at (UTC), login, address, kind, subject, reason; oldest first. Raises `HarmoniaError` if it cannot be read."""
-    with postgres.connect(url) as connection:
+    with postgres.open_connection(url) as connection:
         query = "SELECT at AT TIME ZONE 'UTC', login, address, kind, subject, reason FROM {}.{} ORDER BY ticket"
         rows = connection.execute(query.format(AUDIT, REQUESTS.name).encode()).fetchall()
     return pd.DataFrame(rows, columns=["at", "login", "address", "kind", "subject", "reason"])

@@ -136,7 +136,7 @@ FROM cells c LEFT JOIN gaps g ON g.period = c.period LEFT JOIN unsigned n ON n.p
 GROUP BY c.period, {cells}, g.missing, g.silent, n.period"""
 
 
-def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definition]) -> pd.DataFrame:
+def indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definition]) -> pd.DataFrame:
     """Every figure of the indicators from facts: `CELL` and `VALUES`.
 
     Raises `HarmoniaError` naming the indicator whose SQL fails.

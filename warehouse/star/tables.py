@@ -11,250 +11,258 @@ from sqlalchemy import Table
 from sqlalchemy.schema import SchemaItem
 
 from schemas.canonical import CONFIDENTIAL_EVENTS, STAGES
-from warehouse.columns import count, day, flag, text
+from warehouse.columns import count_column, day_column, flag_column, text_column
 from warehouse.tables import OWN, REFERENCE, SHARED, WAREHOUSE
 
 
-def _labels() -> list[SchemaItem]:
-    return [text(f"label_{code}", f"name, {language}") for code, language in (("sq", "Albanian"), ("sr", "Serbian"), ("en", "English"))]
+def _label_columns() -> list[SchemaItem]:
+    return [
+        text_column(f"label_{code}", f"name, {language}") for code, language in (("sq", "Albanian"), ("sr", "Serbian"), ("en", "English"))
+    ]
 
 
-def _dimension(name: str, comment: str, *columns: SchemaItem) -> Table:
+def _dimension_table(name: str, comment: str, *columns: SchemaItem) -> Table:
     return Table(name, WAREHOUSE, *columns, comment=comment, info=REFERENCE)
 
 
-def _fact(name: str, comment: str, *columns: SchemaItem, own: bool) -> Table:
+def _fact_table(name: str, comment: str, *columns: SchemaItem, own: bool) -> Table:
     return Table(name, WAREHOUSE, *columns, comment=comment, info=OWN if own else SHARED)
 
 
-def _record() -> list[SchemaItem]:
-    """The first columns of every fact of an institution's own records."""
+def _record_columns() -> list[SchemaItem]:
+    """Declare the first columns of every fact table of an institution's own records."""
     return [
-        text("institution", "institution that delivered the record", of="dim_institution.institution"),
-        text("record_key", "the institution's own key of the record", key=True),
-        text("file_key", "key of the file that the record belongs to", key=True),
-        text("case_id", "case", of="fact_case.case_id", linked=True),
+        text_column("institution", "institution that delivered the record", of="dim_institution.institution"),
+        text_column("record_key", "the institution's own key of the record", key=True),
+        text_column("file_key", "key of the file that the record belongs to", key=True),
+        text_column("case_id", "case", of="fact_case.case_id", linked=True),
     ]
 
 
-def _person() -> list[SchemaItem]:
+def _person_columns() -> list[SchemaItem]:
     return [
-        text("sex", "best supported value over all of the person's records", of="dim_sex.sex"),
-        text("citizenship", "country of citizenship, best supported; null where unknown", of="dim_country.country", coarse="domestic"),
-        text("citizenship_group", "domestic, foreign, unknown"),
+        text_column("sex", "best supported value over all of the person's records", of="dim_sex.sex"),
+        text_column(
+            "citizenship", "country of citizenship, best supported; null where unknown", of="dim_country.country", coarse="domestic"
+        ),
+        text_column("citizenship_group", "domestic, foreign, unknown"),
     ]
 
 
-DIM_TIME = _dimension(
+DIM_TIME = _dimension_table(
     "dim_time",
     "Every day from the first to the last day of a fact, and every day that was delivered",
-    day("day", "the day"),
-    text("year", "year, 2013"),
-    text("quarter", "quarter, 2013-Q2"),
-    text("month", "month, 2013-05"),
-    count("weekday", "1 Monday to 7 Sunday"),
-    text("law", "criminal code in force on that day", of="dim_law.law"),
+    day_column("day", "the day"),
+    text_column("year", "year, 2013"),
+    text_column("quarter", "quarter, 2013-Q2"),
+    text_column("month", "month, 2013-05"),
+    count_column("weekday", "1 Monday to 7 Sunday"),
+    text_column("law", "criminal code in force on that day", of="dim_law.law"),
 )
-DIM_PERIOD = _dimension(
+DIM_PERIOD = _dimension_table(
     "dim_period",
     "Every year from the first to the last delivery, and its quarters",
-    text("period", "2013, or 2013-Q2"),
-    text("kind", "year or quarter"),
-    text("year", "its year"),
-    day("first_day", "first day"),
-    day("last_day", "last day"),
-    flag("published", "at least one institution delivered for it"),
+    text_column("period", "2013, or 2013-Q2"),
+    text_column("kind", "year or quarter"),
+    text_column("year", "its year"),
+    day_column("first_day", "first day"),
+    day_column("last_day", "last day"),
+    flag_column("published", "at least one institution delivered for it"),
 )
-DIM_INSTITUTION = _dimension(
+DIM_INSTITUTION = _dimension_table(
     "dim_institution",
     "The institutions that deliver, in the order of the case flow",
-    text("institution", "short name"),
-    count("position", "position in the case flow"),
-    text("stage", f"one of {', '.join(STAGES)}"),
-    *_labels(),
+    text_column("institution", "short name"),
+    count_column("position", "position in the case flow"),
+    text_column("stage", f"one of {', '.join(STAGES)}"),
+    *_label_columns(),
 )
-DIM_OFFENCE_GROUP = _dimension(
+DIM_OFFENCE_GROUP = _dimension_table(
     "dim_offence_group",
     "Groups of offences, most serious first",
-    text("offence_group", "group"),
-    count("position", "1: most serious; a case counts under its most serious offence"),
-    flag("minor", "a minor offence, published as a separate block"),
-    *_labels(),
+    text_column("offence_group", "group"),
+    count_column("position", "1: most serious; a case counts under its most serious offence"),
+    flag_column("minor", "a minor offence, published as a separate block"),
+    *_label_columns(),
 )
-DIM_LAW = _dimension(
+DIM_LAW = _dimension_table(
     "dim_law",
     "Criminal codes and laws with the time in which they were in force",
-    text("law", "code of the law"),
-    day("valid_from", "first day in force; null: before all deliveries"),
-    day("valid_to", "last day in force; null: still in force"),
-    *_labels(),
+    text_column("law", "code of the law"),
+    day_column("valid_from", "first day in force; null: before all deliveries"),
+    day_column("valid_to", "last day in force; null: still in force"),
+    *_label_columns(),
 )
-DIM_OFFENCE = _dimension(
+DIM_OFFENCE = _dimension_table(
     "dim_offence",
     "Articles of the codes with their group; also charged articles that are not listed",
-    text("offence", "law and article, KPRK2012:171; ?:171 if the law is not known"),
-    text("law", "code of the law; null where unknown", of="dim_law.law"),
-    text("article", "article"),
-    text("offence_group", "group of the article; other if it is not listed", of="dim_offence_group.offence_group"),
-    *_labels(),
+    text_column("offence", "law and article, KPRK2012:171; ?:171 if the law is not known"),
+    text_column("law", "code of the law; null where unknown", of="dim_law.law"),
+    text_column("article", "article"),
+    text_column("offence_group", "group of the article; other if it is not listed", of="dim_offence_group.offence_group"),
+    *_label_columns(),
 )
-DIM_FORM = _dimension("dim_form", "Forms of exploitation", text("form", "form"), count("position", "order of the list"), *_labels())
-DIM_SEX = _dimension("dim_sex", "Sexes as recorded", text("sex", "sex"), *_labels())
-DIM_AGE = _dimension(
+DIM_FORM = _dimension_table(
+    "dim_form", "Forms of exploitation", text_column("form", "form"), count_column("position", "order of the list"), *_label_columns()
+)
+DIM_SEX = _dimension_table("dim_sex", "Sexes as recorded", text_column("sex", "sex"), *_label_columns())
+DIM_AGE = _dimension_table(
     "dim_age",
     "Full years of age with the groups that standards require",
-    count("age", "full years"),
-    text("age_group", "child: under 18; adult"),
-    text("band", "ten bands of criminal statistics: 0-13 (not responsible), 14-15, 16-17, 18-20, 21-24, 25-34 … 65+"),
-    text("band_ctdc", "age bands of the CTDC data set: 0-8, 9-17, 18-20, 21-23, 24-26, 27-29, 30-38, 39-47, 48+"),
+    count_column("age", "full years"),
+    text_column("age_group", "child: under 18; adult"),
+    text_column("band", "ten bands of criminal statistics: 0-13 (not responsible), 14-15, 16-17, 18-20, 21-24, 25-34 … 65+"),
+    text_column("band_ctdc", "age bands of the CTDC data set: 0-8, 9-17, 18-20, 21-23, 24-26, 27-29, 30-38, 39-47, 48+"),
 )
-DIM_COUNTRY = _dimension(
+DIM_COUNTRY = _dimension_table(
     "dim_country",
     "Countries: ISO 3166-1 alpha-3 with XKX, and when they were members of the European Union",
-    text("country", "code"),
-    flag("domestic", "the country of this warehouse"),
-    day("eu_from", "first day as a member of the European Union; null: never"),
-    day("eu_to", "last day as a member; null: still, or never"),
-    *_labels(),
+    text_column("country", "code"),
+    flag_column("domestic", "the country of this warehouse"),
+    day_column("eu_from", "first day as a member of the European Union; null: never"),
+    day_column("eu_to", "last day as a member; null: still, or never"),
+    *_label_columns(),
 )
-DIM_MUNICIPALITY = _dimension(
+DIM_MUNICIPALITY = _dimension_table(
     "dim_municipality",
     "Municipalities with district, court seat and branch: three geographies that do not coincide",
-    text("municipality", "code"),
-    text("district", "district of statistics"),
-    text("seat", "seat of the basic court", of="dim_seat.seat"),
-    text("branch", "branch of that court; empty: the seat itself"),
-    *_labels(),
+    text_column("municipality", "code"),
+    text_column("district", "district of statistics"),
+    text_column("seat", "seat of the basic court", of="dim_seat.seat"),
+    text_column("branch", "branch of that court; empty: the seat itself"),
+    *_label_columns(),
 )
-DIM_SEAT = _dimension("dim_seat", "Seats of basic courts and prosecution offices", text("seat", "code"), *_labels())
-DIM_EVENT = _dimension("dim_event", "What happens to cases and persons", text("event", "event"), *_labels())
+DIM_SEAT = _dimension_table("dim_seat", "Seats of basic courts and prosecution offices", text_column("seat", "code"), *_label_columns())
+DIM_EVENT = _dimension_table("dim_event", "What happens to cases and persons", text_column("event", "event"), *_label_columns())
 
-FACT_CASE_RECORD = _fact(
+FACT_CASE_RECORD = _fact_table(
     "fact_case_record",
     "A file of an institution, current state; several files can be one case",
-    *_record(),
-    text("seat", "seat of court, prosecution or police region", of="dim_seat.seat", coarse="nothing"),
-    text("municipality", "municipality of the offence, by the file", of="dim_municipality.municipality", coarse="nothing"),
-    text("state", "state of the file: investigating, sent, closed, merged, suspended, dismissed, indicted, terminated"),
-    text("sender", "prosecution: who sent it: police, inspectorate, other"),
-    flag("merged", "the file was merged into another one"),
-    text("offence_reported", "article that the file names", of="dim_offence.offence"),
-    text("offence_group_reported", "most serious offence of the file, as reported", of="dim_offence_group.offence_group"),
-    text("form_reported", "form of exploitation stated with it; unknown if none", of="dim_form.form"),
-    day("opened_reported", "first day reported or received, as delivered", of="dim_time.day"),
-    day("opened", "the same, imputed if wrong", of="dim_time.day", linked=True),
-    day("resolved_reported", "day of the last decision that ends the file, as delivered; null while it is open", of="dim_time.day"),
-    day("resolved", "the same, imputed if wrong", of="dim_time.day", linked=True),
+    *_record_columns(),
+    text_column("seat", "seat of court, prosecution or police region", of="dim_seat.seat", coarse="nothing"),
+    text_column("municipality", "municipality of the offence, by the file", of="dim_municipality.municipality", coarse="nothing"),
+    text_column("state", "state of the file: investigating, sent, closed, merged, suspended, dismissed, indicted, terminated"),
+    text_column("sender", "prosecution: who sent it: police, inspectorate, other"),
+    flag_column("merged", "the file was merged into another one"),
+    text_column("offence_reported", "article that the file names", of="dim_offence.offence"),
+    text_column("offence_group_reported", "most serious offence of the file, as reported", of="dim_offence_group.offence_group"),
+    text_column("form_reported", "form of exploitation stated with it; unknown if none", of="dim_form.form"),
+    day_column("opened_reported", "first day reported or received, as delivered", of="dim_time.day"),
+    day_column("opened", "the same, imputed if wrong", of="dim_time.day", linked=True),
+    day_column("resolved_reported", "day of the last decision that ends the file, as delivered; null while it is open", of="dim_time.day"),
+    day_column("resolved", "the same, imputed if wrong", of="dim_time.day", linked=True),
     own=True,
 )
-FACT_PERSON_RECORD = _fact(
+FACT_PERSON_RECORD = _fact_table(
     "fact_person_record",
     "A person in a file of an institution, current state; several such records can be one person",
-    *_record(),
-    text("person_id", "person; null for a legal or unknown one", linked=True),
-    text("role", "suspect, victim, witness, defendant, prisoner"),
-    text("kind", "natural, legal, unknown (N.N.: the record has no name)"),
-    text("sex_reported", "by the record", of="dim_sex.sex"),
-    text("citizenship_reported", "by the record; null if it has none", of="dim_country.country", coarse="domestic"),
-    text("residence", "municipality of residence", of="dim_municipality.municipality", coarse="nothing"),
+    *_record_columns(),
+    text_column("person_id", "person; null for a legal or unknown one", linked=True),
+    text_column("role", "suspect, victim, witness, defendant, prisoner"),
+    text_column("kind", "natural, legal, unknown (N.N.: the record has no name)"),
+    text_column("sex_reported", "by the record", of="dim_sex.sex"),
+    text_column("citizenship_reported", "by the record; null if it has none", of="dim_country.country", coarse="domestic"),
+    text_column("residence", "municipality of residence", of="dim_municipality.municipality", coarse="nothing"),
     own=True,
 )
-FACT_CHARGE = _fact(
+FACT_CHARGE = _fact_table(
     "fact_charge",
     "An offence of which a file or a person in it is accused",
-    *_record(),
-    text("person_id", "person; null if the charge is of the whole file", linked=True),
-    text("offence", "article charged; null if none is named", of="dim_offence.offence"),
-    text("paragraph", "paragraph of the article"),
-    flag("principal", "marked as the principal charge"),
-    text("form_reported", "form stated in the charge; null if none", of="dim_form.form"),
-    text("offence_group_reported", "group by the institution's own record", of="dim_offence_group.offence_group"),
-    text("offence_group", "group harmonised", of="dim_offence_group.offence_group", linked=True),
+    *_record_columns(),
+    text_column("person_id", "person; null if the charge is of the whole file", linked=True),
+    text_column("offence", "article charged; null if none is named", of="dim_offence.offence"),
+    text_column("paragraph", "paragraph of the article"),
+    flag_column("principal", "marked as the principal charge"),
+    text_column("form_reported", "form stated in the charge; null if none", of="dim_form.form"),
+    text_column("offence_group_reported", "group by the institution's own record", of="dim_offence_group.offence_group"),
+    text_column("offence_group", "group harmonised", of="dim_offence_group.offence_group", linked=True),
     own=True,
 )
-FACT_EVENT = _fact(
+FACT_EVENT = _fact_table(
     "fact_event",
     "Events of a file (subject case) or of a person in it (subject person), on which counting is based",
-    count("event_id", "running number; for events on one day the order in which they were recorded", coarse="rank"),
-    text("subject", "case: of the file; person: of a person in it"),
-    *_record(),
-    text("person_id", "person; null for subject case, and for an unknown person"),
-    text("role", "role of the person; null for subject case"),
-    text("event", "what happened", of="dim_event.event"),
-    text("scope", "level of the event: own (the record), file (its file as a whole), case (another file of its case)"),
-    text("outcome", "judgment: convicted, acquitted, rejected; release: its reason, as of fact_stay.ended_by"),
-    text("indictment_number", "number of the indictment stated in the event; null if none", key=True),
-    text(
+    count_column("event_id", "running number; for events on one day the order in which they were recorded", coarse="rank"),
+    text_column("subject", "case: of the file; person: of a person in it"),
+    *_record_columns(),
+    text_column("person_id", "person; null for subject case, and for an unknown person"),
+    text_column("role", "role of the person; null for subject case"),
+    text_column("event", "what happened", of="dim_event.event"),
+    text_column("scope", "level of the event: own (the record), file (its file as a whole), case (another file of its case)"),
+    text_column("outcome", "judgment: convicted, acquitted, rejected; release: its reason, as of fact_stay.ended_by"),
+    text_column("indictment_number", "number of the indictment stated in the event; null if none", key=True),
+    text_column(
         "service", "kind of a service to a victim: legal, medical, psychosocial, financial, return, reintegration; null: unknown, or none"
     ),
-    flag("readable", "the record that it belongs to could be read; else it is known only from the event"),
-    flag("inferred", "no record of the event: the case or person was delivered, the day is estimated from the delivery"),
-    day("date_reported", "day as delivered, the 15th if only the month was; null if unreadable", of="dim_time.day"),
-    day(
+    flag_column("readable", "the record that it belongs to could be read; else it is known only from the event"),
+    flag_column("inferred", "no record of the event: the case or person was delivered, the day is estimated from the delivery"),
+    day_column("date_reported", "day as delivered, the 15th if only the month was; null if unreadable", of="dim_time.day"),
+    day_column(
         "day",
         "day on which it counts, imputed if the delivered one is wrong; null: not known, or of an unknown person",
         of="dim_time.day",
     ),
-    text(
+    text_column(
         "method", "how the day was determined: delivered, exchanged (day and month), year (one digit), middle (of the quarter of delivery)"
     ),
-    text(
+    text_column(
         "date_problem",
         "why the day is not the delivered one: missing (or unreadable), after_delivery, too_early, before_… and after_… with the event "
         "that contradicts it; null if it is",
     ),
-    day("order_day", "day by which events are ordered: an estimate in the middle of a delivered period comes last in it"),
-    text("offence_group_reported", "principal offence by the record's own charges", of="dim_offence_group.offence_group"),
-    text("offence_group", "principal offence of the case or person at this stage, harmonised", of="dim_offence_group.offence_group"),
-    text("form_reported", "form by the record's own charges", of="dim_form.form"),
-    text("form", "form of the case, harmonised", of="dim_form.form"),
-    text("sex_reported", "by the record", of="dim_sex.sex"),
-    *_person(),
-    text("citizenship_region", "domestic, eu, other on that day, unknown"),
-    text("citizenship_group_reported", "domestic, foreign, unknown by the record"),
-    text("age_group_reported", "child, adult, unknown on date_reported by the record's own birth date"),
-    text("age_group", "child, adult, unknown on that day"),
-    count("age", "full years on that day; null if the day of birth is not known", of="dim_age.age", coarse="adult"),
-    count("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
+    day_column("order_day", "day by which events are ordered: an estimate in the middle of a delivered period comes last in it"),
+    text_column("offence_group_reported", "principal offence by the record's own charges", of="dim_offence_group.offence_group"),
+    text_column("offence_group", "principal offence of the case or person at this stage, harmonised", of="dim_offence_group.offence_group"),
+    text_column("form_reported", "form by the record's own charges", of="dim_form.form"),
+    text_column("form", "form of the case, harmonised", of="dim_form.form"),
+    text_column("sex_reported", "by the record", of="dim_sex.sex"),
+    *_person_columns(),
+    text_column("citizenship_region", "domestic, eu, other on that day, unknown"),
+    text_column("citizenship_group_reported", "domestic, foreign, unknown by the record"),
+    text_column("age_group_reported", "child, adult, unknown on date_reported by the record's own birth date"),
+    text_column("age_group", "child, adult, unknown on that day"),
+    count_column("age", "full years on that day; null if the day of birth is not known", of="dim_age.age", coarse="adult"),
+    count_column("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
     own=False,
 )
-FACT_SENTENCE = _fact(
+FACT_SENTENCE = _fact_table(
     "fact_sentence",
     "A sentence of a current judgment; one judgment can have several",
-    *_record(),
-    text("person_id", "person; null for an unknown one", linked=True),
-    text("kind", "imprisonment, fine, suspended, measure"),
-    count("months", "imprisonment in months; null for others"),
-    count("euros", "fine in euros; null for others"),
-    day("judged", "day of the judgment, imputed if wrong", of="dim_time.day", linked=True),
-    day("final", "day on which it became final; null while an appeal is open", of="dim_time.day", linked=True),
-    text("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group", linked=True),
+    *_record_columns(),
+    text_column("person_id", "person; null for an unknown one", linked=True),
+    text_column("kind", "imprisonment, fine, suspended, measure"),
+    count_column("months", "imprisonment in months; null for others"),
+    count_column("euros", "fine in euros; null for others"),
+    day_column("judged", "day of the judgment, imputed if wrong", of="dim_time.day", linked=True),
+    day_column("final", "day on which it became final; null while an appeal is open", of="dim_time.day", linked=True),
+    text_column("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group", linked=True),
     own=True,
 )
-FACT_STAY = _fact(
+FACT_STAY = _fact_table(
     "fact_stay",
     "A row of the register of prisoners: a stay in one facility; moves between facilities make a chain",
-    *_record(),
-    text("person_id", "person; null for an unknown one", linked=True),
-    text("kind", "detained or imprisoned"),
-    day("admitted", "first day", of="dim_time.day", linked=True),
-    day("released", "last day; null while it lasts", of="dim_time.day", linked=True),
-    text(
+    *_record_columns(),
+    text_column("person_id", "person; null for an unknown one", linked=True),
+    text_column("kind", "detained or imprisoned"),
+    day_column("admitted", "first day", of="dim_time.day", linked=True),
+    day_column("released", "last day; null while it lasts", of="dim_time.day", linked=True),
+    text_column(
         "ended_by",
         "transfer, served, conditional_release, court_decision, house_arrest, sentence_begun, detention_ended, other",
     ),
-    count("chain", "running number of the stay that the row belongs to; rows joined by transfers share it", linked=True, coarse="number"),
-    flag("first_of_chain", "the row that begins the stay", linked=True),
-    count("months", "sentence to be served in months, by the register"),
+    count_column(
+        "chain", "running number of the stay that the row belongs to; rows joined by transfers share it", linked=True, coarse="number"
+    ),
+    flag_column("first_of_chain", "the row that begins the stay", linked=True),
+    count_column("months", "sentence to be served in months, by the register"),
     own=True,
 )
-FACT_REFERENCE = _fact(
+FACT_REFERENCE = _fact_table(
     "fact_reference",
     "A file cites another institution's number for the same matter",
-    *_record(),
-    text("cited", "kind of number: police, inspectorate, prosecution, court, other"),
-    flag("found", "a file of that institution with that number was delivered"),
-    flag("same_case", "that file belongs to the same case"),
+    *_record_columns(),
+    text_column("cited", "kind of number: police, inspectorate, prosecution, court, other"),
+    flag_column("found", "a file of that institution with that number was delivered"),
+    flag_column("same_case", "that file belongs to the same case"),
     own=False,
 )
 MILESTONES = {
@@ -280,29 +288,29 @@ CASE_MILESTONES = {
     "received_court": "cases_received_court",
 }
 """Milestones of a case that are days of an indicator's units."""
-FACT_CASE = _fact(
+FACT_CASE = _fact_table(
     "fact_case",
     "A case with its milestones from report to prison",
-    text("case_id", "case"),
-    text(
+    text_column("case_id", "case"),
+    text_column(
         "municipality",
         "municipality of the offence, from the first file that names one",
         of="dim_municipality.municipality",
         coarse="nothing",
     ),
-    text("seat", "seat responsible for it: court, else prosecution, else police region", of="dim_seat.seat", coarse="nothing"),
-    day("offence_day", "day of the offence; null where unknown", of="dim_time.day"),
-    *(text(f"offence_{stage}", f"principal offence at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
-    text("form", "form of exploitation stated for the case", of="dim_form.form"),
-    text("form_prosecution", "form that goes with the offence at the prosecution", of="dim_form.form"),
-    count("files", "files of all institutions"),
-    count("suspects", "persons registered as suspects"),
-    count("victims", "persons registered as victims, by any institution"),
-    count("defendants", "persons prosecuted or before a court"),
-    day("first_day", "earliest of its days", of="dim_time.day"),
-    *(day(name, meaning, of="dim_time.day") for name, meaning in MILESTONES.items()),
-    text("stage", "stage reached: registration, prosecution, courts"),
-    flag("open", "pending at that stage, as of the last delivery"),
+    text_column("seat", "seat responsible for it: court, else prosecution, else police region", of="dim_seat.seat", coarse="nothing"),
+    day_column("offence_day", "day of the offence; null where unknown", of="dim_time.day"),
+    *(text_column(f"offence_{stage}", f"principal offence at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
+    text_column("form", "form of exploitation stated for the case", of="dim_form.form"),
+    text_column("form_prosecution", "form that goes with the offence at the prosecution", of="dim_form.form"),
+    count_column("files", "files of all institutions"),
+    count_column("suspects", "persons registered as suspects"),
+    count_column("victims", "persons registered as victims, by any institution"),
+    count_column("defendants", "persons prosecuted or before a court"),
+    day_column("first_day", "earliest of its days", of="dim_time.day"),
+    *(day_column(name, meaning, of="dim_time.day") for name, meaning in MILESTONES.items()),
+    text_column("stage", "stage reached: registration, prosecution, courts"),
+    flag_column("open", "pending at that stage, as of the last delivery"),
     own=False,
 )
 PERSON_MILESTONES = {
@@ -317,17 +325,20 @@ PERSON_MILESTONES = {
     "detained": ("persons_detained", "first admission as a detainee for the case"),
     "imprisoned": ("persons_admitted_sentence", "first admission as a convict for the case"),
 }
-FACT_PERSON = _fact(
+FACT_PERSON = _fact_table(
     "fact_person",
     "A person in a case with the person's milestones",
-    text("case_id", "case", of="fact_case.case_id"),
-    text("person_id", "person"),
-    *(flag(role, f"the person is a {role} in the case") for role in ("suspect", "victim", "witness", "defendant", "prisoner")),
-    *_person(),
-    count("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
-    *(text(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
-    text("form", "form of exploitation stated for the case", of="dim_form.form"),
-    *(day(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
+    text_column("case_id", "case", of="fact_case.case_id"),
+    text_column("person_id", "person"),
+    *(flag_column(role, f"the person is a {role} in the case") for role in ("suspect", "victim", "witness", "defendant", "prisoner")),
+    *_person_columns(),
+    count_column("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
+    *(
+        text_column(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group")
+        for stage in STAGES
+    ),
+    text_column("form", "form of exploitation stated for the case", of="dim_form.form"),
+    *(day_column(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
     own=False,
 )
 VICTIM_STEPS = {
@@ -338,35 +349,35 @@ VICTIM_STEPS = {
     "represented": "first hearing that a victim advocate attended",
     "reintegrated": "first service of reintegration",
 }
-FACT_VICTIM = _fact(
+FACT_VICTIM = _fact_table(
     "fact_victim",
     "The pathway of a victim in a case: a person whom the police or victim protection know as victim and who was not found to be none",
-    text("case_id", "case", of="fact_case.case_id"),
-    text("person_id", "person"),
-    text(
+    text_column("case_id", "case", of="fact_case.case_id"),
+    text_column("person_id", "person"),
+    text_column(
         "offence_group",
         "principal offence, of the case at the prosecution, else at registration, else by the files",
         of="dim_offence_group.offence_group",
     ),
-    text("form", "form of exploitation", of="dim_form.form"),
-    *_person(),
-    text("age_group", "child, adult, unknown on the first day"),
-    flag("registration", "named as victim by an institution that registers cases"),
-    flag("file", "victim protection has a file"),
+    text_column("form", "form of exploitation", of="dim_form.form"),
+    *_person_columns(),
+    text_column("age_group", "child, adult, unknown on the first day"),
+    flag_column("registration", "named as victim by an institution that registers cases"),
+    flag_column("file", "victim protection has a file"),
     *(
-        day(name, meaning, of="dim_time.day", coarse="nothing" if name in CONFIDENTIAL_EVENTS else None)
+        day_column(name, meaning, of="dim_time.day", coarse="nothing" if name in CONFIDENTIAL_EVENTS else None)
         for name, meaning in VICTIM_STEPS.items()
     ),
     own=False,
 )
-FACT_CASE_SNAPSHOT = _fact(
+FACT_CASE_SNAPSHOT = _fact_table(
     "fact_case_snapshot",
     "The state of a case at the end of each published quarter, from its first day to the quarter in which it was closed",
-    text("case_id", "case", of="fact_case.case_id"),
-    text("quarter", "quarter", of="dim_period.period"),
-    text("stage", "stage reached: registration, prosecution, courts"),
-    flag("open", "pending at the end of the quarter"),
-    count(
+    text_column("case_id", "case", of="fact_case.case_id"),
+    text_column("quarter", "quarter", of="dim_period.period"),
+    text_column("stage", "stage reached: registration, prosecution, courts"),
+    flag_column("open", "pending at the end of the quarter"),
+    count_column(
         "days_open", "days from the first day of the case to the end of the quarter, or to the day on which it was closed", coarse="nothing"
     ),
     own=False,
@@ -374,17 +385,17 @@ FACT_CASE_SNAPSHOT = _fact(
 FURTHER_STATISTICS = Table(
     "further_statistics",
     WAREHOUSE,
-    text("indicator", "an indicator not in `statistics`", of="indicators.indicator"),
-    text("period", "year (2013) or quarter (2013-Q2)", of="dim_period.period"),
+    text_column("indicator", "an indicator not in `statistics`", of="indicators.indicator"),
+    text_column("period", "year (2013) or quarter (2013-Q2)", of="dim_period.period"),
     *(
-        text(name, "as in statistics; total: not broken down")
+        text_column(name, "as in statistics; total: not broken down")
         for name in ("offence_group", "form", "sex", "age_group", "citizenship_group")
     ),
-    count("as_reported", "by the institutions' own records; null if nothing could be read from any of its institutions"),
-    count("harmonised", "after linkage; null if nothing could be read from any of its institutions"),
-    flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
-    text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
-    flag(
+    count_column("as_reported", "by the institutions' own records; null if nothing could be read from any of its institutions"),
+    count_column("harmonised", "after linkage; null if nothing could be read from any of its institutions"),
+    flag_column("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
+    text_column("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
+    flag_column(
         "preliminary",
         "a quarter that one of the indicator's institutions delivered is not signed, or was delivered again since it was",
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Double, Table
 from sqlalchemy.schema import Column, SchemaItem
 
-from warehouse.columns import count, flag, text
+from warehouse.columns import count_column, flag_column, text_column
 from warehouse.star import tables as star
 from warehouse.tables import SHARED, WAREHOUSE
 
@@ -54,7 +54,7 @@ _VICTIM_YEARS = """(
 PENDING_STAGES = ("registration", "prosecution", "courts")
 
 
-def _view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
+def _declare_view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
     """Always shared: a view reads with its owner's rights, so row policies of the underlying tables would not apply."""
     return Table(name, WAREHOUSE, *columns, comment=comment, info={**SHARED, "view": sql.strip()})
 
@@ -144,14 +144,14 @@ ORDER BY p.period, s.place"""
 
 
 def _step_counts(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
-    return [count(name, f"of them: {meanings[name]}") for name in names]
+    return [count_column(name, f"of them: {meanings[name]}") for name in names]
 
 
-def _double(name: str, comment: str) -> Column[float]:
+def _double_column(name: str, comment: str) -> Column[float]:
     return Column(name, Double, comment=comment)
 
 
-PERIOD_COVERAGE = _view(
+PERIOD_COVERAGE = _declare_view(
     "period_coverage",
     "State of the deliveries of every institution for every quarter of the published years, also for quarters without a delivery",
     """
@@ -159,12 +159,12 @@ SELECT p.period, i.institution, i.stage, coalesce(c.state, 'missing') AS state
 FROM dim_period p CROSS JOIN dim_institution i
 LEFT JOIN coverage c ON c.period = p.period AND c.institution = i.institution
 WHERE p.kind = 'quarter'""",
-    text("period", "quarter"),
-    text("institution", "institution"),
-    text("stage", "its stage"),
-    text("state", "complete, partial, unreadable, missing"),
+    text_column("period", "quarter"),
+    text_column("institution", "institution"),
+    text_column("stage", "its stage"),
+    text_column("state", "complete, partial, unreadable, missing"),
 )
-EVERY_STATISTIC = _view(
+EVERY_STATISTIC = _declare_view(
     "every_statistic",
     "The figures of all indicators in one: statistics and further_statistics",
     """
@@ -173,43 +173,45 @@ FROM statistics
 UNION ALL
 SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing, preliminary
 FROM further_statistics""",
-    text("indicator", "indicator"),
-    text("period", "year or quarter"),
+    text_column("indicator", "indicator"),
+    text_column("period", "year or quarter"),
     *(
-        text(name, "as in statistics; total: not broken down")
+        text_column(name, "as in statistics; total: not broken down")
         for name in ("offence_group", "form", "sex", "age_group", "citizenship_group")
     ),
-    count("as_reported", "as in statistics"),
-    count("harmonised", "as in statistics"),
-    flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
-    text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
-    flag(
+    count_column("as_reported", "as in statistics"),
+    count_column("harmonised", "as in statistics"),
+    flag_column("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
+    text_column("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
+    flag_column(
         "preliminary",
         "a quarter that one of the indicator's institutions delivered is not signed, or was delivered again since it was",
     ),
 )
-FLOW_CASES = _view(
+FLOW_CASES = _declare_view(
     "flow_cases",
     "Cohorts of cases by the quarter of their first report and their offence then: how many reached each step by the last delivery",
     _cohort_view("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
-    text("cohort", "quarter of the first report"),
-    text("offence_group", "principal offence as registered"),
-    count("registered", "cases registered in that quarter; null if nothing could be read from police and inspectorate"),
+    text_column("cohort", "quarter of the first report"),
+    text_column("offence_group", "principal offence as registered"),
+    count_column("registered", "cases registered in that quarter; null if nothing could be read from police and inspectorate"),
     *_step_counts(CASE_STEPS, star.MILESTONES),
-    count("open", "of them: pending at the stage that they reached"),
-    flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
+    count_column("open", "of them: pending at the stage that they reached"),
+    flag_column("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
-FLOW_PERSONS = _view(
+FLOW_PERSONS = _declare_view(
     "flow_persons",
     "Cohorts of suspects by the quarter in which their case was reported: how many reached each step by the last delivery",
     _cohort_view("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
-    text("cohort", "quarter of the report"),
-    text("offence_group", "principal offence as registered"),
-    count("registered", "suspects registered in that quarter, once per case; null if nothing could be read from police and inspectorate"),
+    text_column("cohort", "quarter of the report"),
+    text_column("offence_group", "principal offence as registered"),
+    count_column(
+        "registered", "suspects registered in that quarter, once per case; null if nothing could be read from police and inspectorate"
+    ),
     *_step_counts(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
-    flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
+    flag_column("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
-FLOW_DURATIONS = _view(
+FLOW_DURATIONS = _declare_view(
     "flow_durations",
     "Duration in days of the steps of a case, by the quarter of its first report; cases that took the step by the last delivery",
     f"""
@@ -225,35 +227,37 @@ LEFT JOIN (
 LEFT JOIN {_stage_completeness("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
-    text("cohort", "quarter of the first report"),
-    text("step", "first and last day of the step"),
-    count("cases", "cases that took the step; null if nothing could be read from police and inspectorate"),
-    _double("median_days", "half of them took at most this number of days"),
-    _double("ninth_decile_days", "nine of ten took at most this number of days"),
-    flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
+    text_column("cohort", "quarter of the first report"),
+    text_column("step", "first and last day of the step"),
+    count_column("cases", "cases that took the step; null if nothing could be read from police and inspectorate"),
+    _double_column("median_days", "half of them took at most this number of days"),
+    _double_column("ninth_decile_days", "nine of ten took at most this number of days"),
+    flag_column("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
-FLOW_VICTIMS = _view(
+FLOW_VICTIMS = _declare_view(
     "flow_victims",
     "Cohorts of victims by the year in which police or victim protection first knew them: how many reached each step by the last delivery",
     _victim_cohorts(),
-    text("cohort", "year in which the victim was first identified, referred or assisted"),
-    text("offence_group", "as in fact_victim"),
-    count("victims", "victims of that year, once per case; null if nothing could be read from police, inspectorate and victim protection"),
+    text_column("cohort", "year in which the victim was first identified, referred or assisted"),
+    text_column("offence_group", "as in fact_victim"),
+    count_column(
+        "victims", "victims of that year, once per case; null if nothing could be read from police, inspectorate and victim protection"
+    ),
     *_step_counts(tuple(star.VICTIM_STEPS), star.VICTIM_STEPS),
-    flag("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
+    flag_column("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
 )
-FLOW_VICTIM_DURATIONS = _view(
+FLOW_VICTIM_DURATIONS = _declare_view(
     "flow_victim_durations",
     "Duration in days of the steps of a victim, by year as in flow_victims; none of a stay in a shelter",
     _victim_durations(),
-    text("cohort", "year in which the victim was first identified, referred or assisted"),
-    text("step", "first and last day of the step"),
-    count("victims", "victims who took the step; null if nothing could be read from police, inspectorate and victim protection"),
-    _double("median_days", f"half of them took at most this number of days; null of fewer than {FEWEST_VICTIMS}"),
-    _double("ninth_decile_days", f"nine of ten took at most this number of days; null of fewer than {FEWEST_VICTIMS}"),
-    flag("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
+    text_column("cohort", "year in which the victim was first identified, referred or assisted"),
+    text_column("step", "first and last day of the step"),
+    count_column("victims", "victims who took the step; null if nothing could be read from police, inspectorate and victim protection"),
+    _double_column("median_days", f"half of them took at most this number of days; null of fewer than {FEWEST_VICTIMS}"),
+    _double_column("ninth_decile_days", f"nine of ten took at most this number of days; null of fewer than {FEWEST_VICTIMS}"),
+    flag_column("incomplete", "a quarter of police, inspectorate or victim protection is partial, unreadable or missing"),
 )
-FLOW_OPEN = _view(
+FLOW_OPEN = _declare_view(
     "flow_open",
     "Cases pending at the end of each quarter, by the stage that they had reached",
     f"""
@@ -270,26 +274,26 @@ LEFT JOIN (
 ) d ON d.period = p.period AND d.stage = s.stage
 WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
-    text("quarter", "quarter"),
-    text("stage", "stage reached"),
-    count("open", "cases; null if no institution of the stage delivered the quarter"),
-    _double("median_days_open", "half of them had been open for at most this number of days"),
-    flag("incomplete", "the quarter of an institution of the stage is partial, unreadable or missing"),
+    text_column("quarter", "quarter"),
+    text_column("stage", "stage reached"),
+    count_column("open", "cases; null if no institution of the stage delivered the quarter"),
+    _double_column("median_days_open", "half of them had been open for at most this number of days"),
+    flag_column("incomplete", "the quarter of an institution of the stage is partial, unreadable or missing"),
 )
-VICTIMS_BY_AGE = _view(
+VICTIMS_BY_AGE = _declare_view(
     "victims_by_age",
     "Victims by year of identification, age on the day of the offence, sex and form; each once, in the case that names them first",
     """
 SELECT t.year, coalesce(a.band, 'unknown') AS age_band, p.sex, p.form, count(*) AS victims
 FROM fact_person p JOIN dim_time t ON t.day = p.identified LEFT JOIN dim_age a ON a.age = p.age_at_offence
 GROUP BY t.year, coalesce(a.band, 'unknown'), p.sex, p.form""",
-    text("year", "year"),
-    text("age_band", "as dim_age.band; unknown"),
-    text("sex", "sex"),
-    text("form", "form of exploitation stated for the case"),
-    count("victims", "victims"),
+    text_column("year", "year"),
+    text_column("age_band", "as dim_age.band; unknown"),
+    text_column("sex", "sex"),
+    text_column("form", "form of exploitation stated for the case"),
+    count_column("victims", "victims"),
 )
-CASES_BY_PLACE = _view(
+CASES_BY_PLACE = _declare_view(
     "cases_by_place",
     "Registered cases by municipality of the offence and principal offence as registered, over all years",
     """
@@ -297,12 +301,12 @@ SELECT m.district, m.municipality, c.offence_registration AS offence_group, coun
 FROM fact_case c JOIN dim_municipality m ON m.municipality = c.municipality
 WHERE c.registered IS NOT NULL
 GROUP BY m.district, m.municipality, c.offence_registration""",
-    text("district", "district of statistics"),
-    text("municipality", "municipality"),
-    text("offence_group", "principal offence as registered"),
-    count("cases", "cases"),
+    text_column("district", "district of statistics"),
+    text_column("municipality", "municipality"),
+    text_column("offence_group", "principal offence as registered"),
+    count_column("cases", "cases"),
 )
-STAYS_BY_YEAR = _view(
+STAYS_BY_YEAR = _declare_view(
     "stays_by_year",
     "Stays that have ended, by the year of admission; rows of the register that transfers join are one stay",
     f"""
@@ -312,9 +316,9 @@ FROM (
   FROM fact_stay GROUP BY chain, kind HAVING count(released) = count(*)
 ) AS s JOIN dim_time t ON t.day = s.admitted
 GROUP BY t.year, s.kind""",
-    text("year", "year of admission"),
-    text("kind", "detained or imprisoned"),
-    count("stays", "stays"),
-    _double("median_days", "half of them took at most this number of days"),
-    _double("ninth_decile_days", "nine of ten took at most this number of days"),
+    text_column("year", "year of admission"),
+    text_column("kind", "detained or imprisoned"),
+    count_column("stays", "stays"),
+    _double_column("median_days", "half of them took at most this number of days"),
+    _double_column("ninth_decile_days", "nine of ten took at most this number of days"),
 )

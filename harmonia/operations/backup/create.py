@@ -23,10 +23,10 @@ from sqlalchemy.orm import Session
 from harmonia.errors import HarmoniaError, storage
 from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest
 from harmonia.registry import Registry, open_registry, seal
-from harmonia.registry.ledger import removed
+from harmonia.registry.ledger import removed_hashes
 from harmonia.registry.tables import Base, File
 from harmonia.swap import sync
-from pipelines.landing.store import Store
+from pipelines.landing.store import LandingStore
 from pipelines.resources.workplace import Workplace
 from warehouse import stores
 
@@ -71,11 +71,11 @@ def _copy_to(workplace: Workplace, partial: Path) -> Manifest:
         registry.close()
     copy = create_engine(f"sqlite:///{partial / REGISTRY}")
     with Session(copy) as session:
-        manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.head(session))
-        hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
+        manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.newest_seal(session))
+        hashes = sorted(set(session.scalars(select(File.sha256))) - removed_hashes(session))
     copy.dispose()
     manifest.files[REGISTRY] = _sync_and_digest(partial / REGISTRY)
-    home, landing = workplace.home, Store(workplace.home.landing)
+    home, landing = workplace.home, LandingStore(workplace.home.landing)
     for sha256 in hashes:
         _copy(landing.path(sha256), partial, f"landing/{sha256[:2]}/{sha256}", manifest)
         if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:

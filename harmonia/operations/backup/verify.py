@@ -16,9 +16,9 @@ from harmonia.console import count
 from harmonia.errors import HarmoniaError
 from harmonia.operations.backup.manifest import REGISTRY, Manifest, damaged_files, digest
 from harmonia.registry import Registry, open_registry, published_seal, seal
-from harmonia.registry.ledger import deliveries, removed
+from harmonia.registry.ledger import deliveries, removed_hashes
 from harmonia.registry.tables import File
-from pipelines.landing.store import Store
+from pipelines.landing.store import LandingStore
 from pipelines.resources.workplace import Workplace
 from warehouse import stores
 from warehouse.releases import folder
@@ -41,7 +41,7 @@ def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[st
     try:
         yield from _ledger_problems(registry, expected_seal)
         yield from _outdated_registry(workplace, registry)
-        yield from _landing_problems(registry, Store(home.landing))
+        yield from _landing_problems(registry, LandingStore(home.landing))
     finally:
         registry.close()
     yield from _published_problems(workplace)
@@ -77,19 +77,19 @@ def _database_problems(file: Path) -> Iterator[str]:
 def _ledger_problems(registry: Registry, expected_seal: tuple[int, str] | None) -> Iterator[str]:
     with registry.read() as session:
         yield from (f"ledger: {line}" for line in seal.broken(session))
-        if expected_seal and not seal.holds(session, *expected_seal):
+        if expected_seal and not seal.has_digest(session, *expected_seal):
             yield f"ledger: seal {expected_seal[0]} differs from the backup: the seals were recomputed, or it is another ledger"
 
 
 def _outdated_registry(workplace: Workplace, registry: Registry) -> Iterator[str]:
     """Whether the registry is older than at the last publication, or a different one."""
     try:
-        published_seal.require(workplace.home, registry)
+        published_seal.require_seal(workplace.home, registry)
     except HarmoniaError as error:
         yield f"ledger: {error}"
 
 
-def _landing_problems(registry: Registry, store: Store) -> Iterator[str]:
+def _landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
     """Landed bytes that are missing, changed, or not in the ledger, with their deliveries."""
     present = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
     with registry.read() as session:
@@ -98,7 +98,7 @@ def _landing_problems(registry: Registry, store: Store) -> Iterator[str]:
         for delivery in deliveries(session):
             for file in (file for receipt in delivery.receipts for file in receipt.files):
                 owners.setdefault(file.sha256, []).append(f"{delivery.institution} {delivery.name} {file.name}")
-        erased = removed(session)
+        erased = removed_hashes(session)
     for sha256, owner_names in sorted(owners.items()):
         label = f"{', '.join(sorted(set(owner_names))[:3]) or 'a file without receipt'}: {store.path(sha256)}"
         if sha256 in erased:

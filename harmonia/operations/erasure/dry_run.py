@@ -62,7 +62,7 @@ def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
     """Erase a person on a temporary copy. run: runs all stages. Raises `HarmoniaError` if nothing names the person."""
     with _home_copy(workplace) as copy, _opened(copy) as registry:
         with registry.read() as session:
-            seal_before = seal.head(session)
+            seal_before = seal.newest_seal(session)
         run(copy)
         figures_before, partition = _figures(copy), _partition(copy)
         person = find_person(copy, person_id)
@@ -88,8 +88,8 @@ def _find_constraints(
         no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
         run(copy)
-        canonical = lake.read(copy.home.lake / "canonical")
-        judgements_in_force = current_verdicts(registry, lake.read(copy.home.lake / "identities")["listed"])
+        canonical = lake.read_tables(copy.home.lake / "canonical")
+        judgements_in_force = current_verdicts(registry, lake.read_tables(copy.home.lake / "identities")["listed"])
 
         def relink(judgements: pd.DataFrame) -> link_constraints.Partition:
             result = link(canonical, judgements=judgements)
@@ -144,5 +144,5 @@ def _figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
 
 def _partition(workplace: Workplace) -> link_constraints.Partition:
     """The partition of records into cases and persons, by their ids."""
-    ids = lake.read(workplace.home.lake / "identities")
+    ids = lake.read_tables(workplace.home.lake / "identities")
     return {entity: ids[f"{entity}s"].rename(columns={f"{entity}_id": "cluster"}) for entity in ("case", "person")}

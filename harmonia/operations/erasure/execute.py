@@ -44,7 +44,7 @@ def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: boo
             )
         with run_lock(workplace.home):
             with registry.read() as session:
-                if seal.head(session) != plan.seal:
+                if seal.newest_seal(session) != plan.seal:
                     raise HarmoniaError("the ledger changed during the dry run: nothing was removed; execute the order again")
             deleted_pages = redaction.delete_copies(workplace.home, plan.person)
             erasure = redaction.record_redactions(registry, workplace.home, number, executor, plan.redacted, plan.constraints)

@@ -12,7 +12,7 @@ from itertools import combinations
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from harmonia.review.pairs import PAIR, ordered
+from harmonia.review.pairs import PAIR, order_pairs
 
 RECORD = ["institution", "record_key"]
 COLUMNS = [*PAIR, "verdict"]
@@ -31,7 +31,7 @@ def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition
         changed = [pair for entity, partition in before.items() for pair in _changed_pairs(entity, partition, after[entity])]
         if not changed:
             return constraints
-        constraints = pd.concat([constraints, ordered(pd.DataFrame(changed, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
+        constraints = pd.concat([constraints, order_pairs(pd.DataFrame(changed, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
     raise HarmoniaError("the links of other records cannot be preserved without this person's names: nothing was removed")
 
 

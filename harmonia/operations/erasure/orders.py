@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
-from harmonia.registry.identity import resolve
+from harmonia.registry.identity import resolve_ids
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Entity, Erasure, ErasureOrder
 from harmonia.review.judgements import cleaned
@@ -21,7 +21,7 @@ COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by
 def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
     """Add an order; return its number. Raises `HarmoniaError` if the person does not exist, or name or ground is missing."""
     by, ground = cleaned("steward", by), cleaned("why", ground)
-    current_id = str(resolve(registry, pd.Series([person_id])).iloc[0])
+    current_id = str(resolve_ids(registry, pd.Series([person_id])).iloc[0])
     with registry.write() as session:
         entity = session.get(Entity, current_id)
         if entity is None or entity.kind != "person":

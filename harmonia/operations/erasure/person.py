@@ -16,7 +16,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.operations.erasure.birth_dates import substitute_birth_date
 from harmonia.registry import open_registry
-from harmonia.registry.identity import resolve
+from harmonia.registry.identity import resolve_ids
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 
@@ -93,15 +93,15 @@ def find_person(workplace: Workplace, person_id: str) -> Person:
     """The person with an id, from the outputs of the last run. Raises `HarmoniaError` if there is none."""
     registry = open_registry(workplace.registry)
     try:
-        current_id = resolve(registry, pd.Series([person_id])).iloc[0]
+        current_id = resolve_ids(registry, pd.Series([person_id])).iloc[0]
     finally:
         registry.close()
-    ids = lake.read(workplace.home.lake / "identities")
+    ids = lake.read_tables(workplace.home.lake / "identities")
     persons, listed = ids["persons"], ids["listed"]
     own_records = persons.loc[persons["person_id"] == current_id, RECORD]
     if own_records.empty:
         raise HarmoniaError(f"no record belongs to person {person_id}: take the id from `harmonia explain` or the identity store")
-    records = lake.read(workplace.home.lake / "canonical")["person_records"]
+    records = lake.read_tables(workplace.home.lake / "canonical")["person_records"]
     list_states, is_own_position = pd.MultiIndex.from_frame(listed[STATE]), (listed["person_id"] == current_id).to_numpy(dtype=bool)
     states = pd.MultiIndex.from_frame(records[STATE])
     is_own = pd.MultiIndex.from_frame(records[RECORD]).isin(pd.MultiIndex.from_frame(own_records))

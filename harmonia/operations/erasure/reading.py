@@ -2,8 +2,8 @@
 
 Belongs here: its format, writing and loading. Does not belong here: redacting it (`rows`).
 
-It is a zip of Parquet tables (`pipelines.resources.lake.pack`) with rows, positions and findings, without the person's values. A delivery
-with a redacted reading is not read from its bytes again.
+It is a zip of Parquet tables (`pipelines.resources.lake.pack_frames`) with rows, positions and findings, without the person's values. A
+delivery with a redacted reading is not read from its bytes again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def dump(result: ReadResult) -> bytes:
     """The reading as bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, frame in sorted(lake.pack(result).items()):
+        for name, frame in sorted(lake.pack_frames(result).items()):
             table = io.BytesIO()
             pq.write_table(parquet.to_arrow(name, frame), table, compression="zstd")
             archive.writestr(zipfile.ZipInfo(f"{name}.parquet", _FIXED_TIME), table.getvalue())
@@ -35,5 +35,5 @@ def load(path: Path) -> ReadResult:
     """The reading in a landed file."""
     with zipfile.ZipFile(path) as archive:
         frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}
-    found: ReadResult = lake.unpack(ReadResult, frames)
+    found: ReadResult = lake.unpack_frames(ReadResult, frames)
     return found

@@ -23,9 +23,9 @@ from harmonia.operations.erasure.rows import redact
 from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries, now, redactions
 from harmonia.registry.tables import Audit, Delivery, Erasure, File, Judgement, Receipt, Redaction, RemovedFile
-from harmonia.review.judgements import records
+from harmonia.review.judgements import frame_rows
 from pipelines.landing.names import READ
-from pipelines.landing.store import Store
+from pipelines.landing.store import LandingStore
 from sources.contract import DeliveryName
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
@@ -52,7 +52,7 @@ class RedactedReceipt:
 
 def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[RedactedReceipt]:
     """All receipts, including superseded ones, whose files name the person."""
-    store = Store(home.landing)
+    store = LandingStore(home.landing)
     with registry.read() as session:
         all_deliveries, readings = deliveries(session), redactions(session)
         for delivery in all_deliveries:
@@ -64,7 +64,7 @@ def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[Re
 
 
 def _redact_receipt(
-    store: Store, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: Person
+    store: LandingStore, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: Person
 ) -> RedactedReceipt | None:
     files = {file.name: file for file in receipt.files if store.path(file.sha256).exists()}
     result = reading.load(store.path(earlier_reading)) if earlier_reading else _read(store, delivery.institution, receipt)
@@ -79,7 +79,7 @@ def _redact_receipt(
     return RedactedReceipt(delivery.institution, delivery.name, receipt.id, content, frozenset(removed), rows)
 
 
-def _read(store: Store, institution: str, receipt: Receipt) -> ReadResult:
+def _read(store: LandingStore, institution: str, receipt: Receipt) -> ReadResult:
     files = sorted((file for file in receipt.files if file.kind in READ), key=lambda file: file.name)
     return read_delivery(institution, [SourceFile(file.name, store.path(file.sha256)) for file in files])
 
@@ -92,7 +92,7 @@ def record_redactions(
     Returns the number of the erasure. After a kill before the transaction nothing has changed; after a later kill the next landing removes
     the bytes.
     """
-    store = Store(home.landing)
+    store = LandingStore(home.landing)
     with landing_lock(home):
         staged = [store.stage_bytes(redacted_receipt.reading) for redacted_receipt in receipts]
         store.commit(staged)
@@ -125,7 +125,7 @@ def _add_judgements(session: Session, constraints: pd.DataFrame, erasure: Erasur
         rows = constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(
             steward=f"erasure {erasure.id}", why="preserves the link as it was before names were erased", decided_at=erasure.at, blind=False
         )
-        session.execute(insert(Judgement), records(rows))
+        session.execute(insert(Judgement), frame_rows(rows))
 
 
 def delete_copies(home: Home, person: Person) -> list[str]:

@@ -18,7 +18,7 @@ import pandas as pd
 from harmonia.operations.erasure.person import Person
 from harmonia.operations.erasure.search import ENCODINGS
 from pipelines.validation import DELIVERIES, validate_tables
-from pipelines.validation.numbering import first_row
+from pipelines.validation.numbering import first_row_number
 from sources import contract as contracts
 from sources.contract import ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
@@ -34,7 +34,7 @@ def redact(institution: str, delivery: DeliveryName, result: ReadResult, person:
     name, contract = str(delivery), contracts.load(institution)
     delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
     typed, quarantined, found = validate_tables(institution, {name: result}, delivery_row)
-    offset, keys = first_row(delivery.period, delivery.version), person.keys(institution, name)
+    offset, keys = first_row_number(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()
     for table, spec in contract.tables.items():

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from harmonia.errors import storage
 from harmonia.registry import open_registry
-from harmonia.registry.ledger import deliveries, removed
+from harmonia.registry.ledger import deliveries, removed_hashes
 from harmonia.registry.tables import File
 from pipelines.resources.workplace import Workplace
 from schemas.declared import declared
@@ -92,7 +92,7 @@ def _landing(workplace: Workplace, rule: Rule, today: date) -> Expired:
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            erased = removed(session)
+            erased = removed_hashes(session)
             files = [
                 file
                 for file in session.scalars(select(File))

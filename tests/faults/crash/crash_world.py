@@ -172,7 +172,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
             if asset in EFFECTS:
                 made = {**made, key: _value(asset(context, **_inputs(asset, made, place)))}
             if not isinstance(made[key], lake.StoredOutput):  # those are written where they are made
-                lake.write(place.home.lake.joinpath(*asset.key.path), lake.pack(made[key]))
+                lake.write_tables(place.home.lake.joinpath(*asset.key.path), lake.pack_frames(made[key]))
     return made
 
 

@@ -19,7 +19,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.reports import printing
-from harmonia.review.judgements import enter, read
+from harmonia.review.judgements import enter_judgements, read
 from warehouse.releases import folder
 
 KILLS = Path(__file__).parents[3] / "benchmarks/crash_recovery.py"
@@ -55,7 +55,7 @@ def test_judgements_of_a_killed_import_are_entered_all_or_none(tmp_path: Path) -
     def enters() -> int:
         registry = open_registry(url)
         try:
-            enter(registry, said)
+            enter_judgements(registry, said)
             return len(read(registry))
         finally:
             registry.close()
@@ -72,9 +72,9 @@ def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> 
     releases = tmp_path / "releases"
     manifest = folder.as_json({"format": folder.FORMAT})
     files = {f"{folder.PUBLIC}/{folder.MANIFEST}": manifest, f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
-    dies("release-written", lambda: folder.write(releases / "2014-06-30", files))
+    dies("release-written", lambda: folder.write_release(releases / "2014-06-30", files))
     assert folder.release_names(releases) == []
-    folder.write(releases / "2014-06-30", files)
+    folder.write_release(releases / "2014-06-30", files)
     assert [path.name for path in releases.iterdir()] == ["2014-06-30"]
     assert folder.verified_files(releases / "2014-06-30") == files
 
@@ -84,7 +84,7 @@ def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_rel
     files = {f"{folder.PUBLIC}/figures.csv": b"1\n", f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
 
     def killed() -> Path:
-        dies("release-written", lambda: folder.write(releases / "2014-06-30", files))
+        dies("release-written", lambda: folder.write_release(releases / "2014-06-30", files))
         (left,) = releases.iterdir()
         return left
 
@@ -92,7 +92,7 @@ def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_rel
     folder.remove_unfinished(releases)  # as every run does
     assert list(releases.iterdir()) == []
     killed()
-    folder.write(releases / "2014-09-30", files)
+    folder.write_release(releases / "2014-09-30", files)
     assert [path.name for path in releases.iterdir()] == ["2014-09-30"]
 
 
@@ -125,11 +125,11 @@ def test_a_report_that_was_killed_or_not_printed_leaves_the_one_before(tmp_path:
     target.write_bytes(b"before")
     browser(tmp_path, "exit 3", monkeypatch)
     with pytest.raises(HarmoniaError, match="exit 3"):
-        printing.pdf(tmp_path / "report.html", target)
+        printing.print_pdf(tmp_path / "report.html", target)
     browser(tmp_path, "true", monkeypatch)
-    dies("page-written", lambda: printing.pdf(tmp_path / "report.html", target))
+    dies("page-written", lambda: printing.print_pdf(tmp_path / "report.html", target))
     assert target.read_bytes() == b"before"
-    printing.pdf(tmp_path / "report.html", target, 0o600)
+    printing.print_pdf(tmp_path / "report.html", target, 0o600)
     assert [(path.name, path.read_bytes(), path.stat().st_mode & 0o777) for path in target.parent.iterdir()] == [
         ("report.pdf", b"fresh", 0o600)
     ]

@@ -22,11 +22,11 @@ def yardsticks(
     out: Annotated[Path | None, typer.Option("--out", envvar="HARMONIA_OUT", help="Also write the gaps to this CSV file.")] = None,
 ) -> None:
     """Compare figures that institutions published themselves with `as_reported`. Counts nothing; exit 1 if a line cannot be compared."""
-    from warehouse.reading import reading
+    from warehouse.reading import open_publication
     from warehouse.yardsticks import compare, read
 
     lines = read(file)
-    with reading(Workplace.of(None, home).home.root) as connection:
+    with open_publication(Workplace.of(None, home).home.root) as connection:
         statistics = connection.sql("FROM statistics").df()
     gaps, told = compare(lines, statistics)
     shown = gaps.drop(columns=["source", "line"])

@@ -23,8 +23,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries, now
 from harmonia.registry.tables import Delivery, Signature
-
-UNSIGNED, SIGNED, REOPENED = "unsigned", "signed", "reopened"
+from sources.states import REOPENED, SIGNED, UNSIGNED
 
 
 @dataclass(frozen=True)

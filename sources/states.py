@@ -1,6 +1,6 @@
-"""Completeness of a file, a delivery, a period, a quarter or year: four states, each derived from the level below.
+"""Completeness of a file, a delivery, a period, a quarter or year, each derived from the level below; signature of a quarter.
 
-Belongs here: this derivation only; all outputs use it. Does not belong here: the state of a file as read
+Belongs here: the names of states and this derivation; all outputs use them. Does not belong here: the state of a file as read
 (`sources/readers`, `pipelines/validation/completeness`), which figures a state affects (`warehouse/count/coverage`).
 
 complete    everything that the contract requires could be read
@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 COMPLETE, PARTIAL, UNREADABLE, MISSING = STATES = ("complete", "partial", "unreadable", "missing")
+
+SIGNED, UNSIGNED, REOPENED = "signed", "unsigned", "reopened"
+"""What the head of an institution said of a quarter: signed as delivered; not signed; signed, and delivered again since."""
 
 
 def of_delivery(files: Iterable[str], *, received_whole: bool = True) -> str:

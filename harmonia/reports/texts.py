@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harmonia.signing import SIGNED
 from schemas.declared import declared
 from schemas.texts import merged, texts
 from sources import contract
+from sources.states import SIGNED
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import label_of_code, missing_text, supported_language
 

@@ -17,7 +17,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from harmonia import signing
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers
 from harmonia.feedback.texts import texts
@@ -29,7 +28,7 @@ from portal.services import note, registry, workplace
 from portal.templating import language_of, tell
 from portal.words import words
 from schemas.findings import rules
-from sources import contract
+from sources import contract, states
 from warehouse.disclosure import policy, signature
 from warehouse.releases.folder import is_day, sha256
 from warehouse.releases.folder import release_names as names
@@ -56,8 +55,8 @@ def _owed(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:
         "institution": institution,
         "missing": [one.period for one in quarters if one.late],
         "partial": [one.period for one in quarters if one.state in ("partial", "unreadable")],
-        "unsigned": sum(one.signed.state != signing.SIGNED for one in quarters if one.versions),
-        "reopened": [one.period for one in quarters if one.signed.state == signing.REOPENED],
+        "unsigned": sum(one.signed.state != states.SIGNED for one in quarters if one.versions),
+        "reopened": [one.period for one in quarters if one.signed.state == states.REOPENED],
     }
 
 

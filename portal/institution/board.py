@@ -18,7 +18,7 @@ from harmonia.signing import Signed
 from harmonia.status import status
 from portal.institution.models import Submission
 from portal.services import registry, workplace
-from sources import contract
+from sources import contract, states
 from sources.periods import MONTHS, containing, first_day, last_day
 from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
@@ -58,7 +58,7 @@ class Quarter:
         """How far it is: index into `STEPS`."""
         if self.published:
             return 4
-        if self.signed.state == signing.SIGNED:
+        if self.signed.state == states.SIGNED:
             return 3
         if any(one.state in ("complete", "partial") for one in self.versions):
             return 2
@@ -89,7 +89,7 @@ def quarters(institution: str | None = None) -> list[Quarter]:
                 for name, state, _, detail in versions
                 if name is not None
             ),
-            signed.get((whose, period), Signed(signing.UNSIGNED)),
+            signed.get((whose, period), Signed(states.UNSIGNED)),
             released.get(period),
         )
         for (whose, period), versions in sorted(rows.items(), key=lambda item: (item[0][1], item[0][0]), reverse=True)

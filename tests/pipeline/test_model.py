@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,7 @@ def test_a_model_trained_on_a_home_says_so_and_links(ran: Ran, tmp_path: Path) -
     assert found.exit_code == 0, found.exception
     model = load_model(out)
     assert model.version == "persons-own+cases-own"
-    assert model.provenance["persons"]["by"] == "a test"
+    assert model.provenance["persons"]["by"] == getpass.getuser()
     assert model.provenance["persons"]["from"] == "unlabelled"
     assert model.expected
     assert link(ran.outcome.values["canonical"], model).statistics["model"] == model.version

@@ -209,8 +209,8 @@ def test_another_address_in_a_header_does_not_evade_the_limit(world: World, acco
 
 FIELDS = {
     ("clerk", "police"): [
-        ("/police/deliveries/2013-Q1/answer", {"verdict": "accepted", "reason": None, "all": "1", "kind": "to_do", "query": None}),
-        ("/police/deliveries/2013-Q1/answer", {"verdict": None, "finding": None, "reason": "x"}),
+        ("/police/deliveries/2013-Q3/answer", {"verdict": "accepted", "reason": None, "all": "1", "kind": "to_do", "query": None}),
+        ("/police/deliveries/2013-Q3/answer", {"verdict": None, "finding": None, "reason": "x"}),
         ("/police/new", {"period": None}),
         ("/account", {"language": None}),
         ("/language", {"language": None, "next": None}),

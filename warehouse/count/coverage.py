@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from harmonia.signing import REOPENED, SIGNED, UNSIGNED
 from sources import contract, periods
-from sources.states import COMPLETE, MISSING, UNREADABLE, of_calendar, of_period
+from sources.states import COMPLETE, MISSING, REOPENED, SIGNED, UNREADABLE, UNSIGNED, of_calendar, of_period
 from warehouse.indicators import Indicator
 
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")

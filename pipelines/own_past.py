@@ -10,7 +10,7 @@ beyond chance is estimated from the past, Bonferroni over all tests of a rule in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -112,6 +112,13 @@ def findings_of(
     ]
 
 
+def columns_compared(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
+    """The columns of a typed table whose values `findings_of` reads. units: columns that name a unit of the institution."""
+    listed = {column.name for column in spec.columns if column.type in _LISTED or column.name in units}
+    days = {column.name for column in spec.columns if column.type == "date" and column.event}
+    return listed | days | {f"{name}:precision" for name in days}
+
+
 def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
     """The complete deliveries with the place of their period: delivery, period, place, counts (the last version of a period)."""
     complete = deliveries[deliveries["state"] == COMPLETE].assign(end=lambda d: d["period"].map(periods.last_day))
@@ -128,14 +135,15 @@ def _of_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFram
     yield from _shares(REPEATED, name, None, rows, new.map({True: "new", False: "repeated"}), complete) if spec.entity else ()
     fresh = rows[new]
     units = contract.units.columns if contract.units and contract.units.table == name else ()
+    compared = columns_compared(spec, units)
     for column in spec.columns:
         if column.key:
             continue
         given = fresh[f"{column.name}:given"].astype(bool)
         yield from _shares(MISSING, name, column.name, fresh, given.map({True: "given", False: "missing"}), complete)
-        if column.type in _LISTED or column.name in units:
+        if column.name in compared and column.type != "date":
             yield from _shares(CODES, name, column.name, fresh, fresh[column.name].astype("str"), complete)
-        if column.type == "date" and column.event:
+        elif column.name in compared:
             for what in _of_days(fresh, column.name):
                 yield from _shares(DAYS, name, column.name, fresh, what, complete)
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipelines import own_past
 from pipelines.harmonisation.stage import harmonise
 from pipelines.life_findings import columns_read
 from pipelines.resources import lake
@@ -111,7 +112,15 @@ def _status_columns(spec: TableSpec) -> set[str]:
     filled_columns = {f"{column.name}:given" for column in spec.columns}
     argument_columns = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
     keys = {spec.crosswalk.table, spec.crosswalk.old, spec.crosswalk.new} if spec.crosswalk else set()
-    return position_columns | filled_columns | argument_columns | keys | columns_read(spec) | ({"_content"} if spec.entity else set())
+    return (
+        position_columns
+        | filled_columns
+        | argument_columns
+        | keys
+        | columns_read(spec)
+        | own_past.columns_compared(spec)
+        | ({"_content"} if spec.entity else set())
+    )
 
 
 def list_files(institution: str, store: DeliveryStore) -> pd.DataFrame:

@@ -43,8 +43,9 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 def message(request: HttpRequest, key: str, status: int, line: str = "") -> HttpResponse:
-    """A page with one line: `messages.<key>` of the texts, or `line`."""
-    return render(request, "message.html", {"key": key, "line": line}, status=status)
+    """A page with one line: `messages.<key>` of the texts, or `line`. Also outside `Language`, in the language that it chose."""
+    with translation.override(getattr(request, "chosen_language", translation.get_language())):
+        return render(request, "message.html", {"key": key, "line": line}, status=status)
 
 
 def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -136,6 +137,7 @@ class Language:
             away = True
             _signed_out(request)
         chosen = DJANGO.get(own or kept or "") or translation.get_language_from_request(request)
+        request.chosen_language = chosen
         with translation.override(chosen):
             response = message(request, "away", 503) if away else self.get_response(request)
         if own not in (None, kept) and settings.LANGUAGE_COOKIE_NAME not in response.cookies:

@@ -142,9 +142,10 @@ def _place(submission: Submission) -> None:
         return
     if not incoming.place(workplace().inbox, submission.token, submission.institution, submission.delivery):
         raise UploadRefusedError("gone")
-    Submission.objects.filter(pk=submission.pk).update(placed=True)
+    with transaction.atomic():  # a kill leaves no upload beside its receipt
+        Submission.objects.filter(pk=submission.pk).update(placed=True)
+        Upload.objects.filter(token=submission.token).delete()
     submission.placed = True
-    Upload.objects.filter(token=submission.token).delete()
     shutil.rmtree(folder(submission.token), ignore_errors=True)
 
 

@@ -57,6 +57,7 @@ def _everything_again(few: Ran) -> None:
         version.unlink()
 
 
+@pytest.mark.slow
 def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> None:
         raise ValueError(f"cannot read {SECRET}")
@@ -89,7 +90,7 @@ def quotes_behind(*_: object, **__: object) -> None:
     ("place", "breaks", "said"),
     [
         ((pipeline_wide, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
-        ((lake_io, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
+        ((lake_io, "pack_frames"), quotes, "landing: writing to the lake failed: ValueError at"),
         pytest.param((publication, "publish_stores"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
     ],
     ids=["check", "lake", "behind"],

@@ -71,7 +71,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(served: Served, small_disk:
         guests = {language: Guest(portal.url).demo("clerk", CLERKS[language], language) for language in LANGUAGES}
         files = [("files", (path.name, path.read_bytes())) for path in sorted((later / "courts" / "2013-Q4").iterdir())]
         answer = {"all": "1", "kind": "to_do", "verdict": "no_error", "reason": "a full disk"}
-        findings = "/courts/deliveries/2013-Q1/findings"
+        findings = "/courts/deliveries/2013-Q3/findings"
         before = guests["sr"].get(findings).text
         with (small_disk / "ballast").open("wb") as ballast:
             try:
@@ -84,13 +84,13 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(served: Served, small_disk:
                 told = (line("disk_full", language), WORDS["upload_problems"]["disk_full"][LANGUAGES.index(language)])
                 page = guest.post(f"/{CLERKS[language]}/new", {"period": "2013-Q4"}, files=files)
                 assert page.status_code in (422, 507) and any(text in page.text for text in told), page.text[:3_000]
-                page = guest.post(f"/{CLERKS[language]}/deliveries/2013-Q1/answer", answer)
+                page = guest.post(f"/{CLERKS[language]}/deliveries/2013-Q3/answer", answer)
                 assert page.status_code == 507 and told[0] in page.text, page.text[:3_000]
         (small_disk / "ballast").unlink()
         assert not list((place.inbox / ".incoming").glob("*"))
         page = guests["sr"].get(findings)
         assert page.text.count('class="finding') == before.count('class="finding'), "no answer was entered in part"
-        assert "Upisani odgovori" in guests["sr"].post("/courts/deliveries/2013-Q1/answer", answer).text
+        assert "Upisani odgovori" in guests["sr"].post("/courts/deliveries/2013-Q3/answer", answer).text
         assert guests["sr"].post("/courts/new", {"period": "2013-Q4"}, files=files).status_code == 200
 
 

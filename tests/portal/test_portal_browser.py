@@ -71,7 +71,7 @@ def test_an_upload_that_breaks_off_is_told_and_leaves_nothing(served: Served, ch
     sign_in(page, served.url, "clerk", "corrections", "en")
     page.goto(f"{served.url}/corrections/new?period=2013-Q4")
     page.set_input_files("#files", later(served, "corrections"))
-    page.route("**/corrections/new", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.route("**/corrections/new*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     page.click("text=Upload and check")
     page.wait_for_selector("#broken:visible")
     assert page.is_enabled("text=Upload and check")
@@ -119,7 +119,7 @@ def test_the_head_signs_at_390_pixels(served: Served, chromium: Any) -> None:
 def test_the_coordinator_countersigns_previews_and_creates_a_release(served: Served, chromium: Any) -> None:
     clerk, page = tab(chromium), tab(chromium)
     sign_in(clerk, served.url, "clerk", "courts", "en")
-    clerk.goto(f"{served.url}/courts/deliveries/2013-Q1/findings?severity=warning")
+    clerk.goto(f"{served.url}/courts/deliveries/2013-Q3/findings?severity=warning")
     clerk.check("input[name=verdict][value=accepted]")
     clerk.fill("#reason", "<b>the file says so</b>")
     clerk.check("input[name=finding] >> nth=0")

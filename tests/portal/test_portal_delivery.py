@@ -100,6 +100,7 @@ def test_the_receipts_hash_is_the_ledgers(world: World) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_second_delivery_of_a_quarter_is_its_next_version(world: World) -> None:
     client, source = world.client("clerk", "police"), world.later / "police" / "2013-Q4"
     for expected in ("2013-Q4", "2013-Q4_v2"):
@@ -108,6 +109,7 @@ def test_a_second_delivery_of_a_quarter_is_its_next_version(world: World) -> Non
         assert (world.place.inbox / "police" / expected).is_dir()
 
 
+@pytest.mark.slow
 def test_the_file_of_another_institution_and_another_quarter_are_named(world: World) -> None:
     client = world.client("clerk", "police")
     page = upload(client, world.later / "courts" / "2013-Q4")
@@ -154,6 +156,7 @@ def test_too_much_and_a_full_disk_are_one_clear_line(world: World, monkeypatch: 
     assert newest() is None and not list((world.place.inbox / ".incoming").glob("*"))
 
 
+@pytest.mark.slow
 def test_another_institutions_upload_and_receipt_are_not_there(world: World) -> None:
     police, courts = world.client("clerk", "police"), world.client("clerk", "courts")
     upload(police, world.later / "police" / "2013-Q4")
@@ -166,6 +169,7 @@ def test_another_institutions_upload_and_receipt_are_not_there(world: World) -> 
     assert courts.get(f"/courts/receipts/{number}").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipelines.landing import incoming
     from portal.institution import uploads
@@ -190,6 +194,7 @@ def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world:
     assert Submission.objects.get().placed
 
 
+@pytest.mark.slow
 def test_a_run_passes_over_what_is_being_uploaded(world: World) -> None:
     from pipelines.landing.walk import walk
 

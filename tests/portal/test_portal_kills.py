@@ -107,17 +107,17 @@ def test_nothing_is_half_done(world: World) -> None:
     from portal.services import registry
 
     seed, server = random.Random(17), Server()
-    clerk, head = (world.client(role, "prosecution").session.session_key for role in ("clerk", "head"))
-    source = world.later / "prosecution" / "2013-Q4"
+    clerk, head = (world.client(role, "police").session.session_key for role in ("clerk", "head"))
+    source = world.later / "police" / "2013-Q4"
     inbox, body = world.place.inbox, multipart("2013-Q4", source)
     form = "application/x-www-form-urlencoded"
     content = {path.name: path.read_bytes() for path in source.iterdir()}
-    report = world.place.home.feedback / "prosecution" / "2013-Q2" / "findings.json"
+    report = world.place.home.feedback / "police" / "2013-Q2" / "findings.json"
     assert report.is_file()
     server.start()
 
     def post(path: str, data: bytes, kind: str = form, session: str = clerk) -> int | None:
-        return send(server.port, session, f"/prosecution/{path}", data, kind)
+        return send(server.port, session, f"/police/{path}", data, kind)
 
     def timed(work: Callable[[], Any]) -> float:
         begun = time.perf_counter()
@@ -163,24 +163,24 @@ def test_nothing_is_half_done(world: World) -> None:
             assert given(reason) in (0, whole_answer), "all answers or none"
             assert status is None or given(reason) == whole_answer, "what was confirmed is there"
         else:
-            seen = signing.seen(registry(), "prosecution", "2013-Q1")
+            seen = signing.seen(registry(), "police", "2013-Q1")
             before_signing = signatures()
             status = killed_at_random(
                 server, lambda seen=seen: post("quarters/2013-Q1/sign", f"seen={seen}".encode(), session=head), answering, seed
             )
             assert signatures() - before_signing in (0, 1)
             assert status is None or signatures() == before_signing + 1
-        deliveries = {path.name for path in (inbox / "prosecution").glob("2013-Q4*")}
-        receipts = {one.delivery: one for one in Submission.objects.filter(institution="prosecution")}
+        deliveries = {path.name for path in (inbox / "police").glob("2013-Q4*")}
+        receipts = {one.delivery: one for one in Submission.objects.filter(institution="police")}
         assert deliveries == set(receipts), "each delivery has its receipt, each receipt its delivery"
         for name in deliveries:
-            assert {path.name: path.read_bytes() for path in (inbox / "prosecution" / name).iterdir()} == content
+            assert {path.name: path.read_bytes() for path in (inbox / "police" / name).iterdir()} == content
     with registry().read() as session:
         assert seal.broken(session) == [], "the registry is sealed whole"
     server.kill()
     assert all(kills.values())
-    for name in [path.name for path in (inbox / "prosecution").glob("2013-Q4*")]:
-        shutil.rmtree(inbox / "prosecution" / name)
+    for name in [path.name for path in (inbox / "police").glob("2013-Q4*")]:
+        shutil.rmtree(inbox / "police" / name)
     shutil.rmtree(inbox / ".incoming", ignore_errors=True)
     Submission.objects.all().delete()
     Upload.objects.all().delete()

@@ -163,6 +163,7 @@ def test_the_consequence_on_the_page_is_that_of_the_service(world: World) -> Non
     assert all(key in page for key in (row["key_a"], row["key_b"]))
 
 
+@pytest.mark.slow
 def test_names_are_hidden_until_a_reason_is_given_and_the_look_is_recorded(world: World) -> None:
     client, names = world.client("steward"), _names(world)
     pair, _ = _across()
@@ -201,6 +202,7 @@ def test_a_search_by_name_needs_a_reason_and_leads_to_a_pair(world: World) -> No
     assert len(world.audit()) == before + 1, "a search by number shows no name"
 
 
+@pytest.mark.slow
 def test_a_blind_sample_shows_neither_weight_nor_decision_and_measures_as_it_grows(world: World) -> None:
     client = world.client("steward")
     answer = client.post("/steward/samples", {"size": "12", "seed": "3"})

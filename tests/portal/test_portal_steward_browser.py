@@ -40,6 +40,7 @@ def _consequence(tab: Any) -> None:
     tab.wait_for_selector(".consequence h3")
 
 
+@pytest.mark.slow
 def test_a_sitting_by_keyboard_alone(served: Served, tab: Any) -> None:
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from landing_world import World
 from volume import examples
@@ -78,6 +78,7 @@ def test_a_folder_is_a_delivery_only_of_the_agreed_cadence() -> None:
 @given(names)
 def test_periods_follow_each_other_without_a_gap(name: DeliveryName) -> None:
     first, last, cadence = first_day(name.period), last_day(name.period), cadence_of(name.period)
+    assume(last.year < 2099)  # names of deliveries end with the century
     assert between(first, last, cadence) == [name.period]
     following = between(last, last + timedelta(days=1), cadence)[1]
     assert first_day(following) == last + timedelta(days=1)

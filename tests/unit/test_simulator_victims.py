@@ -82,6 +82,7 @@ def test_the_truth_tells_of_persons_matters_and_steps(simulated: Path) -> None:
     assert {row["person_id"] for row in rows(simulated / "truth/events.csv") if row["person_id"]} <= persons
 
 
+@pytest.mark.slow
 def test_every_kind_of_defect_of_the_samples_occurs(shared: Path, tmp_path: Path) -> None:
     found: set[str] = set()
     for noise, seed in (("typical", 5), ("hard", 6), ("hard", 7)):

@@ -25,7 +25,7 @@ folder, worker = Path(sys.argv[1]), sys.argv[2] == "worker"
 if __name__ == "__main__":
     write = partial(write_whole, content=b"x")
     for name in ("a", "b", "c"):
-        bounded.run_one(write, folder / name, bounded.Bounds()) if worker else write(folder / name)
+        bounded.run_one_task(write, folder / name, bounded.Bounds()) if worker else write(folder / name)
 """
 
 

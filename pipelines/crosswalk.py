@@ -43,38 +43,52 @@ def entries(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: 
 def replaced(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
     """table, old, new: the record that replaced each old one in the end; the last entry of a key counts.
 
-    delivered: table -> keys of its accepted records. A key that leads to no accepted record replaces nothing.
+    delivered: table -> keys of its accepted records. A key that leads to no accepted record, or in a circle, replaces nothing.
     """
+    followed, known = _followed(entries), _sets(delivered)
+    there = [end in known[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
+    return followed.loc[there, ["table", "old", "end"]].rename(columns={"end": "new"}).reset_index(drop=True)
+
+
+def _followed(entries: pd.DataFrame) -> pd.DataFrame:
+    """The last entry of each old key, with `end`: the new key after all changes of system; None where the entries go in a circle."""
     last = entries.drop_duplicates(["table", "old"], keep="last")
     last = last[last["old"] != last["new"]]
-    parts = []
-    for table, own in last.groupby("table"):
-        then = own.set_index("old")["new"]
-        new = own["new"]
-        for _ in range(len(own)):  # several changes of system
-            onward = new.map(then)
-            if onward.isna().all():
-                break
-            new = onward.fillna(new)
-        known = new.isin(set(delivered[str(table)])) & (new != own["old"])
-        parts.append(own.assign(new=new)[known][["table", "old", "new"]])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["table", "old", "new"], dtype="str")
+    ends = {name: _ends(own.set_index("old")["new"]) for name, own in last.groupby("table")}
+    keys = zip(last["table"], last["old"], strict=True)
+    return last.assign(end=pd.Series([ends[table][old] for table, old in keys], index=last.index, dtype="str"))
+
+
+def _ends(then: pd.Series) -> dict[str, str | None]:
+    """The end of the chain that begins at each key. then: the next key by key; each round doubles the steps."""
+    for _ in range(len(then).bit_length()):
+        onward = then.map(then)
+        if onward.isna().all():
+            break
+        then = onward.fillna(then)
+    return {str(old): None if new in then.index else new for old, new in then.items()}
 
 
 def findings_of(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) of entries that contradict each other or lead to no record. Parameters as for `replaced`."""
+    """Findings (`schemas.findings.COLUMNS`) of entries that contradict each other, lead to no record or in a circle. Parameters as for
+    `replaced`."""
     distinct = entries.drop_duplicates(["table", "old", "new"])
     double = distinct.duplicated(["table", "old"], keep=False) | distinct.duplicated(["table", "new"], keep=False)
     onward = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
     known = np.array([new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_sets(delivered)), strict=True)], dtype=bool)
     unknown = pd.Series(~onward & ~known, index=distinct.index)
-    parts = [distinct[double].assign(rule="cross-crosswalk-double"), distinct[unknown].assign(rule="cross-crosswalk-unknown-key")]
+    followed = _followed(entries)
+    parts = [
+        distinct[double].assign(rule="cross-crosswalk-double"),
+        distinct[unknown].assign(rule="cross-crosswalk-unknown-key"),
+        followed[followed["end"].isna()].assign(rule="cross-crosswalk-circle"),
+    ]
     found = pd.concat(parts, ignore_index=True)
     return findings.complete(found.assign(record_key=found["new"], value=found["new"], detail=found["old"]))
 
 
 def _sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
-    return {table: set(keys) for table, keys in delivered.items()}
+    return {table: set(keys.dropna()) for table, keys in delivered.items()}
 
 
 def lacking(cases: pd.DataFrame, units: Units) -> pd.DataFrame:

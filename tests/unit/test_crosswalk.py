@@ -13,7 +13,7 @@ from linkage_world import background, person
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from pipelines.assets.linkage import _assign_persons
-from pipelines.crosswalk import with_old_keys
+from pipelines.crosswalk import replaced, with_old_keys
 from pipelines.linkage import link
 
 ANNA, BEN, CARL = (person(n) for n in (201, 202, 203))
@@ -78,6 +78,19 @@ def test_doubles_and_files_that_the_crosswalk_lacks_are_findings() -> None:
     assert rules(found)["cross-crosswalk-double"] == {"73"}
     lacking = found.findings[found.findings["rule"] == "cross-crosswalk-lacks-record"]
     assert lacking[["delivery", "record_key", "detail"]].values.tolist() == [["2015-Q1", "72", "2"]]
+
+
+def test_entries_in_a_circle_replace_nothing_and_are_told() -> None:
+    after, found = status(_2014_Q4=OLD, _2015_Q1=files("71", "72", old={"71": "72", "72": "71"}, p701="71", p702="72"))
+    assert {after["71@Q1"], after["72@Q1"]} == {"accepted"}
+    assert rules(found)["cross-crosswalk-circle"] == {"71", "72"}
+
+
+def test_several_changes_of_system_are_followed_to_the_end() -> None:
+    chain = [(f"{n}", f"{n + 1}") for n in range(1, 12)] + [("20", "21"), ("21", "20"), ("19", "20")]
+    entries = pd.DataFrame(chain, columns=["old", "new"]).assign(table="lenda")
+    found = replaced(entries, {"lenda": pd.Series(["12", "20", "21"])})
+    assert found.set_index("old")["new"].to_dict() == {f"{n}": "12" for n in range(1, 12)}
 
 
 def successors(*rows: tuple[str, str | None, str | None]) -> pd.DataFrame:

@@ -69,6 +69,21 @@ def containing(day: date, cadence: Cadence) -> str:
     ]
 
 
+def previous(period: str) -> str:
+    """The period before, of the same cadence."""
+    return containing(first_day(period) - timedelta(days=1), cadence_of(period))
+
+
+def following(period: str) -> str:
+    """The period after, of the same cadence."""
+    return containing(last_day(period) + timedelta(days=1), cadence_of(period))
+
+
+def year_before(period: str) -> str:
+    """The same period a year ago."""
+    return f"{int(period[:4]) - 1}{period[4:]}"
+
+
 def between(first: date, last: date, cadence: Cadence) -> list[str]:
     """The periods of a cadence that have a day from `first` to `last`, in order."""
     found = []

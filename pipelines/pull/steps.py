@@ -259,8 +259,7 @@ class _Pulling:
 def _with_period(request: Request, source: Database, before: Mapping[Place, Pull], today: date) -> Request:
     """With the last period that ended, from each day of `days` until a snapshot was taken; else unchanged."""
     agreed = request.contract
-    begun = periods.first_day(periods.containing(today, agreed.cadence))
-    period = periods.containing(begun - timedelta(days=1), agreed.cadence)
+    period = periods.previous(periods.containing(today, agreed.cadence))
     first, last = periods.first_day(period), periods.last_day(period)
     passed = [day for days in source.days or (agreed.due_days,) if (day := last + timedelta(days=days)) <= today]
     row = before.get((agreed.institution, period))

@@ -19,7 +19,7 @@ from harmonia.status import status
 from portal.institution.models import Submission
 from portal.services import registry, workplace
 from sources import contract, states
-from sources.periods import MONTHS, containing, first_day, last_day
+from sources.periods import MONTHS, containing, following, last_day, previous
 from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
 
@@ -99,13 +99,13 @@ def quarters(institution: str | None = None) -> list[Quarter]:
 def periods(institution: str) -> list[str]:
     """The periods that may be delivered, newest first: those that anybody delivered, the next one, and the last five years' that ended."""
     cadence = contract.load(institution).cadence
-    ended = [containing(first_day(containing(timezone.localdate(), cadence)) - timedelta(days=1), cadence)]
+    ended = [previous(containing(timezone.localdate(), cadence))]
     for _ in range(5 * 12 // MONTHS[cadence] - 1):
-        ended.append(containing(first_day(ended[-1]) - timedelta(days=1), cadence))
+        ended.append(previous(ended[-1]))
     known = [one.period for one in quarters(institution)]
-    following = [containing(last_day(known[0]) + timedelta(days=1), cadence)] if known else []
+    upcoming = [following(known[0])] if known else []
     return sorted(
-        {period for period in (*ended, *known, *following) if last_day(period) <= timezone.localdate()}, key=last_day, reverse=True
+        {period for period in (*ended, *known, *upcoming) if last_day(period) <= timezone.localdate()}, key=last_day, reverse=True
     )
 
 

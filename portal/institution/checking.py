@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from harmonia.swap import write_whole
 from portal.job_result import run
+from sources.periods import previous, year_before
 
 FINDINGS = "findings.json"
 _COMPARED = ("this", "last", "year_ago")
@@ -58,12 +59,8 @@ def _figures(figures: pd.DataFrame, institution: str, period: str, home: Path) -
 
 
 def earlier_periods(period: str) -> tuple[str, str]:
-    """The quarter before, and the same quarter a year ago; the same year before for another period."""
-    year, _, quarter = period.partition("-Q")
-    if not quarter:
-        return period, period
-    last = f"{int(year) - 1}-Q4" if quarter == "1" else f"{year}-Q{int(quarter) - 1}"
-    return last, f"{int(year) - 1}-Q{quarter}"
+    """The period before, and the same period a year ago."""
+    return previous(period), year_before(period)
 
 
 def _earlier(institution: str, home: Path) -> pd.DataFrame:

@@ -5,7 +5,6 @@ Does not belong here: a page of one role.
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Callable
 
@@ -17,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils import translation
 
 from harmonia.errors import HarmoniaError, TransientError
-from pipelines.failures import write_log
+from pipelines.failures import disk_full, write_log
 from portal.permissions import INSTITUTIONAL, Role
 from portal.words import DJANGO
 
@@ -75,7 +74,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def _told(request: HttpRequest, error: BaseException | None) -> HttpResponse:
     """One line for what a user or an engineer can resolve; a file in `HOME/logs` for what nobody expected."""
-    if _disk_is_full(error):
+    if error is not None and disk_full(error):
         return message(request, "disk_full", 507)
     if isinstance(error, DatabaseError | InterfaceError):
         _signed_out(request)
@@ -110,13 +109,6 @@ class OneLine:
         if isinstance(error, PermissionDenied | Http404 | SuspiciousOperation):
             return None
         return _told(request, error)
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    """Also where SQLite says so, or what a `HarmoniaError` was made of."""
-    text = str(error)
-    full = "disk is full" in text or "disk quota" in text or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
-    return full or (error is not None and error.__cause__ is not None and _disk_is_full(error.__cause__))
 
 
 class Language:

@@ -26,6 +26,7 @@ from harmonia.feedback import answers, exchange, intake
 from harmonia.feedback.texts import texts, visible
 from harmonia.registry.ledger import deliveries
 from harmonia.registry.tables import Answer, Delivery
+from pipelines.failures import disk_full
 from portal.institution import board, findings, notices, uploads
 from portal.institution.checking import earlier_periods
 from portal.institution.findings import KINDS, Filter, Findings
@@ -76,7 +77,7 @@ def _refused(request: HttpRequest, error: Exception) -> str:
     told = words(language_of(request))["upload_problems"]
     if isinstance(error, uploads.UploadRefusedError):
         return str(told[error.problem]).format(about=error.about)
-    return str(told["disk_full" if "disk is full" in str(error) else "storage"])
+    return str(told["disk_full" if disk_full(error) else "storage"])
 
 
 def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:

@@ -51,7 +51,12 @@ def queue(request: HttpRequest) -> HttpResponse:
     return render(request, "steward/queue.html", {"s": _texts(request), **content})
 
 
-def pair(request: HttpRequest, pair: str, number: int | None = None) -> HttpResponse:
+def pair(request: HttpRequest, pair: str) -> HttpResponse:
+    """A pair of the queue, or of a search."""
+    return _pair_page(request, pair)
+
+
+def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> HttpResponse:
     """Two records side by side with the evidence; in the blind sample `number` without weight, decision and judgements."""
     at = desk()
     one = _found(at, pair)
@@ -77,7 +82,7 @@ def pair(request: HttpRequest, pair: str, number: int | None = None) -> HttpResp
         "undo": bool(request.session.get("decided")),
         "labels": known,
     }
-    own = members if number is None else members[[False] * len(members)]
+    own = members
     if number is not None:
         own = pd.DataFrame([(r["institution"], r["key"], "") for r in content["records"]], columns=members.columns)
     content["timeline"] = charts.timeline(at.events(own, entity), _marks(at, one))
@@ -278,7 +283,7 @@ def sample_pair(request: HttpRequest, number: int, pair: str) -> HttpResponse:
     drawn = sampling.sampled(registry())
     if pair not in set(pair_ids(drawn[drawn["sample"] == number])):
         raise Http404
-    return globals()["pair"](request, pair, number)
+    return _pair_page(request, pair, number)
 
 
 def _known_sample(number: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from pipelines.harmonisation import codes
 from schemas.declared import checked, declared
 from sources import periods
 from sources.contract import Contract, TableSpec
@@ -120,10 +121,16 @@ def columns_compared(spec: TableSpec, units: Collection[str] = ()) -> set[str]:
 
 
 def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """The complete deliveries with the place of their period: delivery, period, place, counts (the last version of a period)."""
+    """The complete deliveries with the place of their period: delivery, period, place, counts (the last version of a period), laws (how
+    many had begun)."""
     complete = deliveries[deliveries["state"] == COMPLETE].assign(end=lambda d: d["period"].map(periods.last_day))
     complete = complete.sort_values(["end", "version"], ignore_index=True)
-    return complete.assign(place=complete["end"].rank(method="dense").astype(int), counts=~complete.duplicated("period", keep="last"))
+    starts = pd.to_datetime(codes.read_code_list("laws")["valid_from"], format="ISO8601", errors="coerce").dropna().sort_values()
+    return complete.assign(
+        place=complete["end"].rank(method="dense").astype(int),
+        counts=~complete.duplicated("period", keep="last"),
+        laws=starts.searchsorted(pd.to_datetime(complete["end"]), side="right"),
+    )
 
 
 def _of_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_Test]:
@@ -142,7 +149,8 @@ def _of_table(name: str, spec: TableSpec, contract: Contract, frame: pd.DataFram
         given = fresh[f"{column.name}:given"].astype(bool)
         yield from _shares(MISSING, name, column.name, fresh, given.map({True: "given", False: "missing"}), complete)
         if column.name in compared and column.type != "date":
-            yield from _shares(CODES, name, column.name, fresh, fresh[column.name].astype("str"), complete)
+            values = fresh[column.name].astype("str")
+            yield from _shares(CODES, name, column.name, fresh, values, complete, one_law=column.type == "article")
         elif column.name in compared:
             for what in _of_days(fresh, column.name):
                 yield from _shares(DAYS, name, column.name, fresh, what, complete)
@@ -176,14 +184,19 @@ def _volume(name: str, new: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_T
         yield _Test(VOLUME, complete["delivery"][at], name, None, None, detail, probability, not least["below"] < ratio < least["above"])
 
 
-def _shares(rule: str, name: str, column: str | None, rows: pd.DataFrame, what: pd.Series, complete: pd.DataFrame) -> Iterator[_Test]:
-    """Shares of values among the rows that have one, against those of earlier periods. `what`: the value of each row; null: none."""
+def _shares(
+    rule: str, name: str, column: str | None, rows: pd.DataFrame, what: pd.Series, complete: pd.DataFrame, one_law: bool = False
+) -> Iterator[_Test]:
+    """Shares of values among the rows that have one, against those of earlier periods. `what`: the value of each row; null: none.
+
+    one_law: periods before a law began are no past, as its articles have other numbers.
+    """
     level, least = settings(), settings().rules[rule]["difference"]
     table = pd.crosstab(rows["_delivery"], what.to_numpy(), dropna=True).reindex(complete["delivery"], fill_value=0)
     if table.shape[1] == 0:
         return
     counts, values = table.to_numpy("int64"), [str(value) for value in table.columns]
-    for at, past in _with_past(complete):
+    for at, past in _with_past(complete, one_law):
         usual, now = counts[past], counts[at]
         usual = usual[usual.sum(axis=1) > 0]
         total, size = int(usual.sum()), int(now.sum())
@@ -206,11 +219,11 @@ def _with_rest(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.append(values[..., kept], values[..., ~kept].sum(axis=-1, keepdims=True), axis=-1)
 
 
-def _with_past(complete: pd.DataFrame) -> Iterator[tuple[int, np.ndarray]]:
+def _with_past(complete: pd.DataFrame, one_law: bool = False) -> Iterator[tuple[int, np.ndarray]]:
     """The position of each delivery and the positions of its past: the last version of each of the latest earlier periods."""
-    place, counts = complete["place"].to_numpy(), complete["counts"].to_numpy()
+    place, counts, laws = (complete[name].to_numpy() for name in ("place", "counts", "laws"))
     for at in np.flatnonzero(complete["judged"]).tolist():
-        past = np.flatnonzero((place < place[at]) & counts)[-settings().periods :]
+        past = np.flatnonzero((place < place[at]) & counts & ((laws == laws[at]) | (not one_law)))[-settings().periods :]
         if len(past) >= settings().enough:
             yield at, past
 

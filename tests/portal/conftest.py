@@ -17,9 +17,9 @@ from sources.simulator import simulate
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A year of deliveries of which the run has seen all but the last quarter; demo accounts."""
-    folder = tmp_path_factory.mktemp("portal") / "set"
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A year of deliveries of which the run has seen all but the last quarter; nobody works in it, tests copy it."""
+    folder = tmp_path_factory.mktemp("pristine") / "set"
     inbox = simulate(folder, seed=7, start=2013, years=1, cases_per_year=12, noise="typical").inbox
     later = folder / "later"
     for delivery in sorted(inbox.glob("*/2013-Q4*")):
@@ -27,16 +27,24 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         delivery.rename(later / delivery.parent.name / delivery.name)
     place = Workplace.of(inbox, folder / "home")
     run_everything(place, Silence())
-    ready(place)
-    return World(place, later)
+    return place
 
 
 @pytest.fixture(scope="session")
-def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The real server over a copy of the world."""
+def world(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A copy with demo accounts for the test client, one for all: Django is set up once in a process."""
+    folder = tmp_path_factory.mktemp("portal") / "set"
+    shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
+    place = Workplace.of(folder / "inbox", folder / "home")
+    ready(place)
+    return World(place, folder / "later")
+
+
+@pytest.fixture(scope="module")
+def served(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The real server over a copy of its own."""
     folder = tmp_path_factory.mktemp("served") / "set"
-    shutil.copytree(world.place.inbox.parent, folder, symlinks=True)
-    shutil.rmtree(folder / "home" / "portal", ignore_errors=True)
+    shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
     with Served.started(Workplace.of(folder / "inbox", folder / "home"), folder / "later") as running:
         yield running
 

@@ -61,10 +61,10 @@ def found(names: set[str], text: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def hostile(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def hostile(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A portal over a run that met planted names."""
     folder = tmp_path_factory.mktemp("names") / "set"
-    shutil.copytree(served.place.inbox.parent, folder, symlinks=True, ignore=shutil.ignore_patterns("portal", ".incoming"))
+    shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
     planted(folder / "inbox", folder / "truth")
     place = Workplace.of(folder / "inbox", folder / "home")
     run_everything(place, Silence())

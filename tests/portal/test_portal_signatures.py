@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from portal_world import World
 
 from harmonia import signing
 from harmonia.registry import open_registry
@@ -33,8 +32,8 @@ def preliminary(home: Path, period: str) -> dict[str, bool]:
     return dict(found)
 
 
-def test_figures_are_preliminary_until_their_quarters_are_signed(world: World, tmp_path: Path) -> None:
-    shutil.copytree(world.place.inbox.parent, tmp_path / "set", symlinks=True)
+def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workplace, tmp_path: Path) -> None:
+    shutil.copytree(pristine.inbox.parent, tmp_path / "set", symlinks=True)
     place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
     home = place.home.root
     for folder in place.inbox.glob("*/2013-Q4*"):

@@ -55,7 +55,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "a view with another definition": (
         "CREATE OR REPLACE VIEW analysts.coverage WITH (security_barrier) AS "
-        "SELECT institution, period, institution AS state FROM warehouse.coverage",
+        "SELECT institution, period, institution AS state, signature FROM warehouse.coverage",
         "view analysts.coverage has another definition",
     ),
     "a view over identity for everybody": (

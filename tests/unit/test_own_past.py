@@ -78,6 +78,12 @@ def test_an_empty_column_a_missing_station_and_repeated_records_are_found() -> N
     assert "repeated" in told(*before, last, again)[LAST]
 
 
+def test_a_new_code_numbers_articles_anew_and_an_article_entered_for_another_is_found() -> None:
+    before = [frame.assign(Neni="139" if frame["_period"].iloc[0] < "2013" else "171") for frame in past()]
+    assert told(*before, rows(LAST, 120, 1).assign(Neni="171")) == {}
+    assert told(*before, rows(LAST, 120, 1).assign(Neni="231")) == {LAST: {"codes"}}
+
+
 def test_a_small_register_and_a_short_past_are_told_nothing() -> None:
     assert told(*past(8), rows(LAST, 4, 1)) == {}
     assert told(*past()[:2], rows(LAST, 20, 1)) == {}

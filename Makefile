@@ -34,7 +34,7 @@ test: install
 	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not (slow or long or spark)"
 
 test-slow: install test-spark
-	HARMONIA_TEST_VOLUME=whole $(VENV)/bin/python -m pytest -q -n auto -m "(slow or hypothesis) and not (long or spark)"
+	HARMONIA_TEST_VOLUME=whole $(VENV)/bin/python -m pytest -q -n auto --dist loadfile --durations=60 -m "(slow or hypothesis) and not (long or spark)"
 
 # Needs Java 17.
 test-spark: $(SPARK)/.installed

@@ -81,7 +81,7 @@ def planted(inbox: Path, truth: Path) -> set[date]:
 def _policy() -> str:
     """The shipped policy, for the indicators of victims and no others."""
     raw = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))
-    raw["indicators"] = {code: {"group": "victims", "tables": [], "offences": ["trafficking", "other"]} for code in OF_VICTIMS}
+    raw["indicators"] = {code: raw["indicators"][code] for code in OF_VICTIMS}
     return str(yaml.safe_dump(raw, sort_keys=False))
 
 

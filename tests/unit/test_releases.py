@@ -13,6 +13,7 @@ from tests.release_world import release, reported, signed, source, units
 from warehouse.count import cause_meanings
 from warehouse.disclosure import policy
 from warehouse.disclosure_risk.intruder import Disclosure, TableName
+from warehouse.indicators import indicators
 from warehouse.releases import folder, recount
 from warehouse.releases.reading import label_of_code, open_release, status_text
 from warehouse.releases.release_text import release_text
@@ -237,6 +238,17 @@ def test_a_total_that_others_published_takes_trafficking_with_it(tmp_path):
     release(home, "2014-03-31", persons)
     assert open_release(home / "releases").figures(VICTIMS, "total", "2013")["status"].tolist() == ["not_shown"]
     assert open_release(home / "releases").figures(VICTIMS, "offence_group", "2013").empty
+
+
+def test_of_shelters_the_policy_allows_no_table_finer_than_a_year():
+    """A quarter of the first day in a shelter would be that day, coarsely; what victims were given is never crossed by sex and age."""
+    allowed = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))["indicators"]
+    of_protection = {code for code, one in indicators().items() if one.harmonised.stage == "protection"}
+    assert of_protection == {"victims_referred", "victims_assisted", "victims_sheltered", "victims_represented"} <= allowed.keys()
+    for code in of_protection:
+        assert allowed[code]["group"] == allowed[VICTIMS]["group"]
+        assert set(allowed[code]["tables"]) <= set(allowed[VICTIMS]["tables"]) - {"sex_age_group"}
+    assert set(allowed["victims_sheltered"]["tables"]) <= {"sex", "age_group"}
 
 
 def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.oracle.releases.expected import Warehouse, published_categories, years_of
+from tests.oracle.releases.expected import OF_VICTIMS, Warehouse, published_categories, years_of
 from tests.oracle.releases.forms import read_release
 from tests.oracle.releases.printed import Figure, Key, Line, Reading, Trend
 
@@ -238,7 +238,7 @@ class Comparison:
             return ["Q1", "Q2", "Q3", "Q4"]
         if table == "offence_group" and measure == "as_reported":
             return ["trafficking", "rest"]
-        if table == "offence_group" and indicator == "victims_identified":
+        if table == "offence_group" and indicator in OF_VICTIMS:
             return ["trafficking", "other"]
         return list(self.warehouses[self.name].categories[table])
 

@@ -11,6 +11,7 @@ import yaml
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 TRAFFICKING = "trafficking"
+OF_VICTIMS = ("victims_identified", "victims_referred", "victims_assisted", "victims_sheltered", "victims_represented")
 
 Categories = dict[str, dict[str, list[str]]]
 
@@ -96,7 +97,7 @@ class Warehouse:
             return total
         if table == "offence_group":
             trafficking = self._cell(indicator, measure, year, offence_group=TRAFFICKING)
-            two_parts = measure == "as_reported" or indicator == "victims_identified"
+            two_parts = measure == "as_reported" or indicator in OF_VICTIMS
             if two_parts and cell in ("rest", "other"):
                 return None if trafficking is None else total - trafficking
             return cells({"offence_group": value} for part in cell.split("+") for value in self._values(table, part))

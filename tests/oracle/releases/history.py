@@ -28,9 +28,11 @@ class Plan:
     late_year: str = "2013"
     late_until: str = "2015-01-01"
     days: tuple[str, ...] = ("2013-02-15", "2013-09-30", "2014-02-15", "2015-01-20", "2015-06-30")
+    victims: bool = False
 
 
 SMALL = Plan(7, "police", 40, start=2014, years=1, late_year="2014-Q4", late_until="2015-09-01", days=("2015-02-15", "2015-09-30"))
+OF_VICTIMS = Plan(23, "courts", 70, start=2013, years=1, late_year="none", days=("2014-02-15", "2015-02-15"), victims=True)
 PLANS = (Plan(11, "corrections"), Plan(12, "courts"), Plan(13, "prosecution"))
 
 
@@ -72,6 +74,7 @@ def build(history: Path, plan: Plan, command: Path, *, forms: bool = True) -> No
         harmonia(
             *("simulate", "--out", simulated, "--seed", str(plan.seed), "--start", str(plan.start)),
             *("--years", str(plan.years), "--cases-per-year", str(plan.cases_per_year)),
+            *(("--victims",) if plan.victims else ()),
         )
     for day in plan.days:
         copy = history / "warehouses" / f"{day}.duckdb"

@@ -20,9 +20,9 @@ from harmonia.review.judgements import read as judgements
 from harmonia.review.published import open_home_registry, published
 from harmonia.review.sampling import chosen, labels
 from pipelines.resources.workplace import Workplace
-from warehouse.releases.source import ReleaseSource, part_versions
+from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, part_versions
 
-_READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage")
+_READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage", *VICTIM_PATHWAY)
 _FEW = 5
 
 

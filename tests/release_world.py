@@ -17,6 +17,8 @@ from warehouse.indicators import indicators
 from warehouse.releases import folder
 from warehouse.releases.create import NewRelease, build
 from warehouse.releases.source import ReleaseSource
+from warehouse.star import tables as star
+from warehouse.star.views import FLOW_VICTIM_DURATIONS, FLOW_VICTIMS, VICTIM_DURATIONS
 
 VERSIONS = {"harmonia": "test", "code": {"counting": "1"}, "indicators": dict.fromkeys(indicators(), "1")}
 LINKAGE = {"model": "test", "shares": [], "estimated_error": []}
@@ -71,9 +73,24 @@ def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dic
             tables.COVERAGE, pd.DataFrame([{"institution": "police", "period": f"{y}-Q4", "state": "complete"} for y in years])
         ),
         "lineage": tables.conform_frame(tables.LINEAGE, pd.DataFrame(columns=["institution"])),
+        **pathway(years),
     }
     judged = pd.DataFrame(columns=["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]).astype("str")
     return ReleaseSource(made, pd.DataFrame(columns=["institution", "delivery", "period"]).astype("str"), judged, LINKAGE, VERSIONS)
+
+
+def pathway(years: Sequence[int]) -> dict[str, pd.DataFrame]:
+    """Cohorts of twelve victims a year: ten of trafficking, of whom one fewer reaches each step; days of the first step alone."""
+    cohorts, durations = [], []
+    for year in years:
+        for group, victims in (("trafficking", 10), ("other", 2)):
+            reached = {step: max(victims - 1 - n, 0) for n, step in enumerate(star.VICTIM_STEPS)}
+            cohorts.append({"cohort": str(year), "offence_group": group, "victims": victims, **reached, "incomplete": False})
+        for n, (step, _, _) in enumerate(VICTIM_DURATIONS):
+            days = {"median_days": None if n else 4.5, "ninth_decile_days": None if n else 31.0}
+            durations.append({"cohort": str(year), "step": step, "victims": 9 - 2 * n, **days, "incomplete": False})
+    frames = {FLOW_VICTIMS: cohorts, FLOW_VICTIM_DURATIONS: durations}
+    return {view.name: tables.conform_frame(view, pd.DataFrame(rows)) for view, rows in frames.items()}
 
 
 _DIMENSIONS = ("form", "sex", "age_group", "citizenship_group")

@@ -15,14 +15,15 @@ from harmonia.reports.document import Cell, Document, Section, Table
 from harmonia.reports.figures import PublishedFigures
 from harmonia.reports.joint import is_delivered, report_document
 from harmonia.reports.joint import joint_report as joint
-from harmonia.reports.texts import ReportTexts
+from harmonia.reports.texts import ReportTexts, load_texts
 from schemas.topic import topic
 from sources import contract
 from warehouse.indicators import DIMENSIONS, indicators
 from warehouse.releases.confidential import Confidential, open_confidential
-from warehouse.releases.reading import Release
+from warehouse.releases.reading import Release, label_of_code
 
 _DIMENSION_COLUMNS = list(DIMENSIONS)
+_DURATION_COLUMNS = ("median_days", "ninth_decile_days")
 
 
 def coordinator_report(releases: Path, release: Release, period: str, lang: str) -> Document:
@@ -31,8 +32,11 @@ def coordinator_report(releases: Path, release: Release, period: str, lang: str)
     texts = ReportTexts(lang)
     if not is_delivered(release, period):
         return report
-    exact = _exact_figure_section(PublishedFigures(release, texts), open_confidential(releases, release.name), period)
-    return Document(report.lang, report.title, report.office, report.facts, texts("confidential"), [*report.sections, exact], report.footer)
+    figures, confidential = PublishedFigures(release, texts), open_confidential(releases, release.name)
+    sections = [*report.sections, _exact_figure_section(figures, confidential, period)]
+    if "-Q" not in period and confidential.has_table("flow_victims"):
+        sections.append(_pathway_section(figures, confidential, period))
+    return Document(report.lang, report.title, report.office, report.facts, texts("confidential"), sections, report.footer)
 
 
 def institution_report(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
@@ -143,3 +147,49 @@ def _exact_figure_section(figures: PublishedFigures, confidential: Confidential,
     return Section(
         "exact", texts("sections", "exact"), [texts("intro", "exact")], [Table(texts.period(period), header, rows, incomplete_notes)]
     )
+
+
+def _pathway_section(figures: PublishedFigures, confidential: Confidential, year: str) -> Section:
+    """Cohorts of victims up to a year: how many of them reached each step, with their share, and how long the steps took."""
+    texts, years = figures.texts, figures.years(year)
+    cohorts, durations = (_cohorts_of(confidential.table(view), years) for view in ("flow_victims", "flow_victim_durations"))
+    groups = {"total": cohorts, topic().leading: cohorts[cohorts["offence_group"] == topic().leading]}
+    header = [texts("year"), texts("entities", "victim")]
+    steps = [texts("pathway", "steps", step) for step in load_texts()["pathway"]["steps"]]
+    notes = [texts("pathway", "incomplete")] if cohorts["incomplete"].any() else []
+    captions = {group: label_of_code("offence_group", group, texts.lang) for group in groups}
+    tables = [Table(captions[group], [*header, *steps], _cohort_rows(own), notes) for group, own in groups.items()]
+    columns = [texts("pathway", "step"), texts("entities", "victim"), *(texts("pathway", name) for name in _DURATION_COLUMNS)]
+    rows = _duration_rows(texts, durations)
+    tables.append(Table(texts("pathway", "duration"), [texts("year"), *columns], rows, [*notes, texts("pathway", "few")]))
+    return Section("pathway", texts("sections", "pathway"), [texts("intro", "pathway")], tables)
+
+
+def _cohorts_of(rows: pd.DataFrame, years: list[str]) -> pd.DataFrame:
+    return rows[rows["cohort"].isin(years)].sort_values("cohort", kind="stable")
+
+
+def _cohort_rows(cohorts: pd.DataFrame) -> list[list[Cell]]:
+    """A row a year: victims, and those who reached each step with their share; a dash where nothing was delivered."""
+    rows = []
+    for cohort, own in cohorts.groupby("cohort"):
+        victims, *reached = (own[name].sum(min_count=1) for name in ("victims", *load_texts()["pathway"]["steps"]))
+        shares = [Cell(_format_number(n).text + (f" ({n / victims:.0%})" if pd.notna(n) and victims else "")) for n in reached]
+        rows.append([Cell(_cohort_name(str(cohort), own), number=False), _format_number(victims), *shares])
+    return rows
+
+
+def _duration_rows(texts: ReportTexts, durations: pd.DataFrame) -> list[list[Cell]]:
+    """A row a year and step; a dash where days are not known or not shown."""
+    rows = []
+    for cohort, own in durations.groupby("cohort"):
+        for step in load_texts()["pathway"]["durations"]:
+            row = own[own["step"] == step].iloc[0]
+            days = [Cell("–" if pd.isna(row[name]) else f"{row[name]:.1f}") for name in _DURATION_COLUMNS]
+            names = [Cell(_cohort_name(str(cohort), own), number=False), Cell(texts("pathway", "durations", step), number=False)]
+            rows.append([*names, _format_number(row["victims"]), *days])
+    return rows
+
+
+def _cohort_name(cohort: str, rows: pd.DataFrame) -> str:
+    return f"{cohort}*" if rows["incomplete"].any() else cohort

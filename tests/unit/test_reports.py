@@ -19,6 +19,8 @@ from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units
 from warehouse import tables
 from warehouse.releases.reading import open_release
+from warehouse.star.tables import VICTIM_STEPS
+from warehouse.star.views import VICTIM_DURATIONS
 
 OTHERS = {"prostitution": 13, "facilitating_prostitution": 7, "other": 6}
 _CODE = re.compile(r"\b[a-z]+_[a-z_]+\b")
@@ -157,6 +159,35 @@ def test_only_the_coordinator_gets_the_exact_annex(home, released):
     assert "exact" in [s.name for s in own_figures.coordinator_report(home / "releases", released, "2013", "en").sections]
     for audience in ("public", "government"):
         assert "exact" not in [s.name for s in joint.joint_report(released, "2013", audience, "en").sections]
+
+
+def test_only_the_coordinator_gets_the_pathway_of_victims(home, released):
+    """Cohorts follow the same persons, so that their differences count persons: nothing of them is public."""
+    sections = {s.name: s for s in own_figures.coordinator_report(home / "releases", released, "2013", "en").sections}
+    every, trafficking, durations = sections["pathway"].tables
+    shares = ["9 (90%)", "8 (80%)", "7 (70%)", "6 (60%)", "5 (50%)", "4 (40%)"]
+    assert [[cell.text for cell in row] for row in trafficking.rows] == [["2013", "10", *shares]]
+    assert [cell.text for cell in every.rows[0]][:3] == ["2013", "12", "10 (83%)"]
+    assert [[cell.text for cell in row][2:] for row in durations.rows] == [["9", "4.5", "31.0"], *([str(n), "–", "–"] for n in (7, 5, 3))]
+    for audience in ("public", "government"):
+        assert "pathway" not in [s.name for s in joint.joint_report(released, "2013", audience, "en").sections]
+    for name in institutions():
+        assert "pathway" not in [s.name for s in own_figures.institution_report(home / "releases", released, "2013", name, "en").sections]
+    public = " ".join(str(path) for path in (home / "releases").rglob("public/*"))
+    assert "flow_" not in public
+
+
+def test_steps_and_durations_of_the_pathway_have_names():
+    declared = load_texts()["pathway"]
+    assert list(declared["steps"]) == list(VICTIM_STEPS)
+    assert list(declared["durations"]) == [step for step, _, _ in VICTIM_DURATIONS]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_nothing_in_the_pathway_is_a_code(home, released, lang):
+    seen = text(render_page(own_figures.coordinator_report(home / "releases", released, "2013", lang)))
+    assert _CODE.findall(seen) == []
+    assert "nan" not in seen.split()
 
 
 def test_the_same_release_gives_the_same_page(released):

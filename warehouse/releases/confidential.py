@@ -24,8 +24,14 @@ class Confidential:
     files: dict[str, bytes]
 
     def table(self, name: str) -> pd.DataFrame:
-        """`exact` (programme tables), `statistics`, `bridge`, `counted`, `bridge_records`, `records`, `deliveries` or `judgements`."""
+        """`exact` (programme tables), `statistics`, `bridge`, `counted`, `bridge_records`, `records`, `deliveries`, `judgements`; of
+        releases made since they exist also `flow_victims` and `flow_victim_durations`.
+        """
         return folder.from_parquet(self.files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
+
+    def has_table(self, name: str) -> bool:
+        """Whether the release has that table."""
+        return f"{folder.CONFIDENTIAL}/{name}.parquet" in self.files
 
 
 def open_confidential(releases: Path, name: str) -> Confidential:

@@ -36,7 +36,7 @@ from warehouse.releases.exact import Counts, counts_from_frame, counts_to_frame,
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.reasons import Snapshot
 from warehouse.releases.risk_check import PublishedReleases, refuse_disclosures, table_title
-from warehouse.releases.source import ReleaseSource
+from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource
 
 MissingDeliveries = dict[tuple[str, str, str], str]
 """(release, indicator, year) → missing deliveries of the year."""
@@ -236,6 +236,7 @@ def _confidential_files(programme: Programme, source: ReleaseSource, counts: Cou
         "records": _accepted_records(source),
         "deliveries": source.deliveries,
         "judgements": source.judgements,
+        **{view: source.tables[view] for view in VICTIM_PATHWAY},
     }
     files = {f"{table}.parquet": folder.as_parquet(_sort_rows(frame)) for table, frame in frames.items()}
     return {**files, folder.MANIFEST: folder.as_json({"files": folder.file_entries(files), "versions": source.versions})}

@@ -29,6 +29,9 @@ _CODE_PARTS = {
 }
 _DOMAIN_PARTS = {"codes": ("codes", ("*.csv",)), "sources": ("sources", ("*/mapping.py", "*/contract.yaml"))}
 
+VICTIM_PATHWAY = ("flow_victims", "flow_victim_durations")
+"""Views on the same victims from step to step: in the confidential part of a release and nowhere else."""
+
 
 @dataclass(frozen=True)
 class ReleaseSource:

@@ -28,12 +28,16 @@ from sources.states import REOPENED, SIGNED, UNSIGNED
 
 @dataclass(frozen=True)
 class Signed:
-    """The state of a quarter: `UNSIGNED`, `SIGNED` or `REOPENED`; by whom and when it was last signed; deliveries since then."""
+    """The state of a quarter: `UNSIGNED`, `SIGNED` or `REOPENED`; by whom and when it was last signed; deliveries since then.
+
+    there: the hash over what the quarter holds now; whoever signs it says by this hash what was looked at.
+    """
 
     state: str
     by: str | None = None
     at: datetime | None = None
     changed: tuple[str, ...] = ()
+    there: str = ""
 
 
 def content(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
@@ -42,19 +46,13 @@ def content(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
     return hashlib.sha256(json.dumps(sorted(held.items())).encode()).hexdigest(), held
 
 
-def seen(registry: Registry, institution: str, period: str) -> str:
-    """The hash over what a quarter holds now: whoever signs it says by this hash what was looked at."""
-    with registry.read() as session:
-        return content(_quarters(session).get((institution, period), []))[0]
-
-
 def sign(registry: Registry, institution: str, period: str, by: str, looked_at: str) -> None:
-    """Sign a quarter. looked_at: `seen` when the head looked at it.
+    """Sign a quarter. looked_at: `Signed.there` when the head looked at it.
 
     Raises `HarmoniaError` where nothing was delivered, nothing of it was read yet, or it changed since the head saw it.
     """
     with registry.write() as session:
-        quarter = _quarters(session).get((institution, period), [])
+        quarter = _quarters(deliveries(session)).get((institution, period), [])
         if not any(one.state for one in quarter):
             raise HarmoniaError(f"{institution} {period}: no delivery was read yet, so there is nothing to sign: run `harmonia run` first")
         there, held = content(quarter)
@@ -66,10 +64,13 @@ def sign(registry: Registry, institution: str, period: str, by: str, looked_at: 
 def states(registry: Registry, institution: str | None = None) -> dict[tuple[str, str], Signed]:
     """(institution, period) -> its state, every quarter of which a delivery was landed."""
     with registry.read() as session:
-        quarters = _quarters(session)
-        last = {(one.institution, one.period): one for one in session.scalars(select(Signature).order_by(Signature.id))}
-    wanted = {place: quarter for place, quarter in quarters.items() if institution in (None, place[0])}
-    return {place: _state(last.get(place), quarter) for place, quarter in wanted.items()}
+        return states_of(session, [one for one in deliveries(session) if institution in (None, one.institution)])
+
+
+def states_of(session: Session, ledger: Iterable[Delivery]) -> dict[tuple[str, str], Signed]:
+    """(institution, period) -> its state, every quarter of the deliveries that were read from the ledger in this session."""
+    last = {(one.institution, one.period): one for one in session.scalars(select(Signature).order_by(Signature.id))}
+    return {place: _state(last.get(place), quarter) for place, quarter in _quarters(ledger).items()}
 
 
 def frame(registry: Registry) -> pd.DataFrame:
@@ -79,18 +80,18 @@ def frame(registry: Registry) -> pd.DataFrame:
 
 
 def _state(signature: Signature | None, quarter: Iterable[Delivery]) -> Signed:
-    if signature is None:
-        return Signed(UNSIGNED)
     there, held = content(quarter)
+    if signature is None:
+        return Signed(UNSIGNED, there=there)
     if there == signature.hash:
-        return Signed(SIGNED, signature.signed_by, signature.signed_at)
+        return Signed(SIGNED, signature.signed_by, signature.signed_at, there=there)
     before = json.loads(signature.held)
     changed = tuple(sorted(name for name, one in held.items() if before.get(name) != one))
-    return Signed(REOPENED, signature.signed_by, signature.signed_at, changed)
+    return Signed(REOPENED, signature.signed_by, signature.signed_at, changed, there)
 
 
-def _quarters(session: Session) -> Mapping[tuple[str, str], list[Delivery]]:
+def _quarters(ledger: Iterable[Delivery]) -> Mapping[tuple[str, str], list[Delivery]]:
     found: dict[tuple[str, str], list[Delivery]] = {}
-    for one in deliveries(session):
+    for one in ledger:
         found.setdefault((one.institution, one.period), []).append(one)
     return found

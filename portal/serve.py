@@ -58,6 +58,8 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
     from django.core.wsgi import get_wsgi_application
     from waitress import create_server
 
+    from portal.receiving import Channel
+
     tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR  # a request that is still coming lies there, not in /tmp
     trusted = {"trusted_proxy": HOST, "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"} if settings.ORIGIN else {}
     server = create_server(
@@ -73,6 +75,7 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
         clear_untrusted_proxy_headers=True,
         **trusted,
     )
+    server.channel_class = Channel
     console.print(f"The portal for {workplace.home.root} is at [bold]http://{HOST}:{port}[/]. Press Ctrl-C to stop.", soft_wrap=True)
     if demo:
         console.print("One sign-in for each role is offered on its first page, since all of its data are simulated.")

@@ -55,7 +55,7 @@ def _database() -> dict[str, Any]:
         raise HarmoniaError("the portal's URL is invalid: use postgresql://user@host/database in HARMONIA_PORTAL_URL")
     socket = url.query.get("host")  # postgresql://user@/database?host=/run/postgresql
     place = {"NAME": url.database, "USER": url.username, "PASSWORD": url.password, "HOST": url.host or socket, "PORT": url.port}
-    lasting = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # a server that was restarted is noticed
+    lasting = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": {"connect_timeout": 10}}  # a server that was restarted is noticed
     return {"ENGINE": "django.db.backends.postgresql", **lasting, **{k: v or "" for k, v in place.items()}}
 
 

@@ -5,7 +5,7 @@ Belongs here: finding the figures in which a record counts, from the institution
 
 A finding on a record affects the institution's indicators whose event the record, its case or a person in it has, in the quarters of
 those events. A finding on a row without such an event (quarantined, unreadable date), a file or a delivery may affect every indicator of
-the institution in the quarter delivered.
+the institution in the quarters of the period delivered.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from pipelines.resources.coded import is_text_in
 from pipelines.resources.lake import as_arrow
 from sources import contract as contracts
 from sources.contract import DeliveryName
+from sources.periods import Cadence, quarters_of
+from warehouse.count.periods import period_of
 from warehouse.indicators import Indicator, indicators
 
 FIGURES = ("institution", "delivery", "finding", "indicator", "period")
@@ -40,7 +42,7 @@ def affected_figures(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame])
     exact = _figures_of_findings(asks, rows)
     rest = asks[~asks.index.isin(exact["at"])]
     names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
-    rest = rest.assign(period=rest["delivery"].map({name: one.period for name, one in names.items() if one}))
+    rest = rest.assign(period=rest["delivery"].map({name: quarters_of(one.period) for name, one in names.items() if one})).explode("period")
     ours = pd.DataFrame([(name, i.code) for i in indicators().values() for name in i.institutions], columns=["institution", "indicator"])
     every = pd.concat([exact, rest.merge(ours, on="institution")], ignore_index=True)[list(FIGURES)]
     return every.dropna(subset=["period"]).drop_duplicates(ignore_index=True)
@@ -50,7 +52,7 @@ def affected_figures(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame])
 class _OwnRecords:
     """The accepted records that have findings, or whose case has, and their events.
 
-    records: by entity: institution, record_key, case_key (role). events: with their `period`.
+    records: by entity: institution, record_key, case_key (role). events: with their `period`, a quarter unless said otherwise.
     """
 
     records: Mapping[str, pd.DataFrame]
@@ -72,8 +74,7 @@ class _OwnRecords:
         of_them = is_text_in(_record_key(events, "case_key"), _record_key(both, "case_key").dropna().drop_duplicates())
         of_them |= is_text_in(_record_key(events, "record_key"), _record_key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
-        days = pd.to_datetime(events["date"])
-        return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))
+        return cls(records, _with_periods(events, "quarterly"))
 
 
 def _accepted_rows(
@@ -138,17 +139,21 @@ def _entity_by_table() -> dict[str, str]:
 
 def own_figures(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """indicator, period, n: the records that an institution would count by its own records alone, before dates are imputed and records of
-    others linked. canonical: as for `affected_figures`, of any number of its deliveries."""
+    others linked, in the periods that it delivers. canonical: as for `affected_figures`, of any number of its deliveries."""
     frames = {name: canonical[f"{name}_records"] for name in ("case", "person")}
     records = {name: frame[(frame["institution"] == institution) & (frame["status"] == "accepted")] for name, frame in frames.items()}
     events = canonical["events"]
     events = events[(events["institution"] == institution) & (events["status"] == "accepted") & events["date"].notna()]
-    days = pd.to_datetime(events["date"])
-    dated = events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str"))
+    dated = _with_periods(events, contracts.load(institution).cadence)
     columns = ["entity", "indicator", "period", "record_key"]
     rows = [_counted_rows(one, _OwnRecords(records, dated))[columns] for one in indicators().values() if institution in one.institutions]
     every = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
     return every.drop_duplicates().groupby(["indicator", "period"]).size().rename("n").reset_index()
+
+
+def _with_periods(events: pd.DataFrame, cadence: Cadence) -> pd.DataFrame:
+    """Add the `period` of the cadence that contains the date of each event."""
+    return events.assign(period=period_of(pd.to_datetime(events["date"]), cadence))
 
 
 def most_affected_figures(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:

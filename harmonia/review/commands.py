@@ -77,10 +77,10 @@ def list_pairs(
         typer.echo("No pair is in doubt. `harmonia review list --all` includes pairs already judged.")
         return
     shown = pairs.head(limit).assign(
-        a=lambda f: f["institution_a"] + " " + f["key_a"], b=lambda f: f["institution_b"] + " " + f["key_b"], figures=lambda f: f["moves"]
+        a=lambda f: f["institution_a"] + " " + f["key_a"], b=lambda f: f["institution_b"] + " " + f["key_b"], influence=lambda f: f["moves"]
     )
-    columns = ["pair", "a", "b", "weight", "decision", "contradiction", "figures", "touched", "state"]
-    title = f"{len(shown)} of {count(len(pairs), 'pair')}; figures: published figures that the opposite decision would change"
+    columns = ["pair", "a", "b", "weight", "decision", "contradiction", "influence", "touched", "state"]
+    title = f"{len(shown)} of {count(len(pairs), 'pair')}; influence: estimate of how many figures the opposite decision changes"
     print_frame(shown[columns], "", title)
     console(markup=False).print("Show one: harmonia review show PAIR", soft_wrap=True)
 

@@ -62,22 +62,20 @@ def _keys(place: str, _turn: int) -> KeySet:
 
 
 class SignOnBackend(RemoteUserBackend):
-    """Accounts by the token; no account is created."""
+    """Accounts by the e-mail address of a token that `SignOn` verified; no account is created."""
 
     create_unknown_user = False
-
-    def clean_username(self, username: str) -> str:
-        """The e-mail address of a header."""
-        return email_of(username)
 
 
 class SignOn(RemoteUserMiddleware):
     """Middleware: sign in, or change, to the account of the token. Without a valid token the session alone counts."""
 
-    header = "HTTP_AUTHORIZATION"
+    header = "harmonia.signed_on"  # of this middleware alone: what a client sends begins with HTTP_
     force_logout_if_no_header = False
 
     def process_request(self, request: HttpRequest) -> None:
         """As Django does for a header that it may believe."""
-        if email_of(request.META.get(self.header, "")):
+        email = email_of(request.META.get("HTTP_AUTHORIZATION", ""))
+        if email:
+            request.META[self.header] = email
             super().process_request(request)

@@ -145,12 +145,10 @@ def receipt(request: HttpRequest, institution: str, number: int) -> HttpResponse
 
 def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
     """A delivery: its state, files, numbers of findings, workbook, signature of its quarter."""
-    landed = _landed(institution, delivery)
+    landed, signed = _landed(institution, delivery)
     table = _table(institution, delivery)
     known = _answers(institution, delivery)
     counts = {kind: table.count(kind, list(known)) for kind in KINDS} if table else {}
-    seen = signing.seen(registry(), institution, landed.period)
-    state = signing.states(registry(), institution)[institution, landed.period]
     content = {
         "institution": institution,
         "delivery": delivery,
@@ -158,8 +156,7 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
         "period": landed.period,
         "counts": counts,
         "table": table,
-        "seen": seen,
-        "signed": state,
+        "signed": signed,
         "t": texts(language_of(request)),
         "submission": Submission.objects.filter(institution=institution, delivery=delivery, placed=True).first(),
         "may_sign": Role.HEAD in request.user.roles,
@@ -167,13 +164,14 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
     return render(request, "institution/delivery.html", content)
 
 
-def _landed(institution: str, delivery: str) -> Delivery:
-    """A delivery of the ledger."""
+def _landed(institution: str, delivery: str) -> tuple[Delivery, signing.Signed]:
+    """A delivery of the ledger, and the signature of its quarter, as they are at one moment."""
     with registry().read() as session:
-        found = next((one for one in deliveries(session) if (one.institution, one.name) == (institution, delivery)), None)
-    if found is None:
-        raise Http404
-    return found
+        own = [one for one in deliveries(session) if one.institution == institution]
+        found = next((one for one in own if one.name == delivery), None)
+        if found is None:
+            raise Http404
+        return found, signing.states_of(session, own)[institution, found.period]
 
 
 def _table(institution: str, delivery: str) -> Findings | None:

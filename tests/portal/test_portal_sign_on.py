@@ -61,6 +61,23 @@ def test_a_token_of_the_provider_signs_its_account_in_with_an_entry_in_the_audit
     assert world.audit()[-1][:2] == ("second@example.org", "sign in"), "another user of the same browser is another account"
 
 
+def test_a_token_is_verified_once_a_request(world: World, bearer: Header, monkeypatch: pytest.MonkeyPatch) -> None:
+    from portal.accounts import sign_on
+
+    client, verified = Client(), []
+    monkeypatch.setattr(sign_on, "email_of", lambda header, real=sign_on.email_of: verified.append(header) or real(header))
+    for n in (1, 2):
+        assert client.get("/account", headers=bearer()).status_code == 200
+        assert len(verified) == n
+
+
+def test_the_address_itself_signs_nobody_in(world: World, bearer: Header) -> None:
+    """What `SignOn` hands to Django comes from no header."""
+    bearer()
+    for name in ("harmonia.signed_on", "harmonia_signed_on", "HARMONIA.SIGNED_ON"):
+        assert Client().get("/account", headers={name: EMAIL}).status_code == 302
+
+
 def _by_the_public_key(key: RSAKey) -> str:
     """A token whose "secret" is what everybody knows; made by hand, since the library refuses to make it."""
     claims = {"iss": ISSUER, "aud": CLIENT, "exp": int(time.time()) + 300, "email": EMAIL, "email_verified": True}

@@ -53,7 +53,7 @@ def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workp
     before = preliminary(home, QUARTER)
     assert before == expected(set()) and any(before.values())
     assert signatures(home, "police")[QUARTER] == "unsigned"
-    signing.sign(registry, "police", QUARTER, "head.police@demo.invalid", signing.seen(registry, "police", QUARTER))
+    signing.sign(registry, "police", QUARTER, "head.police@demo.invalid", signing.states(registry, "police")["police", QUARTER].there)
     run_everything(place, Silence())
     after = preliminary(home, QUARTER)
     assert after == expected({"police"}) and sum(after.values()) < sum(before.values())

@@ -124,9 +124,11 @@ def test_a_hundred_uploads_at_once_are_each_taken_whole_or_refused_in_one_line(s
 
 def test_two_hundred_slow_uploads_hold_nobody(served: Served) -> None:
     guest = Guest(served.url).demo("engineer")
+    clerk = Guest(served.url).demo("clerk", "police")
+    cookies = "; ".join(f"{name}={value}" for name, value in clerk.web.cookies.items())
     slow = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(200)]
     for n, one in enumerate(slow):
-        head = f"POST /police/new HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nContent-Length: 1000000\r\n"
+        head = f"POST /police/new HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nCookie: {cookies}\r\nContent-Length: 1000000\r\n"
         one.sendall(head.encode() + (b"\r\n" + b"x" * 10 if n % 2 else b"X-Slow: "))
     for _ in range(5):
         assert guest.get("/engineer").status_code == 200
@@ -161,6 +163,30 @@ def test_more_than_the_limit_is_refused_before_it_is_stored(served: Served) -> N
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as one:
         one.sendall(f"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nContent-Length: {GIB}\r\n\r\n".encode() + b"x" * 1_000)
         assert b" 413 " in one.recv(1_000)
+
+
+def test_a_large_body_is_read_only_from_somebody_who_is_signed_in(served: Served) -> None:
+    guest = Guest(served.url).demo("clerk", "police")
+    session = guest.web.cookies["harmonia_session"]
+
+    def answer(cookies: str, length: str = "Content-Length: 1000000") -> bytes:
+        """What the server says to the head of a request and the first bytes of its body; empty: it waits for the rest."""
+        with socket.create_connection(("127.0.0.1", served.port), timeout=1) as one:
+            one.sendall(f"POST /police/new HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n{cookies}{length}\r\n\r\n".encode())
+            one.sendall(b"20000\r\n" + b"x" * 0x1FFFF if "chunked" in length else b"x" * 1_000)
+            try:
+                return one.recv(1_000)
+            except TimeoutError:
+                return b""
+
+    mine, forged = f"Cookie: harmonia_session={session}\r\n", "Cookie: harmonia_session=abcdefghijklmnop\r\n"
+    for length in ("Content-Length: 1000000", "Transfer-Encoding: chunked"):
+        assert answer(mine, length) == b""
+        for stranger in ("", forged, f"Authorization: Bearer {session}\r\n"):
+            assert b" 413 " in answer(stranger, length)
+    assert b" 302 " in answer("", "Content-Length: 1000"), "a small one is read, and sent to the sign-in"
+    guest.post("/sign-out")
+    assert b" 413 " in answer(mine), "signed out meanwhile"
 
 
 def test_a_script_is_told_as_json(served: Served) -> None:

@@ -87,7 +87,7 @@ def test_a_home_never_run_is_one_line(typed, tmp_path, command):
 def test_list_shows_keys_weight_influence_and_state(typed, home):
     code, out, _ = typed("list", "--home", home, "--limit", 3)
     assert code == 0
-    assert all(word in out for word in ("pair", "weight", "figures", "state", "open", "2013-PR-"))
+    assert all(word in out for word in ("pair", "weight", "influence", "state", "open", "2013-PR-"))
     assert "Krasniqi" not in out
 
 

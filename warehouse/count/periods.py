@@ -1,4 +1,4 @@
-"""Quarters and years of columns of days, days of columns of delivered periods.
+"""Periods of columns of days, days of columns of delivered periods.
 
 Belongs here: the calendar in pandas. The same in SQL: `models/macros.sql`.
 """
@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from sources.periods import CADENCES, first_day, last_day, pattern
+from sources.periods import CADENCES, Cadence, containing, first_day, last_day, pattern
 
 _PERIOD = re.compile("|".join(map(pattern, CADENCES)))
 
@@ -24,14 +24,19 @@ def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
     return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
 
 
+def period_of(days: pd.Series, cadence: Cadence) -> pd.Series:
+    """Period of a cadence that contains each day, by name; null if the day is null. Computed once per distinct month."""
+    return _name_numbers(days.dt.year * 12 + days.dt.month - 1, lambda n: containing(date(n // 12, n % 12 + 1, 1), cadence))
+
+
 def quarter_of(days: pd.Series) -> pd.Series:
     """Quarter of each day as text, `2013-Q2`; null if the day is null."""
-    return _name_numbers(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
+    return period_of(days, "quarterly")
 
 
 def year_of(days: pd.Series) -> pd.Series:
     """Year of each day as text; null if the day is null."""
-    return _name_numbers(days.dt.year, str)
+    return period_of(days, "yearly")
 
 
 def quarter_index(periods: pd.Series) -> pd.Series:

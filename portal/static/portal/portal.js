@@ -32,13 +32,17 @@ if (upload) {
       if (text) problem.textContent = text;
       (text ? problem : broken).hidden = false;
     };
+    const broke = async () => {  // to the sign-in where the session ended meanwhile
+      const page = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+      if (page?.type === "opaqueredirect") location.reload(); else failed("");
+    };
     request.upload.addEventListener("progress", (step) => { if (step.lengthComputable) bar.value = 100 * step.loaded / step.total; });
     request.addEventListener("load", () => {
       let answer = {};
       try { answer = JSON.parse(request.responseText); } catch { /* a page: the session ended, or the upload was too large */ }
-      if (answer.next) location.assign(answer.next); else failed(answer.problem);
+      if (answer.next) location.assign(answer.next); else if (answer.problem) failed(answer.problem); else broke();
     });
-    for (const kind of ["error", "abort", "timeout"]) request.addEventListener(kind, () => failed(""));
+    for (const kind of ["error", "abort", "timeout"]) request.addEventListener(kind, broke);
     request.open("POST", upload.action);
     request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
     request.send(new FormData(upload));

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +40,15 @@ def job(folder: Path, module: str, arguments: Sequence[str]) -> Job:
     with storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for state in ("done", "failed"):
-        if (folder / f"{state}.json").is_file():
+        with suppress(FileNotFoundError):
             return Job(state, json.loads((folder / f"{state}.json").read_text("utf-8")))
     with _starting:
         if _running(folder, module) or _busy():
             return Job("running", {})  # the page asks again
         begun = folder / "begun"
-        tries = begun.stat().st_size if begun.exists() else 0
-        if tries >= _TRIES:
-            return Job("failed", {"problem": ""})
         with storage(begun), begun.open("a") as file:
+            if file.tell() >= _TRIES:
+                return Job("failed", {"problem": ""})
             file.write("x")
         _start(folder, module, arguments)
     return Job("running", {})

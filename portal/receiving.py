@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import parse_cookie
 from django.utils import timezone
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 
@@ -23,6 +24,8 @@ _OF_STRANGERS = 64 << 10  # bytes of a body: the form of the sign-in needs less
 
 class _Parser(HTTPRequestParser):
     """Refuses (413) a large body of somebody who is not signed in, once the head of the request was read."""
+
+    adj: Adjustments
 
     def parse_header(self, header_plus: bytes) -> None:
         """Lower the limit of the body after the head was parsed."""

@@ -66,18 +66,18 @@ def place(inbox: Path, token: str, institution: str, delivery: str) -> bool:
         return target.is_dir()
     with storage(target):
         target.parent.mkdir(exist_ok=True)
-        for path in (*source.iterdir(), source):  # on disk before it shows
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         try:
+            for path in (*source.iterdir(), source):  # on disk before it shows
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
             source.rename(target)
         except OSError:
-            if target.is_dir():
-                return False
-            raise
+            if not target.is_dir():
+                raise
+            return not source.is_dir()  # placed by another call meanwhile, or another delivery has the name
     return True
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ KINDS = ("waiting", "answered", "to_do", "consequence", "fixed", "accepted", "in
 """The states by which the list is filtered: without and with an answer, both, and those that need none."""
 _COLUMNS = ("finding", "rule", "severity", "life", "since", "unit", "number", "record_key", "file", "part", "line", "cell", "field")
 _MORE = ("value", "detail", "figures", "follows", "kind", "text")
-_SEVERITIES = ("reject", "error", "warning", "info")
+_READ = 600  # seconds after which no page reads the table of an earlier report
 
 
 @dataclass(frozen=True)
@@ -110,23 +110,18 @@ class Findings:
 
 def opened(report: Path) -> Findings | None:
     """The findings of a `findings.json`; None where there is none (never read, or past its day of deletion)."""
+    folder = settings.FOLDER / "findings" / f"{report.parent.parent.name}.{report.parent.name}"
     try:
         status = report.stat()
+        table = folder / f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}.sqlite3"
+        if not table.is_file():
+            _make(report, table)
     except FileNotFoundError:
         return None
-    folder = settings.FOLDER / "findings" / f"{report.parent.parent.name}.{report.parent.name}"
-    table = folder / f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}.sqlite3"
-    if not table.is_file():
-        _make(report, table)
     with _reading(table) as connection:
         head = json.loads(connection.execute("SELECT head FROM about").fetchone()[0])
         choices = {name: json.loads(text) for name, text in connection.execute("SELECT name, counted FROM choice")}
     return Findings(table, head, choices)
-
-
-def forget() -> None:
-    """Remove every table: they are made again when somebody looks. For an erasure, and for reports that are gone."""
-    shutil.rmtree(settings.FOLDER / "findings", ignore_errors=True)
 
 
 @contextmanager
@@ -162,8 +157,9 @@ def _make(report: Path, table: Path) -> None:
     with storage(table):
         Path(fresh).replace(table)
     for old in folder.glob("*.sqlite3"):
-        if old != table:
-            old.unlink(missing_ok=True)  # whoever reads it goes on reading it
+        with suppress(FileNotFoundError):
+            if old != table and old.stat().st_mtime < time.time() - _READ:
+                old.unlink()
 
 
 def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ An upload is an `Upload` row and a folder. A submission first promises a name (`
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from portal.services import registry, workplace
 
 _MOST_FILES = 50
 _ROOM = 64 << 20  # bytes that stay free on the disk
+_TRIES = 20  # names that others may take meanwhile
 _KEPT = timedelta(days=2)  # an upload that nobody submitted
 
 
@@ -108,21 +110,21 @@ def submit(upload: Upload, account: Account) -> Submission:
 
     Raises `UploadRefusedError` where its files are gone; `HarmoniaError` where the inbox cannot be written.
     """
-    known = Submission.objects.filter(token=upload.token).first()
-    place = workplace()
-    if known is None:
-        where = incoming.folder(place.inbox, upload.token)
-        if not where.is_dir():
-            raise UploadRefusedError("gone")
-        whole, files = incoming.receipt_hash(where)
-        known = _promise(upload, account, whole, files)
-    _place(known)
-    return known
+    for _ in range(_TRIES):
+        known = Submission.objects.filter(token=upload.token).first() or _promise(upload, account)
+        if _place(known):
+            return known
+        Submission.objects.filter(pk=known.pk, placed=False).delete()  # a delivery came into the inbox otherwise and has the name
+    raise UploadRefusedError("gone")
 
 
-def _promise(upload: Upload, account: Account, whole: str, files: list[dict[str, object]]) -> Submission:
+def _promise(upload: Upload, account: Account) -> Submission:
+    try:
+        whole, files = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))
+    except FileNotFoundError:
+        raise UploadRefusedError("gone") from None
     given = {"institution": upload.institution, "period": upload.period, "account": account, "hash": whole, "files": files}
-    for _ in range(20):  # another submission may take the name meanwhile
+    for _ in range(_TRIES):  # another submission may take the name meanwhile
         name = incoming.next_name(workplace().inbox, registry(), upload.institution, upload.period)
         taken = Submission.objects.filter(institution=upload.institution, period=upload.period, placed=False).count()
         version = int(name.partition("_v")[2] or 1) + taken
@@ -137,33 +139,41 @@ def _promise(upload: Upload, account: Account, whole: str, files: list[dict[str,
     raise UploadRefusedError("gone")
 
 
-def _place(submission: Submission) -> None:
+def _place(submission: Submission) -> bool:
+    """Whether the submission is in the inbox now. False: its files are gone, or another delivery has its name."""
     if submission.placed:
-        return
+        return True
     if not incoming.place(workplace().inbox, submission.token, submission.institution, submission.delivery):
-        raise UploadRefusedError("gone")
+        return False
     with transaction.atomic():  # a kill leaves no upload beside its receipt
         Submission.objects.filter(pk=submission.pk).update(placed=True)
         Upload.objects.filter(token=submission.token).delete()
     submission.placed = True
     shutil.rmtree(folder(submission.token), ignore_errors=True)
+    return True
 
 
 def settle() -> None:
     """Complete submissions that a kill interrupted; remove uploads that nobody submitted, and files that no upload names."""
     for one in Submission.objects.filter(placed=False):
-        if incoming.folder(workplace().inbox, one.token).is_dir() or (workplace().inbox / one.institution / one.delivery).is_dir():
-            _place(one)
-        else:
-            one.delete()
+        if not _place(one):
+            Submission.objects.filter(pk=one.pk, placed=False).delete()
     for old in Upload.objects.filter(at__lt=timezone.now() - _KEPT):
         discard(old)
     known = set(Upload.objects.values_list("token", flat=True))
     hour_ago = timezone.now().timestamp() - 3600
     for parent in (workplace().inbox / incoming.INCOMING, settings.FOLDER / "uploads", Path(settings.FILE_UPLOAD_TEMP_DIR)):
         for path in parent.glob("*") if parent.is_dir() else ():
-            if path.name not in known and path.stat().st_mtime < hour_ago:
+            if path.name not in known and _changed(path) < hour_ago:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> float:
+    """When a file was last changed; never where it is gone: those of uploads that end go while others are listed."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def discard(upload: Upload) -> None:
@@ -174,8 +184,12 @@ def discard(upload: Upload) -> None:
     upload.delete()
 
 
-def same_as(institution: str, whole: str) -> str | None:
-    """The delivery of the institution that has the same files already; None if there is none."""
+def same_as(upload: Upload) -> str | None:
+    """The delivery of the institution that has the same files already; None if there is none, or the upload is gone meanwhile."""
+    try:
+        whole = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))[0]
+    except FileNotFoundError:
+        return None
     with registry().read() as session:
-        found = [one.name for one in deliveries(session) if one.institution == institution and one.receipts[-1].hash == whole]
+        found = [one.name for one in deliveries(session) if one.institution == upload.institution and one.receipts[-1].hash == whole]
     return found[-1] if found else None

@@ -107,12 +107,10 @@ def _warnings(upload: Upload, check: uploads.Check) -> dict[str, Any]:
     most = max(by_period, key=lambda period: by_period[period], default=upload.period)
     other = most if by_period.get(upload.period, 0) < by_period.get(most, 0) else None
     foreign = [one["file"] for one in files if one["state"] == "foreign"]
-    where = uploads.incoming.folder(workplace().inbox, upload.token)
-    same = uploads.same_as(upload.institution, uploads.incoming.receipt_hash(where)[0]) if where.is_dir() else None
     return {
         "foreign": foreign,
         "other_quarter": other,
-        "same": same,
+        "same": uploads.same_as(upload),
         "costly": check.result["counts"]["reject"] + check.result["counts"]["error"],
     }
 

@@ -105,6 +105,11 @@ class Served:
             time.sleep(0.1)
         raise AssertionError("the portal did not start")
 
+    def logged(self) -> str:
+        """What the portal recorded of failures that nobody expected, for the message of a test."""
+        logs = sorted((self.place.home.root / "logs").glob("*.log"))
+        return "\n".join(f"{path.name}\n{path.read_text('utf-8')}" for path in logs) or "no failure was recorded in HOME/logs"
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()

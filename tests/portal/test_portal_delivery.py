@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from io import BytesIO
 from pathlib import Path
@@ -98,6 +99,40 @@ def test_the_receipts_hash_is_the_ledgers(world: World) -> None:
     assert {(p.parent.name, p.name): incoming.receipt_hash(p)[0] for p in folders} == {
         (p.parent.name, p.name): ledger[p.parent.name, p.name] for p in folders
     }
+
+
+def test_a_name_that_was_taken_in_the_inbox_meanwhile_is_passed_over(world: World) -> None:
+    """Somebody copies a delivery into the inbox between the promise of a name and the rename."""
+    from portal.institution.models import Submission
+    from portal.institution.uploads import submit
+
+    client, source = world.client("clerk", "police"), world.later / "police" / "2013-Q4"
+    upload(client, source)
+    one = newest()
+    given = {"token": one.token, "institution": "police", "period": "2013-Q4", "account": one.account}
+    Submission.objects.create(**given, delivery="2013-Q4", hash="", files=[])
+    taken = world.place.inbox / "police" / "2013-Q4"
+    shutil.copytree(source, taken)
+    assert client.get("/police").status_code == 200, "nor does it stop the pages"
+    assert not Submission.objects.exists()
+    Submission.objects.create(**given, delivery="2013-Q4", hash="", files=[])
+    assert submit(one, one.account).delivery == "2013-Q4_v2"
+    assert {path.name for path in taken.with_name("2013-Q4_v2").iterdir()} == {path.name for path in source.iterdir()}
+
+
+def test_files_of_uploads_that_end_meanwhile_stop_no_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, listed = world.client("head", "police"), Path.glob
+
+    def gone(folder: Path, pattern: str) -> list[Path]:
+        return (
+            [*listed(folder, pattern), folder / "ended.upload"]
+            if folder.name in ("received", ".incoming")
+            else list(listed(folder, pattern))
+        )
+
+    monkeypatch.setattr(Path, "glob", gone)
+    (world.place.inbox / ".incoming").mkdir(exist_ok=True)
+    assert client.get("/police").status_code == 200
 
 
 @pytest.mark.slow

@@ -110,8 +110,8 @@ def test_a_hundred_uploads_at_once_are_each_taken_whole_or_refused_in_one_line(s
     waiting.set()
     watcher.join()
     counts = Counter(page.status_code for page in pages)
-    assert set(counts) <= {302, 422} and counts[302] > 0, counts
-    assert answered and set(answered) == {200}, "others work on meanwhile"
+    assert set(counts) <= {302, 422} and counts[302] > 0, f"{counts}\n{served.logged()}"
+    assert answered and set(answered) == {200}, f"others work on meanwhile: {Counter(answered)}\n{served.logged()}"
     tokens = {page.headers["Location"].rsplit("/", 1)[1] for page in pages if page.status_code == 302}
     incoming = served.place.inbox / ".incoming"
     assert len(tokens) == counts[302], "each has its own place"

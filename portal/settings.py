@@ -180,9 +180,12 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100
 _MAIL = make_url(os.environ["HARMONIA_PORTAL_SMTP"]) if os.environ.get("HARMONIA_PORTAL_SMTP") else None
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _MAIL else 'dummy'}.EmailBackend"
 if _MAIL:
+    if _MAIL.drivername not in ("smtp", "smtps"):
+        raise HarmoniaError("the mail server of the portal is invalid: use smtp://host:port or smtps://host:port in HARMONIA_PORTAL_SMTP")
     EMAIL_HOST, EMAIL_PORT = _MAIL.host or "localhost", _MAIL.port or 25
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.username or "", _MAIL.password or ""
     EMAIL_USE_SSL = _MAIL.drivername == "smtps"
+    EMAIL_USE_TLS = bool(_MAIL.username) and not EMAIL_USE_SSL  # no password goes over an open line
     EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("HARMONIA_PORTAL_FROM", "harmonia@localhost")
 

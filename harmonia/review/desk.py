@@ -59,6 +59,11 @@ class Desk:
         return self.found.decisions()
 
     @cached_property
+    def _decided(self) -> pd.DataFrame:
+        """`PAIR` of the stored decisions, indexed by the id of the pair."""
+        return self.decisions.set_index("pair")[PAIR]
+
+    @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables of all states."""
         return self.found.canonical()
@@ -110,7 +115,10 @@ class Desk:
 
     def pair(self, text: str) -> pd.DataFrame:
         """The pair (one row of `PAIR`) named as on the command line. Raises `HarmoniaError` where it is not found."""
-        return resolve_pair(self.found, self.registry, parse_pair(text)).reset_index(drop=True)
+        wanted = parse_pair(text)
+        if isinstance(wanted, str) and wanted in self._decided.index:  # of this run, so both records are delivered
+            return self._decided.loc[[wanted]].reset_index(drop=True)
+        return resolve_pair(self.found, self.registry, wanted).reset_index(drop=True)
 
     def decision(self, pair: pd.DataFrame) -> dict[str, object]:
         """weight, decision, reasons of the last run; empty where none is stored."""

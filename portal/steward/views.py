@@ -27,6 +27,7 @@ from portal.steward import charts, explaining
 from portal.steward.desk import desk
 from portal.steward.differing import Compared
 from portal.steward.fields import Labels, in_words, labels, side_by_side
+from portal.steward.turn import my_turn
 from portal.templating import language_of, tell
 from portal.words import words
 from warehouse.indicators.catalogue import catalogue
@@ -104,11 +105,14 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
 
 
 def consequence(request: HttpRequest, pair: str) -> HttpResponse:
-    """A part of the page: clusters and published figures after each verdict."""
-    at = desk()
+    """A part of the page: clusters and published figures after each verdict. Whoever went on to another pair meanwhile needs none."""
+    at, who = desk(), _who(request)
     one = _found(at, pair)
-    previews = at.consequences()
-    found = {verdict: previews.of(one, verdict, _who(request)) for verdict in ("same", "different")}
+    with my_turn(who, pair) as mine:
+        if not mine:
+            return render(request, "steward/later.html", {"s": _texts(request), "pair": pair})
+        previews = at.consequences()
+        found = {verdict: previews.of(one, verdict, who) for verdict in ("same", "different")}
     language = language_of(request)
     content = {
         "s": _texts(request),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,6 +150,27 @@ def test_a_verdict_against_others_is_entered_with_one_clear_line(world: World) -
     page = _second(world).get(f"/steward/pairs/{pair}").content.decode()
     assert "disputed" in page
     assert len(_judgements()) == 2
+
+
+def test_whoever_went_on_to_another_pair_waits_for_no_preview() -> None:
+    from portal.steward import turn
+
+    ended: list[tuple[str, bool]] = []
+
+    def ask(pair: str) -> None:
+        with turn.my_turn("a steward", pair) as mine:
+            ended.append((pair, mine))
+
+    first, second = (threading.Thread(target=ask, args=(pair,)) for pair in ("first", "second"))
+    with turn.my_turn("another", "first"):
+        first.start()
+        while turn._latest.get("a steward") != "first":
+            pass
+        second.start()
+        first.join(30)
+        assert ended == [("first", False)]
+    second.join(30)
+    assert ended[1:] == [("second", True)]
 
 
 def test_the_consequence_on_the_page_is_that_of_the_service(world: World) -> None:

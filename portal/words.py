@@ -11,13 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.dates import MONTHS
 
 from schemas.declared import declared
 from schemas.findings import LANGUAGES
+from sources.periods import cadence_of
 
 DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
 """Language -> its code in Django, whose own messages (a password too short) come in these languages too."""
+_PARTS = {"quarterly": ("tremujori", "tromesečje", "quarter"), "half_yearly": ("gjashtëmujori", "polugodište", "half")}
 
 
 @cache
@@ -54,12 +57,17 @@ def moment(value: datetime | None, language: str) -> str:
 
 
 def quarter(period: str, language: str) -> str:
-    """`2013-Q2` in words; a month, half-year or year by its name."""
-    year, _, number = period.partition("-Q")
-    if not number:
-        return period
+    """`2013-Q2` in words; also a month, half-year or year."""
+    year, cadence = period[:4], cadence_of(period)
+    if cadence == "yearly":
+        return {"sq": f"viti {year}", "sr": f"{year}. godina", "en": year}[language]
+    if cadence == "monthly":
+        with translation.override(DJANGO[language]):
+            month = str(MONTHS[int(period[5:])])
+        return {"sq": f"{month.lower()} {year}", "sr": f"{month.lower()} {year}. godine", "en": f"{month} {year}"}[language]
+    n = int(period[6:]) - 1
     if language == "sq":
-        return f"tremujori i {('parë', 'dytë', 'tretë', 'katërt')[int(number) - 1]} i vitit {year}"
+        return f"{_PARTS[cadence][0]} i {('parë', 'dytë', 'tretë', 'katërt')[n]} i vitit {year}"
     if language == "sr":
-        return f"{('prvo', 'drugo', 'treće', 'četvrto')[int(number) - 1]} tromesečje {year}. godine"
-    return f"{('first', 'second', 'third', 'fourth')[int(number) - 1]} quarter of {year}"
+        return f"{('prvo', 'drugo', 'treće', 'četvrto')[n]} {_PARTS[cadence][1]} {year}. godine"
+    return f"{('first', 'second', 'third', 'fourth')[n]} {_PARTS[cadence][2]} of {year}"

@@ -29,24 +29,32 @@ from portal.templating import language_of, tell
 from portal.words import words
 from schemas.findings import rules
 from sources import contract, states
+from sources.periods import quarters_of
 from warehouse.disclosure import policy, signature
 from warehouse.releases.folder import is_day, sha256
 from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
 
 _MODULE = "portal.coordinator.releasing"
-_SHOWN = 12  # periods on the board
+_SHOWN = 12  # quarters on the board
+_STATES = ("missing", "unreadable", "partial", "received", "expected", "complete")  # the most urgent first
 _KEY = 10_000  # bytes of a private key
 
 
 def overview(request: HttpRequest) -> HttpResponse:
     """What each institution owes, and what waits for the coordinator."""
     every = board.quarters()
-    periods = sorted({one.period for one in every}, reverse=True)[:_SHOWN]
-    cells = {(one.institution, one.period): one for one in every}
+    cells: dict[tuple[str, str], board.Quarter] = {}
+    for one in sorted(every, key=_urgency, reverse=True):  # of several months in a quarter the most urgent shows
+        cells |= {(one.institution, quarter): one for quarter in quarters_of(one.period)}
+    periods = sorted({quarter for _, quarter in cells}, reverse=True)[:_SHOWN]
     owed = [_owed(name, [one for one in every if one.institution == name]) for name in contract.institutions()]
     content = {"institutions": contract.institutions(), "periods": periods, "cells": cells, "owed": owed, "waiting": len(_waiting())}
     return render(request, "coordinator/overview.html", content)
+
+
+def _urgency(one: board.Quarter) -> tuple[bool, int]:
+    return not one.late, _STATES.index(one.state)
 
 
 def _owed(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:

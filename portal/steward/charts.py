@@ -123,8 +123,9 @@ class Graph:
 def graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -> Graph:
     """members: institution, record_key, id; links: as `Desk.links`; pair: one row of `PAIR`."""
     a, b = ((str(pair[f"institution_{s}"].iloc[0]), str(pair[f"key_{s}"].iloc[0])) for s in "ab")
-    ids = list(dict.fromkeys(members["id"]))
     rows = [((str(i), str(k)), str(entity)) for i, k, entity in members[["institution", "record_key", "id"]].itertuples(index=False)]
+    known = dict(rows)
+    ids = list(dict.fromkeys([*(known[key] for key in (a, b) if key in known), *known.values()]))  # A and B have the colours of their marks
     rows.sort(key=lambda row: (row[0] not in (a, b), ids.index(row[1])))
     left_out = max(len(rows) - MOST_NODES, 0)
     rows = sorted(rows[:MOST_NODES], key=lambda row: (ids.index(row[1]), row[0] not in (a, b)))

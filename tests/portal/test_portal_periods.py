@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from portal_world import World
 
 from harmonia.trial import attempt
 from pipelines.harmonisation.stage import harmonise
@@ -37,6 +39,15 @@ def referred(*deliveries: Path) -> Counter[str]:
         with (delivery / "persona.csv").open(encoding="utf-8-sig", newline="") as file:
             days.update({row["Nr_QPS"]: row["Data_e_referimit"] for row in csv.DictReader(file)})
     return Counter(f"{day.split('/')[2]}-{day.split('/')[1]}" for day in days.values() if day)
+
+
+def test_the_coordinators_board_shows_months_in_their_quarters(world: World) -> None:
+    page = world.client("coordinator").get("/coordinator").content.decode()
+    board = page[page.index('class="matrix"') :]
+    heads = re.findall(r'<th scope="col">(\d[^<]*)</th>', board)
+    assert heads == sorted(heads, reverse=True) and {"2013-Q1", "2013-Q2", "2013-Q3"} <= set(heads) <= {f"2013-Q{n}" for n in range(1, 5)}
+    row = board[board.index("Centres for Social Work") :]
+    assert row[: row.index("</tr>")].count("overdue") == len(heads), "none of its months came"
 
 
 def test_figures_are_those_of_months(inbox: Path) -> None:

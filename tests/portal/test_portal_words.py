@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from portal_world import World
 
 PORTAL = Path(__file__).parents[2] / "portal"
 
@@ -25,6 +26,18 @@ def test_every_text_is_there_in_three_languages_with_the_same_placeholders() -> 
         assert isinstance(texts, list) and len(texts) == 3, f"{path}: {texts}"
         assert all(isinstance(text, str) and text.strip() for text in texts), path
         assert len({tuple(sorted(re.findall(r"\{\w*\}", text))) for text in texts}) == 1, path
+
+
+def test_every_period_has_a_name_in_words(world: World) -> None:
+    from portal.words import quarter
+
+    named = {period: [quarter(period, language) for language in ("sq", "sr", "en")] for period in ("2013", "2013-H1", "2013-Q2", "2013-04")}
+    assert named == {
+        "2013": ["viti 2013", "2013. godina", "2013"],
+        "2013-H1": ["gjashtëmujori i parë i vitit 2013", "prvo polugodište 2013. godine", "first half of 2013"],
+        "2013-Q2": ["tremujori i dytë i vitit 2013", "drugo tromesečje 2013. godine", "second quarter of 2013"],
+        "2013-04": ["prill 2013", "april 2013. godine", "April 2013"],
+    }
 
 
 def test_templates_hold_no_script_style_or_foreign_address() -> None:

@@ -27,7 +27,7 @@ import openpyxl
 import xlrd
 
 from sources.readers import workbook, workbook_parts
-from sources.readers.piece import Piece
+from sources.readers.file_reading import FileReading
 from sources.readers.result import SourceFile, accounting
 from sources.reading import read_delivery
 
@@ -123,14 +123,14 @@ def _moment(text: str) -> str:
 def compared(path: Path) -> tuple[Counter[str], list[str]]:
     """How many cells agree, are told to differ, and differ untold; and which do."""
     data = path.read_bytes()
-    kind = workbook_parts.kind(data)
+    kind = workbook_parts.workbook_type(data)
     expected = {"xlsx": by_openpyxl, "xls": by_xlrd}.get(kind, lambda _: None)(path)
-    piece = Piece(path.name)
-    sheets = workbook.read_sheets(data, kind, piece) if kind in ("xlsx", "xls") else None
+    reading = FileReading(path.name)
+    sheets = workbook.read_sheets(data, kind, reading) if kind in ("xlsx", "xls") else None
     if expected is None or sheets is None:
         return Counter({"files that one of the two cannot read": 1}), []
     counted, untold = Counter({"files compared": 1}), []
-    told = {(f.get("part"), f.get("detail")) for f in piece.findings}
+    told = {(f.get("part"), f.get("detail")) for f in reading.findings}
     sizes = {sheet.name: len(sheet.rows) * len(sheet.rows[0]) if sheet.rows else 0 for sheet in sheets if sheet.visible}
     found = {
         (sheet.name, line - 1, k): cell
@@ -145,11 +145,11 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
         text, value = found.get(place, ""), expected.get(place)
         if agrees(text, "" if value is None else value):
             counted["cells that agree"] += 1
-        elif (place[0], workbook_parts.reference(*place[1:])) in told:
+        elif (place[0], workbook_parts.cell_reference(*place[1:])) in told:
             counted["cells that differ, told"] += 1
         else:
             counted["cells that differ untold"] += 1
-            untold.append(f"{place[0]}!{workbook_parts.reference(*place[1:])} {type(value).__name__}")
+            untold.append(f"{place[0]}!{workbook_parts.cell_reference(*place[1:])} {type(value).__name__}")
     return counted, untold
 
 

@@ -103,7 +103,7 @@ def _filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
         raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
     if size > MOST_BYTES:
         raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_WAY_OUT}")
-    found = workbook_apart.sheets(content, _MOST_CELLS)
+    found = workbook_apart.read_apart(content, _MOST_CELLS)
     if found is None:
         far = "if it is one, delete the stray cells far below or beside the tables"
         raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_WAY_OUT}")

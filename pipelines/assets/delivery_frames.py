@@ -28,7 +28,7 @@ from schemas.canonical import arrow_schema
 from sources import contract
 from sources.contract import TableSpec
 from sources.readers.delivery import assemble
-from sources.readers.piece import Piece
+from sources.readers.file_reading import FileReading
 from sources.readers.result import ReadResult
 
 ROW = "_row"  # number of the delivered row from which a canonical row was made; it has the same record status
@@ -46,8 +46,8 @@ class RawDelivery(ReadResult):
 def refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
     """A refused delivery: all its files count as unreadable, with a finding that says why."""
     declared = contract.load(institution)
-    pieces = [Piece(file, state="unreadable") for file in files]
-    result = assemble(pieces, declared)
+    readings = [FileReading(file, state="unreadable") for file in files]
+    result = assemble(readings, declared)
     result.findings = [{"file": None, "rule": rule, "detail": detail or None}]
     return RawDelivery(**vars(result), delivery=delivery, incomplete=True)
 

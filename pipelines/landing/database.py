@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
 from sources import contract
-from sources.readers.dump import SECONDS, dumped
+from sources.readers.dump import SECONDS, try_dump
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
@@ -75,4 +75,4 @@ def _database_url(pointer: bytes) -> str | None:
 def request_dump(url: str) -> bytes | str:
     """Request the dump of the database at `url` in a process that is killed if the server blocks; return the dump, or the reason why it
     failed. Raises `ExceededError`."""
-    return bounded.run_one_task(dumped, url, _BOUNDS)
+    return bounded.run_one_task(try_dump, url, _BOUNDS)

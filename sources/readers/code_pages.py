@@ -1,10 +1,11 @@
-"""Detect the 8-bit code page of a text: the one in which its words are plausible words of the region.
+"""Detects the 8-bit code page of a text: the code page in which its words are plausible words of the region.
 
 Belongs here: candidates, their scores, the choice. Does not belong here: UTF-8, lines, files (`encoding`).
 
-Every byte above ASCII is a letter in some code page, so no single byte decides. Evidence: a symbol inside a word (`Pej‰`), a
-lower-case letter among capitals (`MOćKI`), a letter that is rare in the region's languages, and words that the institution agreed (values
-of its code lists, names of places and countries). Other files of the delivery also count: three words in one file are little evidence.
+Every byte above ASCII is a letter in some code page, so no single byte decides. Evidence against a code page is a symbol inside a word
+(`Pej‰`), a lower-case letter among capitals (`MOćKI`), and a letter that is rare in the region's languages. Evidence for it are words that
+the institution agreed (values of its code lists, names of places and countries). Other files of the delivery also count: three words in one
+file are little evidence.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ CANDIDATES = (
     *("windows-1251", "iso-8859-5", "cp855", "cp866", "mac-cyrillic"),
 )
 LATIN_1 = "iso-8859-1"
-_IC, _IC_READ = re.compile("(?:iæ|IÆ)$"), re.compile("(?:ić|IĆ)$")
-_KNOWN = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
+_MISREAD_SURNAME_END, _SURNAME_END = re.compile("(?:iæ|IÆ)$"), re.compile("(?:ić|IĆ)$")
+_OTHER_LETTERS = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
 _CYRILLIC = set(map(chr, range(0x400, 0x460)))
 _QUOTES = set("‘’“”„«»–—…§°·€´")
 _STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # penalty by character
@@ -39,79 +40,82 @@ _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The chosen code page; `others`: pages that give a different text and are as likely (then nothing was decided)."""
+class CodePageChoice:
+    """The chosen code page. `others`: code pages that give a different text and are as likely; if there are any, nothing was decided."""
 
     page: str
     others: tuple[str, ...] = ()
 
 
-def words_of(data: bytes) -> Counter[bytes]:
-    """The words of a text with a byte above ASCII, and how often each occurs."""
+def count_words(data: bytes) -> Counter[bytes]:
+    """Count the words of a text that contain a byte above ASCII."""
     return Counter(word for word in _BYTES.findall(data) if len(word) <= _LONGEST and not word.isascii())
 
 
 def agreed_words(contract: Contract) -> frozenset[str]:
-    """Words with a letter above ASCII in the contract or a code list."""
+    """Return the case-folded words with a letter above ASCII in the contract or in a code list."""
     texts = [
         text
         for table in contract.tables.values()
         for column in table.columns
         for text in (column.name, *column.aliases, *column.delivered_codes, *column.prefixes)
     ]
-    return _words(texts) | _listed()
+    return _distinct_words(texts) | _code_list_words()
 
 
 @cache
-def _usual() -> frozenset[str]:
-    """The letters of the country's languages."""
+def _country_letters() -> frozenset[str]:
+    """Return the letters of the country's languages beyond ASCII."""
     return frozenset(domain.country().letters)
 
 
 @cache
-def _listed() -> frozenset[str]:
+def _code_list_words() -> frozenset[str]:
+    """Return the words with a letter above ASCII in the labels and aliases of the code lists."""
     texts: list[str] = []
     for name in _LISTS:
         with domain_folder.place(f"codes/{name}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 texts += [row["label_sq"] or "", row["label_sr"] or "", row["aliases"] or ""]
-    return _words(texts)
+    return _distinct_words(texts)
 
 
-def _words(texts: Iterable[str]) -> frozenset[str]:
+def _distinct_words(texts: Iterable[str]) -> frozenset[str]:
+    """Return the distinct case-folded words of texts that contain a letter above ASCII."""
     return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold()) if not word.isascii())
 
 
-def choose(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Counter[bytes] | None = None) -> Choice:
-    """The code page of a text with these words: the agreed one unless the words, with those `beside`, clearly favour another."""
+def choose_code_page(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Counter[bytes] | None = None) -> CodePageChoice:
+    """Return the code page of a text with the words `own`: the agreed one, unless the words, together with those of other files (`beside`),
+    clearly favour another. `words`: see `agreed_words`."""
     if not own:
-        return Choice(agreed)
+        return CodePageChoice(agreed)
     pages = list(dict.fromkeys((agreed, *CANDIDATES)))
-    mine = {page: _against(own, page, words) for page in pages}
+    mine = {page: _penalty_of_page(own, page, words) for page in pages}
     best = min(pages, key=lambda page: mine[page])
     if mine[agreed] - mine[best] < MARGIN and beside:
-        theirs = {page: _against(beside, page, words) for page in pages}
+        theirs = {page: _penalty_of_page(beside, page, words) for page in pages}
         mine = {page: mine[page] + theirs[page] for page in pages}
         best = min(pages, key=lambda page: mine[page])
     if mine[agreed] - mine[best] < MARGIN:
-        return Choice(agreed, _different(own, agreed, [page for page in pages if mine[page] <= mine[agreed] - _RARE]))
+        return CodePageChoice(agreed, _different_readings(own, agreed, [page for page in pages if mine[page] <= mine[agreed] - _RARE]))
     near = [page for page in pages if mine[page] - mine[best] < _RARE and page != best]
-    return Choice(best, _different(own, best, near))
+    return CodePageChoice(best, _different_readings(own, best, near))
 
 
-def _different(own: Counter[bytes], page: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Those of the other code pages in which some word reads differently."""
+def _different_readings(own: Counter[bytes], page: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the code pages `others` in which some word reads differently than in `page`."""
     text = [word.decode(page, errors="replace") for word in own]
     return tuple(other for other in others if [word.decode(other, errors="replace") for word in own] != text)
 
 
-def _against(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
-    """The penalty of reading these words in a code page. A frequent word counts little more than a single one."""
-    return sum((1 + log10(n)) * against(word.decode(page, errors="replace"), words) for word, n in counted.items())
+def _penalty_of_page(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
+    """Return the penalty of reading the words `counted` in a code page. A frequent word counts little more than a single one."""
+    return sum((1 + log10(n)) * penalty_of_word(word.decode(page, errors="replace"), words) for word, n in counted.items())
 
 
-def against(text: str, words: frozenset[str]) -> float:
-    """The penalty of a decoded word; negative for an agreed one."""
+def penalty_of_word(text: str, words: frozenset[str]) -> float:
+    """Return the penalty of a decoded word: the higher, the less plausible; negative for an agreed word."""
     if text.casefold() in words:
         return -_WORD
     ascii_letters = [c for c in text if c.isascii()]
@@ -127,7 +131,7 @@ def against(text: str, words: frozenset[str]) -> float:
         if c.isspace() or c == "\xad":
             continue
         if _is_letter(c):
-            total += 0 if c in _usual() else _RARE if c in _KNOWN else FOREIGN
+            total += 0 if c in _country_letters() else _RARE if c in _OTHER_LETTERS else FOREIGN
             capital = c.isupper()
             total += _WORD * ((not capital and small == 0 and len(ascii_letters) > 1) or (capital and at > 0 and small > 0))
         elif c in _QUOTES:
@@ -137,24 +141,27 @@ def against(text: str, words: frozenset[str]) -> float:
     return total if ascii_letters else min(total, _NOISE)
 
 
-def misread(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> Choice:
-    """Whether words (as Latin-1 bytes) were written in the country's code page and read as Latin-1: the page in which they are correct.
+def choose_misread_page(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> CodePageChoice:
+    """Decide whether words (as Latin-1 bytes) were written in the country's code page but read as Latin-1. Return the code page in which
+    they are correct.
 
     Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must contain a symbol in place of a letter, end
     like a Serbian surname, or be an agreed word in the other code page.
     """
     page = domain.country().code_page
-    stands, other = _against(own, LATIN_1, words), _against(own, page, words)
+    stands, other = _penalty_of_page(own, LATIN_1, words), _penalty_of_page(own, page, words)
     gain = stands - other
-    proved = any(_proves(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in own)
+    proved = any(_proves_misreading(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in own)
     if proved and gain >= margin:
-        return Choice(page)
-    return Choice(LATIN_1, (page,) if gain >= (FOREIGN if proved else MARGIN) else ())
+        return CodePageChoice(page)
+    return CodePageChoice(LATIN_1, (page,) if gain >= (FOREIGN if proved else MARGIN) else ())
 
 
-def _proves(stands: str, other: str, words: frozenset[str]) -> bool:
-    """Whether a word is implausible as delivered and plausible in the other code page."""
-    if (other.casefold() in words and stands.casefold() not in words) or (_IC.search(stands) and _IC_READ.search(other)):
+def _proves_misreading(stands: str, other: str, words: frozenset[str]) -> bool:
+    """Return whether a word is implausible as delivered and plausible in the other code page."""
+    if (other.casefold() in words and stands.casefold() not in words) or (
+        _MISREAD_SURNAME_END.search(stands) and _SURNAME_END.search(other)
+    ):
         return True
     inside = zip(stands[1:-1], other[1:-1], strict=True)
     control = any("\x80" <= c < "\xa0" and d.isalpha() for c, d in zip(stands, other, strict=True))

@@ -1,4 +1,4 @@
-"""A database file: SQLite opened as a copy, read-only; or the dump of a PostgreSQL schema. Table rows to text.
+"""Reads a database file, table by table, as text: an SQLite file, opened as a copy and read-only, or the dump of a PostgreSQL schema.
 
 Belongs here: opening, reading table by table, matching tables and columns. Does not belong here: pages of a damaged file
 (`database_salvage`), the format of the dump (`dump`).
@@ -20,10 +20,10 @@ import pandas as pd
 from schemas import domain
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import code_pages, database_salvage, dump, files, headers
-from sources.readers.code_pages import Choice
+from sources.readers.code_pages import CodePageChoice
 from sources.readers.dump import dump_postgres
 from sources.readers.encoding import is_utf_8
-from sources.readers.piece import Piece, nulls, text_frame
+from sources.readers.file_reading import FileReading, make_text_frame, null_column
 from sources.readers.result import SourceFile
 
 __all__ = ["dump_postgres", "read"]
@@ -39,106 +39,113 @@ _MAGIC = b"SQLite format 3\x00"
 Table = tuple[list[str], list[Sequence[Any]]]
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
-    """Read the tables of `spec` from an SQLite file or a dump. `_part` is the table's name, `_line` null."""
-    piece = Piece(spec.name)
-    data = files.load(file, piece)
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> FileReading:
+    """Read the tables of `spec` from an SQLite file or a dump. `_part` is the table's name as delivered, `_line` is null."""
+    reading = FileReading(spec.name)
+    data = files.load_bytes(file, reading)
     if data is None:
-        return piece
+        return reading
     if data.startswith(_MAGIC):
-        tables = _sqlite(data, piece)
+        tables = _read_sqlite(data, reading)
     elif dump.is_dump(data):
-        tables = _dump(data, piece)
+        tables = _read_dump(data, reading)
     elif file.name.endswith(".url"):
-        return piece.fail("db-url-not-landed")
+        return reading.fail("db-url-not-landed")
     else:
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", files.kind(data))
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", files.detect_type(data))
     if tables is not None:
-        _tables(tables, [contract.tables[t] for t in spec.tables], _code_page(tables, contract), piece)
-    return piece
+        _match_tables(tables, [contract.tables[t] for t in spec.tables], _choose_page(tables, contract), reading)
+    return reading
 
 
-def _code_page(found: dict[str, Table], contract: Contract) -> Choice:
-    """The code page of text that is not UTF-8, by its words in the whole database."""
+def _choose_page(found: dict[str, Table], contract: Contract) -> CodePageChoice:
+    """Return the code page of text that is not UTF-8, by its words in the whole database."""
     cells = {cell for _, rows in found.values() for row in rows for cell in row if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT}
     odd = [cell for cell in cells if not is_utf_8(cell)]
-    return code_pages.choose(code_pages.words_of(b"\n".join(odd)), domain.country().code_page, code_pages.agreed_words(contract))
+    return code_pages.choose_code_page(
+        code_pages.count_words(b"\n".join(odd)), domain.country().code_page, code_pages.agreed_words(contract)
+    )
 
 
-def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, piece: Piece) -> None:
-    """Match delivered tables to declared ones: by name, by spelling, or by their columns."""
+def _match_tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: CodePageChoice, reading: FileReading) -> None:
+    """Match delivered tables to declared ones, by name, by spelling, or by their columns, and read those that match. `odd`: the code
+    page of text that is not UTF-8."""
     free = dict(found)
     for exact in (True, False):
         for spec in specs:
-            if spec.name in piece.tables:
+            if spec.name in reading.tables:
                 continue
             name = spec.name if exact else _find_table(spec, free)
             if name in free:
                 if name != spec.name:
-                    piece.find("db-table-renamed", part=name, detail=spec.name)
-                _table(spec, name, free.pop(name), odd, piece)
+                    reading.find("db-table-renamed", part=name, detail=spec.name)
+                _read_table(spec, name, free.pop(name), odd, reading)
     needed = [spec for spec in specs if spec.crosswalk is None]
-    missing = [spec.name for spec in needed if spec.name not in piece.tables]
+    missing = [spec.name for spec in needed if spec.name not in reading.tables]
     for name in missing:
-        piece.find("db-table-missing", part=name)
+        reading.find("db-table-missing", part=name)
     for name in sorted(free):
-        piece.find("db-table-extra", part=name)
+        reading.find("db-table-extra", part=name)
     if len(missing) == len(needed):
-        piece.state = "unreadable"
+        reading.state = "unreadable"
     elif missing:
-        piece.state = "partial"
+        reading.state = "partial"
 
 
 def _find_table(spec: TableSpec, free: dict[str, Table]) -> str:
-    """The one unmatched table with this name up to spelling, else the one with most declared columns."""
+    """Return the delivered table with the name of `spec` up to spelling, else the only one with most of its declared columns; empty if
+    there is none."""
     for name in free:
         if headers.fold(name) == headers.fold(spec.name):
             return name
-    like = [name for name, (columns, _) in free.items() if headers.claims(columns, spec) >= max(2, 0.75 * len(spec.columns))]
+    like = [name for name, (columns, _) in free.items() if headers.count_named_columns(columns, spec) >= max(2, 0.75 * len(spec.columns))]
     return like[0] if len(like) == 1 else ""
 
 
-def _table(spec: TableSpec, name: str, table: Table, odd: Choice, piece: Piece) -> None:
+def _read_table(spec: TableSpec, name: str, table: Table, odd: CodePageChoice, reading: FileReading) -> None:
+    """Add the rows of a delivered table under the columns that `spec` declares."""
     columns, rows = table
-    piece.rows += len(rows)
-    match = headers.match(columns, spec)
+    reading.rows += len(rows)
+    match = headers.match_header(columns, spec)
     for finding in match.findings:
-        piece.find(part=name, **finding)
+        reading.find(part=name, **finding)
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    cells = {match.names[k]: _texts(values[k], match.names[k], name, odd, piece) for k in sorted(match.names)}
-    frame = text_frame(cells)
+    cells = {match.names[k]: _as_texts(values[k], match.names[k], name, odd, reading) for k in sorted(match.names)}
+    frame = make_text_frame(cells)
     for column in match.missing:
-        frame[column] = nulls(len(frame))
+        frame[column] = null_column(len(frame))
     frame["_part"] = pd.array([name] * len(frame), dtype="str")
     frame["_line"] = pd.array([None] * len(frame), dtype="Int64")
-    piece.add(spec.name, frame)
+    reading.add(spec.name, frame)
 
 
-def _texts(values: Sequence[Any], column: str, part: str, odd: Choice, piece: Piece) -> list[str | None]:
-    """Values as text: integers as digits, other numbers as printed, bytes as UTF-8 or in a code page with a finding."""
+def _as_texts(values: Sequence[Any], column: str, part: str, odd: CodePageChoice, reading: FileReading) -> list[str | None]:
+    """Return values as text: integers as digits, other numbers as printed, bytes decoded as UTF-8, or in a code page with a finding."""
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         return list(values)
     if any(isinstance(v, bytes) and not is_utf_8(v) for v in values):
-        piece.find("db-text-encoding", part=part, field=column, detail=" / ".join((odd.page, *odd.others)))
-    return [None if v is None else _decoded(v, odd) if isinstance(v, bytes) else str(v) for v in values]
+        reading.find("db-text-encoding", part=part, field=column, detail=" / ".join((odd.page, *odd.others)))
+    return [None if v is None else _decode_bytes(v, odd) if isinstance(v, bytes) else str(v) for v in values]
 
 
-def _decoded(text: bytes, odd: Choice) -> str:
+def _decode_bytes(text: bytes, odd: CodePageChoice) -> str:
+    """Decode bytes as UTF-8 if they are valid, else in the chosen code page."""
     return text.decode("utf-8") if is_utf_8(text) else text.decode(odd.page, "replace")
 
 
-def _dump(data: bytes, piece: Piece) -> dict[str, Table] | None:
-    """Tables of a dump; a line that cannot be read is set aside, and the file is partial."""
+def _read_dump(data: bytes, reading: FileReading) -> dict[str, Table] | None:
+    """Return the tables of a dump. A line that cannot be read is quarantined, and the file is partial. Return None if the first line
+    cannot be read."""
     lines = data.decode("utf-8", "replace").split("\n")
     try:
         head = json.loads(lines[0])
         tables: dict[str, Table] = {str(t): ([str(c) for c in columns], []) for t, columns in head["tables"].items()}
         tables |= {str(t): ([], []) for t in head.get("others", [])}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        piece.fail("file-wrong-form", "dump")
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        reading.fail("file-wrong-form", "dump")
         return None
     for i, line in enumerate(lines[1:], 2):
         if not line:
@@ -150,35 +157,37 @@ def _dump(data: bytes, piece: Piece) -> dict[str, Table] | None:
             json.dumps(row, ensure_ascii=False).encode("utf-8")  # raises for a lone surrogate
             tables[name][1].append(row)
         except (ValueError, TypeError, KeyError, RecursionError):
-            piece.rows += 1
-            piece.quarantine("db-row-unreadable", line.encode("utf-8"), line=i)
-            piece.state = "partial"
+            reading.rows += 1
+            reading.quarantine("db-row-unreadable", line.encode("utf-8"), line=i)
+            reading.state = "partial"
     return tables
 
 
-def _sqlite(data: bytes, piece: Piece) -> dict[str, Table] | None:
-    """Tables of an SQLite file, read from a copy that cannot be written to; a damaged one page by page."""
+def _read_sqlite(data: bytes, reading: FileReading) -> dict[str, Table] | None:
+    """Return the tables of an SQLite file, read from a copy that cannot be written to. A damaged file is read page by page. Return None
+    if it has no readable row."""
     with tempfile.TemporaryDirectory(prefix="harmonia-") as folder:
         copy = Path(folder) / "copy.sqlite"
         copy.write_bytes(data)
         try:
-            tables = _query(copy, len(data), piece)
+            tables = _query_all_tables(copy, len(data), reading)
             if database_salvage.is_whole(data):
                 return tables
         except (sqlite3.Error, UnicodeError, OverflowError):
             pass
-    piece.findings.clear()
-    tables, orphans = database_salvage.tables(data)
-    piece.state = "partial" if any(rows for _, rows in tables.values()) else "unreadable"
-    piece.find("db-damaged", detail=f"{len(data)} bytes")
+    reading.findings.clear()
+    tables, orphans = database_salvage.salvage_tables(data)
+    reading.state = "partial" if any(rows for _, rows in tables.values()) else "unreadable"
+    reading.find("db-damaged", detail=f"{len(data)} bytes")
     for page, raw in orphans:
-        piece.rows += 1
-        piece.quarantine("db-page-unreadable", raw, detail=f"page {page}")
-    return tables if piece.state == "partial" else None
+        reading.rows += 1
+        reading.quarantine("db-page-unreadable", raw, detail=f"page {page}")
+    return tables if reading.state == "partial" else None
 
 
-def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
-    """All tables and views. Raises `sqlite3.Error` if they give more than a file of `size` bytes, or a sensible view of it, can contain."""
+def _query_all_tables(path: Path, size: int, reading: FileReading) -> dict[str, Table]:
+    """Return all tables and views of an SQLite file. Raises `sqlite3.Error` if they give more rows than a file of `size` bytes, or a
+    sensible view of it, can contain."""
     db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     try:
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(size, _LARGEST_CELL))
@@ -192,9 +201,9 @@ def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
         for raw_name, kind in listed:
             name = raw_name.decode("utf-8", "replace")
             if kind == b"view":
-                piece.find("db-view", part=name)
+                reading.find("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
-            tables[name] = _rows(db, f"SELECT * FROM {quoted}", size, kind == b"view")
+            tables[name] = _query_table(db, f"SELECT * FROM {quoted}", size, kind == b"view")
         db.text_factory = lambda raw: raw.decode("utf-8", "replace")
         if any(not message.startswith(_BROKEN_RULES) for (message,) in db.execute("PRAGMA quick_check")):
             raise sqlite3.DatabaseError("misplaced pages")
@@ -203,17 +212,18 @@ def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
         db.close()
 
 
-def _rows(db: sqlite3.Connection, query: str, size: int, view: bool) -> Table:
-    """Columns and rows. Text that is not UTF-8 is returned as bytes and decoded later."""
+def _query_table(db: sqlite3.Connection, query: str, size: int, view: bool) -> Table:
+    """Return the columns and rows of a query. Text that is not UTF-8 is returned as bytes and decoded later."""
     db.text_factory = str
-    fetched = _viewed if view else _fetched
+    fetched = _fetch_view_rows if view else _fetch_rows
     with suppress(sqlite3.OperationalError):
         return fetched(db, query, size)
-    db.text_factory = _text
+    db.text_factory = _decode_if_utf_8
     return fetched(db, query, size)
 
 
-def _fetched(db: sqlite3.Connection, query: str, size: int) -> Table:
+def _fetch_rows(db: sqlite3.Connection, query: str, size: int) -> Table:
+    """Return the columns and rows of a query over a table. Raises `sqlite3.DataError` if there are more rows than the file can contain."""
     found, rows = db.execute(query), list[Sequence[Any]]()
     while part := found.fetchmany(_AT_ONCE):
         rows += part
@@ -222,8 +232,8 @@ def _fetched(db: sqlite3.Connection, query: str, size: int) -> Table:
     return [str(d[0]) for d in found.description], rows
 
 
-def _viewed(db: sqlite3.Connection, query: str, size: int) -> Table:
-    """As `_fetched`, with a limit on the text: a view can generate any number of rows of any size."""
+def _fetch_view_rows(db: sqlite3.Connection, query: str, size: int) -> Table:
+    """Return the columns and rows of a query over a view, with a limit on the text: a view can generate any number of rows of any size."""
     found, rows, room = db.execute(query), list[Sequence[Any]](), _ROOM + 4 * size
     for row in found:
         rows.append(row)
@@ -233,7 +243,8 @@ def _viewed(db: sqlite3.Connection, query: str, size: int) -> Table:
     return [str(d[0]) for d in found.description], rows
 
 
-def _text(raw: bytes) -> str | bytes:
+def _decode_if_utf_8(raw: bytes) -> str | bytes:
+    """Return text for bytes that are UTF-8, and other bytes unchanged."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

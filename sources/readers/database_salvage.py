@@ -1,7 +1,7 @@
-"""Recover rows from a damaged SQLite file by walking its pages.
+"""Recovers rows from a damaged SQLite file by walking its pages.
 
-Belongs here: pages, cells and records of the SQLite file format (sqlite.org/fileformat2.html). Does not belong here: SQL.
-Tables are walked from their roots; unreachable leaf pages go to the only table that their rows fit.
+Belongs here: pages, cells and records of the SQLite file format (sqlite.org/fileformat2.html). Does not belong here: SQL. Tables are
+walked from their root pages. The rows of a leaf page that is not reached go to a table if their number of columns fits only that table.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Row = tuple[Any, ...]
 Table = tuple[list[str], list[Any]]
 
 
-class _Pages:
-    """The pages of a file by number; incomplete ones are padded with zeros, those past the end are absent."""
+class _SqlitePages:
+    """The pages of a file by number, from 1. An incomplete page is padded with zeros; a page past the end of the file is empty."""
 
     def __init__(self, data: bytes) -> None:
         size = struct.unpack(">H", data[16:18])[0] if len(data) >= _HEADER else 0
@@ -40,43 +40,43 @@ class _Pages:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the file is as long as its header says."""
-    pages = _Pages(data)
+    """Return whether the file is as long as its header states."""
+    pages = _SqlitePages(data)
     stated: int = struct.unpack(">I", data[28:32])[0] if len(data) >= _HEADER else 0
     return bool(len(pages)) and len(data) >= stated * pages.size
 
 
-def tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
-    """Tables with the readable rows (name -> columns, rows), and pages of rows that belong to no table (number, bytes)."""
-    pages = _Pages(data)
+def salvage_tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
+    """Return the tables (name -> columns, readable rows), and the pages whose rows belong to no table (number, bytes)."""
+    pages = _SqlitePages(data)
     seen: set[int] = set()
     out: dict[str, Table] = {}
     serial: dict[str, int | None] = {}
-    for _, record in sorted(_walk(pages, 1, seen)):
+    for _, record in sorted(_walk_pages(pages, 1, seen)):
         if len(record) < 5 or record[0] != "table" or not isinstance(record[3], int) or not isinstance(record[4], str):
             continue
-        name, columns = str(record[1]), _columns(record[4])
+        name, columns = str(record[1]), _parse_columns(record[4])
         if name.startswith("sqlite_") or not columns:
             continue
         serial[name] = next((i for i, c in enumerate(columns) if c[1]), None)
-        found = dict(_walk(pages, record[3], seen))
+        found = dict(_walk_pages(pages, record[3], seen))
         names = [c[0] for c in columns]
-        out[name] = (names, [_row(found[rowid], rowid, len(names), serial[name]) for rowid in sorted(found)])
+        out[name] = (names, [_complete_row(found[rowid], rowid, len(names), serial[name]) for rowid in sorted(found)])
     orphans = []
     for number in range(1, len(pages) + 1):
         if number not in seen and pages.page(number)[:1] == bytes([_LEAF]):
-            found = dict(_leaf(pages, number))
+            found = dict(_read_leaf(pages, number))
             owners = {t for t, (names, _) in out.items() if found and all(len(r) == len(names) for r in found.values())}
             if len(owners) == 1:
                 owner = owners.pop()
-                out[owner][1].extend(_row(found[rowid], rowid, len(out[owner][0]), serial[owner]) for rowid in sorted(found))
+                out[owner][1].extend(_complete_row(found[rowid], rowid, len(out[owner][0]), serial[owner]) for rowid in sorted(found))
             elif found:
                 orphans.append((number, pages.page(number)))
     return out, orphans
 
 
-def _columns(statement: str) -> list[tuple[str, bool]]:
-    """Column names of a CREATE TABLE, each with whether it is the row number (INTEGER PRIMARY KEY)."""
+def _parse_columns(statement: str) -> list[tuple[str, bool]]:
+    """Return the column names of a CREATE TABLE statement, each with whether the column is the row number (INTEGER PRIMARY KEY)."""
     body = statement[statement.find("(") + 1 : statement.rfind(")")]
     parts = re.split(r",(?![^()]*\))", body)
     out = []
@@ -88,53 +88,56 @@ def _columns(statement: str) -> list[tuple[str, bool]]:
     return out
 
 
-def _row(record: Row, rowid: int, width: int, serial: int | None) -> Row:
+def _complete_row(record: Row, rowid: int, width: int, serial: int | None) -> Row:
+    """Return a record with `width` cells; the column number `serial` gets the row number, which SQLite does not store in the record."""
     cells = list(record[:width]) + [None] * (width - len(record))
     if serial is not None and cells[serial] is None:
         cells[serial] = rowid
     return tuple(cells)
 
 
-def _walk(pages: _Pages, root: int, seen: set[int], depth: int = 0) -> Iterator[tuple[int, Row]]:
-    """Row number and record of every row under page `root`, in file order; a page is visited once."""
+def _walk_pages(pages: _SqlitePages, root: int, seen: set[int], depth: int = 0) -> Iterator[tuple[int, Row]]:
+    """Yield row number and record of every row under the page `root`, in file order. A page is visited once."""
     page = pages.page(root)
     if not page or root in seen or depth > _DEPTH:
         return
     seen.add(root)
     start = _HEADER if root == 1 else 0
     if page[start] == _LEAF:
-        yield from _leaf(pages, root)
+        yield from _read_leaf(pages, root)
     elif page[start] == _INTERIOR:
-        for offset in _cells(page, start, 12):
+        for offset in _cell_offsets(page, start, 12):
             if offset + 4 <= len(page):
-                yield from _walk(pages, struct.unpack(">I", page[offset : offset + 4])[0], seen, depth + 1)
-        yield from _walk(pages, struct.unpack(">I", page[start + 8 : start + 12])[0], seen, depth + 1)
+                yield from _walk_pages(pages, struct.unpack(">I", page[offset : offset + 4])[0], seen, depth + 1)
+        yield from _walk_pages(pages, struct.unpack(">I", page[start + 8 : start + 12])[0], seen, depth + 1)
 
 
-def _cells(page: bytes, start: int, header: int) -> list[int]:
+def _cell_offsets(page: bytes, start: int, header: int) -> list[int]:
+    """Return the positions of the cells of a page. `header`: length of the page header, which begins at `start`."""
     count = struct.unpack(">H", page[start + 3 : start + 5])[0]
     at = start + header
     count = min(count, (len(page) - at) // 2)
     return list(struct.unpack(f">{count}H", page[at : at + 2 * count]))
 
 
-def _leaf(pages: _Pages, number: int) -> Iterator[tuple[int, Row]]:
+def _read_leaf(pages: _SqlitePages, number: int) -> Iterator[tuple[int, Row]]:
+    """Yield row number and record of every readable row of a leaf page."""
     page = pages.page(number)
     whole = len(pages.data) >= number * pages.size
     end = len(pages.data) - (number - 1) * pages.size
-    for offset in _cells(page, _HEADER if number == 1 else 0, 8):
+    for offset in _cell_offsets(page, _HEADER if number == 1 else 0, 8):
         try:
-            length, at = _varint(page, offset)
-            rowid, at = _varint(page, at)
-            payload, stop = _payload(pages, page, at, length)
+            length, at = _read_varint(page, offset)
+            rowid, at = _read_varint(page, at)
+            payload, stop = _read_payload(pages, page, at, length)
             if (whole or stop <= end) and 0 < length <= len(payload):
-                yield rowid, _record(payload[:length], pages.encoding)
+                yield rowid, _decode_record(payload[:length], pages.encoding)
         except (IndexError, ValueError, struct.error):
             continue
 
 
-def _payload(pages: _Pages, page: bytes, at: int, length: int) -> tuple[bytes, int]:
-    """The bytes of a record including its overflow pages, and where its cell ends in the page."""
+def _read_payload(pages: _SqlitePages, page: bytes, at: int, length: int) -> tuple[bytes, int]:
+    """Return the bytes of a record, including those on overflow pages, and the position where its cell ends in the page."""
     usable = pages.usable
     if length <= usable - 35:
         return page[at : at + length], at + length
@@ -153,7 +156,8 @@ def _payload(pages: _Pages, page: bytes, at: int, length: int) -> tuple[bytes, i
     return bytes(out), at + local + 4
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the variable-length integer at position `at`, and the position after it."""
     value = 0
     for i in range(9):
         byte = data[at + i]
@@ -166,11 +170,12 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError("not a varint")
 
 
-def _record(payload: bytes, encoding: str) -> Row:
-    end, at = _varint(payload, 0)
+def _decode_record(payload: bytes, encoding: str) -> Row:
+    """Return the values of a record. Raises `ValueError` if the bytes are no record."""
+    end, at = _read_varint(payload, 0)
     kinds = []
     while at < end:
-        kind, at = _varint(payload, at)
+        kind, at = _read_varint(payload, at)
         kinds.append(kind)
     at = end
     row = []
@@ -178,12 +183,13 @@ def _record(payload: bytes, encoding: str) -> Row:
         size = _SIZES[kind] if kind in _SIZES else (kind - 12) // 2
         if kind in (10, 11) or size < 0 or at + size > len(payload):
             raise ValueError("not a record")
-        row.append(_value(kind, payload[at : at + size], encoding))
+        row.append(_decode_value(kind, payload[at : at + size], encoding))
         at += size
     return tuple(row)
 
 
-def _value(kind: int, raw: bytes, encoding: str) -> Any:
+def _decode_value(kind: int, raw: bytes, encoding: str) -> Any:
+    """Return one value of a record. `kind`: its serial type in the SQLite file format."""
     if kind == 0:
         return None
     if kind <= 6:

@@ -1,4 +1,5 @@
-"""Delimited text: bytes to records by the declared dialect; deviations are detected from the whole file and reported.
+"""Reads delimited text: bytes to records by the declared dialect. Deviations from the dialect are detected from the whole file and
+reported.
 
 Belongs here: line endings, delimiter, quotes, truncation. Does not belong here: encodings (`encoding`), headers and row kinds (`tabular`).
 """
@@ -14,22 +15,23 @@ from functools import cached_property
 from schemas import domain
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import encoding, files, headers, tabular
-from sources.readers.encoding import Known
-from sources.readers.piece import Piece
+from sources.readers.encoding import EncodingEvidence
+from sources.readers.file_reading import FileReading
 from sources.readers.result import SourceFile
 
 DELIMITERS = (";", ",", "\t", "|")
-_BREAK = re.compile("(\r\n|\r|\n)")
+_LINE_BREAK = re.compile("(\r\n|\r|\n)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MOST_LINES = 50  # physical lines that one quoted cell may span
 _LONGEST = 100_000  # characters of one quoted cell
 _MOST_QUOTED, _FEW_BROKEN = 2000, 3  # lines examined to detect the quoting; broken ones that are not yet evidence
-_LOOK = 200  # lines examined to detect the delimiter
+_LINES_EXAMINED = 200  # lines examined to detect the delimiter
 
 
 @dataclass
-class Lines:
-    """Physical lines of a text with the line ending of each (`""` after the last if the file is truncated)."""
+class PhysicalLines:
+    """The physical lines of a text (`text`), the line ending of each (`ends`; the last is `""` if the file does not end with a line
+    ending), and the bytes of the file (`data`)."""
 
     text: list[str]
     ends: list[str]
@@ -45,25 +47,26 @@ class Lines:
         return re.split(rb"\r\n|\r|\n", self.data)
 
     def raw(self, first: int, last: int) -> bytes:
-        """The bytes of lines `first` up to but excluding `last`, as received, without the last line ending."""
+        """Return the bytes of the lines from `first` to before `last`, as received, without the last line ending."""
         same = len(self._bytes) - len(self.text) in (0, 1)
         lines = self._bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
         return b"\n".join(lines)
 
 
-def physical_lines(text: str, data: bytes) -> Lines:
-    """Split at CRLF, LF and lone CR; an empty last line is dropped."""
-    parts = _BREAK.split(text)
+def split_lines(text: str, data: bytes) -> PhysicalLines:
+    """Split a text at CRLF, LF and lone CR. An empty last line is dropped."""
+    parts = _LINE_BREAK.split(text)
     lines, ends = parts[::2], parts[1::2]
     if not lines[-1]:
         lines.pop()
     else:
         ends.append("")
-    return Lines(lines, ends, data)
+    return PhysicalLines(lines, ends, data)
 
 
-def fields(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], bool, bool]:
-    """The cells of one record by RFC 4180; whether its last quote is open; whether it has a misplaced quote (treated as text).
+def split_record(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], bool, bool]:
+    """Split one record into cells by RFC 4180. Also return whether its last quote is open, and whether it has a misplaced quote, which is
+    read as text.
 
     `closed`: the record ends here, so an unclosed quote is text too.
     """
@@ -93,25 +96,25 @@ def fields(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], 
 
 
 def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[TableSpec]) -> str:
-    """The declared delimiter, unless only another one yields a header, or rows of the declared width."""
+    """Return the declared delimiter, unless only another delimiter yields a header, or more rows of the declared width."""
     candidates = dict.fromkeys((declared, *DELIMITERS))
     for delimiter in candidates:
-        rows = [fields(line, delimiter)[0] for line in lines[:_LOOK]]
+        rows = [split_record(line, delimiter)[0] for line in lines[:_LINES_EXAMINED]]
         if any(headers.is_header(row, table) for row in rows for table in tables):
             return delimiter
-    widths = {d: sum(line.count(d) + 1 in {len(t.columns) for t in tables} for line in lines[:_LOOK]) for d in candidates}
+    widths = {d: sum(line.count(d) + 1 in {len(t.columns) for t in tables} for line in lines[:_LINES_EXAMINED]) for d in candidates}
     best = max(widths, key=lambda d: widths[d])
     return best if widths[best] > widths[declared] else declared
 
 
 @dataclass(frozen=True)
 class Quoting:
-    """A quoting style other than RFC 4180 (`name`), and the conversion of a line to RFC 4180."""
+    """A way of quoting cells, by `name`, and the conversion of its lines to the quoting of RFC 4180, whose name is empty."""
 
     name: str = ""
 
-    def plain(self, line: str, delimiter: str) -> str:
-        """The line in RFC 4180 quoting; a literal quote becomes `_TEXT`."""
+    def to_rfc_4180(self, line: str, delimiter: str) -> str:
+        """Return the line in the quoting of RFC 4180. A quote that is part of a value becomes `_TEXT`."""
         between = re.escape(delimiter)
         if self.name == _APOSTROPHE:
             line = re.sub(f"(^|{between})'", r'\1"', line.replace('""', '"').replace('"', _TEXT))
@@ -127,13 +130,13 @@ RFC_4180 = Quoting()
 
 
 def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableSpec]) -> Quoting:
-    """RFC 4180, unless it breaks many lines and another quoting hardly any."""
+    """Return the quoting of RFC 4180, unless it breaks many lines and another quoting breaks hardly any."""
     some = [line for line in lines[:_MOST_QUOTED] if "'" in line or '"' in line]
-    heads = [fields(line, delimiter)[0] for line in lines[:_LOOK]]
+    heads = [split_record(line, delimiter)[0] for line in lines[:_LINES_EXAMINED]]
     width = next((len(row) for row in heads if any(headers.is_header(row, table) for table in tables)), None)
 
     def broken(quoting: Quoting) -> int:
-        read = (fields(quoting.plain(line, delimiter), delimiter) for line in some)
+        read = (split_record(quoting.to_rfc_4180(line, delimiter), delimiter) for line in some)
         return sum(is_open or stray or len(row) != width for row, is_open, stray in read)
 
     as_agreed = broken(RFC_4180) if width is not None else 0
@@ -144,7 +147,7 @@ def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableS
 
 
 def is_doubtful(text: str, delimiter: str, row: Sequence[str]) -> bool:
-    """Whether a line with a stray quote is ambiguous: its quotes are paired, and pairing them gives other cells."""
+    """Return whether a line with a stray quote is ambiguous: its quotes are paired, and pairing them gives other cells than `row`."""
     parts = text.split('"')
     if len(parts) % 2 == 0:
         return False
@@ -153,36 +156,37 @@ def is_doubtful(text: str, delimiter: str, row: Sequence[str]) -> bool:
 
 
 def _is_record(text: str, delimiter: str, width: int) -> bool:
-    """Whether a line is clearly a complete record and so not part of a quoted cell."""
+    """Return whether a line is clearly a complete record, so that it cannot be part of a quoted cell."""
     cells = text.split(delimiter)
     return len(cells) == width and '"' not in text and 2 * sum(map(bool, cells)) >= width
 
 
-def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> tuple[list[str], int]:
-    """The record that starts in line `i`, which contains a quote, and the line after it."""
+def _read_quoted_record(lines: PhysicalLines, i: int, delimiter: str, width: int, reading: FileReading) -> tuple[list[str], int]:
+    """Return the record that begins in line `i`, which contains a quote, and the number of the line after the record."""
     text = lines.text[i]
-    row, is_open, stray = fields(text, delimiter)
+    row, is_open, stray = split_record(text, delimiter)
     if not is_open:
         if stray:
-            piece.find("row-quote-stray", line=i + 1)
+            reading.find("row-quote-stray", line=i + 1)
         return row, i + 1
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
         if _is_record(lines.text[j], delimiter, width) or len(text) > _LONGEST:
             break
         text += lines.ends[j - 1] + lines.text[j]
-        row, is_open, stray = fields(text, delimiter)
+        row, is_open, stray = split_record(text, delimiter)
         if not is_open:
             if len(row) == width and not stray:
                 return row, j + 1
             break
         if stray or len(row) >= width:
             break
-    piece.find("row-quote-stray", line=i + 1)
-    return fields(lines.text[i], delimiter, closed=True)[0], i + 1
+    reading.find("row-quote-stray", line=i + 1)
+    return split_record(lines.text[i], delimiter, closed=True)[0], i + 1
 
 
-def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
-    """A record split by an unquoted, unusual line ending, joined again; None if that gives no record."""
+def _join_split_record(lines: PhysicalLines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
+    """Return the record that begins in line `i` and was split by an unquoted line ending other than `usual`, and the number of the line
+    after it. Return None if joining the lines gives no record."""
     text = lines.text[i]
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
         if lines.ends[j - 1] == usual or '"' in lines.text[j]:
@@ -193,16 +197,19 @@ def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tup
     return None
 
 
-def _width(lines: Lines, delimiter: str, tables: Sequence[TableSpec]) -> int:
-    """Number of cells of a record: that of the header, else of most lines; if most lines are wider than the header, theirs."""
+def _record_width(lines: PhysicalLines, delimiter: str, tables: Sequence[TableSpec]) -> int:
+    """Return the number of cells of a record: that of the header, else that of most lines. If most lines are wider than the header, their
+    number counts."""
     counts = Counter(t.count(delimiter) + 1 for t in lines.text if '"' not in t and t.strip(delimiter + " "))
-    header = next((r for t in lines.text[:_LOOK] if any(headers.is_header(r := fields(t, delimiter)[0], s) for s in tables)), None)
+    header = next(
+        (r for t in lines.text[:_LINES_EXAMINED] if any(headers.is_header(r := split_record(t, delimiter)[0], s) for s in tables)), None
+    )
     usual = counts.most_common(1)[0][0] if counts else 1
     return usual if header is None or usual > len(header) else len(header)
 
 
-def records(lines: Lines, delimiter: str, width: int, piece: Piece) -> tuple[list[list[str]], list[int], list[int]]:
-    """Records of `width` cells, the physical line (from 0) where each starts, and the line after each."""
+def records(lines: PhysicalLines, delimiter: str, width: int, reading: FileReading) -> tuple[list[list[str]], list[int], list[int]]:
+    """Split the lines into records of `width` cells. Return the records, the line (from 0) where each begins, and the line after each."""
     usual = lines.usual_end
     mixed = len(set(lines.ends) - {""}) > 1
     rows, first, after = [], [], []
@@ -210,26 +217,29 @@ def records(lines: Lines, delimiter: str, width: int, piece: Piece) -> tuple[lis
     while i < n:
         start, text = i, lines.text[i]
         if '"' in text:
-            row, i = _quoted(lines, i, delimiter, width, piece)
+            row, i = _read_quoted_record(lines, i, delimiter, width, reading)
         else:
             row, i = text.split(delimiter), i + 1
             if mixed and lines.ends[start] not in (usual, "") and len(row) < width:
-                whole = _joined(lines, start, delimiter, width, usual)
+                whole = _join_split_record(lines, start, delimiter, width, usual)
                 if whole is not None:
                     row, i = whole
-                    piece.find("row-line-break-unquoted", line=start + 1)
+                    reading.find("row-line-break-unquoted", line=start + 1)
         rows.append(row)
         first.append(start)
         after.append(i)
     return rows, first, after
 
 
-def _other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[str], str] | None]:
+def _repair_by_other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[str], str] | None]:
+    """Return a function that splits a row of one cell by another delimiter than `delimiter`. The function returns the cells and the rule of
+    the finding, or None if no delimiter gives `width` cells."""
+
     def repair(row: list[str], width: int) -> tuple[list[str], str] | None:
         if len(row) > 1 or width < 4:
             return None
         for other in DELIMITERS:
-            cells = fields(row[0], other)[0]
+            cells = split_record(row[0], other)[0]
             if other != delimiter and len(cells) == width:
                 return cells, "row-delimiter-assumed"
         return None
@@ -237,51 +247,55 @@ def _other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[st
     return repair
 
 
-def _clean(text: str, piece: Piece) -> str:
-    """Remove zero bytes and a DOS end-of-file mark; report lines with control characters."""
+def _remove_control_characters(text: str, reading: FileReading) -> str:
+    """Return the text without zero bytes and without a DOS end-of-file mark. Lines with control characters are reported."""
     if not _CONTROL.search(text):
         return text
     if text.endswith("\x00"):
-        piece.state = "partial"
-        piece.find("file-truncated", detail="NUL")
-    for i, line in enumerate(_BREAK.split(text)[::2], 1):
+        reading.state = "partial"
+        reading.find("file-truncated", detail="NUL")
+    for i, line in enumerate(_LINE_BREAK.split(text)[::2], 1):
         if _CONTROL.search(line):
-            piece.find("row-control-character", line=i)
+            reading.find("row-control-character", line=i)
     return text.replace("\x00", "").rstrip("\x1a")
 
 
-def _note_dialect(lines: Lines, delimiter: str, spec: FileSpec, piece: Piece) -> None:
+def _report_dialect(lines: PhysicalLines, delimiter: str, spec: FileSpec, reading: FileReading) -> None:
+    """Report a delimiter and line endings other than the declared ones."""
     if delimiter != spec.options.get("delimiter", ";"):
-        piece.find("file-delimiter-assumed", detail=repr(delimiter))
+        reading.find("file-delimiter-assumed", detail=repr(delimiter))
     seen = {end for end in lines.ends if end}
     if seen - {spec.options.get("line_end", "\r\n")}:
-        piece.find("file-line-ends", detail=", ".join(sorted(repr(e).strip("'") for e in seen)))
+        reading.find("file-line-ends", detail=", ".join(sorted(repr(e).strip("'") for e in seen)))
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
-    """Read a delimited file into the tables of `spec` (or into another delimited table of the contract if the header is that table's)."""
-    piece = Piece(spec.name)
-    data = files.load(file, piece)
+def read(
+    file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), evidence: EncodingEvidence = encoding.NO_EVIDENCE
+) -> FileReading:
+    """Read a delimited file into the tables of `spec`. If the header is that of another delimited table of the contract, the rows are read
+    into that table."""
+    reading = FileReading(spec.name)
+    data = files.load_bytes(file, reading)
     if data is None:
-        return piece
-    if files.kind(data) != "text":
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", files.kind(data))
-    beyond = files.too_many(data)
+        return reading
+    if files.detect_type(data) != "text":
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", files.detect_type(data))
+    beyond = files.exceeded_limit(data)
     if beyond:
-        files.quarantine_lines(piece, data, "file-unsafe")
-        return piece.fail("file-unsafe", beyond)
-    text, found = encoding.decode(data, spec.options.get("encoding", domain.country().code_page), known=known)
+        files.quarantine_lines(reading, data, "file-unsafe")
+        return reading.fail("file-unsafe", beyond)
+    text, found = encoding.decode(data, spec.options.get("encoding", domain.country().code_page), evidence=evidence)
     for finding in found:
-        piece.find(**finding)
-    lines = physical_lines(_clean(text, piece), data)
+        reading.find(**finding)
+    lines = split_lines(_remove_control_characters(text, reading), data)
     own = [contract.tables[t] for t in spec.tables]
     tables = own + [contract.tables[t] for f in contract.files if f.reader == "delimited" for t in f.tables if t not in spec.tables]
     delimiter = choose_delimiter(lines.text, spec.options.get("delimiter", ";"), tables)
     quoting = choose_quoting(lines.text, delimiter, tables)
-    lines.text = [quoting.plain(line, delimiter) for line in lines.text] if quoting.name else lines.text
-    rows, first, after = records(lines, delimiter, _width(lines, delimiter, tables), piece)
-    stray = {f["line"] for f in piece.findings if f["rule"] == "row-quote-stray"}
+    lines.text = [quoting.to_rfc_4180(line, delimiter) for line in lines.text] if quoting.name else lines.text
+    rows, first, after = records(lines, delimiter, _record_width(lines, delimiter, tables), reading)
+    stray = {f["line"] for f in reading.findings if f["rule"] == "row-quote-stray"}
     doubtful = [k for k, i in enumerate(first) if i + 1 in stray and is_doubtful(lines.text[i], delimiter, rows[k])]
     rows = [[cell.replace(_TEXT, '"') for cell in row] for row in rows] if quoting.name else rows
     broken = bool(lines.ends) and lines.ends[-1] == ""
@@ -292,30 +306,32 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         cut_at=len(rows) - 1 if broken else None,
         doubtful=frozenset(doubtful),
         earlier=spec.options.get("earlier"),
-        repair=_other_delimiter(delimiter),
+        repair=_repair_by_other_delimiter(delimiter),
     )
-    if not tabular.read_grid(grid, tables, piece):
-        return _no_header(piece, data, rows, others)
-    _note_dialect(lines, delimiter, spec, piece)
+    if not tabular.read_grid(grid, tables, reading):
+        return _quarantine_without_header(reading, data, rows, others)
+    _report_dialect(lines, delimiter, spec, reading)
     if quoting.name:
-        piece.find("file-quoting-assumed", detail=quoting.name)
-    _note_end(piece, broken, len(lines.text))
-    if any(name not in spec.tables for name in piece.tables):
-        piece.find("file-table-assumed", detail=", ".join(sorted(piece.tables)))
-    return piece
+        reading.find("file-quoting-assumed", detail=quoting.name)
+    _report_end(reading, broken, len(lines.text))
+    if any(name not in spec.tables for name in reading.tables):
+        reading.find("file-table-assumed", detail=", ".join(sorted(reading.tables)))
+    return reading
 
 
-def _no_header(piece: Piece, data: bytes, rows: list[list[str]], others: Sequence[Contract]) -> Piece:
-    piece.findings.clear()
-    owner = files.owner(rows[:_LOOK], list(others))
+def _quarantine_without_header(reading: FileReading, data: bytes, rows: list[list[str]], others: Sequence[Contract]) -> FileReading:
+    """Quarantine all lines of a file without a known header, and report the institution to whose table the header belongs, if any."""
+    reading.findings.clear()
+    owner = files.find_owner(rows[:_LINES_EXAMINED], list(others))
     rule = "file-foreign" if owner else "file-header-not-found"
-    files.quarantine_lines(piece, data, rule)
-    return piece.fail(rule, owner)
+    files.quarantine_lines(reading, data, rule)
+    return reading.fail(rule, owner)
 
 
-def _note_end(piece: Piece, broken: bool, last: int) -> None:
-    if any(row["rule"] == "row-truncated" for row in piece.unreadable):
-        piece.state = "partial"
-        piece.find("file-truncated", line=last)
+def _report_end(reading: FileReading, broken: bool, last: int) -> None:
+    """Report a file that ends in the middle of a record, or without a line ending (`broken`)."""
+    if any(row["rule"] == "row-truncated" for row in reading.unreadable):
+        reading.state = "partial"
+        reading.find("file-truncated", line=last)
     elif broken:
-        piece.find("file-end-missing", line=last)
+        reading.find("file-end-missing", line=last)

@@ -1,4 +1,5 @@
-"""Read the files of one delivery into one `ReadResult`: identify each file, read it by its format, number rows, link children to parents.
+"""Reads the files of one delivery into one `ReadResult`: identifies each file, reads it by its format, numbers rows, links children to
+parents.
 
 Belongs here: everything that is the same for all institutions. Does not belong here: file formats (the readers beside this module).
 """
@@ -16,19 +17,19 @@ import pandas as pd
 from sources import contract as contracts
 from sources.contract import Contract, FileSpec
 from sources.readers import code_pages, database, delimited, encoding, files, json_document, workbook, xml
-from sources.readers.encoding import Known
+from sources.readers.encoding import EncodingEvidence
+from sources.readers.file_reading import FileReading, UnsafeError
 from sources.readers.headers import fold
-from sources.readers.piece import Piece, UnsafeError
 from sources.readers.result import POSITION, ReadResult, SourceFile
 
-FORMS: dict[str, Callable[..., Piece]] = {
+READERS: dict[str, Callable[..., FileReading]] = {
     "delimited": delimited.read,
     "workbook": workbook.read,
     "xml": xml.read,
     "json": json_document.read,
     "database": database.read,
 }
-_TEXT = ("delimited", "xml", "json")  # readers that detect the encoding
+_TEXT_READERS = ("delimited", "xml", "json")  # readers that detect the encoding
 _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
@@ -45,33 +46,34 @@ _SUFFIXES = {
 def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResult:
     """Read every file of a delivery by `contract`. Never raises: what cannot be read is a finding."""
     others = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
-    pieces, taken = [], set()
-    found = {spec.name: _find(spec, delivered, contract) for spec in contract.files}
-    known = _known([(spec, file) for spec in contract.files if (file := found[spec.name])], contract)
+    readings, taken = [], set()
+    found = {spec.name: _find_file(spec, delivered, contract) for spec in contract.files}
+    evidence = _gather_encoding_evidence([(spec, file) for spec in contract.files if (file := found[spec.name])], contract)
     for spec in contract.files:
         file = found[spec.name]
         if file is None:
-            pieces.append(Piece(spec.name, state="missing"))
-            pieces[-1].find("file-missing")
+            readings.append(FileReading(spec.name, state="missing"))
+            readings[-1].find("file-missing")
             continue
         taken.add(file.name)
-        piece = _read(file, spec, contract, others, known[spec.name])
+        reading = _read_file(file, spec, contract, others, evidence[spec.name])
         if file.name not in (spec.name, *spec.alternatives):
-            piece.find("file-name-assumed", detail=f"{spec.name}")
-        pieces.append(_rename(piece, file.name))
+            reading.find("file-name-assumed", detail=f"{spec.name}")
+        readings.append(_rename_reading(reading, file.name))
     pointers = {n for spec in contract.files for n in spec.alternatives if n.endswith(".url")}
     for file in delivered:
         if file.name in pointers - taken:  # its dump was landed with it and has been read instead
-            pieces.append(Piece(file.name))
+            readings.append(FileReading(file.name))
         elif file.name not in taken:
-            pieces.append(_further(file, others))
-    result = assemble(pieces, contract)
-    _shorten(result)
+            readings.append(_read_undeclared_file(file, others))
+    result = assemble(readings, contract)
+    _empty_long_cells(result)
     return result
 
 
-def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
-    """The delivered file for `spec`: by name, by name up to spelling, or the only file whose name contains it."""
+def _find_file(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
+    """Return the delivered file for a declared file: by name, by name up to letter case, or a file whose name contains the declared name.
+    Return None if there is none."""
     names = [spec.name, *spec.alternatives]
     by_name = {f.name: f for f in delivered}
     for name in names:
@@ -86,123 +88,129 @@ def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -
     return min(candidates, key=lambda f: f.name) if candidates else None
 
 
-def _rename(piece: Piece, name: str) -> Piece:
-    """Give a piece the name of the delivered file."""
-    if piece.file != name:
-        for row in (*piece.structure, *piece.unreadable, *piece.findings, *piece.layout):
+def _rename_reading(reading: FileReading, name: str) -> FileReading:
+    """Put the name of the delivered file in place of the declared name in everything that was read from the file."""
+    if reading.file != name:
+        for row in (*reading.structure, *reading.unreadable, *reading.findings, *reading.layout):
             row["file"] = name
-        piece.tables = {table: [f.assign(_file=name) for f in frames] for table, frames in piece.tables.items()}
-        piece.file = name
-    return piece
+        reading.tables = {table: [f.assign(_file=name) for f in frames] for table, frames in reading.tables.items()}
+        reading.file = name
+    return reading
 
 
-def _known(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, Known]:
-    """By declared file, the evidence for its encoding: agreed words, and the words of the delivery's other text files."""
+def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, EncodingEvidence]:
+    """Return, by declared file, the evidence for its encoding: agreed words, and the words of the other delimited files of the delivery."""
     agreed = code_pages.agreed_words(contract)
-    text = {spec.name: files.load(file, Piece(spec.name)) for spec, file in found if spec.reader == "delimited"} if len(found) > 1 else {}
+    text = (
+        {spec.name: files.load_bytes(file, FileReading(spec.name)) for spec, file in found if spec.reader == "delimited"}
+        if len(found) > 1
+        else {}
+    )
     words = {name: encoding.eight_bit_words(data) for name, data in text.items() if data}
     beside = {spec.name: (words[name] for name in words if name != spec.name) for spec, _ in found}
-    return {name: Known(agreed, sum(more, Counter())) for name, more in beside.items()}
+    return {name: EncodingEvidence(agreed, sum(more, Counter())) for name, more in beside.items()}
 
 
-def _read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract], known: Known) -> Piece:
-    """Read one file; an unexpected error makes it unreadable and reveals none of its content."""
-    more = {"known": known} if spec.reader in _TEXT else {}
+def _read_file(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract], evidence: EncodingEvidence) -> FileReading:
+    """Read one file. An unexpected error makes the file unreadable, and the finding reveals none of its content."""
+    more = {"evidence": evidence} if spec.reader in _TEXT_READERS else {}
     try:
-        return FORMS[spec.reader](file, spec, contract, others, **more)
+        return READERS[spec.reader](file, spec, contract, others, **more)
     except UnsafeError as error:
-        return Piece(spec.name).fail("file-unsafe", str(error))
+        return FileReading(spec.name).fail("file-unsafe", str(error))
     except MemoryError:
         raise  # limits of the whole delivery are reported for the delivery
     except Exception as error:  # noqa: BLE001 - any content must end in a finding, never stop the run
-        return Piece(spec.name).fail("file-failed", type(error).__name__)
+        return FileReading(spec.name).fail("file-failed", type(error).__name__)
 
 
-def _further(file: SourceFile, others: Sequence[Contract]) -> Piece:
-    """A file that the contract does not name: left over, from another institution, or undeclared."""
-    piece = Piece(file.name)
+def _read_undeclared_file(file: SourceFile, others: Sequence[Contract]) -> FileReading:
+    """Classify a file that the contract does not name: a leftover of copying, a file of another institution, or undeclared."""
+    reading = FileReading(file.name)
     if _LEFTOVER.search(file.name):
-        piece.state = "leftover"
-        piece.find("file-leftover")
-        return piece
+        reading.state = "leftover"
+        reading.find("file-leftover")
+        return reading
     owner = next(
         (c.institution for c in others for f in c.files if file.name.casefold() in {n.casefold() for n in (f.name, *f.alternatives)}), None
     )
     if owner is None:
-        piece.state = "undeclared"
-        piece.find("file-undeclared")
-        return piece
-    data = files.load(file, piece)
-    piece.state = "foreign"
-    piece.findings.clear()
-    piece.find("file-foreign", detail=owner)
+        reading.state = "undeclared"
+        reading.find("file-undeclared")
+        return reading
+    data = files.load_bytes(file, reading)
+    reading.state = "foreign"
+    reading.findings.clear()
+    reading.find("file-foreign", detail=owner)
     if data is not None:
-        files.quarantine_lines(piece, data, "file-foreign")
-    return piece
+        files.quarantine_lines(reading, data, "file-foreign")
+    return reading
 
 
-def assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
-    """Combine the files read into one delivery."""
+def assemble(readings: Sequence[FileReading], contract: Contract) -> ReadResult:
+    """Combine the files that were read into one delivery."""
     result = ReadResult()
     frames: dict[str, list[pd.DataFrame]] = {}
     offset = 0
-    for piece in pieces:
-        result.files[piece.file] = piece.state
-        result.rows[piece.file] = piece.rows
-        result.findings += piece.findings
-        result.declared |= piece.declared
-        for table, parts in piece.tables.items():
-            frames.setdefault(table, []).extend(_shift(part, offset) for part in parts)
-        offset += max((int(p["_row"].max()) + 1 for ps in piece.tables.values() for p in ps if "_row" in p and len(p)), default=0)
+    for reading in readings:
+        result.files[reading.file] = reading.state
+        result.rows[reading.file] = reading.rows
+        result.findings += reading.findings
+        result.declared |= reading.declared
+        for table, parts in reading.tables.items():
+            frames.setdefault(table, []).extend(_shift_row_numbers(part, offset) for part in parts)
+        offset += max((int(p["_row"].max()) + 1 for ps in reading.tables.values() for p in ps if "_row" in p and len(p)), default=0)
     for name, spec in contract.tables.items():
         declared = [c.name for c in spec.columns]
         parts = frames.get(name, [])
         if parts:
-            result.tables[name] = _complete(pd.concat(parts, ignore_index=True), declared)
+            result.tables[name] = _add_missing_columns(pd.concat(parts, ignore_index=True), declared)
         else:
-            result.tables[name] = _complete(pd.DataFrame(columns=declared), declared)
-    _repair(result, Known(code_pages.agreed_words(contract)))
-    _number(result)
-    _parents(result, contract)
-    result.structure = _rows([r for p in pieces for r in p.structure], result.structure)
-    result.unreadable = _rows([r for p in pieces for r in p.unreadable], result.unreadable)
-    result.layout = _rows([r for p in pieces for r in p.layout], result.layout)
+            result.tables[name] = _add_missing_columns(pd.DataFrame(columns=declared), declared)
+    _repair_encoding(result, EncodingEvidence(code_pages.agreed_words(contract)))
+    _number_rows(result)
+    _link_parents(result, contract)
+    result.structure = _make_typed_frame([r for p in readings for r in p.structure], result.structure)
+    result.unreadable = _make_typed_frame([r for p in readings for r in p.unreadable], result.unreadable)
+    result.layout = _make_typed_frame([r for p in readings for r in p.layout], result.layout)
     return result
 
 
-def _rows(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
-    """Dictionaries as a typed frame with the columns of `like`."""
+def _make_typed_frame(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
+    """Return dictionaries as a frame with the columns of `like`: `line` and `column` as integers, `raw` as bytes, the others as text."""
     out = pd.DataFrame(rows).reindex(columns=list(like.columns))
     numbers = {c: "Int64" for c in ("line", "column") if c in out}
     return out.astype(numbers | {c: "str" for c in out.columns if c not in (*numbers, "raw")})
 
 
-def _shift(frame: pd.DataFrame, offset: int) -> pd.DataFrame:
-    """Shift row numbers that are unique in a file to be unique in the delivery."""
+def _shift_row_numbers(frame: pd.DataFrame, offset: int) -> pd.DataFrame:
+    """Add `offset` to the row numbers of a file, so that they are unique in the delivery."""
     if "_row" not in frame:
         return frame
     return frame.assign(_row=frame["_row"] + offset, _parent=frame["_parent"] + offset)
 
 
-def _complete(frame: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
-    """Declared columns, further ones, positions; all typed."""
+def _add_missing_columns(frame: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
+    """Return the frame with the declared columns, the delivered undeclared ones and `POSITION`, all typed."""
     further = [c for c in frame.columns if c not in declared and c not in POSITION]
     out = frame.reindex(columns=[*declared, *further, *POSITION])
     types = dict.fromkeys([*declared, *further, "_file", "_part"], "str") | dict.fromkeys(["_line", "_row", "_parent"], "Int64")
     return out.astype({c: t for c, t in types.items() if str(out[c].dtype) != t})
 
 
-def _repair(result: ReadResult, known: Known) -> None:
+def _repair_encoding(result: ReadResult, evidence: EncodingEvidence) -> None:
+    """Repair cells that were encoded twice or misread, and add the findings. A file whose encoding is already reported as undecided gets no
+    second such finding."""
     filled = {name: frame for name, frame in result.tables.items() if len(frame)}
     columns = {name: [c for c in frame.columns if c not in POSITION] for name, frame in filled.items()}
-    repaired, found = encoding.repair(filled, columns, known)
+    repaired, found = encoding.repair_cells(filled, columns, evidence)
     result.tables |= repaired
     undecided = {f.get("file") for f in result.findings if f["rule"] == encoding.UNDECIDED}
     result.findings += [f for f in found if f["rule"] != encoding.UNDECIDED or f["file"] not in undecided]
 
 
-def _shorten(result: ReadResult) -> None:
-    """Empty cells longer than any real value: comparing them with all others would take hours."""
+def _empty_long_cells(result: ReadResult) -> None:
+    """Empty cells that are longer than any real value, with a finding for each: comparing such texts with all others would take hours."""
     for name, frame in result.tables.items():
         for column in (c for c in frame.columns if c not in POSITION):
             long = frame.index[frame[column].str.len().gt(MOST_LETTERS).fillna(False)]
@@ -214,8 +222,8 @@ def _shorten(result: ReadResult) -> None:
                 result.tables[name] = frame = frame.assign(**{column: frame[column].mask(frame.index.isin(long))})
 
 
-def _number(result: ReadResult) -> None:
-    """Number rows that have no number yet, after those that have one."""
+def _number_rows(result: ReadResult) -> None:
+    """Give numbers to the rows without `_row`, counting on from the largest number in the delivery."""
     start = 0
     for frame in result.tables.values():
         if len(frame) and frame["_row"].notna().any():
@@ -227,8 +235,9 @@ def _number(result: ReadResult) -> None:
         start += n
 
 
-def _parents(result: ReadResult, contract: Contract) -> None:
-    """In formats without nesting, the parent is the last row of the parent table with the key."""
+def _link_parents(result: ReadResult, contract: Contract) -> None:
+    """Fill in `_parent` for tables that are not nested: the parent of a row is the last row of the parent table with the key that the row
+    cites."""
     for name, spec in contract.tables.items():
         if spec.parent is None or result.tables[name]["_parent"].notna().any():
             continue
@@ -236,13 +245,13 @@ def _parents(result: ReadResult, contract: Contract) -> None:
         keys = contract.tables[spec.parent].key
         if not len(parent) or not len(child) or len(keys) != len(spec.via):
             continue
-        rows = pd.Series(parent["_row"].array, index=_joined(parent, keys))
+        rows = pd.Series(parent["_row"].array, index=_join_columns(parent, keys))
         rows = rows[rows.index.notna() & ~rows.index.duplicated(keep="last")]
-        child["_parent"] = _joined(child, spec.via).map(rows).astype("Int64")
+        child["_parent"] = _join_columns(child, spec.via).map(rows).astype("Int64")
 
 
-def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
-    """Key columns as one text; null if a part is missing."""
+def _join_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
+    """Return key columns joined by `/` as one text; null if a part is missing."""
     out = frame[columns[0]].str.strip()
     for column in columns[1:]:
         out = out + "/" + frame[column].str.strip()

@@ -1,8 +1,8 @@
-"""A database delivery as one deterministic file: dumped from PostgreSQL on landing, read like any database file.
+"""The dump of a database delivery: one deterministic file, written from PostgreSQL on landing and read like any database file.
 
-Belongs here: the format of the dump. First line: a JSON object (`dump`, `version`, `tables`: name -> column names, `others`: further
-tables). Then one JSON array per row: table, values; tables in declared order, rows by key. The same rows give the same bytes.
-Does not belong here: what the tables mean, and the connection URL (never in a message: it contains a password).
+Belongs here: the format of the dump. The first line is a JSON object (`dump`, `version`, `tables`: name -> column names, `others`:
+further tables). Each further line is the JSON array of a row: table, values; tables in declared order, rows by key. The same rows give
+the same bytes. Does not belong here: what the tables mean, and the connection URL (never in a message: it contains a password).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CONNECTION: Mapping[str, Any] = {
 
 
 class DumpError(ValueError):
-    """A dump could not be written or read; the message says what to do and contains no URL."""
+    """Raised if a dump cannot be written. The message says what to do and contains no URL."""
 
 
 def dump_postgres(url: str) -> bytes:
@@ -53,12 +53,12 @@ def dump_postgres(url: str) -> bytes:
         with psycopg.connect(url, **_CONNECTION) as db:
             db.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             with db.transaction():
-                present = _columns(db)
+                present = _list_columns(db)
                 room, until = _MOST_BYTES, time.monotonic() + SECONDS
                 rows: dict[str, Rows] = {}
                 for name in TABLES:
                     if name in present:
-                        rows[name], room = _rows(db, name, present[name], room, until)
+                        rows[name], room = _fetch_rows(db, name, present[name], room, until)
     except DumpError:
         raise
     except (psycopg.Error, UnicodeError, ValueError) as error:
@@ -69,19 +69,19 @@ def dump_postgres(url: str) -> bytes:
         raise DumpError(message) from None
     if not rows:
         raise DumpError(f"the prosecution's database has none of {', '.join(TABLES)} in schema {SCHEMA}: create the views or grant access")
-    return write(rows, present)
+    return write_dump(rows, present)
 
 
-def dumped(url: str) -> bytes | str:
-    """The dump, or why there is none."""
+def try_dump(url: str) -> bytes | str:
+    """Return the dump, or the reason why it could not be made."""
     try:
         return dump_postgres(url)
     except DumpError as error:
         return str(error)
 
 
-def write(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
-    """The bytes of a dump of `rows` by table; `columns` names those of every table seen, dumped or not."""
+def write_dump(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
+    """Return the bytes of a dump of `rows` by table. `columns` has the column names of every table in the schema, dumped or not."""
     head = {
         "dump": SCHEMA,
         "others": sorted(t for t in columns if t not in rows),
@@ -90,17 +90,18 @@ def write(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
     }
     lines = [json.dumps(head, ensure_ascii=False, sort_keys=False)]
     for table in TABLES:
-        plain = [[_plain(v) for v in row] for row in rows.get(table, [])]
-        lines += [json.dumps([table, *row], ensure_ascii=False) for row in sorted(plain, key=_order)]
+        plain = [[_plain_value(v) for v in row] for row in rows.get(table, [])]
+        lines += [json.dumps([table, *row], ensure_ascii=False) for row in sorted(plain, key=_sort_key)]
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
 def is_dump(data: bytes) -> bool:
-    """Whether the bytes begin like a dump."""
+    """Return whether bytes begin like a dump."""
     return data[:200].replace(b" ", b"").startswith(f'{{"dump":"{SCHEMA}"'.encode())
 
 
-def _columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
+def _list_columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    """Return the column names of every table in the schema."""
     found = db.execute(
         "select table_name, column_name from information_schema.columns where table_schema = %s order by table_name, ordinal_position",
         (SCHEMA,),
@@ -111,9 +112,9 @@ def _columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
     return out
 
 
-def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room: int, until: float) -> tuple[Rows, int]:
-    """The rows of a table, read in batches, and how many bytes of text are left of `room`. Raises `DumpError` if `room` or the time is
-    exceeded: a view can generate any number of rows."""
+def _fetch_rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room: int, until: float) -> tuple[Rows, int]:
+    """Return the rows of a table, read in batches, and how many bytes of text are left of `room`. Raises `DumpError` if `room` or the
+    time `until` is exceeded: a view can generate any number of rows."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     found: Rows = []
     with db.cursor(name="dump") as cursor:
@@ -130,8 +131,8 @@ def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room:
     return found, room
 
 
-def _plain(value: Any) -> str | int | float | None:
-    """A value for JSON: integers unchanged, dates in ISO form, booleans as 1 and 0, anything else as text."""
+def _plain_value(value: Any) -> str | int | float | None:
+    """Return a value for JSON: integers unchanged, dates in ISO form, booleans as 1 and 0, anything else as text."""
     if isinstance(value, bool):
         return int(value)
     if value is None or isinstance(value, (str, int, float)):
@@ -147,5 +148,6 @@ def _plain(value: Any) -> str | int | float | None:
     return str(value)
 
 
-def _order(row: Sequence[Any]) -> tuple[tuple[int, float, str], ...]:
+def _sort_key(row: Sequence[Any]) -> tuple[tuple[int, float, str], ...]:
+    """Return a key that sorts rows by their values, numbers before texts."""
     return tuple((0, float(v), "") if isinstance(v, (int, float)) else (1, 0.0, v or "") for v in row)

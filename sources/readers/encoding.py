@@ -1,7 +1,7 @@
-"""Bytes to text: detect the encoding of a file from all its bytes; repair text that was encoded twice or misread.
+"""Turns bytes into text: detects the encoding of a file from all its bytes, and repairs text that was encoded twice or misread.
 
-Belongs here: Unicode or not, decoding line by line, repair of cells. Every assumption is returned as a finding.
-Does not belong here: detecting the code page (`code_pages`), anything about lines as records.
+Belongs here: Unicode or not, decoding line by line, repair of cells. Every assumption is returned as a finding. Does not belong here:
+detecting the code page (`code_pages`), anything about lines as records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 
 from schemas import domain
 from sources.readers import code_pages
-from sources.readers.code_pages import Choice
+from sources.readers.code_pages import CodePageChoice
 
 _LETTERS = "ëËçÇšŠžŽčČćĆđĐöÖüÜşŞğĞıİâÂîÎáéíóúýäßăĂțȚșȘţŢłŁńőű"
 _MARKS = "–—‘’“”„«»…§°· €"
@@ -39,29 +39,30 @@ Finding = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Known:
-    """Evidence for the encoding outside the file: `words` that the institution agreed, and words of the delivery's other files."""
+class EncodingEvidence:
+    """Evidence for the encoding of a file from outside the file: `words` that the institution agreed (with letters above ASCII), and
+    `beside`, the words of the delivery's other files as bytes with their frequency."""
 
     words: frozenset[str] = frozenset()
     beside: Counter[bytes] = field(default_factory=Counter)
 
 
-NOTHING = Known()
+NO_EVIDENCE = EncodingEvidence()
 
 
-def decode(data: bytes, declared: str, hint: str | None = None, known: Known = NOTHING) -> tuple[str, list[Finding]]:
-    """The text of `data`, and findings on what was assumed, with rule, line and detail (the encoding used).
+def decode(data: bytes, declared: str, hint: str | None = None, evidence: EncodingEvidence = NO_EVIDENCE) -> tuple[str, list[Finding]]:
+    """Decode the bytes of a file. Return the text, and a finding (rule, line, detail: the encoding used) for each assumption.
 
-    `declared`: the encoding in the contract (`utf-8-sig`: UTF-8 with a byte order mark); `hint`: the one declared in the file (used only
-    if the file is not UTF-8).
+    `declared`: the encoding in the contract (`utf-8-sig`: UTF-8 with a byte order mark). `hint`: the encoding that the file declares
+    itself, used only if the file is not UTF-8.
     """
     if declared == AGREED_MARK:
-        text, found = decode(data, "utf-8", hint, known)
+        text, found = decode(data, "utf-8", hint, evidence)
         return text, [finding for finding in found if finding["rule"] != "file-byte-order-mark"]
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _marked(data[len(mark) :], encoding, declared, known)
-    wide = _wide(data)
+            return _decode_after_mark(data[len(mark) :], encoding, declared, evidence)
+    wide = _detect_utf_16(data)
     if wide:
         return data.decode(wide, errors="replace"), [{"rule": "file-encoding-assumed", "detail": wide}]
     if data.isascii():
@@ -69,9 +70,9 @@ def decode(data: bytes, declared: str, hint: str | None = None, known: Known = N
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return _by_line(data, declared, hint or declared, known)
-    text, found = _misread(text, known)
-    return text, found if _same(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
+        return _decode_by_line(data, declared, hint or declared, evidence)
+    text, found = _undo_misreading(text, evidence)
+    return text, found if _is_same_encoding(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
 
 
 AGREED_MARK = "utf-8-sig"
@@ -80,65 +81,72 @@ _NO_TEXT = 0.005  # share of control characters
 
 
 def eight_bit_words(data: bytes) -> Counter[bytes]:
-    """The words with a byte above ASCII of a text in an 8-bit code page; none for other encodings and for bytes that are not text."""
+    """Count the words with a byte above ASCII in a text of an 8-bit code page. Bytes in another encoding, and bytes that are not text, have
+    none."""
     if len(_CONTROL.findall(data)) > len(data) * _NO_TEXT:
         return Counter()
-    if any(data.startswith(mark) for mark, _ in _BOMS) or _wide(data) or data.isascii() or is_utf_8(data):
+    if any(data.startswith(mark) for mark, _ in _BOMS) or _detect_utf_16(data) or data.isascii() or is_utf_8(data):
         return Counter()
-    return code_pages.words_of(data)
+    return code_pages.count_words(data)
 
 
-def _misread(text: str, known: Known) -> tuple[str, list[Finding]]:
-    """Undo a misreading: text with only Latin-1 characters, decoded in the code page in which it was written."""
+def _undo_misreading(text: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
+    """Decode a text with only Latin-1 characters in the code page in which it was written, if it was read as Latin-1 by mistake. Return the
+    text and the findings."""
     if text.isascii() or max(text) > _LAST_OF_LATIN_1:
         return text, []
-    choice = _read_as_latin_1([text], known)
+    choice = _choose_misread_page([text], evidence)
     if choice.page != code_pages.LATIN_1:
-        return _reread(text, choice.page), [{"rule": "file-text-misread", "detail": choice.page}]
-    return text, [_undecided(choice)] if choice.others else []
+        return _decode_again(text, choice.page), [{"rule": "file-text-misread", "detail": choice.page}]
+    return text, [_undecided_finding(choice)] if choice.others else []
 
 
-def _read_as_latin_1(texts: Iterable[str], known: Known, margin: float = code_pages.MARGIN) -> Choice:
-    """The code page in which texts delivered as Latin-1 were written; letters encoded twice are ignored."""
+def _choose_misread_page(texts: Iterable[str], evidence: EncodingEvidence, margin: float = code_pages.MARGIN) -> CodePageChoice:
+    """Return the code page in which texts that were delivered as Latin-1 were written. Letters that were encoded twice are ignored."""
     data = "\n".join(_TWICE_RE.sub(" ", text) for text in texts).encode("latin-1")
-    return code_pages.misread(code_pages.words_of(data), known.words, margin)
+    return code_pages.choose_misread_page(code_pages.count_words(data), evidence.words, margin)
 
 
-def _reread(text: str, page: str) -> str:
-    """`text` decoded in `page` instead of Latin-1, except letters that were encoded twice."""
+def _decode_again(text: str, page: str) -> str:
+    """Return `text`, which was read as Latin-1, decoded in `page` instead. Letters that were encoded twice stay as they are."""
     parts = _TWICE_APART.split(text)
-    parts[::2] = [part.translate(_table(page)) for part in parts[::2]]
+    parts[::2] = [part.translate(_decoding_table(page)) for part in parts[::2]]
     return "".join(parts)
 
 
 @cache
-def _table(page: str) -> dict[int, str]:
+def _decoding_table(page: str) -> dict[int, str]:
+    """Return the character in the code page `page` of each byte above ASCII."""
     return {byte: bytes([byte]).decode(page, errors="replace") for byte in range(0x80, 0x100)}
 
 
-def _undecided(choice: Choice) -> Finding:
+def _undecided_finding(choice: CodePageChoice) -> Finding:
+    """Return the finding that several code pages are equally likely."""
     return {"rule": UNDECIDED, "detail": " / ".join((choice.page, *choice.others))}
 
 
-def _same(first: str, second: str) -> bool:
+def _is_same_encoding(first: str, second: str) -> bool:
+    """Return whether two names mean the same encoding."""
     try:
         return codecs.lookup(first).name == codecs.lookup(second).name
     except LookupError:
         return False
 
 
-def _marked(data: bytes, encoding: str, declared: str, known: Known) -> tuple[str, list[Finding]]:
+def _decode_after_mark(data: bytes, encoding: str, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
+    """Decode the bytes after a byte order mark of `encoding`. Return the text and the findings."""
     if encoding == "utf-8":
-        text, found = decode(data, "utf-8", known=known)
-        if not _same(declared, "utf-8"):
+        text, found = decode(data, "utf-8", evidence=evidence)
+        if not _is_same_encoding(declared, "utf-8"):
             found.insert(0, {"rule": "file-encoding-assumed", "detail": "utf-8"})
         return text, [{"rule": "file-byte-order-mark", "line": 1, "detail": encoding}, *found]
     text = data.decode(encoding, errors="replace")
     return text, [{"rule": "file-encoding-assumed", "detail": encoding}]
 
 
-def _wide(data: bytes) -> str | None:
-    """Detect UTF-16 without a byte order mark: every other byte of Latin text is zero."""
+def _detect_utf_16(data: bytes) -> str | None:
+    """Return the byte order of UTF-16 without a byte order mark (`utf-16-le`, `utf-16-be`), in which every other byte of Latin text is
+    zero; None for other bytes."""
     sample = data[: 1 << 16]
     if len(sample) < 8:
         return None
@@ -148,7 +156,8 @@ def _wide(data: bytes) -> str | None:
     return "utf-16-be" if even > 0.4 and odd < 0.1 else None
 
 
-def _known(encoding: str) -> bool:
+def _is_text_encoding(encoding: str) -> bool:
+    """Return whether Python knows the encoding, and it encodes text."""
     try:
         return codecs.lookup(encoding)._is_text_encoding
     except LookupError:
@@ -156,7 +165,7 @@ def _known(encoding: str) -> bool:
 
 
 def is_utf_8(line: bytes) -> bool:
-    """Whether bytes are valid UTF-8."""
+    """Return whether bytes are valid UTF-8."""
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
@@ -164,26 +173,27 @@ def is_utf_8(line: bytes) -> bool:
     return True
 
 
-def _eight_bit(data: bytes, declared: str, known: Known) -> tuple[str, list[Finding]]:
-    """Decode in the most likely code page; a finding if the words do not decide."""
-    own = declared if not _same(declared, "utf-8") and _known(declared) else domain.country().code_page
-    choice = code_pages.choose(code_pages.words_of(data), own, known.words, known.beside)
-    return choice.page, [_undecided(choice)] if choice.others else []
+def _choose_code_page(data: bytes, declared: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
+    """Return the most likely code page of bytes that are not UTF-8, and a finding if the words do not decide between several."""
+    own = declared if not _is_same_encoding(declared, "utf-8") and _is_text_encoding(declared) else domain.country().code_page
+    choice = code_pages.choose_code_page(code_pages.count_words(data), own, evidence.words, evidence.beside)
+    return choice.page, [_undecided_finding(choice)] if choice.others else []
 
 
-def _by_line(data: bytes, declared: str, hint: str, known: Known) -> tuple[str, list[Finding]]:
-    """Neither ASCII nor all UTF-8: decode in the encoding of the majority, and each deviating line separately."""
+def _decode_by_line(data: bytes, declared: str, hint: str, evidence: EncodingEvidence) -> tuple[str, list[Finding]]:
+    """Decode bytes that are neither ASCII nor UTF-8 as a whole, each line in its own encoding: UTF-8 or one code page. Lines that deviate
+    from the majority are reported."""
     if not _SEQUENCE.search(data):
-        eight, doubt = _eight_bit(data, hint, known)
+        eight, doubt = _choose_code_page(data, hint, evidence)
         text = data.decode(eight, errors="replace")
         if "\ufffd" not in text:
-            return text, doubt if _same(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}, *doubt]
+            return text, doubt if _is_same_encoding(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}, *doubt]
     lines = data.split(b"\n")
     wide = {i: is_utf_8(line) for i, line in enumerate(lines) if not line.isascii()}
     in_utf8 = sum(wide.values())
-    eight, found = _eight_bit(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint, known)
+    eight, found = _choose_code_page(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint, evidence)
     main = "utf-8" if in_utf8 > len(wide) - in_utf8 else eight
-    found = found if _same(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}, *found]
+    found = found if _is_same_encoding(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}, *found]
     out = []
     for i, line in enumerate(lines):
         encoding = "ascii" if i not in wide else "utf-8" if wide[i] else eight
@@ -196,28 +206,30 @@ def _by_line(data: bytes, declared: str, hint: str, known: Known) -> tuple[str, 
     return "\n".join(out), found
 
 
-def _view(character: str, encoding: str) -> str:
-    """The UTF-8 bytes of a character decoded in an 8-bit encoding (undefined bytes as control characters)."""
+def _misdecode(character: str, encoding: str) -> str:
+    """Return the UTF-8 bytes of a character decoded in an 8-bit encoding. Undefined bytes become control characters."""
     return "".join(b.decode(encoding, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in character.encode("utf-8")))
 
 
-def _views(characters: str) -> dict[str, str]:
-    return {_view(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
+def _misdecoded_letters(characters: str) -> dict[str, str]:
+    """Return the characters by the sequence that each becomes if its UTF-8 bytes are read in an 8-bit encoding."""
+    return {_misdecode(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
 
 
-def _any(sequences: dict[str, str]) -> str:
+def _alternatives_pattern(sequences: dict[str, str]) -> str:
+    """Return a pattern that matches any of the sequences, longer ones first."""
     return "|".join(re.escape(s) for s in sorted(sequences, key=len, reverse=True))
 
 
-_LATIN_TWICE = _views(_LETTERS + _MARKS)
-_CYRILLIC_TWICE = _views(_CYRILLIC)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
-_TWICE_RE = re.compile(f"{_any(_LATIN_TWICE)}|(?:{_any(_CYRILLIC_TWICE)}){{3,}}")
+_LATIN_TWICE = _misdecoded_letters(_LETTERS + _MARKS)
+_CYRILLIC_TWICE = _misdecoded_letters(_CYRILLIC)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
+_TWICE_RE = re.compile(f"{_alternatives_pattern(_LATIN_TWICE)}|(?:{_alternatives_pattern(_CYRILLIC_TWICE)}){{3,}}")
 _TWICE_APART = re.compile(f"({_TWICE_RE.pattern})")
-_CYRILLIC_RE = re.compile(_any(_CYRILLIC_TWICE))
+_CYRILLIC_RE = re.compile(_alternatives_pattern(_CYRILLIC_TWICE))
 
 
-def once(text: str) -> str:
-    """`text` with letters encoded twice (or more often) repaired."""
+def repair_encoded_twice(text: str) -> str:
+    """Return `text` with letters repaired that were encoded twice or more often."""
     for _ in range(3):
         better = _TWICE_RE.sub(lambda m: _LATIN_TWICE.get(m[0]) or _CYRILLIC_RE.sub(lambda c: _CYRILLIC_TWICE[c[0]], m[0]), text)
         if better == text:
@@ -226,46 +238,56 @@ def once(text: str) -> str:
     return text
 
 
-def _foreign(cells: pd.Series) -> Iterable[str]:
-    """The distinct texts with a letter outside ASCII."""
+def _texts_beyond_ascii(cells: pd.Series) -> Iterable[str]:
+    """Return the distinct texts that contain a character outside ASCII."""
     unique: Iterable[str] = cells[cells.str.contains(_BEYOND_ASCII, regex=True, na=False)].unique()
     return unique
 
 
-def repair(
-    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], known: Known = NOTHING
+def repair_cells(
+    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], evidence: EncodingEvidence = NO_EVIDENCE
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """Repair cells that were encoded twice or misread as Latin-1; findings name file, part, line, field and the delivered value.
+    """Repair the cells of the `columns` of each frame that were encoded twice or misread as Latin-1. Return the frames, and findings with
+    file, part, line, field and the delivered value.
 
-    If at least half of a file's cells with a letter above ASCII are affected, there is one finding on the file.
+    If at least half of a file's cells with a letter above ASCII are affected, and more than 20, there is one finding on the file.
     """
-    twice = {v: once(v) for name, frame in frames.items() for c in columns[name] for v in _foreign(frame[c]) if _TWICE_RE.search(v)}
-    out, found = _replaced(frames, columns, twice, ("cell-text-encoded-twice", "file-text-encoded-twice"))
-    texts = {v for name, frame in out.items() for c in columns[name] for v in _foreign(frame[c])}
-    pages, doubt = _pages(texts, known)
-    out, more = _replaced(out, columns, {v: _reread(v, page) for v, page in pages.items()}, ("cell-text-misread", "file-text-misread"))
+    twice = {
+        v: repair_encoded_twice(v)
+        for name, frame in frames.items()
+        for c in columns[name]
+        for v in _texts_beyond_ascii(frame[c])
+        if _TWICE_RE.search(v)
+    }
+    out, found = _replace_texts(frames, columns, twice, ("cell-text-encoded-twice", "file-text-encoded-twice"))
+    texts = {v for name, frame in out.items() for c in columns[name] for v in _texts_beyond_ascii(frame[c])}
+    pages, doubt = _choose_pages(texts, evidence)
+    out, more = _replace_texts(
+        out, columns, {v: _decode_again(v, page) for v, page in pages.items()}, ("cell-text-misread", "file-text-misread")
+    )
     named = sorted({file for frame in out.values() for file in frame["_file"].dropna()} if doubt else ())
     return out, [*found, *more, *({**finding, "file": file} for file in named for finding in doubt)]
 
 
-def _pages(texts: set[str], known: Known) -> tuple[dict[str, str], list[Finding]]:
-    """By text delivered as Latin-1, the code page in which it was written.
+def _choose_pages(texts: set[str], evidence: EncodingEvidence) -> tuple[dict[str, str], list[Finding]]:
+    """Return, for each text that was misread as Latin-1, the code page in which it was written; also a finding if this cannot be decided.
 
-    If the delivery contains letters outside Latin-1, not all of it was misread: each text needs its own evidence.
+    If the delivery contains letters outside Latin-1, not all of it was misread, and each text needs its own evidence.
     """
     latin = {text for text in texts if max(text) <= _LAST_OF_LATIN_1}
     if any(c > _LAST_OF_LATIN_1 and c.isalpha() for text in texts for c in text):
-        pages = {text: _read_as_latin_1([text], known, code_pages.FOREIGN).page for text in latin}
+        pages = {text: _choose_misread_page([text], evidence, code_pages.FOREIGN).page for text in latin}
         return {text: page for text, page in pages.items() if page != code_pages.LATIN_1}, []
-    choice = _read_as_latin_1(latin, known)
-    doubt = [_undecided(choice)] if choice.others else []
+    choice = _choose_misread_page(latin, evidence)
+    doubt = [_undecided_finding(choice)] if choice.others else []
     return ({} if choice.page == code_pages.LATIN_1 else dict.fromkeys(latin, choice.page)), doubt
 
 
-def _replaced(
+def _replace_texts(
     frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], better: Mapping[str, str], rules: tuple[str, str]
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """Replace texts in the frames, with a finding for each cell, or one for a file that is affected as a whole (`rules`)."""
+    """Replace texts (`better`: delivered -> repaired) in the frames, with a finding for each cell, or one finding for a file that is
+    affected as a whole. `rules`: the rule for a cell and that for a file."""
     if not better:
         return dict(frames), []
     out, found, wide = {}, dict[str, list[Finding]](), Counter[str]()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sources.contract import Contract
 from sources.readers import headers
-from sources.readers.piece import Piece
+from sources.readers.file_reading import FileReading
 from sources.readers.result import SourceFile
 
 LIMIT = 1 << 28  # bytes; real deliveries are a hundred times smaller
@@ -27,38 +27,38 @@ _MAGIC = (
 )
 
 
-def kind(data: bytes) -> str:
-    """File type by the first bytes: zip, sqlite, ole2, pdf, …; else `text`."""
+def detect_type(data: bytes) -> str:
+    """Return the type of a file by its first bytes: zip, sqlite, ole2, pdf, …; else `text`."""
     return next((name for magic, name in _MAGIC if data.startswith(magic)), "text")
 
 
-def load(file: SourceFile, piece: Piece) -> bytes | None:
-    """The bytes of a file; None, with a finding, if they cannot be read."""
+def load_bytes(file: SourceFile, reading: FileReading) -> bytes | None:
+    """Return the bytes of a file. Return None, with a finding, if they are absent, empty, too many or cannot be read."""
     try:
         if file.path.is_dir() or not file.path.exists():
-            piece.fail("file-no-file")
+            reading.fail("file-no-file")
             return None
         if file.path.stat().st_size > LIMIT:
-            piece.fail("file-unsafe", f"> {LIMIT >> 20} MiB")
+            reading.fail("file-unsafe", f"> {LIMIT >> 20} MiB")
             return None
         data = file.path.read_bytes()
     except OSError as error:
-        piece.fail("file-no-access", type(error).__name__)
+        reading.fail("file-no-access", type(error).__name__)
         return None
     if not data.strip(b"\x00\t\r\n \x0b\x0c"):
-        piece.fail("file-empty")
+        reading.fail("file-empty")
         return None
     return data
 
 
-def too_many(data: bytes) -> str | None:
-    """Which limit of `MOST` a text exceeds, in words; None if it exceeds none."""
+def exceeded_limit(data: bytes) -> str | None:
+    """Return the limit of `MOST` that a text exceeds, in words; None if it exceeds none."""
     found = {"lines": max(map(data.count, (b"\n", b"\r"))), "cells": max(map(data.count, (b";", b",", b"\t", b"|")))}
     return next((f"> {MOST[what]:,} {what}" for what, n in found.items() if n > MOST[what]), None)
 
 
-def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
-    """The institution that has a table with one of the rows `names` as header, or None."""
+def find_owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
+    """Return the institution that has a table with one of the rows `names` as header, or None."""
     for contract in contracts:
         for table in contract.tables.values():
             if len(table.columns) > 3 and any(headers.is_header(row, table) for row in names):
@@ -66,14 +66,16 @@ def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
     return None
 
 
-def quarantine_lines(piece: Piece, data: bytes, rule: str) -> None:
-    """Quarantine every physical line of a file with its bytes; a file that is not text, or exceeds the limits, is one row."""
-    if kind(data) != "text" or b"\x00" in data[:4096] or too_many(data):
+def quarantine_lines(reading: FileReading, data: bytes, rule: str) -> None:
+    """Quarantine every physical line of a file with its bytes. A file that is not text, or exceeds the limits, is one row."""
+    if detect_type(data) != "text" or b"\x00" in data[:4096] or exceeded_limit(data):
         lines = [data[: 1 << 20]]
     else:
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
     for i, line in enumerate(lines, 1):
-        piece.rows += 1
-        piece.unreadable.append({"file": piece.file, "part": None, "line": i, "table": None, "record_key": None, "rule": rule, "raw": line})
+        reading.rows += 1
+        reading.unreadable.append(
+            {"file": reading.file, "part": None, "line": i, "table": None, "record_key": None, "rule": rule, "raw": line}
+        )

@@ -1,4 +1,4 @@
-"""Match delivered headers to declared columns, and report what was assumed.
+"""Matches delivered headers to declared columns, and reports what was assumed.
 
 Belongs here: matching names (folded, similar, by position), recognising a header row. Does not belong here: cells below the header.
 """
@@ -27,14 +27,15 @@ Fits = Callable[[int, str], bool]
 
 @lru_cache(maxsize=65536)
 def fold(name: str) -> str:
-    """A name without case, diacritics and punctuation: words in lower-case ASCII, separated by one space."""
+    """Return a name without case, diacritics and punctuation: its words in lower-case ASCII, separated by one space."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return " ".join(_SAME_WORD.get(w, w) for w in re.findall(r"[a-z]+|[0-9]+", plain))
 
 
 @dataclass
-class Match:
-    """Declared column by delivered position, further columns by position, and findings (rule, field, detail)."""
+class HeaderMatch:
+    """How the delivered names of a header match the declared columns. `columns`: declared column by delivered position; `extra`: name in
+    the frame of further columns by position; `missing`: declared columns without a delivered name; `findings`: rule, field, detail."""
 
     columns: dict[int, str] = field(default_factory=dict)
     extra: dict[int, str] = field(default_factory=dict)
@@ -43,12 +44,12 @@ class Match:
 
     @property
     def names(self) -> dict[int, str]:
-        """Every delivered position with its column name in the frame."""
+        """The name in the frame of each delivered column, by position."""
         return {**self.columns, **self.extra}
 
 
 def similarity(first: str, second: str) -> float:
-    """Similarity of two folded names, 0 to 100; nearly 100 if one contains all words of the other."""
+    """Return the similarity of two folded names from 0 to 100; it is high if one name contains all words of the other."""
     if not first or not second:
         return 0.0
     solid = fuzz.ratio(first.replace(" ", ""), second.replace(" ", ""))
@@ -56,19 +57,19 @@ def similarity(first: str, second: str) -> float:
     return max(solid, words)
 
 
-def claims(cells: Sequence[str | None], table: TableSpec) -> int:
-    """How many declared columns of `table` a row names, up to spelling."""
+def count_named_columns(cells: Sequence[str | None], table: TableSpec) -> int:
+    """Return how many declared columns of `table` the cells of a row name, up to spelling."""
     delivered = {fold(c) for c in cells if c}
     return sum(1 for c in table.columns if fold(c.name) in delivered or any(fold(a) in delivered for a in c.aliases))
 
 
 def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
-    """Whether a row is a header of `table`: it names at least half of its columns, and two of them."""
-    return claims(cells, table) >= max(min(2, len(table.columns)), len(table.columns) / 2)
+    """Return whether a row is a header of `table`: it names at least half of its columns, and at least two."""
+    return count_named_columns(cells, table) >= max(min(2, len(table.columns)), len(table.columns) / 2)
 
 
-def resembles(cells: Sequence[str | None], table: TableSpec) -> bool:
-    """Whether a row is a header of `table` with other names: most declared columns have a similar name in it."""
+def resembles_header(cells: Sequence[str | None], table: TableSpec) -> bool:
+    """Return whether a row is a header of `table` in other words: most declared columns have a similar name in the row."""
     delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold(c))}  # numbers are not names
     if len(delivered) < 3:
         return False
@@ -76,14 +77,14 @@ def resembles(cells: Sequence[str | None], table: TableSpec) -> bool:
     return alike >= 0.6 * len(table.columns)
 
 
-def match(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = None, by_place: bool = True) -> Match:
+def match_header(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = None, by_position: bool = True) -> HeaderMatch:
     """Find the declared columns of `table` among the delivered names `cells`.
 
-    Exact names first, then spelling and aliases, then similar names, then a name in the right position. `fits(position, column)` says
-    whether the cells below could be values of the column: evidence if the name gives none. `by_place=False`: the format has no column
-    order, so only names decide. All but exact matches are findings.
+    Exact names are matched first, then other spellings and aliases, then similar names, then names in the right position. `fits(position,
+    column)` tells whether the cells below could be values of the column: this is evidence if the name gives none. `by_position=False`: the
+    format has no order of columns, so only names decide. All but exact matches are findings.
     """
-    out = Match()
+    out = HeaderMatch()
     names = [(c or "").strip() for c in cells]
     open_columns = {c.name: i for i, c in enumerate(table.columns)}
     aliases = {fold(a): c.name for c in table.columns for a in c.aliases}
@@ -100,62 +101,65 @@ def match(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = Non
             column = name if exact else folded.get(fold(name)) or aliases.get(fold(name))
             if i not in out.columns and column in open_columns:
                 claim(i, column, None if exact else "file-column-renamed")
-    _claim_similar(names, table, open_columns, out, claim, by_place)
-    if by_place:
-        _claim_by_place(names, table, open_columns, out, claim, fits)
-    _leftovers(names, open_columns, out)
+    _match_similar_names(names, table, open_columns, out, claim, by_position)
+    if by_position:
+        _match_by_position(names, table, open_columns, out, claim, fits)
+    _note_unmatched(names, open_columns, out)
     ordered = [c.name for c in table.columns if c.name in out.columns.values()]
     if [out.columns[i] for i in sorted(out.columns)] != ordered:
         out.findings.append({"rule": "file-column-order"})
     return out
 
 
-def _open(names: list[str], out: Match) -> list[int]:
+def _unmatched_positions(names: list[str], out: HeaderMatch) -> list[int]:
+    """Return the positions of the names that are not matched yet."""
     return [i for i in range(len(names)) if i not in out.columns]
 
 
-def _claim_similar(
-    names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], by_place: bool
+def _match_similar_names(
+    names: list[str], table: TableSpec, open_columns: dict[str, int], out: HeaderMatch, claim: Callable[..., None], by_position: bool
 ) -> None:
-    """Most similar pairs first; a name in its declared position needs less similarity. Skipped if there are very many names."""
+    """Match names to columns with a similar name, the most similar pairs first. A name in its declared position needs less similarity.
+    Nothing is done if there are very many names."""
     if len(names) > _MOST_NAMES:
         return
     pairs = [
         (similarity(fold(names[i]), fold(column)) + (10 if i == place else 0), -i, column, i, place)
-        for i in _open(names, out)
+        for i in _unmatched_positions(names, out)
         for column, place in open_columns.items()
     ]
     for score, _, column, i, place in sorted(pairs, key=lambda p: (-p[0], -p[1], p[2])):
         if i in out.columns or column not in open_columns:
             continue
-        if score >= SIMILAR + (10 if i == place else 0) or (by_place and score >= NEAR and _between(i, place, table, out)):
+        if score >= SIMILAR + (10 if i == place else 0) or (by_position and score >= NEAR and _is_in_order(i, place, table, out)):
             claim(i, column, "file-column-renamed")
 
 
-def _between(position: int, place: int, table: TableSpec, out: Match) -> bool:
-    """Whether the columns claimed next to `position` are those declared next to `place`."""
+def _is_in_order(position: int, place: int, table: TableSpec, out: HeaderMatch) -> bool:
+    """Return whether the columns matched before and after `position` are declared before and after the position `place`."""
     order = {c.name: i for i, c in enumerate(table.columns)}
     before = [order[c] for i, c in out.columns.items() if i < position]
     after = [order[c] for i, c in out.columns.items() if i > position]
     return all(b < place for b in before) and all(a > place for a in after)
 
 
-def _claim_by_place(
-    names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], fits: Fits | None
+def _match_by_position(
+    names: list[str], table: TableSpec, open_columns: dict[str, int], out: HeaderMatch, claim: Callable[..., None], fits: Fits | None
 ) -> None:
-    """Match a column with an unknown name by position if exactly one column is missing there and the values fit."""
+    """Match a column with an unknown name by position, if as many columns are delivered as declared, its neighbours are in order, and the
+    values fit."""
     if len(names) != len(table.columns):
         return
-    for i in _open(names, out):
+    for i in _unmatched_positions(names, out):
         column = table.columns[i].name
-        if column in open_columns and _between(i, i, table, out) and (fits is None or fits(i, column)):
+        if column in open_columns and _is_in_order(i, i, table, out) and (fits is None or fits(i, column)):
             claim(i, column, "file-column-by-position", names[i] or str(i + 1))
 
 
-def _leftovers(names: list[str], open_columns: dict[str, int], out: Match) -> None:
-    """Unmatched names become further columns, up to a limit; declared columns without a name are missing."""
+def _note_unmatched(names: list[str], open_columns: dict[str, int], out: HeaderMatch) -> None:
+    """Give unmatched names a column of their own, up to a limit, and record declared columns without a name as missing."""
     used = {*out.columns.values(), *open_columns}
-    further = _open(names, out)
+    further = _unmatched_positions(names, out)
     for i in further[:_MOST_EXTRA]:
         base = names[i].lstrip("_") or f"column {i + 1}"
         name, n = names[i] or base, 1
@@ -172,7 +176,7 @@ def _leftovers(names: list[str], open_columns: dict[str, int], out: Match) -> No
         out.findings.append({"rule": "file-column-missing", "field": column})
 
 
-_FORMS = {
+_TYPE_PATTERNS = {
     "date": r"\d{1,4}[./-].*|\d{4}.*",
     "personal_number": r"[\d .]{5,}",
     "integer": r"-?\d+(\.0+)?",
@@ -180,15 +184,15 @@ _FORMS = {
 }
 
 
-def contradicts(values: Sequence[str], column: ColumnSpec) -> bool | None:
-    """Whether most of `values` are invalid for a declared column; None if that cannot be decided (text, or no values)."""
+def contradicts_column(values: Sequence[str], column: ColumnSpec) -> bool | None:
+    """Return whether most of `values` are invalid for a declared column; None if that cannot be decided (text, or no values)."""
     filled = [v.strip() for v in values if v.strip()]
     if not filled:
         return None
     if column.codes:
         known, begun = {fold(code) for code in column.delivered_codes}, tuple(fold(prefix) for prefix in column.prefixes)
         fitting = sum((name := fold(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
-    elif (pattern := column.pattern or _FORMS.get(column.type)) is not None:
+    elif (pattern := column.pattern or _TYPE_PATTERNS.get(column.type)) is not None:
         fitting = sum(
             re.search(pattern, v) is not None if column.pattern else re.fullmatch(pattern, v, re.DOTALL) is not None for v in filled
         )

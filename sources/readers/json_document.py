@@ -1,6 +1,7 @@
-"""JSON: records in nested arrays to rows, with the line of each object's opening brace.
+"""Reads JSON: the records in nested arrays become rows, each with the line of its object's opening brace.
 
-Belongs here: arrays of declared tables to rows, names of fields. Does not belong here: encodings (`encoding`), rows to frames (`nested`).
+Belongs here: arrays of declared tables to rows, names of fields. Does not belong here: encodings (`encoding`), rows to frames
+(`nested`).
 
 The standard library's decoder reads the document; its hook for objects gives positions (`ijson` gives none). Numbers stay as they were
 written: `1012345678.0` is text. A document that is not well-formed is unreadable as a whole, so nothing of it is read.
@@ -17,9 +18,9 @@ from typing import Any
 
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers
-from sources.readers.encoding import Known
+from sources.readers.encoding import EncodingEvidence
+from sources.readers.file_reading import FileReading, UnsafeError
 from sources.readers.nested import DEEPEST, NestedRows
-from sources.readers.piece import Piece, UnsafeError
 from sources.readers.result import SourceFile
 
 _MOST_VALUES = 5_000_000  # each takes about 200 bytes of memory while it is read
@@ -27,59 +28,62 @@ _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
 _DOCUMENT = "document"  # detail of a finding outside all tables
 
 
-class _Object(dict[str, Any]):
-    """An object of the document: fields by name (the last value of a repeated one), its position and repeated names."""
+class _JsonObject(dict[str, Any]):
+    """An object of the document: its fields by name (of a repeated name the last value), its position `at` in the text, and the
+    `repeated` names."""
 
     at: int = 0
     repeated: tuple[str, ...] = ()
 
 
 @dataclass
-class _Rows(NestedRows):
-    """The rows of objects in the arrays of declared tables."""
+class _JsonRows(NestedRows):
+    """The rows of a JSON document, by declared table."""
 
     tables: Sequence[str] = field(kw_only=True)
     breaks: Sequence[int] = field(kw_only=True)  # positions of line breaks
     inner: frozenset[tuple[str, str]] = field(kw_only=True)  # table, name of an object whose fields are columns
 
     def line(self, at: int) -> int:
-        """The line of a position."""
+        """Return the line of a position in the text."""
         return bisect_right(self.breaks, at - 1) + 1
 
     def table(self, name: str) -> str | None:
-        """The declared table of arrays with this name, up to spelling."""
+        """Return the declared table whose rows are in an array called `name`, up to spelling; None if there is none."""
         return name if name in self.tables else next((t for t in self.tables if headers.fold(t) == headers.fold(name)), None)
 
-    def take(self, record: _Object, table: str, parent: int | None, piece: Piece) -> None:
-        """Add a row of `table`, and the rows nested in it."""
+    def take(self, record: _JsonObject, table: str, parent: int | None, reading: FileReading) -> None:
+        """Add an object as a row of `table`, and the rows nested in it."""
         row: dict[str, str] = {}
         own = self.add(table, row, self.line(record.at), parent)
-        self._fields(record, table, "", row, own, piece)
+        self._add_fields(record, table, "", row, own, reading)
 
-    def _fields(self, record: _Object, table: str, before: str, row: dict[str, str], own: int, piece: Piece) -> None:
+    def _add_fields(self, record: _JsonObject, table: str, before: str, row: dict[str, str], own: int, reading: FileReading) -> None:
+        """Add the fields of an object to `row` (number `own`) under their names, with the prefix `before` for fields of an inner object.
+        Arrays of declared tables become rows of their own."""
         for name in record.repeated:
             self.note("json-field-repeated", table, before + name, self.line(record.at))
         for name, value in record.items():
             nested = self.table(name) if isinstance(value, list) else None
             if nested:
-                self.array(value, nested, own, self.line(record.at), piece)
-            elif isinstance(value, _Object):
-                self._fields(value, table, f"{before}{name}.", row, own, piece)
+                self.array(value, nested, own, self.line(record.at), reading)
+            elif isinstance(value, _JsonObject):
+                self._add_fields(value, table, f"{before}{name}.", row, own, reading)
             elif value is not None or (table, before + name) not in self.inner:
-                row[before + name] = _text(value)
+                row[before + name] = _as_text(value)
 
-    def array(self, values: list[Any], table: str, parent: int | None, line: int, piece: Piece) -> None:
-        """Add the objects of an array of `table`; another value is no record and is quarantined."""
+    def array(self, values: list[Any], table: str, parent: int | None, line: int, reading: FileReading) -> None:
+        """Add the objects of an array as rows of `table`. Anything else in the array is no record and is quarantined."""
         for value in values:
-            if isinstance(value, _Object):
-                self.take(value, table, parent, piece)
+            if isinstance(value, _JsonObject):
+                self.take(value, table, parent, reading)
             else:
-                piece.rows += 1
-                piece.quarantine("json-record-no-object", _text(value).encode("utf-8", "replace"), line, table=table)
+                reading.rows += 1
+                reading.quarantine("json-record-no-object", _as_text(value).encode("utf-8", "replace"), line, table=table)
 
 
-def _text(value: Any) -> str:
-    """A value as text: as written, or for true and false their words; null is empty; a list as JSON."""
+def _as_text(value: Any) -> str:
+    """Return a value as text: as written, or `true` and `false`; null is empty; a list is JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -87,48 +91,52 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
-    """Read the arrays of declared tables. Columns: fields, those of inner objects as `inner.field`, and keys of enclosing rows.
+def read(
+    file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), evidence: EncodingEvidence = encoding.NO_EVIDENCE
+) -> FileReading:
+    """Read the arrays of declared tables. Columns: the fields of an object, those of inner objects as `inner.field`, and keys of
+    enclosing rows.
 
-    `options`: `encoding`; `declared`: the object with metadata, and which of its fields; `keys`: by table, column -> table.column.
+    Keys of `spec.options`: `encoding`; `declared` (name of an object with metadata -> fields that are read); `keys` (table -> column ->
+    table.column of an enclosing row).
     """
-    piece = Piece(spec.name)
-    data = files.load(file, piece)
+    reading = FileReading(spec.name)
+    data = files.load_bytes(file, reading)
     if data is None:
-        return piece
-    if files.kind(data) != "text":
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", files.kind(data))
-    text, found = encoding.decode(data, spec.options.get("encoding", "utf-8"), None, known)
+        return reading
+    if files.detect_type(data) != "text":
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", files.detect_type(data))
+    text, found = encoding.decode(data, spec.options.get("encoding", "utf-8"), None, evidence)
     text = text.lstrip("\ufeff")
     if text.lstrip()[:1] not in ("{", "["):
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", "text")
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", "text")
     for finding in found:
-        piece.find(**finding)
+        reading.find(**finding)
     _require_safe(text)
     breaks = [m.start() for m in re.finditer(r"\r(?!\n)|\n", text)]
     names = ((table, column.name) for table in spec.tables for column in contract.tables[table].columns)
     inner = frozenset((table, name.rpartition(".")[0]) for table, name in names if "." in name)
-    rows = _Rows(tables=spec.tables, breaks=breaks, inner=inner)
+    rows = _JsonRows(tables=spec.tables, breaks=breaks, inner=inner)
     try:
-        document = _decode(text)
+        document = _decode_document(text)
     except (ValueError, RecursionError) as error:
-        files.quarantine_lines(piece, data, "json-broken")
-        piece.state = "unreadable"
-        piece.find("json-broken", line=rows.line(error.pos) if isinstance(error, json.JSONDecodeError) else None)
-        return piece
-    _collect(document, rows, spec.options.get("declared", {}), piece)
-    if not rows.count and not piece.unreadable and not _is_ours(document, rows):
-        piece.findings.clear()
-        files.quarantine_lines(piece, data, "file-header-not-found")
-        return piece.fail("file-header-not-found")
-    rows.into(piece, contract, spec.options.get("keys", {}))
-    return piece
+        files.quarantine_lines(reading, data, "json-broken")
+        reading.state = "unreadable"
+        reading.find("json-broken", line=rows.line(error.pos) if isinstance(error, json.JSONDecodeError) else None)
+        return reading
+    _collect_rows(document, rows, spec.options.get("declared", {}), reading)
+    if not rows.count and not reading.unreadable and not _is_ours(document, rows):
+        reading.findings.clear()
+        files.quarantine_lines(reading, data, "file-header-not-found")
+        return reading.fail("file-header-not-found")
+    rows.add_to(reading, contract, spec.options.get("keys", {}))
+    return reading
 
 
 def _require_safe(text: str) -> None:
-    """Raise `UnsafeError` for a document that is nested too deeply, or has too many values."""
+    """Raise `UnsafeError` if a document is nested too deeply, or has too many values."""
     if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
         raise UnsafeError(f"> {_MOST_VALUES:,} values")
     depth = 0
@@ -138,9 +146,9 @@ def _require_safe(text: str) -> None:
             raise UnsafeError(f"> {DEEPEST} levels")
 
 
-def _decode(text: str) -> Any:
-    """The document, objects as `_Object`, numbers as written. Raises `ValueError` if it is not well-formed."""
-    decoder: Any = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_no_json)
+def _decode_document(text: str) -> Any:
+    """Decode a JSON document: objects as `_JsonObject`, numbers as they were written. Raises `ValueError` if it is not well-formed."""
+    decoder: Any = json.JSONDecoder(object_pairs_hook=_make_object, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     inner = decoder.parse_object
 
     def placed(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
@@ -153,38 +161,41 @@ def _decode(text: str) -> Any:
     return decoder.decode(text)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    found = _Object(pairs)
+def _make_object(pairs: list[tuple[str, Any]]) -> _JsonObject:
+    """Make an object from its fields, and record repeated names."""
+    found = _JsonObject(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         found.repeated = tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
     return found
 
 
-def _no_json(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
+    """Raise `ValueError` for NaN and infinite numbers, which are not JSON."""
     raise ValueError(f"{name} is no JSON")
 
 
-def _collect(document: Any, rows: _Rows, declared: Mapping[str, Sequence[str]], piece: Piece) -> None:
-    """The rows and metadata of a document: an object with the outermost array, or that array alone."""
+def _collect_rows(document: Any, rows: _JsonRows, declared: Mapping[str, Sequence[str]], reading: FileReading) -> None:
+    """Add the rows and the metadata of a document, which is an object with the outermost array, or that array alone."""
     outermost = rows.tables[0]
     if isinstance(document, list):
-        piece.find("json-array-alone", line=1)
-        rows.array(document, outermost, None, 1, piece)
+        reading.find("json-array-alone", line=1)
+        rows.array(document, outermost, None, 1, reading)
         return
     for name, value in document.items():
         table = rows.table(name)
         if table == outermost and isinstance(value, list):
             if name != table:
-                piece.find("file-column-renamed", line=rows.line(document.at), field=table, detail=name)
-            rows.array(value, table, None, rows.line(document.at), piece)
-        elif name in declared and isinstance(value, _Object):
-            piece.declared |= {key: _text(value[key]) for key in declared[name] if value.get(key) is not None}
+                reading.find("file-column-renamed", line=rows.line(document.at), field=table, detail=name)
+            rows.array(value, table, None, rows.line(document.at), reading)
+        elif name in declared and isinstance(value, _JsonObject):
+            reading.declared |= {key: _as_text(value[key]) for key in declared[name] if value.get(key) is not None}
             for key in (key for key in value if key not in declared[name]):
-                piece.find("file-column-extra", line=rows.line(value.at), field=f"{name}.{key}", detail=_DOCUMENT)
+                reading.find("file-column-extra", line=rows.line(value.at), field=f"{name}.{key}", detail=_DOCUMENT)
         else:
-            piece.find("file-column-extra", line=rows.line(document.at), field=name, detail=_DOCUMENT)
+            reading.find("file-column-extra", line=rows.line(document.at), field=name, detail=_DOCUMENT)
 
 
-def _is_ours(document: Any, rows: _Rows) -> bool:
-    return isinstance(document, _Object) and any(rows.table(name) == rows.tables[0] for name in document)
+def _is_ours(document: Any, rows: _JsonRows) -> bool:
+    """Return whether the document is an object with the outermost array, even if the array is empty."""
+    return isinstance(document, _JsonObject) and any(rows.table(name) == rows.tables[0] for name in document)

@@ -1,7 +1,7 @@
-"""Nested records to tables, for XML and JSON.
+"""Turns nested records of XML and JSON into tables.
 
-Belongs here: rows collected in document order, and their frames with positions, parents and keys of enclosing rows. Does not belong here:
-reading a document.
+Belongs here: rows collected in document order, and their frames with positions, parents and keys of enclosing rows. Does not belong
+here: reading a document.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import pandas as pd
 
 from sources.contract import Contract
 from sources.readers import headers
-from sources.readers.piece import Piece, nulls, text_frame
+from sources.readers.file_reading import FileReading, make_text_frame, null_column
 
 DEEPEST = 64  # levels; an agreed export has five
 
 
 @dataclass
 class NestedRows:
-    """Rows by table in document order: delivered names and texts, line, number, number of the enclosing row."""
+    """The rows of a document by table, in document order: delivered names and texts (`rows`), line (`lines`), own number (`ids`), and
+    number of the enclosing row (`parents`). `notes`: rule, table and name of a finding -> the first line where it applies."""
 
     rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     lines: dict[str, list[int]] = field(default_factory=dict)
@@ -31,11 +32,11 @@ class NestedRows:
     count: int = 0
 
     def note(self, rule: str, table: str, name: str, line: int) -> None:
-        """Record the first line where something occurs."""
+        """Record a finding about `name` in `table`. Only the first line is kept."""
         self.notes.setdefault((rule, table, name), line)
 
     def add(self, table: str, row: dict[str, str], line: int, parent: int | None) -> int:
-        """Add a row of `table`; returns its number."""
+        """Add a row of `table`, and return its number."""
         own = self.count
         self.count += 1
         self.rows.setdefault(table, []).append(row)
@@ -44,50 +45,52 @@ class NestedRows:
         self.parents.setdefault(table, []).append(parent)
         return own
 
-    def into(self, piece: Piece, contract: Contract, keys: Mapping[str, Mapping[str, str]]) -> None:
-        """Add notes and frames to `piece`: delivered names to declared columns, `keys` (table -> column -> table.column of an enclosing
-        row) filled in, parents by row number."""
+    def add_to(self, reading: FileReading, contract: Contract, keys: Mapping[str, Mapping[str, str]]) -> None:
+        """Add the findings and a frame for each table to `reading`: declared columns, `_row` and `_parent`, and the columns in `keys`
+        (table -> column -> table.column of an enclosing row) filled in from the enclosing rows."""
         for (rule, table, name), line in self.notes.items():
-            piece.find(rule, line=line, field=name, detail=table)
-        piece.rows += self.count
+            reading.find(rule, line=line, field=name, detail=table)
+        reading.rows += self.count
         around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, position in it, parent
         frames: dict[str, pd.DataFrame] = {}
         for table, delivered in self.rows.items():
             around |= {own: (table, i, self.parents[table][i]) for i, own in enumerate(self.ids[table])}
-            frames[table] = self._frame(delivered, table, keys.get(table, {}), contract, piece)
+            frames[table] = self._make_frame(delivered, table, keys.get(table, {}), contract, reading)
         for table, frame in frames.items():
             for column, source in keys.get(table, {}).items():
                 of, name = source.split(".", 1)
                 values = list(frames[of][name]) if of in frames else []
-                places = [_ancestor(around, parent, of) for parent in self.parents[table]]
+                places = [_find_ancestor(around, parent, of) for parent in self.parents[table]]
                 frame[column] = pd.array([None if i is None else values[i] for i in places], dtype="str")
-            frame["_part"] = nulls(len(frame))
+            frame["_part"] = null_column(len(frame))
             frame["_line"] = pd.array(self.lines[table], dtype="Int64")
             frame["_row"] = pd.array(self.ids[table], dtype="Int64")
             frame["_parent"] = pd.array(self.parents[table], dtype="Int64")
-            piece.add(table, frame)
+            reading.add(table, frame)
 
-    def _frame(
-        self, delivered: Sequence[Mapping[str, str]], table: str, keys: Mapping[str, Any], contract: Contract, piece: Piece
+    def _make_frame(
+        self, delivered: Sequence[Mapping[str, str]], table: str, keys: Mapping[str, Any], contract: Contract, reading: FileReading
     ) -> pd.DataFrame:
-        """Match delivered names to declared columns; a document omits empty cells, so an absent name is a finding only if required."""
+        """Match the delivered names of a table to its declared columns. A document omits empty cells, so an absent column is a finding
+        only if it is required."""
         names = list(dict.fromkeys(name for row in delivered for name in row))
         declared = contract.tables[table]
         part = replace(declared, columns=tuple(c for c in declared.columns if c.name not in keys))
-        match = headers.match(names, part, by_place=False)
+        match = headers.match_header(names, part, by_place=False)
         optional = {c.name for c in part.columns if not c.required}
         for finding in match.findings:
             absent = finding["rule"] == "file-column-missing" and finding["field"] in optional
             if not absent and finding["rule"] != "file-column-order":
-                piece.find(line=self.lines[table][0], **({"detail": table} | finding))
-        frame = text_frame({column: [row.get(names[k], "") for row in delivered] for k, column in sorted(match.names.items())})
+                reading.find(line=self.lines[table][0], **({"detail": table} | finding))
+        frame = make_text_frame({column: [row.get(names[k], "") for row in delivered] for k, column in sorted(match.names.items())})
         for column in match.missing:
-            frame[column] = nulls(len(delivered))
+            frame[column] = null_column(len(delivered))
         return frame
 
 
-def _ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
-    """The position in `table` of the ancestor of row number `row`."""
+def _find_ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
+    """Return the position in `table` of the row of that table which encloses row number `row`; None if there is none. `around`: table,
+    position and parent of each row."""
     while row is not None:
         of, place, parent = around[row]
         if of == table:

@@ -1,4 +1,4 @@
-"""What every reader returns. Belongs here: the types only."""
+"""The types that every reader takes and returns. Nothing else belongs here."""
 
 from __future__ import annotations
 
@@ -30,24 +30,23 @@ class SourceFile:
 
 @dataclass
 class ReadResult:
-    """One delivery as text.
+    """One delivery as text. Each frame below is listed with its columns.
 
     tables      table -> frame of str columns (every declared column, undeclared ones as delivered) and `POSITION`;
                 a missing or empty cell is null
-    structure   file, part, line, kind (title, header, repeated_header, blank, total, sheet: a row of a sheet without data, earlier:
-                a row of the table of an earlier period)
-    unreadable  file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes): rows to be quarantined;
+    structure   rows that are not data: file, part, line, kind (title, header, repeated_header, blank, total; sheet: a row of a sheet
+                without data; earlier: a row of the table of an earlier period)
+    unreadable  rows to be quarantined: file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes);
                 each already has its finding in `findings`
-    findings    mappings for `schemas.findings.frame` without institution and delivery
+    findings    mappings for `schemas.findings.frame`, without institution and delivery
     files       file -> state: complete, partial (some of it could not be read and may be lost), unreadable,
                 missing (declared, not delivered), foreign (a file of another institution),
                 leftover (*.part, *-journal, ~$*, ...), undeclared
-    rows        file -> physical rows, counted on reading, independently of their outcome
-    declared    metadata stated in a file: `periudha`, `krijuar`
-    layout      file, part, field, column: position, from 1, of a declared column as delivered; for formats with a column order
-    blanked     _row, field, content: cells emptied by an erasure (`harmonia.operations.erasure`), and a number for the former
-                content of the row
-    judged      _row, table, field, rule: findings on those rows before the erasure; they replace the present findings
+    rows        file -> number of physical rows, counted on reading, independently of their outcome
+    declared    metadata stated in a file, by name (`periudha`, `krijuar`)
+    layout      positions of declared columns in formats with a column order: file, part, field, column (from 1, as delivered)
+    blanked     cells emptied by an erasure (`harmonia.operations.erasure`): _row, field, content (a number that stands for the former row)
+    judged      findings on the rows in `blanked` before the erasure, which replace the present findings: _row, table, field, rule
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -65,14 +64,14 @@ class ReadResult:
 
     @property
     def state(self) -> str:
-        """State of the delivery as far as reading can tell; validation also checks the records (`pipelines.validation.completeness`)."""
+        """The state of the delivery as far as reading tells; validation also checks the records (`pipelines.validation.completeness`)."""
         return of_delivery(self.files.values())
 
 
 def accounting(result: ReadResult) -> pd.DataFrame:
-    """Row accounting by file: file, rows_read, data, structural, unreadable.
+    """Return the row accounting by file. Columns: file, rows_read, data, structural, unreadable.
 
-    In XML a row is an element of a declared table, in a database a table row. `rows_read` is counted while reading and equals the sum of
+    In XML a row is an element of a declared table, in a database a table row. `rows_read` is counted while reading, and equals the sum of
     the other three (`docs/reference/counting-rules.md`, "Record status").
     """
     data = pd.concat([frame["_file"] for frame in result.tables.values()]) if result.tables else pd.Series(dtype="str")

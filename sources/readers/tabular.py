@@ -1,4 +1,4 @@
-"""Rows of cells to tables, for delimited text and workbooks.
+"""Turns the rows of cells of delimited text and workbooks into tables.
 
 Belongs here: finding headers; separating data from titles, blank, total and broken rows. Does not belong here: reading cells from a file.
 """
@@ -13,19 +13,24 @@ import pandas as pd
 
 from sources.contract import TableSpec
 from sources.readers import headers
-from sources.readers.piece import Piece, key_part, nulls, record_key, text_frame
+from sources.readers.file_reading import FileReading, key_part, make_text_frame, null_column, record_key
 
 TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
-_LOST = 0.1  # share of the records that a total line counts
+_MISSING_SHARE = 0.1  # share of the records that a total line counts
 _NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
-_HEAD = 200  # rows searched for a header with other names
+_HEADER_SEARCH_ROWS = 200  # rows searched for a header with other names
 _NEARLY_ALL = 0.9  # share of rows that decides about the header above them
-_FEW = 2  # a row with so few filled cells is not a record
+_MOST_FILLED_IN_NO_RECORD = 2  # a row with so few filled cells is not a record
 
 
 @dataclass
 class Grid:
-    """Rows as delivered: `cells` by row (ragged if the format allows it), first physical line of each, bytes on demand."""
+    """The rows of one file or sheet as delivered.
+
+    `cells` has the cells of each row (rows may differ in length), `lines` the physical line on which each row begins. `raw(i)` returns the
+    bytes of row i. `part` is the name of the sheet. `repair(row, width)` returns the cells of a row that was split by another delimiter,
+    and the rule of the finding, or None.
+    """
 
     cells: list[list[str]]
     lines: Sequence[int]
@@ -39,11 +44,13 @@ class Grid:
 
 @dataclass
 class Block:
-    """Rows under one header: the ranges of rows below each occurrence of it (None: there is no header)."""
+    """The rows under one header. `header` is the row of the header, or None if the rows have no header; `ranges` has the first row and the
+    row after the last below each occurrence of the header. The counts `data` and `broken`, and the rows `totals`, are filled while the rows
+    are read."""
 
     header: int | None
     table: TableSpec
-    match: headers.Match
+    match: headers.HeaderMatch
     width: int
     regular: tuple[int, ...] = ()  # accepted numbers of cells; cells past `width` are empty
     ranges: list[tuple[int, int]] = field(default_factory=list)
@@ -58,25 +65,26 @@ def is_blank(row: Sequence[str]) -> bool:
 
 
 def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
-    """Header rows in order, each with the table that it matches best."""
+    """Return the rows that are headers, in order, each with the table whose columns the row names best."""
     names = {c.name for t in tables for c in t.columns}
     found = []
     for i, row in enumerate(grid.cells):
-        if i >= _HEAD and (names.isdisjoint(row) or len(names.intersection(row)) < 2):
+        if i >= _HEADER_SEARCH_ROWS and (names.isdisjoint(row) or len(names.intersection(row)) < 2):
             continue
-        best = max(tables, key=lambda t: headers.claims(row, t))
+        best = max(tables, key=lambda t: headers.count_named_columns(row, t))
         if headers.is_header(row, best):
             found.append((i, best))
     if found:
         return found
-    for i, row in enumerate(grid.cells[:_HEAD]):
+    for i, row in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]):
         for table in tables:
-            if headers.resembles(row, table):
+            if headers.resembles_header(row, table):
                 return [(j, table) for j in range(i, len(grid.cells)) if _same_names(grid.cells[j], row)]
     return []
 
 
 def _same_names(row: Sequence[str], other: Sequence[str]) -> bool:
+    """Return whether two header rows name the same columns."""
     return len(row) == len(other) and row[0].strip() == other[0].strip() and list(map(headers.fold, row)) == list(map(headers.fold, other))
 
 
@@ -86,78 +94,83 @@ def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
     return len(row) == len(names) and record_key(table, dict(zip(names, row, strict=True))) is not None
 
 
-def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
-    """Put all rows of a grid into `piece`; False, with nothing done, if there is neither a header nor a row of any table."""
-    before, end = len(piece.structure), _end(grid)
+def read_grid(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> bool:
+    """Read all rows of a grid into `reading`. Return False, without reading anything, if the grid has neither a header nor a row of any
+    table."""
+    before, end = len(reading.structure), find_earlier_table(grid)
     now = replace(grid, cells=grid.cells[:end]) if end < len(grid.cells) else grid
-    blocks = _blocks(now, tables, piece)
+    blocks = _find_blocks(now, tables, reading)
     if not blocks:
         return False
-    piece.rows += len(grid.cells)
-    _before(now, blocks[0], piece)
+    reading.rows += len(grid.cells)
+    _read_rows_above_header(now, blocks[0], reading)
     for block in blocks:
         places = sorted(block.match.columns.items())
-        piece.layout += [{"file": piece.file, "part": grid.part, "field": name, "column": at + 1} for at, name in places]
-        _read_block(now, block, piece)
-    _totals(now, blocks, piece)
-    _earlier(grid, end, tables, piece)
-    piece.structure[before:] = sorted(piece.structure[before:], key=lambda row: row["line"])
+        reading.layout += [{"file": reading.file, "part": grid.part, "field": name, "column": at + 1} for at, name in places]
+        _read_block(now, block, reading)
+    _check_totals(now, blocks, reading)
+    _set_earlier_rows_aside(grid, end, tables, reading)
+    reading.structure[before:] = sorted(reading.structure[before:], key=lambda row: row["line"])
     return True
 
 
-def _end(grid: Grid) -> int:
-    """The row at which the table of an earlier period begins, with the blank rows above it; else the row after the last."""
+def find_earlier_table(grid: Grid) -> int:
+    """Return the row at which the table of an earlier period begins (`Grid.earlier`), including the blank rows above that table. Return the
+    number of rows if there is no such table."""
     says = headers.fold(grid.earlier) if grid.earlier else None
-    here = (i for i, row in enumerate(grid.cells) if says and _filled(row) <= _FEW and says in map(headers.fold, row))
+    here = (
+        i for i, row in enumerate(grid.cells) if says and _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD and says in map(headers.fold, row)
+    )
     end = next(here, len(grid.cells))
     while end < len(grid.cells) and end and is_blank(grid.cells[end - 1]):
         end -= 1
     return end
 
 
-def _earlier(grid: Grid, end: int, tables: Sequence[TableSpec], piece: Piece) -> None:
-    """Rows of an earlier period's table: not data of this delivery; its total is checked against its own rows."""
+def _set_earlier_rows_aside(grid: Grid, end: int, tables: Sequence[TableSpec], reading: FileReading) -> None:
+    """Record the rows from `end` on, the table of an earlier period, as structure: they are not data of this delivery. The total of the
+    table is checked against its own rows."""
     rows = range(end, len(grid.cells))
     for i in rows:
-        piece.structural(grid.lines[i], "earlier", grid.part)
+        reading.structural(grid.lines[i], "earlier", grid.part)
     totals = [i for i in rows if _is_total(grid.cells[i])]
     heads = {i for i in rows if any(headers.is_header(grid.cells[i], table) for table in tables)}
-    records = sum(_filled(grid.cells[i]) > _FEW for i in rows if i not in heads and i not in totals)
+    records = sum(_count_filled(grid.cells[i]) > _MOST_FILLED_IN_NO_RECORD for i in rows if i not in heads and i not in totals)
     for i in totals:
-        _check_total(grid, i, {records}, records, piece)
+        _check_total(grid, i, {records}, records, reading)
     if rows:
         first = next(i for i in rows if not is_blank(grid.cells[i]))
-        piece.find("sheet-earlier-period", part=grid.part, line=grid.lines[first], detail=str(records))
+        reading.find("sheet-earlier-period", part=grid.part, line=grid.lines[first], detail=str(records))
 
 
-def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
-    """The headers of a grid, each with its rows; a repeated header adds to the block of the first."""
+def _find_blocks(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> list[Block]:
+    """Return a block for each distinct header of a grid. The rows below a repeated header are added to the block of the first one."""
     found = find_headers(grid, tables)
     if not found:
-        return _headless(grid, tables, piece)
+        return _block_without_header(grid, tables, reading)
     blocks: dict[tuple[str, ...], Block] = {}
     for n, (i, table) in enumerate(found):
         last = found[n + 1][0] if n + 1 < len(found) else len(grid.cells)
         cells = [c.strip() for c in grid.cells[i]]
         while cells and not cells[-1]:
             cells.pop()
-        piece.structural(grid.lines[i], "repeated_header" if n else "header", grid.part)
+        reading.structural(grid.lines[i], "repeated_header" if n else "header", grid.part)
         block = blocks.get(tuple(cells))
         if block is not None:
-            piece.find("file-header-repeated", part=grid.part, line=grid.lines[i])
+            reading.find("file-header-repeated", part=grid.part, line=grid.lines[i])
         else:
-            block = blocks[tuple(cells)] = _matched(grid, i, last, cells, table)
+            block = blocks[tuple(cells)] = _match_header(grid, i, last, cells, table)
             for finding in block.match.findings:
-                piece.find(part=grid.part, line=grid.lines[i], **finding)
+                reading.find(part=grid.part, line=grid.lines[i], **finding)
         block.ranges.append((i + 1, last))
     return list(blocks.values())
 
 
-def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
-    """The block under a header row.
+def _match_header(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
+    """Return the block of the header in row `i`, with the rows up to `last`.
 
-    If nearly all rows are wider or narrower than the header, their cells show which name is missing or surplus; if they do not, rows and
-    header do not match, and the rows cannot be read.
+    If nearly all rows are wider or narrower than the header, the cells of the rows show which column name is missing or surplus. If the
+    cells do not show that, header and rows do not match, and the rows cannot be read.
     """
     below = [r for r in grid.cells[i + 1 : last] if not is_blank(r)]
     widths = pd.Series([len(r) for r in below], dtype="int64")
@@ -165,31 +178,32 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
     common = (widths == usual).mean()
 
     def values(position: int) -> list[str]:
-        return [r[position] for r in below[:_HEAD] if position < len(r) == usual]
+        return [r[position] for r in below[:_HEADER_SEARCH_ROWS] if position < len(r) == usual]
 
     def contradicts(position: int, column: str) -> bool | None:
-        return headers.contradicts(values(position), table.column(column))
+        return headers.contradicts_column(values(position), table.column(column))
 
     def fits(position: int, column: str) -> bool:
         return not contradicts(position, column)
 
-    def shown(match: headers.Match) -> bool:
-        """Whether the cells confirm these names: none contradicts, and one of the last two agrees."""
+    def shown(match: headers.HeaderMatch) -> bool:
+        """Return whether the cells confirm the matched names: no column contradicts its cells, and the cells of one of the last two columns
+        can be checked and fit."""
         said = {k: contradicts(k, name) for k, name in match.columns.items()}
         return not match.missing and True not in said.values() and any(said[k] is False for k in sorted(said)[-2:])
 
-    match = headers.match(cells, table, fits)
+    match = headers.match_header(cells, table, fits)
     alike = len(grid.cells[i]) == usual  # with the empty cells at its end the header is as wide as the rows
     if usual > len(cells):
         if all(is_blank(r[len(cells) :]) for r in below if len(r) == usual):
             both = (len(cells), usual) if common > 0.5 and not match.missing else (len(cells),)
             return Block(i, table, match, len(cells), (usual,) if alike else both)
-        wider = headers.match(cells + [""] * (usual - len(cells)), table, fits)
+        wider = headers.match_header(cells + [""] * (usual - len(cells)), table, fits)
         if alike or (common > _NEARLY_ALL and shown(wider)):
             return Block(i, table, wider, usual, (usual,))
     elif 1 < usual < len(cells) and len(widths) > 2 and common > _NEARLY_ALL:
         shorter = [cells[:usual]] if usual < len(cells) - 1 else [cells[:k] + cells[k + 1 :] for k in reversed(range(len(cells)))]
-        matches = [headers.match(names, table, fits) for names in shorter]
+        matches = [headers.match_header(names, table, fits) for names in shorter]
         nameless = not cells[-1] or "" in cells
         best = next((m for m in matches if (nameless and not m.missing and not m.extra) or shown(m)), None)
         if best is not None:
@@ -198,21 +212,22 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
     return Block(i, table, match, len(cells), (len(cells),))
 
 
-def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
-    """Rows without a header: columns by position, if the first rows are clearly rows of a table."""
-    rows = [(i, r) for i, r in enumerate(grid.cells[:_HEAD]) if not is_blank(r)]
+def _block_without_header(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> list[Block]:
+    """Return a block with all rows of a grid that has no header, if at least half of the first rows look like rows of one table. Columns
+    are then taken by position."""
+    rows = [(i, r) for i, r in enumerate(grid.cells[:_HEADER_SEARCH_ROWS]) if not is_blank(r)]
     for table in tables:
         like = [i for i, r in rows if looks_like_data(r, table)]
         if like and len(like) * 2 >= len(rows):
             if table.header:
-                piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
+                reading.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
-            return [Block(None, table, headers.match(names, table), len(names), (len(names),), [(0, len(grid.cells))])]
+            return [Block(None, table, headers.match_header(names, table), len(names), (len(names),), [(0, len(grid.cells))])]
     return []
 
 
-def _before(grid: Grid, block: Block, piece: Piece) -> None:
-    """Rows above the first header: titles and blanks, or data moved there by sorting."""
+def _read_rows_above_header(grid: Grid, block: Block, reading: FileReading) -> None:
+    """Read the rows above the first header: titles and blank rows, or data rows that sorting moved there."""
     if block.header is None:
         return
     above = Block(None, block.table, block.match, block.width, block.regular)
@@ -221,52 +236,57 @@ def _before(grid: Grid, block: Block, piece: Piece) -> None:
     for i in range(block.header):
         row = grid.cells[i]
         cells = {name: row[k] for k, name in names.items() if k < len(row)}
-        if _is_regular(row, block) and _filled(row) > _FEW and record_key(block.table, cells) is not None:
+        if _is_regular(row, block) and _count_filled(row) > _MOST_FILLED_IN_NO_RECORD and record_key(block.table, cells) is not None:
             rows.append(i)
         else:
-            piece.structural(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
+            reading.structural(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
             titles += not is_blank(row)
     if rows:
-        piece.find("file-header-late", part=grid.part, line=grid.lines[block.header])
-        _add_rows(grid, above, rows, [grid.cells[i][: block.width] for i in rows], piece)
+        reading.find("file-header-late", part=grid.part, line=grid.lines[block.header])
+        _add_rows(grid, above, rows, [grid.cells[i][: block.width] for i in rows], reading)
         block.data += above.data
         block.totals += above.totals
 
 
-def _read_block(grid: Grid, block: Block, piece: Piece) -> None:
+def _read_block(grid: Grid, block: Block, reading: FileReading) -> None:
+    """Read the rows of a block. Rows with an irregular number of cells are repaired or set aside."""
     index: list[int] = []
     rows: list[list[str]] = []
     for first, last in block.ranges:
         for i in range(first, last):
             row: list[str] | None = grid.cells[i]
             if not _is_regular(grid.cells[i], block) or i in grid.doubtful:
-                row = _irregular(grid, block, i, piece)
+                row = _repair_or_set_aside(grid, block, i, reading)
             if row is not None:
                 index.append(i)
                 rows.append(row[: block.width])
-    _add_rows(grid, block, index, rows, piece)
+    _add_rows(grid, block, index, rows, reading)
 
 
-def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], piece: Piece) -> None:
-    """Rows of the right width: take out structural rows, add the rest to the table."""
+def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], reading: FileReading) -> None:
+    """Add rows of the right width to the table of the block, except those that are not records (`_take_out_non_records`). `index` has the
+    row in the grid of each of `rows`."""
     if not rows:
         return
     columns = list(zip(*rows, strict=True))
-    frame = text_frame({name: columns[k] for k, name in sorted(block.match.names.items())})
+    frame = make_text_frame({name: columns[k] for k, name in sorted(block.match.names.items())})
     for name in block.match.missing:
-        frame[name] = nulls(len(frame))
-    odd = _odd_rows(grid, block, index, rows, frame, piece)
+        frame[name] = null_column(len(frame))
+    odd = _take_out_non_records(grid, block, index, rows, frame, reading)
     keep = [n for n in range(len(rows)) if n not in odd]
     frame = frame.iloc[keep] if len(keep) < len(frame) else frame
     frame = frame.assign(_part=pd.array([grid.part] * len(frame), dtype="str"))
     frame["_line"] = pd.array([grid.lines[index[n]] for n in keep], dtype="Int64")
     block.data += len(frame)
     if len(frame):
-        piece.add(block.table.name, frame)
+        reading.add(block.table.name, frame)
 
 
-def _odd_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], frame: pd.DataFrame, piece: Piece) -> set[int]:
-    """Positions of rows that are blank, a total, or too sparse for a record; only rows without a readable key are checked."""
+def _take_out_non_records(
+    grid: Grid, block: Block, index: list[int], rows: list[list[str]], frame: pd.DataFrame, reading: FileReading
+) -> set[int]:
+    """Return the positions in `rows` of blank rows, totals, and rows with too few cells for a record, and record or quarantine these rows.
+    Only rows without a readable key are examined."""
     readable = pd.Series(True, index=frame.index)
     for name in block.table.key:
         pattern = block.table.column(name).pattern
@@ -276,67 +296,74 @@ def _odd_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]],
     for n in (~readable).to_numpy().nonzero()[0]:
         row, line = rows[n], grid.lines[index[n]]
         if is_blank(row):
-            piece.structural(line, "blank", grid.part)
+            reading.structural(line, "blank", grid.part)
         elif _is_total(row):
             block.totals.append(index[n])
-        elif _filled(row) <= _FEW:
+        elif _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD:
             block.broken += 1
-            piece.quarantine("row-garbage", grid.raw(index[n]), line, grid.part)
+            reading.quarantine("row-garbage", grid.raw(index[n]), line, grid.part)
         else:
             continue
         odd.add(int(n))
     return odd
 
 
-def _filled(row: Sequence[str]) -> int:
+def _count_filled(row: Sequence[str]) -> int:
+    """Return the number of cells that are not blank."""
     return sum(1 for c in row if c and not c.isspace())
 
 
 def _is_total(row: Sequence[str]) -> bool:
+    """Return whether a row is a total line: at most three filled cells, of which one of the first two begins with a word for a total."""
     filled = [c for c in row if c and not c.isspace()]
     return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.fold(c)) for c in filled[:2])
 
 
-def _irregular(grid: Grid, block: Block, i: int, piece: Piece) -> list[str] | None:
-    """A row of another width: its cells after repair, or None if it was handled here."""
+def _repair_or_set_aside(grid: Grid, block: Block, i: int, reading: FileReading) -> list[str] | None:
+    """Return the cells of row `i`, which has an irregular number of cells, after repair. Return None if the row is blank, a total, or
+    quarantined here."""
     row, line, width = grid.cells[i], grid.lines[i], block.width
     if is_blank(row):
-        piece.structural(line, "blank", grid.part)
+        reading.structural(line, "blank", grid.part)
         return None
     if _is_total(row):
         block.totals.append(i)
         return None
     if i not in grid.doubtful:
-        if len(row) > width and is_blank(row[width:]) and _ends_surplus(row, block):
+        if len(row) > width and is_blank(row[width:]) and _has_surplus_at_end(row, block):
             return row
         mended = grid.repair(row, width)
         if mended is not None:
-            piece.find(mended[1], part=grid.part, line=line)
+            reading.find(mended[1], part=grid.part, line=line)
             return mended[0]
-    _quarantine(grid, block, i, piece)
+    _quarantine_row(grid, block, i, reading)
     return None
 
 
 def _is_regular(row: Sequence[str], block: Block) -> bool:
+    """Return whether a row has an accepted number of cells, and cells past the width of the block are blank."""
     return len(row) in block.regular and (len(row) == block.width or is_blank(row[block.width :]))
 
 
-def _ends_surplus(row: list[str], block: Block) -> bool:
-    """Whether the surplus cells of a row are the empty ones at its end: in any other alignment some cell would not fit its column."""
+def _has_surplus_at_end(row: list[str], block: Block) -> bool:
+    """Return whether the surplus cells of a row are the empty ones at its end: in any other alignment, some cell would not fit."""
     width, more = block.width, len(row) - block.width
     own = row[:width]
     others = [row[:k] + row[k + more :] for k in range(width) if is_blank(row[k : k + more])]
     others += [[*row[:k], "".join(row[k : k + more + 1]), *row[k + more + 1 :]] for k in range(width)]
-    return not _misfits(own, block) and all(_misfits(other, block) for other in others if other != own)
+    return not _has_misfit(own, block) and all(_has_misfit(other, block) for other in others if other != own)
 
 
-def _misfits(cells: list[str], block: Block) -> bool:
-    """Whether some cell of a row does not fit its column: another format, or empty where a value is required."""
+def _has_misfit(cells: list[str], block: Block) -> bool:
+    """Return whether some cell of a row does not fit its column: the cell has another format, or is empty where a value is required."""
     columns = ((cells[k], block.table.column(name)) for k, name in block.match.columns.items())
-    return any(headers.contradicts([v], c) or (c.key and key_part(c, v) is None) or (c.required and not v.strip()) for v, c in columns)
+    return any(
+        headers.contradicts_column([v], c) or (c.key and key_part(c, v) is None) or (c.required and not v.strip()) for v, c in columns
+    )
 
 
-def _quarantine(grid: Grid, block: Block, i: int, piece: Piece) -> None:
+def _quarantine_row(grid: Grid, block: Block, i: int, reading: FileReading) -> None:
+    """Quarantine row `i` under the rule that tells what is wrong with the row, with its record key if the key can be read."""
     row, width = grid.cells[i], max(block.regular)
     names = block.match.columns
     cells = {name: row[k] for k, name in names.items() if k < len(row)}
@@ -351,32 +378,33 @@ def _quarantine(grid: Grid, block: Block, i: int, piece: Piece) -> None:
         rule = "row-garbage"
     block.broken += 1
     detail = f"{len(row)} ≠ {width}" if len(row) != width else None
-    piece.quarantine(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
+    reading.quarantine(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
 
 
-def _lack(stated: int, found: int) -> bool:
-    """Whether a total line shows that records are missing; a difference of one is a counting error."""
-    return stated - found > max(1, _LOST * stated)
+def _shows_missing_records(stated: int, found: int) -> bool:
+    """Return whether a stated total shows that records are missing. A difference of one is taken for a counting error."""
+    return stated - found > max(1, _MISSING_SHARE * stated)
 
 
-def _totals(grid: Grid, blocks: list[Block], piece: Piece) -> None:
-    """Check each total line against the rows of its block and of the whole part, with and without the broken ones."""
+def _check_totals(grid: Grid, blocks: list[Block], reading: FileReading) -> None:
+    """Check each total line against the rows of its block and the rows of all blocks, counted both with and without broken rows."""
     data, broken = sum(b.data for b in blocks), sum(b.broken for b in blocks)
     for block in blocks:
         right = {data, data + broken, block.data, block.data + block.broken}
         for i in sorted(block.totals):
-            piece.structural(grid.lines[i], "total", grid.part)
-            wrong = _check_total(grid, i, right, data + broken, piece)
-            if wrong is not None and _lack(wrong, max(right)):
-                piece.state = "partial"
+            reading.structural(grid.lines[i], "total", grid.part)
+            wrong = _check_total(grid, i, right, data + broken, reading)
+            if wrong is not None and _shows_missing_records(wrong, max(right)):
+                reading.state = "partial"
 
 
-def _check_total(grid: Grid, i: int, right: set[int], rows: int, piece: Piece) -> int | None:
-    """The number that a total line states, if it is not one of the right ones."""
+def _check_total(grid: Grid, i: int, right: set[int], rows: int, reading: FileReading) -> int | None:
+    """Return the number that the total line in row `i` states, if none of its numbers is in `right`; else None. `rows`: the number of rows
+    that the finding shows."""
     stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
     if not stated:
-        piece.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
+        reading.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
     elif right.isdisjoint(stated):
-        piece.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {rows}")
+        reading.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {rows}")
         return stated[-1]
     return None

@@ -1,7 +1,6 @@
-"""Workbooks: cells of all sheets to text, by python-calamine, or openpyxl if calamine fails (xls: xlrd).
+"""Reads workbooks: the cells of all sheets as text, by python-calamine, or by openpyxl if calamine fails (xls files: xlrd).
 
-Belongs here: sheets, cells as text, merged and hidden parts.
-Does not belong here: the zip (`workbook_parts`), row kinds (`tabular`).
+Belongs here: sheets, cells as text, merged and hidden parts. Does not belong here: the zip (`workbook_parts`), row kinds (`tabular`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from openpyxl.utils.cell import column_index_from_string
 
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import files, headers, tabular, workbook_apart, workbook_parts
-from sources.readers.piece import Piece
+from sources.readers.file_reading import FileReading
 from sources.readers.result import SourceFile
 from sources.readers.workbook_parts import Overlay
 
@@ -30,7 +29,7 @@ _MOST_LETTERS = 256 << 20  # a shared text can be in every cell and needs memory
 
 
 class Sheet(NamedTuple):
-    """A sheet as text: rows of equal width, and the sheet row (from 1) of each."""
+    """A sheet as text: `rows` of equal width, and `lines`, the row number in the sheet (from 1) of each."""
 
     name: str
     visible: bool
@@ -39,7 +38,7 @@ class Sheet(NamedTuple):
 
 
 def cell_text(value: Any) -> str:
-    """A cell as text: dates in ISO form, integers as digits, text unchanged."""
+    """Return the value of a cell as text: dates in ISO form, integers as digits, text unchanged."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -53,12 +52,12 @@ def cell_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, (date, time)) else str(value)
 
 
-def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
-    """All sheets by calamine, or xlrd; None if neither can read the file or a sheet is too large. Errors in xls cells are added to
-    `overlays`."""
+def _read_by_calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
+    """Read all sheets by calamine, or by xlrd for an xls file. Return None if the library cannot read the file or a sheet is too large.
+    Errors in cells of an xls file are added to `overlays`."""
     if any(overlay.area > _MOST_CELLS for overlay in overlays.values()):
         return None
-    read = workbook_apart.sheets(data, _MOST_CELLS)
+    read = workbook_apart.read_apart(data, _MOST_CELLS)
     if read is None:
         return None
     out = []
@@ -66,17 +65,17 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
         if raw.errors:
             overlays.setdefault(raw.name, Overlay()).errors.update(raw.errors)
         if raw.lines is not None:
-            out.append(_filled(raw.name, raw.visible, zip(raw.lines, raw.rows, strict=True)))
+            out.append(_make_sheet(raw.name, raw.visible, zip(raw.lines, raw.rows, strict=True)))
             continue
         overlay = overlays.get(raw.name)
         overlaid = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # calamine returns these as empty
-        rows = _trim([[cell_text(v) for v in row] for row in raw.rows], max(overlaid, default=-1) + 1)
+        rows = _drop_trailing_blank_rows([[cell_text(v) for v in row] for row in raw.rows], max(overlaid, default=-1) + 1)
         out.append(Sheet(raw.name, raw.visible, rows, range(1, len(rows) + 1)))
     return out
 
 
-def _openpyxl(data: bytes) -> list[Sheet] | None:
-    """All sheets by openpyxl, streamed, the first columns only; None if it cannot read the file."""
+def _read_by_openpyxl(data: bytes) -> list[Sheet] | None:
+    """Read the first columns of all sheets by openpyxl, as a stream. Return None if openpyxl cannot read the file."""
     try:
         with warnings.catch_warnings(action="ignore"):
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
@@ -84,14 +83,14 @@ def _openpyxl(data: bytes) -> list[Sheet] | None:
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # the stated dimensions may be wrong
             rows = enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), 1)
-            out.append(_filled(sheet.title, sheet.sheet_state == "visible", rows))
+            out.append(_make_sheet(sheet.title, sheet.sheet_state == "visible", rows))
     except Exception:  # noqa: BLE001 - openpyxl raises many types on damaged files
         return None
     return out
 
 
-def _filled(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any]]]) -> Sheet:
-    """A sheet without trailing blank rows, from a stream of numbered rows.
+def _make_sheet(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any]]]) -> Sheet:
+    """Make a sheet without trailing blank rows from a stream of numbered rows.
 
     Long runs of blank rows are skipped: there can be a million between a table and a stray cell at the end of the sheet.
     """
@@ -103,143 +102,148 @@ def _filled(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any]]])
             if line < _MOST_BLANK or not tabular.is_blank(cells):
                 kept[line] = cells[:last]
     width = max(map(len, kept.values()), default=0)
-    out = _trim([row + [""] * (width - len(row)) for row in kept.values()])
+    out = _drop_trailing_blank_rows([row + [""] * (width - len(row)) for row in kept.values()])
     return Sheet(name, visible, out, list(kept)[: len(out)])
 
 
-def _trim(rows: list[list[str]], least: int = 0) -> list[list[str]]:
-    """Rows up to the last that is not empty, and at least the first `least` rows."""
+def _drop_trailing_blank_rows(rows: list[list[str]], least: int = 0) -> list[list[str]]:
+    """Return the rows up to the last one that is not blank, but at least the first `least` rows."""
     last = len(rows)
     while last > least and tabular.is_blank(rows[last - 1]):
         last -= 1
     return rows[:last]
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
-    """Read the table of `spec` from all visible sheets that have its header. `_part` is the sheet, `_line` the row of the sheet."""
-    piece = Piece(spec.name)
-    data = files.load(file, piece)
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> FileReading:
+    """Read the table of `spec` from all visible sheets that have its header. `_part` is the name of the sheet, `_line` the row of the
+    sheet."""
+    reading = FileReading(spec.name)
+    data = files.load_bytes(file, reading)
     if data is None:
-        return piece
-    kind = workbook_parts.kind(data)
+        return reading
+    kind = workbook_parts.workbook_type(data)
     if kind == "damaged":
         rebuilt = workbook_parts.rebuild(data)
         if rebuilt:
-            data, kind = rebuilt, workbook_parts.kind(rebuilt)
-            piece.state = "partial"
-            piece.find("file-damaged")
+            data, kind = rebuilt, workbook_parts.workbook_type(rebuilt)
+            reading.state = "partial"
+            reading.find("file-damaged")
     if kind in ("unsafe", "encrypted"):
-        return piece.fail(f"file-{kind}")
+        return reading.fail(f"file-{kind}")
     if kind not in ("xlsx", "xls"):
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", kind)
-    sheets = read_sheets(data, kind, piece)
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", kind)
+    sheets = read_sheets(data, kind, reading)
     if sheets is None:
-        return piece.fail("file-wrong-form", kind)
+        return reading.fail("file-wrong-form", kind)
     if sum(len(cell) for sheet in sheets for row in sheet.rows for cell in row) > _MOST_LETTERS:
-        return piece.fail("file-unsafe")
+        return reading.fail("file-unsafe")
     if kind != "xlsx":
-        piece.find("file-form-assumed", detail=kind)
+        reading.find("file-form-assumed", detail=kind)
     if workbook_parts.counts_from_1904(data):
-        piece.find("workbook-dates-1904")
+        reading.find("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
     sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows prevail over those of a copy
-    took = sum([_sheet(sheet, tables, spec, piece) for sheet in sheets])
+    took = sum([_read_sheet(sheet, tables, spec, reading) for sheet in sheets])
     if not took:
-        _nothing(sheets, piece, others)
-    return piece
+        _quarantine_all_sheets(sheets, reading, others)
+    return reading
 
 
-def read_sheets(data: bytes, kind: str, piece: Piece) -> list[Sheet] | None:
-    """All sheets of a workbook (xlsx or xls) as text, the visible ones with formulas, errors and merged cells resolved; None if no library
-    can read it."""
-    overlays = workbook_parts.overlays(data) if kind == "xlsx" else {}
-    sheets = _calamine(data, overlays)
+def read_sheets(data: bytes, kind: str, reading: FileReading) -> list[Sheet] | None:
+    """Return all sheets of a workbook (`kind`: xlsx or xls) as text; in visible sheets formulas, errors and merged cells are resolved.
+    Return None if no library can read the workbook."""
+    overlays = workbook_parts.read_overlays(data) if kind == "xlsx" else {}
+    sheets = _read_by_calamine(data, overlays)
     if sheets is None:
-        sheets = _openpyxl(data)
+        sheets = _read_by_openpyxl(data)
     for sheet in sheets or ():
         overlay = overlays.get(sheet.name)
         if overlay and overlay.damaged and sheet.visible:
-            piece.state = "partial"
-            piece.find("file-damaged", part=sheet.name)
+            reading.state = "partial"
+            reading.find("file-damaged", part=sheet.name)
         if overlay and sheet.visible and sheet.rows:
-            _overlay(sheet, overlay, piece)
+            _apply_overlay(sheet, overlay, reading)
     return sheets
 
 
-def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> None:
-    """No sheet has the agreed columns: quarantine all rows."""
-    owner = files.owner([r for sheet in sheets for r in sheet.rows[:50]], list(others))
+def _quarantine_all_sheets(sheets: list[Sheet], reading: FileReading, others: Sequence[Contract]) -> None:
+    """Quarantine all rows of a workbook of which no sheet has the agreed columns."""
+    owner = files.find_owner([r for sheet in sheets for r in sheet.rows[:50]], list(others))
     rule = "file-foreign" if owner else "file-header-not-found"
-    piece.structure.clear()
-    piece.findings.clear()
-    piece.unreadable.clear()
+    reading.structure.clear()
+    reading.findings.clear()
+    reading.unreadable.clear()
     for sheet in sheets:
-        _set_aside(sheet, rule, piece)
-    piece.rows = len(piece.unreadable)
-    piece.fail(rule, owner)
+        _quarantine_sheet(sheet, rule, reading)
+    reading.rows = len(reading.unreadable)
+    reading.fail(rule, owner)
 
 
-def _sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, piece: Piece) -> bool:
-    """Read one sheet into the piece; return whether it contains data."""
+def _read_sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, reading: FileReading) -> bool:
+    """Read one sheet, and return whether it contains data."""
     name, rows = sheet.name, sheet.rows
     if not sheet.visible:
-        piece.find("sheet-hidden", part=name)
-        return _no_data(sheet, piece)
+        reading.find("sheet-hidden", part=name)
+        return _record_as_structure(sheet, reading)
     if not rows:
         return False
     grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
     grid.earlier = spec.options.get("earlier")
-    if not tabular.read_grid(grid, tables, piece):
-        return _unknown(sheet, tables, piece)
-    _name_fields(sheet, piece)
+    if not tabular.read_grid(grid, tables, reading):
+        return _classify_sheet_without_header(sheet, tables, reading)
+    _name_fields(sheet, reading)
     declared = spec.options.get("sheet")
     if declared and declared != name:
-        piece.find("sheet-name", part=name, detail=declared)
-    if spec.options.get("total") and not any(s["kind"] == "total" and s["part"] == name for s in piece.structure):
-        _total_absent(name, piece)
+        reading.find("sheet-name", part=name, detail=declared)
+    if spec.options.get("total") and not any(s["kind"] == "total" and s["part"] == name for s in reading.structure):
+        _report_missing_total(name, reading)
     return True
 
 
-def _total_absent(part: str, piece: Piece) -> None:
-    """No total line was read (absent, or a formula without a stored value), so nothing confirms that the sheet is complete."""
-    unread = (str(f.get("value")) for f in piece.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
+def _report_missing_total(part: str, reading: FileReading) -> None:
+    """Report that no total line was read (it is absent, or a formula without a stored value), so that nothing confirms that the sheet is
+    complete."""
+    unread = (str(f.get("value")) for f in reading.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
     if any(tabular.TOTAL.search(headers.fold(formula)) for formula in unread):
-        piece.find("file-total-unreadable", part=part)
+        reading.find("file-total-unreadable", part=part)
         return
-    piece.state = "partial"
-    piece.find("file-total-missing", part=part)
+    reading.state = "partial"
+    reading.find("file-total-missing", part=part)
 
 
-def _unknown(sheet: Sheet, tables: Sequence[TableSpec], piece: Piece) -> bool:
-    """A sheet without the agreed header: wide rows may be records and are quarantined; anything else is a summary, a list or notes."""
+def _classify_sheet_without_header(sheet: Sheet, tables: Sequence[TableSpec], reading: FileReading) -> bool:
+    """Handle a sheet without the agreed header. If its rows are wide enough for records, they are quarantined; otherwise the sheet is a
+    summary, a list or notes, and its rows are recorded as structure. Return False: no data was read."""
     filled = pd.Series([sum(1 for c in row if c and not c.isspace()) for row in sheet.rows], dtype="int64")
     if filled[filled > 0].median() * 2 < min(len(t.columns) for t in tables):
-        piece.find("sheet-no-data", part=sheet.name)
-        return _no_data(sheet, piece)
-    piece.state = "partial"
-    piece.find("file-header-not-found", part=sheet.name)
-    _set_aside(sheet, "file-header-not-found", piece)
-    piece.rows += len(sheet.rows)
+        reading.find("sheet-no-data", part=sheet.name)
+        return _record_as_structure(sheet, reading)
+    reading.state = "partial"
+    reading.find("file-header-not-found", part=sheet.name)
+    _quarantine_sheet(sheet, "file-header-not-found", reading)
+    reading.rows += len(sheet.rows)
     return False
 
 
-def _set_aside(sheet: Sheet, rule: str, piece: Piece) -> None:
+def _quarantine_sheet(sheet: Sheet, rule: str, reading: FileReading) -> None:
+    """Quarantine all rows of a sheet under `rule`."""
     for line, row in zip(sheet.lines, sheet.rows, strict=True):
         raw = "\t".join(row).encode("utf-8", "replace")
         where = {"part": sheet.name, "line": line, "table": None, "record_key": None}
-        piece.unreadable.append({"file": piece.file, "rule": rule, "raw": raw, **where})
+        reading.unreadable.append({"file": reading.file, "rule": rule, "raw": raw, **where})
 
 
-def _no_data(sheet: Sheet, piece: Piece) -> bool:
-    piece.rows += len(sheet.rows)
+def _record_as_structure(sheet: Sheet, reading: FileReading) -> bool:
+    """Record the rows of a sheet as structure, since they are not data. Return False: no data was read."""
+    reading.rows += len(sheet.rows)
     for line, row in zip(sheet.lines, sheet.rows, strict=True):
-        piece.structural(line, "blank" if tabular.is_blank(row) else "sheet", sheet.name)
+        reading.structural(line, "blank" if tabular.is_blank(row) else "sheet", sheet.name)
     return False
 
 
-def _overlay(sheet: Sheet, overlay: Overlay, piece: Piece) -> None:
-    """Apply what stored values do not show: formulas without a value, errors, merged cells, hidden rows."""
+def _apply_overlay(sheet: Sheet, overlay: Overlay, reading: FileReading) -> None:
+    """Apply what the stored values of a sheet do not show (formulas without a value, errors, merged cells, hidden rows), with findings."""
     rows, width = sheet.rows, len(sheet.rows[0])
     place = {line - 1: i for i, line in enumerate(sheet.lines)}
     cached = 0
@@ -249,33 +253,34 @@ def _overlay(sheet: Sheet, overlay: Overlay, piece: Piece) -> None:
         if rows[place[row]][column]:
             cached += 1
             continue
-        value = workbook_parts.literal(formula)
+        value = workbook_parts.joined_literals(formula)
         rows[place[row]][column] = value or ""
         rule = "cell-formula-unread" if value is None else "cell-formula-evaluated"
-        piece.find(rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.reference(row, column))
+        reading.find(rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.cell_reference(row, column))
     if cached:
-        piece.find("sheet-formulas", part=sheet.name, detail=str(cached))
+        reading.find("sheet-formulas", part=sheet.name, detail=str(cached))
     for (row, column), error in overlay.errors.items():
         if row in place and column < width:
-            piece.find("cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.reference(row, column))
-    _merged(sheet, overlay, place, piece)
+            reading.find("cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.cell_reference(row, column))
+    _fill_merged_cells(sheet, overlay, place, reading)
     if overlay.hidden_rows:
-        piece.find("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
+        reading.find("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
 
 
-def _name_fields(sheet: Sheet, piece: Piece) -> None:
-    """Give findings on single cells (whose `detail` is a cell reference) the name of the column in the delivered header."""
-    heads = [row["line"] for row in piece.structure if row["part"] == sheet.name and row["kind"] == "header"]
+def _name_fields(sheet: Sheet, reading: FileReading) -> None:
+    """Fill in the field of findings on single cells (whose `detail` is a cell reference): the name of the column in the delivered
+    header."""
+    heads = [row["line"] for row in reading.structure if row["part"] == sheet.name and row["kind"] == "header"]
     header = sheet.rows[list(sheet.lines).index(heads[0])] if heads else []
-    for finding in piece.findings:
+    for finding in reading.findings:
         letters = re.match(r"[A-Z]{1,3}(?=\d+$)", str(finding.get("detail")))
         if finding["rule"].startswith("cell-") and finding.get("part") == sheet.name and letters:
             at = column_index_from_string(letters[0]) - 1
             finding["field"] = header[at].strip() if at < len(header) else None
 
 
-def _merged(sheet: Sheet, overlay: Overlay, place: dict[int, int], piece: Piece) -> None:
-    """Copy a cell merged over several rows of a table to each row that is not otherwise empty."""
+def _fill_merged_cells(sheet: Sheet, overlay: Overlay, place: dict[int, int], reading: FileReading) -> None:
+    """Copy a cell that is merged over several rows to each of these rows that has other content."""
     rows, width = sheet.rows, len(sheet.rows[0])
     for top, left, bottom, right in overlay.merged:
         if top == bottom or left != right or left >= width or top not in place or not rows[place[top]][left]:
@@ -284,4 +289,4 @@ def _merged(sheet: Sheet, overlay: Overlay, place: dict[int, int], piece: Piece)
             row = rows[place[line]] if line in place else []
             if row and not row[left] and not tabular.is_blank(row):
                 row[left] = rows[place[top]][left]
-                piece.find("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.reference(line, left))
+                reading.find("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.cell_reference(line, left))

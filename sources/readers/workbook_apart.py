@@ -1,8 +1,8 @@
-"""Read sheets of a workbook by calamine (xls: xlrd) in a separate process with limited memory and time.
+"""Reads the sheets of a workbook by calamine (xls files: xlrd) in a separate process with limited memory and time.
 
 Calamine allocates a sheet from its first to its last cell and aborts the process if memory runs out: a small file with a stray cell far
 out would abort every run. Belongs here: that process, its limits, the plain values that it returns. Does not belong here: text of cells
-(`workbook`). Run as a script this file is that process, so it imports nothing from Harmonia.
+(`workbook`). Run as a script, this file is that process, so it imports nothing from Harmonia.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 _MEMORY = 2 << 30  # bytes: an xls sheet with a cell in its last corner takes 1.4 GiB
 _SECONDS = 120
-_OLD = b"\xd0\xcf\x11\xe0"
+_XLS_START = b"\xd0\xcf\x11\xe0"
 _LAST_DAY = 2_958_466  # last day of the year 9999
 
 
-class Raw(NamedTuple):
-    """A sheet: its rows as values, from the first row; if `lines` is set only non-empty rows, with their numbers from 1.
-    `errors`: xls cells with an error (row and column from 0 -> the error)."""
+class RawSheet(NamedTuple):
+    """The values of a sheet. `rows`: its rows from the first on; `lines`: None, or, if only non-empty rows are kept, their numbers from
+    1; `errors`: cells of an xls file with an error (row and column from 0 -> the error)."""
 
     name: str
     visible: bool
@@ -31,8 +31,9 @@ class Raw(NamedTuple):
     errors: dict[tuple[int, int], str]
 
 
-def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
-    """All sheets; only the filled rows of one with more than `most_cells`. None if calamine cannot read them within the limits."""
+def read_apart(data: bytes, most_cells: int) -> list[RawSheet] | None:
+    """Read all sheets of a workbook in a separate process. Of a sheet with more than `most_cells` cells only the filled rows are
+    returned. Return None if the workbook cannot be read within the limits."""
     import subprocess  # not needed in the child process, which starts faster without it
 
     command = [sys.executable, "-I", __file__, str(most_cells)]
@@ -40,11 +41,11 @@ def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 this file
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return None if done.returncode else [Raw(*sheet) for sheet in pickle.loads(done.stdout)]  # noqa: S301 what this file wrote
+    return None if done.returncode else [RawSheet(*sheet) for sheet in pickle.loads(done.stdout)]  # noqa: S301 what this file wrote
 
 
-def _old(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
-    """All sheets of an xls workbook by xlrd. Raises any error of xlrd."""
+def _read_xls(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
+    """Return all sheets of an xls workbook by xlrd as tuples of the fields of `RawSheet`. Raises any error of xlrd."""
     import xlrd
 
     def value(kind: int, cell: Any) -> Any:
@@ -75,10 +76,12 @@ def _old(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
     return out
 
 
-def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
-    if data.startswith(_OLD):
+def _read_sheets(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
+    """Return all sheets of a workbook as tuples of the fields of `RawSheet`: by xlrd for an xls file if it can read it, else by
+    calamine."""
+    if data.startswith(_XLS_START):
         with contextlib.suppress(Exception):  # calamine may read what xlrd cannot
-            return _old(data, most_cells)
+            return _read_xls(data, most_cells)
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
@@ -101,4 +104,4 @@ def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout.buffer.write(pickle.dumps(_read(sys.stdin.buffer.read(), int(sys.argv[1]))))
+    sys.stdout.buffer.write(pickle.dumps(_read_sheets(sys.stdin.buffer.read(), int(sys.argv[1]))))

@@ -1,6 +1,7 @@
-"""The zip of a workbook: its type, whether it is safe to open, and what its cells contain besides stored values.
+"""The zip archive of a workbook: its type, whether it is safe to open, and what its cells contain besides stored values.
 
-Belongs here: limits, types, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells (`workbook`).
+Belongs here: limits, types, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells
+(`workbook`).
 """
 
 from __future__ import annotations
@@ -20,19 +21,25 @@ _MOST_BYTES = 256 << 20  # unpacked, all parts
 _MOST_RATIO = 300  # unpacked to packed, for parts of more than 8 MiB
 _MOST_PARTS = 10_000
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
-_LOCAL = b"PK\x03\x04"
+_LOCAL_HEADER = b"PK\x03\x04"
 _GLOBALS = b"\x09\x08\x10\x00\x00\x06\x05\x00"  # beginning of the records on the whole workbook, BIFF8
 _DATEMODE, _END = 0x0022, 0x000A
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-_NEEDED = re.compile(rb"<(?:\w+:)?f[ >/]|t=\"e\"|hidden=\"(?:1|true)\"|<(?:\w+:)?mergeCell ")
-_PIECE = re.compile(r'\s*("(?:[^"]|"")*"|-?\d+(?:\.\d+)?)\s*')
+_NOTEWORTHY = re.compile(rb"<(?:\w+:)?f[ >/]|t=\"e\"|hidden=\"(?:1|true)\"|<(?:\w+:)?mergeCell ")
+_LITERAL = re.compile(r'\s*("(?:[^"]|"")*"|-?\d+(?:\.\d+)?)\s*')
 
 
 @dataclass
 class Overlay:
-    """What a sheet contains besides values; rows and columns from 0. `area`: cells in its used range; `damaged`: it is truncated, so rows
-    may be missing that a tolerant reader does not report."""
+    """What a sheet contains besides stored values. Rows and columns count from 0.
+
+    - `formulas`, `errors`: formula and error by (row, column)
+    - `merged`: first row, first column, last row, last column of merged cells
+    - `hidden_rows`: numbers of hidden rows, from 1
+    - `area`: number of cells in the used range
+    - `damaged`: the sheet is truncated, so rows may be missing that a tolerant reader does not report
+    """
 
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -42,9 +49,10 @@ class Overlay:
     damaged: bool = False
 
 
-def kind(data: bytes) -> str:
-    """`xlsx`, `xls`, or why it is not a workbook: `encrypted`, `unsafe`, `damaged`, `zip` or the file type by its first bytes."""
-    first = files.kind(data)
+def workbook_type(data: bytes) -> str:
+    """Return `xlsx` or `xls`, or why the bytes are no workbook: `encrypted`, `unsafe`, `damaged`, `zip`, or the file type by its first
+    bytes."""
+    first = files.detect_type(data)
     if first == "ole2":
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "xls"
     if first != "zip":
@@ -66,7 +74,7 @@ def kind(data: bytes) -> str:
 
 
 def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Whether a part unpacks within the limits and to its stated size, and declares no entities."""
+    """Return whether a part of the zip unpacks within the limits and to its stated size, and declares no entities."""
     if part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1):
         return False
     with archive.open(part) as stream:
@@ -77,25 +85,27 @@ def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
 
 
 def rebuild(data: bytes) -> bytes | None:
-    """A valid zip of the complete parts of a damaged one, found by their local headers; None if there are none.
+    """Return a valid zip of the complete parts of a damaged one, which are found by their local headers. Return None if they are no
+    workbook.
 
-    It contains only what was unpacked here within the limits: the sizes stated in a damaged zip cannot be trusted.
+    The zip contains only what was unpacked here within the limits: the sizes stated in a damaged zip cannot be trusted.
     """
-    out, total, at = io.BytesIO(), 0, data.find(_LOCAL)
+    out, total, at = io.BytesIO(), 0, data.find(_LOCAL_HEADER)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         names: set[str] = set()
         while at != -1 and len(names) < _MOST_PARTS:
-            name, content, after = _part(data, at, _MOST_BYTES - total)
+            name, content, after = _read_part(data, at, _MOST_BYTES - total)
             if content is not None and name and name not in names:
                 archive.writestr(name, content)
                 names.add(name)
                 total += len(content)
-            at = data.find(_LOCAL, max(after, at + 4))
+            at = data.find(_LOCAL_HEADER, max(after, at + 4))
     return out.getvalue() if "xl/workbook.xml" in names else None
 
 
-def _part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
-    """The part whose local header is at `at`: its name, its content (None if incomplete), and where it ends."""
+def _read_part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
+    """Return the name of the part whose local header is at position `at`, its content (None if it is incomplete or larger than `most`
+    bytes), and the position where the part ends."""
     header = data[at : at + 30]
     if len(header) < 30:
         return "", None, at + 4
@@ -117,16 +127,16 @@ def _part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
     return name, None if bomb or len(content) > most else content, end
 
 
-def overlays(data: bytes) -> dict[str, Overlay]:
-    """An overlay for each sheet of an xlsx file, by sheet name; empty if the file's index cannot be read."""
+def read_overlays(data: bytes) -> dict[str, Overlay]:
+    """Return an overlay for each sheet of an xlsx file by sheet name. Return none if the index of the file cannot be read."""
     out: dict[str, Overlay] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for name, path in _sheets(archive).items():
+            for name, path in _sheet_paths(archive).items():
                 xml = archive.read(path)
                 try:
-                    out[name] = _overlay(xml)
-                    _to_its_end(xml)
+                    out[name] = _read_overlay(xml)
+                    _require_well_formed(xml)
                 except etree.XMLSyntaxError:
                     out.setdefault(name, Overlay()).damaged = True
     except (*_ERRORS, etree.XMLSyntaxError):
@@ -134,26 +144,26 @@ def overlays(data: bytes) -> dict[str, Overlay]:
     return out
 
 
-def _to_its_end(xml: bytes) -> None:
-    """Raise `etree.XMLSyntaxError` if a part is not well-formed."""
+def _require_well_formed(xml: bytes) -> None:
+    """Raise `etree.XMLSyntaxError` if the XML of a part is not well-formed."""
     for _, element in etree.iterparse(io.BytesIO(xml), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False):
         element.clear()
 
 
 def counts_from_1904(data: bytes) -> bool:
-    """Whether a workbook (xlsx or xls) uses the 1904 date system. The libraries convert its dates without reporting it."""
-    if files.kind(data) == "ole2":
-        return _datemode(data) == 1
+    """Return whether a workbook (xlsx or xls) counts days from 1904. The libraries convert its dates without reporting it."""
+    if files.detect_type(data) == "ole2":
+        return _read_date_system(data) == 1
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            book = _parse(archive.read("xl/workbook.xml"))
+            book = _parse_xml(archive.read("xl/workbook.xml"))
     except (*_ERRORS, etree.XMLSyntaxError):
         return False
     return any(e.get("date1904") in ("1", "true") for e in book.iter("{*}workbookPr"))
 
 
-def _datemode(data: bytes) -> int | None:
-    """The date system record of an xls workbook, searched from the first record of its globals."""
+def _read_date_system(data: bytes) -> int | None:
+    """Return the value of the date system record of an xls workbook (1: days count from 1904); None if there is none."""
     at = data.find(_GLOBALS)
     while 0 <= at < len(data) - 4:
         record, length = (int.from_bytes(data[k : k + 2], "little") for k in (at, at + 2))
@@ -163,20 +173,22 @@ def _datemode(data: bytes) -> int | None:
     return None
 
 
-def _parse(xml: bytes) -> etree._Element:
+def _parse_xml(xml: bytes) -> etree._Element:
+    """Parse XML without expanding entities or fetching anything."""
     return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False))
 
 
-def _local(element: etree._Element) -> str:
+def _local_name(element: etree._Element) -> str:
+    """Return the name of an element without its namespace."""
     return etree.QName(element).localname
 
 
-def _sheets(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Path of each sheet in the zip by its name."""
-    targets = {r.get("Id"): r.get("Target", "") for r in _parse(archive.read("xl/_rels/workbook.xml.rels")).iter(etree.Element)}
+def _sheet_paths(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the path in the zip of each sheet by its name."""
+    targets = {r.get("Id"): r.get("Target", "") for r in _parse_xml(archive.read("xl/_rels/workbook.xml.rels")).iter(etree.Element)}
     out = {}
-    for sheet in _parse(archive.read("xl/workbook.xml")).iter(etree.Element):
-        target = targets.get(sheet.get(_REL)) if _local(sheet) == "sheet" else None
+    for sheet in _parse_xml(archive.read("xl/workbook.xml")).iter(etree.Element):
+        target = targets.get(sheet.get(_REL)) if _local_name(sheet) == "sheet" else None
         if target:
             path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))
             if path in archive.namelist():
@@ -184,7 +196,8 @@ def _sheets(archive: zipfile.ZipFile) -> dict[str, str]:
     return out
 
 
-def _position(reference: str | None) -> tuple[int, int] | None:
+def _parse_reference(reference: str | None) -> tuple[int, int] | None:
+    """Return row and column (from 0) of a cell reference such as `M2`; None for any other text."""
     match = _REFERENCE.fullmatch(reference or "")
     if not match:
         return None
@@ -194,8 +207,8 @@ def _position(reference: str | None) -> tuple[int, int] | None:
     return int(match[2]) - 1, column - 1
 
 
-def reference(row: int, column: int) -> str:
-    """The cell reference, `M2`; row and column from 0."""
+def cell_reference(row: int, column: int) -> str:
+    """Return the reference of a cell, such as `M2`. `row` and `column` count from 0."""
     letters = ""
     column += 1
     while column:
@@ -204,21 +217,22 @@ def reference(row: int, column: int) -> str:
     return f"{letters}{row + 1}"
 
 
-def _overlay(xml: bytes) -> Overlay:
+def _read_overlay(xml: bytes) -> Overlay:
+    """Read the overlay of a sheet from its XML."""
     out = Overlay()
     rows = [int(n) for n in re.findall(rb"<(?:\w+:)?row [^>]*?r=\"(\d{1,7})\"", xml)]
     letters = set(re.findall(rb"<(?:\w+:)?c [^>]*?r=\"([A-Z]{1,3})\d", xml))
-    columns = [p[1] + 1 for letter in letters if (p := _position(letter.decode() + "1"))]
+    columns = [p[1] + 1 for letter in letters if (p := _parse_reference(letter.decode() + "1"))]
     out.area = max(rows, default=0) * max(columns, default=0)
-    if not _NEEDED.search(xml):
+    if not _NOTEWORTHY.search(xml):
         return out
     for _, element in etree.iterparse(io.BytesIO(xml), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False):
-        name = _local(element)
+        name = _local_name(element)
         if name == "c":
-            _cell(element, out)
+            _read_cell(element, out)
         elif name == "mergeCell":
             first, _, last = element.get("ref", "").partition(":")
-            start, stop = _position(first), _position(last)
+            start, stop = _parse_reference(first), _parse_reference(last)
             if start and stop:
                 out.merged.append((*start, *stop))
         elif name == "row":
@@ -228,24 +242,25 @@ def _overlay(xml: bytes) -> Overlay:
     return out
 
 
-def _cell(cell: etree._Element, out: Overlay) -> None:
-    at = _position(cell.get("r"))
+def _read_cell(cell: etree._Element, out: Overlay) -> None:
+    """Add the formula and the error of a cell to the overlay."""
+    at = _parse_reference(cell.get("r"))
     if at is None:
         return
     for child in cell:
-        if _local(child) == "f":
+        if _local_name(child) == "f":
             out.formulas[at] = child.text or ""
-        elif _local(child) == "v" and cell.get("t") == "e":
+        elif _local_name(child) == "v" and cell.get("t") == "e":
             out.errors[at] = child.text or ""
 
 
-def literal(formula: str) -> str | None:
-    """The text of a formula that only joins literals (`CONCATENATE(8," muaj")`, `8&" muaj"`); None for any other."""
+def joined_literals(formula: str) -> str | None:
+    """Return the text of a formula that only joins literals (`CONCATENATE(8," muaj")`, `8&" muaj"`); None for any other formula."""
     match = re.fullmatch(r"\s*(?:_xlfn\.)?CONCAT(?:ENATE)?\((.*)\)\s*", formula, re.DOTALL | re.IGNORECASE)
     body, separators = (match[1], ",;") if match else (formula, "&")
     out, at = [], 0
     while True:
-        found = _PIECE.match(body, at)
+        found = _LITERAL.match(body, at)
         if not found:
             return None
         text = found[1]

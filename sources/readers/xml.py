@@ -1,4 +1,5 @@
-"""XML: elements of declared tables to rows, streamed by lxml; entities are not expanded, nothing outside the file is read.
+"""Reads XML: elements of declared tables become rows. The file is streamed by lxml; entities are not expanded, and nothing outside the
+file is read.
 
 Belongs here: elements to rows, names and namespace. Does not belong here: making the text safe to parse (`xml_text`), text that is not
 well-formed (`xml_salvage`), encodings (`encoding`).
@@ -16,9 +17,9 @@ from lxml import etree
 
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
-from sources.readers.encoding import Known
+from sources.readers.encoding import EncodingEvidence
+from sources.readers.file_reading import FileReading, UnsafeError
 from sources.readers.nested import DEEPEST, NestedRows
-from sources.readers.piece import Piece, UnsafeError
 from sources.readers.result import SourceFile
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
@@ -26,185 +27,197 @@ _MOST_TAGS = 10_000_000  # each may be a row, which takes about 300 bytes of mem
 
 
 @dataclass
-class Form:
-    """The element declarations of the contract (`options` of the file)."""
+class XmlLayout:
+    """The elements, root and namespace that the contract declares (`options` of the file), and the tables of names that were already
+    looked up."""
 
     elements: Mapping[str, Mapping[str, Any]]
     namespace: str
     root: str
     declared: Sequence[str]
-    known: dict[str, str | None] = field(default_factory=dict)
+    tables: dict[str, str | None] = field(default_factory=dict)
     tags: dict[str | bytes, tuple[str, str | None]] = field(default_factory=dict)
 
     def named(self, tag: str | bytes) -> tuple[str, str | None]:
-        """The local name of a tag, and its table; cached per tag."""
+        """Return the local name of a tag, and its table or None. Results are cached by tag."""
         found = self.tags.get(tag)
         if found is None:
-            local = _local(tag)
+            local = _local_name(tag)
             found = self.tags[tag] = local, self.table(local)
         return found
 
     def table(self, local: str) -> str | None:
-        """The declared table of elements with this local name, up to spelling."""
-        if local not in self.known:
+        """Return the declared table whose rows are elements with this local name, up to spelling; None if there is none."""
+        if local not in self.tables:
             alike = (t for t in self.elements if headers.fold(t) == headers.fold(local))
-            self.known[local] = local if local in self.elements else next(alike, None)
-        return self.known[local]
+            self.tables[local] = local if local in self.elements else next(alike, None)
+        return self.tables[local]
 
 
 @dataclass
-class Rows(NestedRows):
-    """The rows of elements of declared tables."""
+class XmlRows(NestedRows):
+    """The rows of an XML document, by declared table."""
 
-    form: Form = field(kw_only=True)
+    layout: XmlLayout = field(kw_only=True)
 
     def take(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
-        """Add a row of `table` and the rows nested in it. `shift`: lines to add to the position."""
-        spec, line = self.form.elements[table], _line(element) + shift
-        row = {_local(name): str(value) for name, value in element.items()}
+        """Add an element as a row of `table`, and the rows nested in it. `shift`: number of lines to add to the position; `depth`:
+        number of enclosing rows."""
+        spec, line = self.layout.elements[table], _line_of(element) + shift
+        row = {_local_name(name): str(value) for name, value in element.items()}
         own = self.add(table, row, line, parent)
         if spec.get("text"):
-            row[spec["text"]] = _text(element)
+            row[spec["text"]] = _text_of(element)
         for child in element.iterchildren(tag=etree.Element):
-            self._child(child, table, row, own, shift, depth)
+            self._add_child(child, table, row, own, shift, depth)
 
-    def _child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
+    def _add_child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
+        """Add a child element of a row: as a row of its own if it belongs to a declared table, else as cells of `row` (number `own`)."""
         tag = child.tag
-        local, nested = self.form.tags.get(tag) or self.form.named(tag)
+        local, nested = self.layout.tags.get(tag) or self.layout.named(tag)
         if nested and depth < DEEPEST:
             if nested != local:
-                self.note("xml-element-renamed", nested, local, _line(child) + shift)
+                self.note("xml-element-renamed", nested, local, _line_of(child) + shift)
             self.take(child, nested, own, shift, depth + 1)
             return
         for name, value in child.items():
-            row.setdefault(f"{local}.{_local(name)}", str(value))
+            row.setdefault(f"{local}.{_local_name(name)}", str(value))
         deeper = list(child.iterchildren(tag=etree.Element)) if depth < DEEPEST and len(child) else []
         if deeper:
-            self.note("xml-element-extra", table, local, _line(child) + shift)
+            self.note("xml-element-extra", table, local, _line_of(child) + shift)
             for further in deeper:
-                self._child(further, table, row, own, shift, depth + 1)
+                self._add_child(further, table, row, own, shift, depth + 1)
         elif local in row:
-            if row[local] != _text(child):
-                self.note("xml-element-repeated", table, local, _line(child) + shift)
-                row[f"{local} (2)"] = _text(child)
+            if row[local] != _text_of(child):
+                self.note("xml-element-repeated", table, local, _line_of(child) + shift)
+                row[f"{local} (2)"] = _text_of(child)
         else:
-            row[local] = _text(child)
+            row[local] = _text_of(child)
 
 
-def _local(tag: str | bytes) -> str:
+def _local_name(tag: str | bytes) -> str:
+    """Return a tag without its namespace."""
     return str(tag).rpartition("}")[2]
 
 
-def _line(element: etree._Element) -> int:
+def _line_of(element: etree._Element) -> int:
+    """Return the line on which an element begins."""
     line = element.sourceline
     return line if isinstance(line, int) else 1
 
 
-def _text(element: etree._Element) -> str:
+def _text_of(element: etree._Element) -> str:
+    """Return the text of an element and of all elements in it."""
     return "".join(str(t) for t in element.itertext(tag=etree.Element)) if len(element) else element.text or ""
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
-    """Read the elements of declared tables. Columns: attributes, child elements, and keys of enclosing elements (`options`)."""
-    piece = Piece(spec.name)
-    data = files.load(file, piece)
+def read(
+    file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), evidence: EncodingEvidence = encoding.NO_EVIDENCE
+) -> FileReading:
+    """Read the elements of declared tables. Columns: attributes, child elements, and keys of enclosing elements (`elements` in the
+    options of the file)."""
+    reading = FileReading(spec.name)
+    data = files.load_bytes(file, reading)
     if data is None:
-        return piece
-    if files.kind(data) != "text":
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", files.kind(data))
+        return reading
+    if files.detect_type(data) != "text":
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", files.detect_type(data))
     if data.count(b"<") > _MOST_TAGS:
         raise UnsafeError(f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
-    text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, known)
+    text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, evidence)
     for finding in found:
-        piece.find(**finding)
-    text = without_encoding(text.lstrip("\ufeff"), found, piece)
+        reading.find(**finding)
+    text = without_encoding(text.lstrip("\ufeff"), found, reading)
     if not re.search(r"<[A-Za-z_]", text):
-        files.quarantine_lines(piece, data, "file-wrong-form")
-        return piece.fail("file-wrong-form", "text")
-    form = Form(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
-    rows = Rows(form=form)
-    safe = make_safe(text, piece)
-    if not _stream(safe, rows, piece):
-        xml_salvage.salvage(safe, rows, contract, piece)
-    if not rows.count and not piece.unreadable and not _is_ours(safe, form):
-        piece.findings.clear()
-        files.quarantine_lines(piece, data, "file-header-not-found")
-        return piece.fail("file-header-not-found")
-    rows.into(piece, contract, {table: element.get("keys", {}) for table, element in form.elements.items()})
-    return piece
+        files.quarantine_lines(reading, data, "file-wrong-form")
+        return reading.fail("file-wrong-form", "text")
+    layout = XmlLayout(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
+    rows = XmlRows(layout=layout)
+    safe = make_safe(text, reading)
+    if not _stream_rows(safe, rows, reading):
+        xml_salvage.salvage(safe, rows, contract, reading)
+    if not rows.count and not reading.unreadable and not _is_ours(safe, layout):
+        reading.findings.clear()
+        files.quarantine_lines(reading, data, "file-header-not-found")
+        return reading.fail("file-header-not-found")
+    rows.add_to(reading, contract, {table: element.get("keys", {}) for table, element in layout.elements.items()})
+    return reading
 
 
-def _is_ours(text: str, form: Form) -> bool:
+def _is_ours(text: str, layout: XmlLayout) -> bool:
+    """Return whether the root element of a text is the declared one."""
     root = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", blank_comments(text[:10_000]))
-    return root is not None and headers.fold(root[1]) == headers.fold(form.root)
+    return root is not None and headers.fold(root[1]) == headers.fold(layout.root)
 
 
-def _stream(text: str, rows: Rows, piece: Piece) -> bool:
-    """Read rows as long as the document is well-formed and not too deep; return whether its end was reached."""
+def _stream_rows(text: str, rows: XmlRows, reading: FileReading) -> bool:
+    """Read rows as long as the document is well-formed and not too deep. Return whether its end was reached."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     shift = text[: len(text) - len(text.lstrip())].count("\n")
-    open_rows, deep, begun, named, known = 0, 0, False, rows.form.named, rows.form.tags
+    open_rows, deep, begun, named, seen = 0, 0, False, rows.layout.named, rows.layout.tags
     try:
         for event, element in etree.iterparse(source, events=("start", "end"), **parser_options()):
             if not begun:
-                _root(element, rows.form, piece)
+                _check_root(element, rows.layout, reading)
                 begun = True
             tag = element.tag
-            table = (known.get(tag) or named(tag))[1]
+            table = (seen.get(tag) or named(tag))[1]
             if event == "start":
                 open_rows += table is not None
                 deep += 1
                 if deep > DEEPEST:
-                    piece.find("xml-broken", line=_line(element) + shift, detail=f"> {DEEPEST} levels")
+                    reading.find("xml-broken", line=_line_of(element) + shift, detail=f"> {DEEPEST} levels")
                     return False
                 continue
             deep -= 1
             open_rows -= table is not None
             if not open_rows:
-                _outermost(element, table, rows, shift)
-                _forget(element)
+                _take_outermost(element, table, rows, shift)
+                _free_memory(element)
     except (etree.XMLSyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        piece.find("xml-broken", line=line + shift if line else None)
+        reading.find("xml-broken", line=line + shift if line else None)
         return False
     return True
 
 
-def _forget(element: etree._Element) -> None:
-    """Free what has been read; the element itself stays, because lxml needs it."""
+def _free_memory(element: etree._Element) -> None:
+    """Free the memory of an element that has been read. The element itself stays, because lxml needs it."""
     element.clear()
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
         del parent[0]
 
 
-def _outermost(element: etree._Element, table: str | None, rows: Rows, shift: int) -> None:
-    """An element outside any row: a row with everything nested in it, or an undeclared element, which is reported once."""
-    local, line = _local(element.tag), _line(element) + shift
+def _take_outermost(element: etree._Element, table: str | None, rows: XmlRows, shift: int) -> None:
+    """Take an element outside any row: as a row with everything nested in it, or, if it is not declared, as a finding that is reported
+    once."""
+    local, line = _local_name(element.tag), _line_of(element) + shift
     if table is None:
         if element.getparent() is not None:
-            rows.note("xml-element-extra", rows.form.root, local, line)
+            rows.note("xml-element-extra", rows.layout.root, local, line)
         return
-    if table != next(iter(rows.form.elements)):
+    if table != next(iter(rows.layout.elements)):
         rows.note("xml-element-misplaced", table, local, line)
     if table != local:
         rows.note("xml-element-renamed", table, local, line)
     rows.take(element, table, None, shift)
 
 
-def _root(element: etree._Element, form: Form, piece: Piece) -> None:
+def _check_root(element: etree._Element, layout: XmlLayout, reading: FileReading) -> None:
+    """Report a root element with another name, namespace or further attributes, and read the declared attributes as metadata."""
     name = etree.QName(element)
-    if (name.namespace or "") != form.namespace:
-        piece.find("xml-namespace", line=_line(element), detail=name.namespace or "—")
-    if name.localname != form.root and form.table(name.localname) is None:
-        piece.find("xml-root", line=_line(element), detail=name.localname)
-    for attribute in form.declared:
+    if (name.namespace or "") != layout.namespace:
+        reading.find("xml-namespace", line=_line_of(element), detail=name.namespace or "—")
+    if name.localname != layout.root and layout.table(name.localname) is None:
+        reading.find("xml-root", line=_line_of(element), detail=name.localname)
+    for attribute in layout.declared:
         value = element.get(attribute)
         if value:
-            piece.declared[attribute] = value
+            reading.declared[attribute] = value
     for attribute in map(str, element.attrib):
-        if _local(attribute) not in form.declared:
-            piece.find("xml-attribute-extra", line=_line(element), field=_local(attribute))
+        if _local_name(attribute) not in layout.declared:
+            reading.find("xml-attribute-extra", line=_line_of(element), field=_local_name(attribute))

@@ -1,7 +1,7 @@
-"""Make the text of an XML file safe to parse: nothing remains that a parser could expand or fetch.
+"""Makes the text of an XML file safe to parse: nothing remains that a parser could expand or fetch.
 
-Belongs here: document types, entity references, control characters, comments, the declared encoding, positions as lines.
-Does not belong here: elements (`xml`). Everything is linear in the length of the text.
+Belongs here: document types, entity references, control characters, comments, the declared encoding, positions as lines. Does not belong
+here: elements (`xml`). Everything is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -11,56 +11,56 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sources.readers.piece import Piece
+from sources.readers.file_reading import FileReading
 
 _DECLARATION = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""")
 _DOCTYPE = re.compile(r"<!DOCTYPE")
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)(?=[\w.:-]{1,200};)")
 _DOCTYPE_TOKEN = re.compile(r"""<!--|"[^"]*"|'[^']*'|\[|\]|>""")
-_LINE = re.compile(r"[^\n]+")
+_REST_OF_LINE = re.compile(r"[^\n]+")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def make_safe(text: str, piece: Piece) -> str:
+def make_safe(text: str, reading: FileReading) -> str:
     """Remove the document type and turn entity references into plain text, each with a finding; line numbers do not change."""
     if _ILLEGAL.search(text):
         for i, line in enumerate(text.split("\n"), 1):
             if _ILLEGAL.search(line):
-                piece.find("row-control-character", line=i)
+                reading.find("row-control-character", line=i)
         text = _ILLEGAL.sub("\ufffd", text)
     start = _DOCTYPE.search(text)
     first = re.search(r"<[A-Za-z_]", text)
     if not start or (first and first.start() < start.start()):
         return text
     end = _doctype_end(text, start.end())
-    place = Places(text)
-    piece.find("xml-doctype", line=place.line(start.start()))
-    text = text[: start.start()] + _LINE.sub(lambda m: " " * len(m[0]), text[start.start() : end]) + text[end:]
-    literal = verbatim(text)
+    line_numbers = LineNumbers(text)
+    reading.find("xml-doctype", line=line_numbers.line(start.start()))
+    text = text[: start.start()] + _REST_OF_LINE.sub(lambda m: " " * len(m[0]), text[start.start() : end]) + text[end:]
+    literal = find_verbatim(text)
     starts = [a for a, _ in literal]
     out, done = [], 0
     for match in _ENTITY.finditer(text):
         at = bisect_right(starts, match.start()) - 1
         if at < 0 or match.start() >= literal[at][1]:
-            piece.find("xml-entity", line=place.line(match.start()))
+            reading.find("xml-entity", line=line_numbers.line(match.start()))
             out += [text[done : match.start()], "&amp;"]
             done = match.end()
     return "".join([*out, text[done:]])
 
 
-class Places:
+class LineNumbers:
     """Converts positions in a text to line numbers."""
 
     def __init__(self, text: str) -> None:
         self.breaks = [m.start() for m in re.finditer("\n", text)]
 
     def line(self, at: int) -> int:
-        """The line, from 1, of the character at `at`."""
+        """Return the line, from 1, of the character at position `at`."""
         return bisect_left(self.breaks, at) + 1
 
 
-def verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<![CDATA[", "]]>"))) -> list[tuple[int, int]]:
-    """Start and end of comments and CDATA sections, in order; unclosed ones are ignored."""
+def find_verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<![CDATA[", "]]>"))) -> list[tuple[int, int]]:
+    """Return start and end of the comments and CDATA sections of a text, in order. A section that is not closed is ignored."""
     out: list[tuple[int, int]] = []
     opening = re.compile("|".join(re.escape(a) for a, _ in kinds))
     closing = dict(kinds)
@@ -80,7 +80,8 @@ def verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<
 
 
 def _doctype_end(text: str, at: int) -> int:
-    """The end of the document type declaration that began before `at`; if it is unclosed, the start of the root element."""
+    """Return the end of the document type declaration that began before `at`. If the declaration is not closed, return the start of the
+    root element."""
     depth, pos = 0, at
     while match := _DOCTYPE_TOKEN.search(text, pos):
         pos = match.end()
@@ -97,7 +98,7 @@ def _doctype_end(text: str, at: int) -> int:
 
 
 def parser_options() -> dict[str, Any]:
-    """Options of every parser: expand, load and fetch nothing, keep all limits."""
+    """Return the options of every parser: it expands, loads and fetches nothing and keeps all limits."""
     return {
         "resolve_entities": False,
         "no_network": True,
@@ -111,20 +112,20 @@ def parser_options() -> dict[str, Any]:
 def blank_comments(text: str) -> str:
     """Replace comments by spaces; positions do not change."""
     out, done = [], 0
-    for start, end in verbatim(text, (("<!--", "-->"),)):
-        out += [text[done:start], _LINE.sub(lambda m: " " * len(m[0]), text[start:end])]
+    for start, end in find_verbatim(text, (("<!--", "-->"),)):
+        out += [text[done:start], _REST_OF_LINE.sub(lambda m: " " * len(m[0]), text[start:end])]
         done = end
     return "".join([*out, text[done:]])
 
 
-def without_encoding(text: str, found: Sequence[Mapping[str, Any]], piece: Piece) -> str:
-    """Replace the declared encoding, since the text is decoded; report it if it was wrong."""
+def without_encoding(text: str, found: Sequence[Mapping[str, Any]], reading: FileReading) -> str:
+    """Return the text with `utf-8` as its declared encoding, since it is decoded already. A wrong declaration is reported."""
     match = _DECLARATION.match(text.lstrip())
     if match:
         used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")
         named = match[1].lower().replace("_", "-")
         if named != used and not used.startswith(named) and named.replace("-", "") != used.replace("-", "") and not text.isascii():
-            piece.find("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
+            reading.find("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
         start, end = match.span(1)
         lead = len(text) - len(text.lstrip())
         text = text[: lead + start] + "utf-8" + text[lead + end :]

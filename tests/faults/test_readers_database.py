@@ -174,7 +174,7 @@ def test_salvage_of_a_whole_file_gives_what_sql_gives(tmp_path: Path, monkeypatc
     def fail(*_: object) -> None:
         raise sqlite3.DatabaseError("malformed")
 
-    monkeypatch.setattr("sources.readers.database._query", fail)
+    monkeypatch.setattr("sources.readers.database._query_all_tables", fail)
     saved = read("prosecution", tmp_path)
     for table in TABLES:
         assert cells(saved.tables[table]) == cells(whole.tables[table])
@@ -182,7 +182,7 @@ def test_salvage_of_a_whole_file_gives_what_sql_gives(tmp_path: Path, monkeypatc
 
 def _dump(rows: dict[str, list[tuple[object, ...]]] | None = None) -> bytes:
     columns = {t: [c.split()[0] for c in spec.split(", ")] for t, (spec, _) in PSH.items()}
-    return dump.write(rows or {t: list(values) for t, (_, values) in PSH.items()}, columns)
+    return dump.write_dump(rows or {t: list(values) for t, (_, values) in PSH.items()}, columns)
 
 
 def test_a_dump_reads_like_the_database(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from reader_world import PERSONAT, RASTET, cells, police, rules, text
 
 from sources.contract import ColumnSpec, TableSpec
 from sources.readers import tabular
-from sources.readers.piece import Piece
+from sources.readers.file_reading import FileReading
 
 GOOD = text(RASTET)
 PEOPLE = text(PERSONAT)
@@ -327,11 +327,11 @@ def test_another_way_to_quote_is_told_from_the_whole_file(quote: Callable[[str],
 
 def test_a_title_in_a_row_as_wide_as_the_table_is_no_record() -> None:
     table = TableSpec("t", (ColumnSpec("A", key=True), ColumnSpec("B"), ColumnSpec("C")), key=("A",))
-    piece = Piece("f.csv")
+    reading = FileReading("f.csv")
     cells = [["Raport", "", ""], ["", "", ""], ["A", "B", "C"], ["1", "2", "3"]]
-    assert tabular.read_grid(tabular.Grid(cells, [1, 2, 3, 4], lambda i: b""), [table], piece)
-    assert [row["kind"] for row in piece.structure] == ["title", "blank", "header"]
-    assert piece.data_rows() == 1
+    assert tabular.read_grid(tabular.Grid(cells, [1, 2, 3, 4], lambda i: b""), [table], reading)
+    assert [row["kind"] for row in reading.structure] == ["title", "blank", "header"]
+    assert reading.data_rows() == 1
 
 
 def test_a_header_in_other_words_that_comes_again_is_no_record(tmp_path: Path, clean: list[object]) -> None:

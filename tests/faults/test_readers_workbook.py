@@ -17,7 +17,7 @@ from reader_world import LENDET, SHKK, cells, deliver, lendet, read, rules, shkk
 
 from sources.readers import workbook
 from sources.readers.workbook import cell_text
-from sources.readers.workbook_parts import counts_from_1904, literal
+from sources.readers.workbook_parts import counts_from_1904, joined_literals
 
 Change = Callable[[Any], None]
 
@@ -82,7 +82,7 @@ def test_last_year_s_table_below_this_year_s_is_no_data(total: str, told: set[st
 @pytest.mark.parametrize("by_openpyxl", [False, True])
 def test_days_counted_from_1904_are_the_days_that_were_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_openpyxl: bool) -> None:
     if by_openpyxl:
-        monkeypatch.setattr(workbook, "_calamine", lambda *_: None)
+        monkeypatch.setattr(workbook, "_read_by_calamine", lambda *_: None)
     result = _lendet(tmp_path, lambda book: setattr(book, "epoch", CALENDAR_MAC_1904))
     with zipfile.ZipFile(tmp_path / "raporti.xlsx") as archive:
         assert b'date1904="1"' in archive.read("xl/workbook.xml")
@@ -198,7 +198,7 @@ def test_formulas_without_a_stored_value(tmp_path: Path) -> None:
     ],
 )
 def test_only_joined_literals_are_evaluated(formula: str, value: str | None) -> None:
-    assert literal(formula) == value
+    assert joined_literals(formula) == value
 
 
 def test_error_cells_and_hidden_rows_are_said(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_where_the_other_process_fails_openpyxl_reads(tmp_path: Path, monkeypatc
 
 def test_openpyxl_gives_the_same_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = _shkk(tmp_path / "a")
-    monkeypatch.setattr("sources.readers.workbook._calamine", lambda *_: None)
+    monkeypatch.setattr("sources.readers.workbook._read_by_calamine", lambda *_: None)
     slow = _shkk(tmp_path / "b")
     assert cells(slow.tables["te_burgosurit"]) == cells(fast.tables["te_burgosurit"])
 
@@ -376,7 +376,7 @@ def test_the_agreed_sheet_stands_against_a_visible_copy(tmp_path: Path) -> None:
 
 def test_a_sheet_that_reaches_far_keeps_its_lines_and_its_width() -> None:
     rows = [(1, ["a", None, ""]), (2, [None]), (3, ["", 2.0]), (20_000, ["", ""]), (60_000, [None, None, "x"])]
-    sheet = workbook._filled("s", True, rows)
+    sheet = workbook._make_sheet("s", True, rows)
     assert sheet.rows == [["a", "", ""], ["", "", ""], ["", "2", ""], ["", "", "x"]]
     assert sheet.lines == [1, 2, 3, 60_000]
 

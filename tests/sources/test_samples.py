@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sources import contract
-from sources.readers.piece import record_key
+from sources.readers.file_reading import record_key
 from sources.readers.result import ReadResult, SourceFile, accounting
 from sources.reading import read_delivery
 

@@ -11,7 +11,7 @@ from reader_world import PERSONAT, RASTET, cells, lendet, police, read, rules, t
 
 from sources import contract
 from sources.readers import code_pages, encoding
-from sources.readers.encoding import Known
+from sources.readers.encoding import EncodingEvidence
 
 AGREED = code_pages.agreed_words(contract.load("police"))
 
@@ -33,7 +33,7 @@ def test_a_delivery_in_another_code_page_gives_the_same_cells(page: str, tmp_pat
 
 def test_mac_roman_is_told_by_signs_in_the_middle_of_words() -> None:
     plain = "2013-PR-00001;Gëzim;Prishtinë;Nën hetim\r\nViktimë;Pejë;Çlirim\r\n"
-    assert encoding.decode(plain.encode("mac-roman"), "windows-1250", known=Known(AGREED))[0] == plain
+    assert encoding.decode(plain.encode("mac-roman"), "windows-1250", evidence=EncodingEvidence(AGREED))[0] == plain
 
 
 def test_small_letters_among_capitals_and_signs_at_a_word_are_no_words() -> None:
@@ -45,7 +45,7 @@ def test_small_letters_among_capitals_and_signs_at_a_word_are_no_words() -> None
 
 def test_a_file_of_few_words_is_read_as_the_delivery_beside_it() -> None:
     alone, beside = "AĆIMOVIĆ;1\r\n".encode("cp852"), encoding.eight_bit_words(text(RASTET).encode("cp852"))
-    assert encoding.decode(alone, "windows-1250", known=Known(AGREED, beside))[0] == "AĆIMOVIĆ;1\r\n"
+    assert encoding.decode(alone, "windows-1250", evidence=EncodingEvidence(AGREED, beside))[0] == "AĆIMOVIĆ;1\r\n"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -65,7 +65,7 @@ def test_a_file_in_the_agreed_page_stays_in_it_beside_one_in_another(tmp_path: P
 
 def test_words_that_decide_nothing_are_told_and_read_as_agreed() -> None:
     odd = b"\xc5\xbd\xd1 \xe5x\xc3y\r\n".replace(b"\xc5\xbd", b"\xc5\xc5")
-    decoded, found = encoding.decode(odd, "windows-1250", known=Known(AGREED))
+    decoded, found = encoding.decode(odd, "windows-1250", evidence=EncodingEvidence(AGREED))
     assert decoded == odd.decode("windows-1250")
     assert [f["rule"] for f in found] == ["file-encoding-undecided"]
     assert found[0]["detail"].startswith("windows-1250 / ")
@@ -82,7 +82,7 @@ def test_windows_1250_that_came_as_latin_1_is_read_as_it_was_written(tmp_path: P
 
 @pytest.mark.parametrize("name", ["Thérèse", "Kjær", "Michèle Hélène François", "Þórður Guðmundsson", "José Núñez 5º", "Gëzim Çollaku"])
 def test_names_of_other_languages_stay_as_they_are(name: str) -> None:
-    decoded, found = encoding.decode(name.encode("utf-8"), "utf-8", known=Known(AGREED))
+    decoded, found = encoding.decode(name.encode("utf-8"), "utf-8", evidence=EncodingEvidence(AGREED))
     assert decoded == name
     assert {f["rule"] for f in found} <= {"file-encoding-undecided"}
 
@@ -97,7 +97,7 @@ def test_a_misread_cell_among_sound_ones_is_put_right_and_told(clean: str) -> No
     given = pd.DataFrame({"a": ["Đorđe", to_latin_1(clean), "Thérèse"], "_file": "x", "_part": "t", "_line": [1, 2, 3]}).astype(
         {"a": "str"}
     )
-    better, found = encoding.repair({"t": given}, {"t": ["a"]}, Known(AGREED))
+    better, found = encoding.repair_cells({"t": given}, {"t": ["a"]}, EncodingEvidence(AGREED))
     assert better["t"]["a"].tolist() == ["Đorđe", clean, "Thérèse"]
     told = {"rule": "cell-text-misread", "file": "x", "part": "t", "line": 2, "field": "a", "value": to_latin_1(clean)}
     assert found == [told]

@@ -46,23 +46,23 @@ def test_what_was_encoded_twice_comes_back(text: str, through: str) -> None:
         twice = text.encode("utf-8").decode(through)
     except UnicodeDecodeError:
         return
-    assert encoding.once(twice) == text
+    assert encoding.repair_encoded_twice(twice) == text
 
 
 @pytest.mark.parametrize("through", ["windows-1252", "windows-1250"])
 def test_a_cyrillic_name_that_was_encoded_twice_comes_back(through: str) -> None:
     twice = "".join(b.decode(through, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in "Жарко Ђорђевић".encode()))
-    assert encoding.once(twice) == "Жарко Ђорђевић"
+    assert encoding.repair_encoded_twice(twice) == "Жарко Ђорђевић"
 
 
 @given(st.text(alphabet="abcëçšžčćđËÇŠŽĐЖђњ .'-", max_size=30).filter(lambda t: t.count("Đ") < 3))
 def test_right_text_is_left_alone(text: str) -> None:
-    assert encoding.once(text) == text
+    assert encoding.repair_encoded_twice(text) == text
 
 
 def test_repair_says_where_and_keeps_what_was_delivered() -> None:
     frame = pd.DataFrame({"a": ["Pejë", "PejÃ«", None], "_file": "f", "_part": ["x", "x", "x"], "_line": [1, 2, 3]}).astype({"a": "str"})
-    better, found = encoding.repair({"t": frame}, {"t": ["a"]})
+    better, found = encoding.repair_cells({"t": frame}, {"t": ["a"]})
     assert better["t"]["a"].tolist()[:2] == ["Pejë", "Pejë"]
     assert found == [{"rule": "cell-text-encoded-twice", "file": "f", "field": "a", "part": "x", "line": 2, "value": "PejÃ«"}]
 
@@ -70,7 +70,7 @@ def test_repair_says_where_and_keeps_what_was_delivered() -> None:
 @pytest.mark.parametrize(("lines", "line"), [(["1", "2", "3"], 2), ([1.0, 2.0, 3.0], 2), ([None, None, None], None)])
 def test_a_finding_names_its_line_as_a_number_whatever_holds_it(lines: list[object], line: int | None) -> None:
     frame = pd.DataFrame({"a": ["Pejë", "PejÃ«", None], "_file": "f", "_part": ["x", "x", "x"]}, dtype="str").assign(_line=lines)
-    _, found = encoding.repair({"t": frame}, {"t": ["a"]})
+    _, found = encoding.repair_cells({"t": frame}, {"t": ["a"]})
     assert [one["line"] for one in found] == [line]
     beside = {"rule": "file-byte-undefined", "line": 1}  # as other findings of the file say it
     assert complete(pd.DataFrame([beside, *found]))["line"].dtype == "Int64"

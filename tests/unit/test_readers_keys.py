@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sources import contract
-from sources.readers.piece import key_part, record_key
+from sources.readers.file_reading import key_part, record_key
 
 PERSONAT = contract.load("police").tables["personat"]
 REGISTER = contract.load("corrections").tables["te_burgosurit"]

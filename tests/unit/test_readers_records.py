@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.readers.delimited import fields, physical_lines, records
-from sources.readers.piece import Piece
+from sources.readers.delimited import records, split_lines, split_record
+from sources.readers.file_reading import FileReading
 
 CELL = st.text(alphabet='ab ;"\r\në', max_size=8)
 
@@ -17,14 +17,14 @@ def _quote(cell: str) -> str:
 
 @given(st.lists(CELL, min_size=1, max_size=6))
 def test_what_rfc_4180_wrote_is_read_back(row: list[str]) -> None:
-    assert fields(";".join(map(_quote, row)), ";") == (row, False, False)
+    assert split_record(";".join(map(_quote, row)), ";") == (row, False, False)
 
 
 @given(st.lists(st.lists(CELL, min_size=6, max_size=6), min_size=1, max_size=6))
 def test_records_and_their_lines(rows: list[list[str]]) -> None:
     text = "u;v;w;x;y;z\r\n" + "".join(";".join(map(_quote, row)) + "\r\n" for row in rows)
-    lines = physical_lines(text, text.encode())
-    found, first, after = records(lines, ";", 6, Piece("f.csv"))
+    lines = split_lines(text, text.encode())
+    found, first, after = records(lines, ";", 6, FileReading("f.csv"))
     assert found == [list("uvwxyz"), *rows]
     assert first[1:] == after[:-1]
     assert after[-1] == len(lines.text)
@@ -33,8 +33,8 @@ def test_records_and_their_lines(rows: list[list[str]]) -> None:
 
 @given(st.text(alphabet='a;"\r\n', max_size=60))
 def test_no_line_is_lost_whatever_the_quotes(text: str) -> None:
-    lines = physical_lines(text, text.encode())
-    found, first, after = records(lines, ";", 3, Piece("f.csv"))
+    lines = split_lines(text, text.encode())
+    found, first, after = records(lines, ";", 3, FileReading("f.csv"))
     assert first == [0, *after[:-1]][: len(first)]
     assert (after[-1] if after else 0) == len(lines.text)
     assert len(found) == len(first)

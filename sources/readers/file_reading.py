@@ -1,7 +1,7 @@
-"""The part of a `ReadResult` that a reader collects from one file.
+"""What a reader collects while it reads one file; `sources.readers.delivery` combines the files of a delivery into a `ReadResult`.
 
-Belongs here: the collector, and what all formats share (record keys in text, positions of a frame).
-Does not belong here: knowledge of a format.
+Belongs here: the collector, and what all formats share (record keys in text, positions of a frame). Does not belong here: knowledge of a
+format.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ _DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
 class UnsafeError(Exception):
-    """The file exceeds a safety limit and is not read. The message names the limit."""
+    """Raised if a file exceeds a safety limit and therefore is not read. The message names the limit."""
 
 
 @dataclass
-class Piece:
-    """One file while it is read. `rows` counts physical rows when they are encountered, before they are classified."""
+class FileReading:
+    """The content of one file, collected by a reader. `rows` counts physical rows when they are encountered, before they are classified.
+    The other attributes have the meaning that they have in `sources.readers.result.ReadResult`."""
 
     file: str
     state: str = "complete"
@@ -39,11 +40,11 @@ class Piece:
     rows: int = 0
 
     def find(self, rule: str, **where: Any) -> None:
-        """Add a finding; `where`: columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
+        """Add a finding. `where`: columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
         self.findings.append({"file": self.file, "rule": rule, **where})
 
     def structural(self, line: int | None, kind: str, part: str | None = None) -> None:
-        """Add a row that is not data: title, header, repeated_header, blank, total, sheet, earlier."""
+        """Record a row that is not data. `kind`: title, header, repeated_header, blank, total, sheet or earlier."""
         self.structure.append({"file": self.file, "part": part, "line": line, "kind": kind})
 
     def quarantine(
@@ -56,39 +57,39 @@ class Piece:
         record_key: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """Quarantine a row with its bytes, and add a finding."""
+        """Quarantine a row with its bytes, and add a finding of `rule`."""
         where = {"part": part, "line": line, "record_key": record_key}
         self.unreadable.append({"file": self.file, "table": table, "rule": rule, "raw": raw, **where})
         self.find(rule, detail=detail, **where)
 
-    def fail(self, rule: str, detail: str | None = None) -> Piece:
-        """Mark the file as unreadable, with a finding that says why."""
+    def fail(self, rule: str, detail: str | None = None) -> FileReading:
+        """Mark the file as unreadable, add a finding that says why, and return this object."""
         self.state = "unreadable"
         self.find(rule, detail=detail)
         return self
 
     def add(self, table: str, frame: pd.DataFrame) -> None:
-        """Add rows of a table: text columns with `_part`, `_line` and, in nested formats, `_row` and `_parent`."""
+        """Add rows of a table: text columns, `_part`, `_line` and, for nested formats, `_row` and `_parent`."""
         self.tables.setdefault(table, []).append(frame.assign(_file=self.file))
 
     def data_rows(self) -> int:
-        """Rows in tables."""
+        """Return the number of rows in the tables."""
         return sum(len(f) for frames in self.tables.values() for f in frames)
 
 
-def text_frame(columns: Mapping[str, Sequence[str | None]]) -> pd.DataFrame:
-    """Text columns as a frame of `str` columns; an empty cell becomes null."""
+def make_text_frame(columns: Mapping[str, Sequence[str | None]]) -> pd.DataFrame:
+    """Return a frame with a `str` column for each entry of `columns` (name -> cells). An empty cell becomes null."""
     arrays = {name: pa.array([v or None for v in values], pa.large_string()) for name, values in columns.items()}
     return pd.DataFrame({name: pd.array(array, dtype="str") for name, array in arrays.items()})
 
 
-def nulls(n: int) -> Any:
-    """A text column of `n` nulls."""
+def null_column(n: int) -> Any:
+    """Return a text column of `n` nulls."""
     return pd.array([None] * n, dtype="str")
 
 
 def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:
-    """The text of one part of a record key, or None if it cannot be read.
+    """Return the text of one part of a record key, or None if it cannot be read.
 
     `whole=False`: the cell may have been truncated, so it counts only if its pattern shows that it is complete.
     """
@@ -106,7 +107,7 @@ def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str |
 
 
 def record_key(table: TableSpec, cells: Mapping[str, str | None], cut_after: str | None = None) -> str | None:
-    """The record key from `cells` (column -> text), parts joined by `/`; None if a part is missing or unreadable.
+    """Return the record key that `cells` (column -> text) contain, its parts joined by `/`. Return None if a part is missing or unreadable.
 
     `cut_after`: the column in whose cell the row was truncated.
     """

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from sources.simulator import simulate
-from sources.simulator.life import Life
+from sources.simulator.life import CaseMaker
 from sources.simulator.model import Case, Person
 from sources.simulator.people import People
 
@@ -25,7 +25,7 @@ SINCE, BEFORE = 20, 400
 
 
 def _with_brothers(own: Any) -> Any:
-    def suspects(life: Life, case: Case) -> list[Person]:
+    def suspects(life: CaseMaker, case: Case) -> list[Person]:
         chosen: list[Person] = own(life, case)
         known, first = life._known, len(life._known) - len(chosen)
         for n in range(len(chosen)):
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--numberless", type=float, default=0.5)
     args = parser.parse_args()
     with (
-        mock.patch.object(Life, "_suspects", _with_brothers(Life._suspects)),
+        mock.patch.object(CaseMaker, "_draw_suspects", _with_brothers(CaseMaker._draw_suspects)),
         mock.patch.object(People, "local", _numberless(People.local, args.numberless)),
         mock.patch.object(People, "brother", _numberless(People.brother, args.numberless)),
     ):

@@ -76,7 +76,7 @@ class NestedRows:
         names = list(dict.fromkeys(name for row in delivered for name in row))
         declared = contract.tables[table]
         part = replace(declared, columns=tuple(c for c in declared.columns if c.name not in keys))
-        match = headers.match_header(names, part, by_place=False)
+        match = headers.match_header(names, part, by_position=False)
         optional = {c.name for c in part.columns if not c.required}
         for finding in match.findings:
             absent = finding["rule"] == "file-column-missing" and finding["field"] in optional

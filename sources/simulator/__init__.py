@@ -5,7 +5,7 @@ samples' truth. The world knows nothing of the pipeline that will read it: what 
 
 The modules, in the order of the way: `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`); `states` say
 what each register holds at a quarter's end (`records`); `deliveries` and `versions` make folders of them; `defects`, `spelling` and
-`faults` make values and files wrong; `write_*` write bytes; `standing`, `happened`, `reported`, `tally`, `reconcile` and `truth`
+`faults` make values and files wrong; `write_*` write bytes; `record_statuses`, `happened`, `reported`, `tally`, `reconcile` and `truth`
 say what is true. The two institutions for victims come after the others, from streams of chance of their own: `victim_files`,
 `victim_life`, `victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
 """
@@ -21,11 +21,11 @@ from random import Random
 from sources.simulator import register_life
 from sources.simulator.answers import mark
 from sources.simulator.defects import Defect, Spoiler
-from sources.simulator.deliveries import INSTITUTIONS, Delivery, build
+from sources.simulator.deliveries import INSTITUTIONS, Delivery, build_deliveries
 from sources.simulator.life import build_world
 from sources.simulator.model import World
 from sources.simulator.noise import spoil_records
-from sources.simulator.settings import Noise, Settings, settings
+from sources.simulator.settings import Noise, Settings, choose_settings
 from sources.simulator.truth import write_truth
 from sources.simulator.versions import distort
 from sources.simulator.victim_defects import spoil_victim_records
@@ -83,19 +83,19 @@ def simulate(
 
     Raises ValueError where `out` is there and not empty (nothing is overwritten), or where an argument is out of range.
     """
-    chosen = settings(seed, start, years, cases_per_year, noise, register_life.checked(life))
+    chosen = choose_settings(seed, start, years, cases_per_year, noise, register_life.check_kinds(life))
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is there and not empty: choose another folder or remove it first; the simulator overwrites nothing")
     world = build_world(chosen)
-    deliveries = build(world, Random(f"deliveries {seed}"))
-    register_life.renumber(chosen, world, deliveries)
+    deliveries = build_deliveries(world, Random(f"deliveries {seed}"))
+    register_life.renumber_prosecution(chosen, world, deliveries)
     spoiler = Spoiler(chosen)
     if chosen.factor:
         spoil_records(world, deliveries, spoiler)
         deliveries = distort(world, deliveries, spoiler)
     deliveries = register_life.change_files(chosen, deliveries)
-    register_life.log(deliveries, spoiler)
+    register_life.log_events(deliveries, spoiler)
     cases, defects = len(world.cases), spoiler.found
     if victims:
         more, found, own = _victims(chosen, world)
@@ -103,11 +103,11 @@ def simulate(
     for delivery in deliveries:
         if not delivery.missing:
             _write(out / "inbox", delivery)
-    standing = write_truth(out / "truth", world, deliveries, defects, victims)
+    history = write_truth(out / "truth", world, deliveries, defects, victims)
     mark(out, chosen, victims)
-    persons = {state.person.person.person_id for state in standing.states if state.person}
+    persons = {state.person.person.person_id for state in history.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
-    return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(standing.states), len(defects))
+    return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(history.states), len(defects))
 
 
 def _victims(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:

@@ -1,8 +1,9 @@
-"""Makes values wrong, or merely written otherwise, at the rates of the samples; remembers them, so that a register keeps its errors.
+"""Makes values wrong, or writes them in another way, at the rates of the samples, and remembers the defects, so that a register keeps
+its errors.
 
-A defect is decided once for a record and a field, and stands in every later state until the institution corrects it (some are) or
-the true value changes. `defects.csv` names it where it was first delivered. Belongs here: the machinery. The rates and what each
-defect does to a value: `value_defects.py`, `name_defects.py`.
+A defect is decided once for a record and a field. It remains in every later state of the record until the institution corrects it (this
+happens to some) or the true value changes. `defects.csv` lists a defect in the delivery that first had it. Belongs here: the machinery.
+Does not belong here: rates, and what each defect does to a value (`value_defects.py`, `name_defects.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ CORRECTED = 0.08  # of the defects that a record had, per later delivery
 
 @dataclass(slots=True)
 class Defect:
-    """One thing that is wrong in a delivery: a row of `defects.csv`; without `record_key`, a whole file."""
+    """A row of `defects.csv`: something that is wrong in a delivery. Without `record_key` it is a whole file."""
 
     institution: str
     delivery: str
@@ -34,8 +35,9 @@ class Defect:
 
 
 @dataclass(slots=True)
-class Wrong:
-    """What a defect puts in place of a value: the cell, and what that says read plainly."""
+class WrongValue:
+    """What a defect puts in place of a value: the cell (`value`), and what a reader without correction reads from it (`said`: changed
+    entries of the record's `said`)."""
 
     kind: str
     value: Any
@@ -43,60 +45,67 @@ class Wrong:
     note: str = ""
 
 
-Maker = Callable[[Any], Wrong | None]
-Choice = tuple[float, Maker]
+Maker = Callable[[Any], WrongValue | None]
+DefectChoice = tuple[float, Maker]
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Decision:
+    """The decision on a value: the true value for which it was made, and the defect, if any."""
+
     true: Any
-    wrong: Wrong | None
+    wrong: WrongValue | None
 
 
 class Spoiler:
-    """Applies defects to cells; `rng` and the memory of what was decided are its state."""
+    """Applies defects to cells. Its state is the random generator and the decisions made so far; `found` collects the defects."""
 
     def __init__(self, settings: Settings, stream: str = "defects") -> None:
         self.settings = settings
         self.rng = Random(f"{stream} {settings.seed} {settings.noise}")
         self.found: list[Defect] = []
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._decisions: dict[tuple[str, str, str], _Decision] = {}
         self._new: set[tuple[str, str, str]] = set()
 
     def happens(self, rate: float) -> bool:
-        """Whether something of a rate per hundred happens here, at this noise."""
+        """Draw whether something happens whose rate per hundred is `rate` at typical noise."""
         return self.rng.random() * 100 < rate * self.settings.factor
 
     def spoil(
-        self, institution: str, delivery: str, key: str, cells: Cells, said: Cells, name: str, choices: list[Choice], label: str = ""
+        self, institution: str, delivery: str, key: str, cells: Cells, said: Cells, name: str, choices: list[DefectChoice], label: str = ""
     ) -> None:
-        """Decides on one cell: at most one of `choices` (rate per hundred, what it does). Empty cells have no defects of value."""
+        """Decide on the cell `name` of `cells`, and apply at most one of `choices` (rate per hundred, function that makes the defect).
+        An earlier decision on the same value holds. An empty cell gets no defect.
+
+        `label`: name of the value in the memory, if the record has several under `name`.
+        """
         value = cells[name]
         if value in (None, ""):
             return
         slot = (institution, key, label or name)
-        kept = self._kept.get(slot)
+        kept = self._decisions.get(slot)
         if kept is not None and kept.true == value:
             if kept.wrong is None:
                 return
             if self.rng.random() < CORRECTED:
-                self._kept[slot] = _Kept(value, None)
+                self._decisions[slot] = _Decision(value, None)
                 return
         else:
-            kept = _Kept(value, self._choose(value, choices))
-            self._kept[slot] = kept
+            kept = _Decision(value, self._draw_defect(value, choices))
+            self._decisions[slot] = kept
             if kept.wrong is not None:
                 self.log(institution, delivery, key, kept.wrong.kind, label or name, value, kept.wrong.value, kept.wrong.note)
         if kept.wrong is not None:
             cells[name] = kept.wrong.value
             said.update(kept.wrong.said)
 
-    def recall(self, institution: str, key: str, label: str, true: Any, decide: Callable[[Any], Wrong]) -> Any:
-        """What was decided for several fields of a record at once; decides where nothing was yet. None where it was corrected."""
+    def recall(self, institution: str, key: str, label: str, true: Any, decide: Callable[[Any], WrongValue]) -> Any:
+        """Return what was decided for several fields of a record at once, or let `decide` decide if nothing was decided before. Return
+        None if the defect was corrected."""
         slot = (institution, key, label)
-        kept = self._kept.get(slot)
+        kept = self._decisions.get(slot)
         if kept is None:
-            kept = self._kept[slot] = _Kept(true, decide(true))
+            kept = self._decisions[slot] = _Decision(true, decide(true))
             self._new.add(slot)
         else:
             self._new.discard(slot)
@@ -105,10 +114,11 @@ class Spoiler:
         return kept.wrong.value if kept.wrong is not None else None
 
     def first_time(self, institution: str, key: str, label: str) -> bool:
-        """Whether `recall` decided on this just now."""
+        """Return whether the last call of `recall` for this value made the decision."""
         return (institution, key, label) in self._new
 
-    def _choose(self, value: Any, choices: list[Choice]) -> Wrong | None:
+    def _draw_defect(self, value: Any, choices: list[DefectChoice]) -> WrongValue | None:
+        """Draw one of `choices` by its rate, and make the defect; None if none is drawn."""
         draw = self.rng.random() * 100
         for rate, make in choices:
             draw -= min(rate * self.settings.factor, 92.0)
@@ -119,12 +129,12 @@ class Spoiler:
     def log(
         self, institution: str, delivery: str, key: str, kind: str, name: str = "", true: Any = "", delivered: Any = "", note: str = ""
     ) -> None:
-        """Notes a defect for `defects.csv`."""
+        """Record a defect for `defects.csv`."""
         self.found.append(Defect(institution, delivery, key, kind, name, shown(true), shown(delivered), note))
 
 
 def shown(value: Any) -> str:
-    """A value as `defects.csv` shows it."""
+    """Return a value as `defects.csv` shows it."""
     if isinstance(value, datetime | date):
         return value.strftime("%d.%m.%Y")
     return "" if value is None else str(value)

@@ -1,7 +1,7 @@
-"""Which records a delivery holds, and when it arrived.
+"""The deliveries of a set before they are written: which records each contains, and when it arrived.
 
-Belongs here: the folder of one institution and quarter before it is written; building them from the world. Does not belong here: what is
-wrong in them (`defects.py`, `faults.py`), versions (`versions.py`).
+Belongs here: the folder of one institution and quarter; building the deliveries from the world. Does not belong here: what is wrong in
+them (`defects.py`, `faults.py`), versions (`versions.py`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections"
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One version of one quarter of one institution.
+    """One version of the delivery of one institution for one period.
 
-    `read`: `full`; `part` (absence from it withdraws nothing); `none` (nothing in it can be read, it replaces nothing).
-    `faults`: what is wrong with its files, by name (`faults.py`). `missing`: it never came. `twin`: it has the bytes of that version.
+    - `read`: how much of it can be read: `full`; `part` (records that it lacks are not withdrawn); `none` (it replaces nothing)
+    - `faults`: names of the faults of its files (`faults.py`)
+    - `missing`: it never came
+    - `twin`: the version whose bytes it has
     """
 
     institution: str
@@ -44,16 +46,18 @@ class Delivery:
 
     @property
     def name(self) -> str:
-        """The folder's name: `2012-Q4`, `2012-Q4_v2`."""
+        """The name of its folder: `2012-Q4`, `2012-Q4_v2`."""
         return self.period if self.version == 1 else f"{self.period}_v{self.version}"
 
     @property
     def exported(self) -> datetime:
-        """When the institution made the export: a few days after the quarter, later for a corrected version."""
+        """When the institution exported the data: a few days after the quarter, later for a corrected version."""
         return datetime.combine(last_day(self.period) + timedelta(days=3 + 25 * (self.version - 1)), time(8, 30))
 
 
-def _files(case: Case) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
+def _files_of_case(case: Case) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
+    """Yield each file on a case: institution, file, the function that lists the days of its changes, and the function that makes its
+    record on a day."""
     for police in case.police:
         yield "police", police, states.police_changes, states.police_state
     for inspectorate in case.inspectorate:
@@ -66,19 +70,19 @@ def _files(case: Case) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], 
         yield "corrections", stay, states.stay_changes, states.stay_state
 
 
-def build(world: World, rng: Random) -> list[Delivery]:
-    """A first version for every institution and quarter, each holding what was opened or changed in the quarter (deliveries.md)."""
+def build_deliveries(world: World, rng: Random) -> list[Delivery]:
+    """Return the first version for every institution and quarter, with what was opened or changed in the quarter (deliveries.md)."""
     periods = quarters(world.start, world.years)
     within = set(periods)
     held: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
     for case in world.cases:
-        for institution, file, changes, state in _files(case):
+        for institution, file, changes, state in _files_of_case(case):
             for period in sorted({quarter(day) for day in changes(file)} & within):
                 held[institution, period].append(state(case, file, last_day(period)))
     deliveries = []
     for period in periods:
         for institution in INSTITUTIONS:
-            records = sorted(held[institution, period], key=_order)
+            records = sorted(held[institution, period], key=_register_order)
             delivery = Delivery(institution, period, records)
             days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
             delivery.arrived = datetime.combine(last_day(period), time()) + timedelta(days=1) + days
@@ -86,8 +90,8 @@ def build(world: World, rng: Random) -> list[Delivery]:
     return deliveries
 
 
-def _order(record: CaseRecord) -> tuple[Any, ...]:
-    """Each register's own order: by number, by id, by day received."""
+def _register_order(record: CaseRecord) -> tuple[Any, ...]:
+    """Return the key by which the institution's register sorts its records: number, id, or day received."""
     if record.institution == "corrections":
         return (record.true["registered"], record.key)
     if record.institution == "prosecution":

@@ -22,8 +22,8 @@ from datetime import date
 from typing import Any
 
 from sources.simulator.codes import counted_form, most_serious, seriousness
+from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.records import PersonRecord
-from sources.simulator.standing import Standing
 
 CASE_INDICATORS = ("cases_registered", "cases_referred", "cases_received_prosecution", "cases_dismissed", "cases_received_court")
 INDICATORS = (
@@ -80,10 +80,10 @@ def age_group(born: date | int | None, day: date) -> str:
     return "child" if years < 18 else "adult"
 
 
-def known_persons(standing: Standing) -> dict[str, Known]:
+def known_persons(history: RecordHistory) -> dict[str, Known]:
     """What is known of every person, over all accepted records."""
     known: dict[str, Known] = defaultdict(Known)
-    for key, state in standing.accepted.items():
+    for key, state in history.accepted.items():
         if key[1] != "person" or state.person is None:
             continue
         said, person = state.person.said, state.person.person
@@ -103,13 +103,13 @@ def known_persons(standing: Standing) -> dict[str, Known]:
     return known
 
 
-def known_forms(standing: Standing) -> dict[str, str]:
+def known_forms(history: RecordHistory) -> dict[str, str]:
     """The form of a case where a charge of the prosecution, or else a record of the police, states one."""
     forms: dict[str, str] = {}
-    for record in standing.cases("police"):
+    for record in history.cases("police"):
         if record.said["form"]:
             forms[record.case_id] = record.true["form"]
-    for person, record, _ in standing.persons("prosecution"):
+    for person, record, _ in history.persons("prosecution"):
         for part in person.charges:
             if part.true["form"] and part.said["form"]:
                 forms[record.case_id] = part.true["form"]
@@ -157,13 +157,13 @@ class _Collector:
         return result
 
 
-def events(standing: Standing) -> list[Event]:
+def events(history: RecordHistory) -> list[Event]:
     """Every counted event, one per case, or per case and person; victims once ever. Sorted by indicator, day, case, person."""
-    collected = _Collector(known_forms(standing), known_persons(standing))
-    _registered(standing, collected)
-    _prosecuted(standing, collected)
-    _tried(standing, collected)
-    for person, record, _ in standing.persons("corrections"):
+    collected = _Collector(known_forms(history), known_persons(history))
+    _registered(history, collected)
+    _prosecuted(history, collected)
+    _tried(history, collected)
+    for person, record, _ in history.persons("corrections"):
         indicator = "persons_admitted_sentence" if record.true["status"] == "D" else "persons_detained"
         collected.add(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
     order = {name: i for i, name in enumerate(INDICATORS)}
@@ -183,12 +183,12 @@ def _once_ever(found: list[Event]) -> list[Event]:
     return result
 
 
-def _registered(standing: Standing, collected: _Collector) -> None:
+def _registered(history: RecordHistory, collected: _Collector) -> None:
     """Police and inspectorate: persons take the case's earliest report date."""
     reported: dict[str, date] = {}
     groups: dict[str, list[str]] = defaultdict(list)
     for institution in ("police", "inspectorate"):
-        for record in standing.cases(institution):
+        for record in history.cases(institution):
             case_id, true = record.case_id, record.true
             reported[case_id] = min(reported.get(case_id, true["registered"]), true["registered"])
             groups[case_id].append(true["group"])
@@ -196,7 +196,7 @@ def _registered(standing: Standing, collected: _Collector) -> None:
             collected.add("cases_registered", case_id, None, true["registered"], [true["group"]], police)
             collected.add("cases_referred", case_id, None, true["sent"], [true["group"]], police)
     for institution in ("police", "inspectorate"):
-        for person, record, _ in standing.persons(institution):
+        for person, record, _ in history.persons(institution):
             case_id, role, police = record.case_id, person.true["role"], institution == "police"
             if role == "suspect":
                 collected.add("suspects_registered", case_id, person, reported.get(case_id), groups[case_id], police)
@@ -210,18 +210,18 @@ def _charged(person: PersonRecord) -> list[str]:
     return [part.true["group"] for part in person.charges]
 
 
-def _prosecuted(standing: Standing, collected: _Collector) -> None:
+def _prosecuted(history: RecordHistory, collected: _Collector) -> None:
     """Prosecution: persons take the earliest day that any file of the case was received."""
     received: dict[str, date] = {}
-    for record in standing.cases("prosecution"):
+    for record in history.cases("prosecution"):
         received[record.case_id] = min(received.get(record.case_id, record.true["registered"]), record.true["registered"])
     charges: dict[str, list[str]] = defaultdict(list)
-    defendants = [row for row in standing.persons("prosecution") if row[0].true["role"] == "suspect"]
+    defendants = [row for row in history.persons("prosecution") if row[0].true["role"] == "suspect"]
     for person, record, _ in defendants:
         charges[record.case_id] += _charged(person)
     dismissed: dict[str, date] = {}
     indicted: set[str] = set()
-    for record in standing.cases("prosecution"):
+    for record in history.cases("prosecution"):
         case_id = record.case_id
         collected.add("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id], True)
         for part in record.decisions:
@@ -246,9 +246,9 @@ def _prosecuted(standing: Standing, collected: _Collector) -> None:
             collected.found[indicator, case_id, person_id] = (day, all_charges[case_id, person_id])
 
 
-def _tried(standing: Standing, collected: _Collector) -> None:
+def _tried(history: RecordHistory, collected: _Collector) -> None:
     """Courts: within a file the latest judgment decides; over the files of a case a conviction outranks, and the earliest counts."""
-    persons = standing.persons("courts")
+    persons = history.persons("courts")
     charges: dict[str, list[str]] = defaultdict(list)
     own: dict[tuple[str, str], list[str]] = defaultdict(list)
     outcomes: dict[tuple[str, str], list[tuple[dict[str, Any], PersonRecord]]] = defaultdict(list)
@@ -258,7 +258,7 @@ def _tried(standing: Standing, collected: _Collector) -> None:
         own[key] += _charged(person)
         if person.judgments:
             outcomes[key].append((max((part.true for part in person.judgments), key=lambda true: true["day"]), person))
-    for record in standing.cases("courts"):
+    for record in history.cases("courts"):
         collected.add("cases_received_court", record.case_id, None, record.true["registered"], charges[record.case_id])
     for (case_id, person_id), latest in outcomes.items():
         convictions = [pair for pair in latest if pair[0]["kind"] == "DEN"]

@@ -1,7 +1,7 @@
-"""The life of a criminal matter up to the indictment: who is in it, the police's and inspectorate's files, the prosecution's.
+"""The course of a criminal matter up to the indictment: its persons, and the files of police, inspectorate and prosecution.
 
-Belongs here: what happens and when, by chance. Does not belong here: courts and prisons (`aftermath.py`), numbers (`numbering.py`),
-what a delivery says of it (`states.py`).
+Belongs here: what happens and when, by chance. Does not belong here: courts and prisons (`aftermath.py`), numbers (`numbering.py`), what
+a delivery says of it (`states.py`).
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ FORMS = (("sexual", 72), ("forced_labour", 12), ("forced_begging", 8), ("slavery
 YEARS_BEFORE = 2
 
 
-def _draw(rng: Random, table: tuple[tuple[str, float], ...]) -> str:
+def _draw_weighted(rng: Random, table: tuple[tuple[str, float], ...]) -> str:
     return rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
 
 
-class Life:
+class CaseMaker:
     """Makes matters one after another in order of their opening; keeps who was a suspect before, so that people come again."""
 
     def __init__(self, settings: Settings) -> None:
@@ -56,7 +56,7 @@ class Life:
         self._free: dict[int, date] = {}  # no one is at two places at once: the day from which a person is at large
         self._commitments = [0]
 
-    def world(self) -> World:
+    def make_world(self) -> World:
         """The world of the simulated years, with the matters of the years before that may still change."""
         start, rng = self.settings.start, self.rng
         days = [
@@ -64,18 +64,18 @@ class Life:
             for year in range(start - YEARS_BEFORE, start + self.settings.years)
             for _ in range(self.settings.cases_per_year)
         ]
-        cases = [self.case(day) for day in sorted(days)]
+        cases = [self.make_case(day) for day in sorted(days)]
         change_world(self.settings, cases, self.people)
         number_all(cases, self.people.persons, self.settings, rng)
         return World(cases, self.people.persons, start, self.settings.years)
 
     # -- the matter and the persons in it -------------------------------------------------------------------------------------------
 
-    def case(self, opened: date) -> Case:
+    def make_case(self, opened: date) -> Case:
         """One matter, opened by the police, the inspectorate, or straight at the prosecution."""
         rng = self.rng
         way = rng.choices(("police", "inspectorate", "direct"), (88, 4, 8))[0]
-        kind = _draw(rng, KINDS)
+        kind = _draw_weighted(rng, KINDS)
         if kind == "other":
             kind = (
                 "office" if way == "inspectorate" or rng.random() < 0.05 else rng.choice([name for name in OTHER_KINDS if name != "office"])
@@ -86,16 +86,16 @@ class Life:
         offence_day = opened - timedelta(days=before)
         form = None
         if kind in ("trafficking", "withholding_identity_papers"):
-            form = _draw(rng, FORMS)
+            form = _draw_weighted(rng, FORMS)
         elif kind in ("slavery", "facilitating_prostitution"):
             form = "slavery_servitude" if kind == "slavery" else "sexual"
         case = Case(opened, offence_day, kind, form, self.people.municipality())
         if way == "inspectorate":
-            self._inspectorate(case)
+            self._run_inspectorate_case(case)
         else:
-            suspects, victims = self._suspects(case), self._victims(case)
+            suspects, victims = self._draw_suspects(case), self._draw_victims(case)
             if way == "police":
-                self._police(case, suspects, victims)
+                self._run_police_case(case, suspects, victims)
             else:
                 self.prosecutor.prosecute(case, self.prosecutor.receive(case, opened, "TJ", None, suspects, victims), opened)
         lock_up(rng, case, self._commitments)
@@ -103,12 +103,12 @@ class Life:
             self._free[id(stay.person)] = max(self._free.get(id(stay.person), stay.admitted), stay.released or date.max)
         return case
 
-    def _suspects(self, case: Case) -> list[Person]:
+    def _draw_suspects(self, case: Case) -> list[Person]:
         rng = self.rng
         count = rng.choices((1, 2, 3, 4, 5, 7), (36, 32, 17, 8, 5, 2))[0]
         chosen: list[Person] = []
         while len(chosen) < count:
-            person = self._again(case.opened) if rng.random() < self.settings.again else None
+            person = self._draw_former_suspect(case.opened) if rng.random() < self.settings.again else None
             if person is None and chosen and chosen[-1].sex == "M" and chosen[-1].community != "foreign" and rng.random() < 0.12:
                 person = self.people.brother(chosen[-1], twin=rng.random() < self.settings.twins * 5)
             if person is None:
@@ -126,7 +126,7 @@ class Life:
             self._known_since.append(case.opened)
         return chosen
 
-    def _again(self, day: date) -> Person | None:
+    def _draw_former_suspect(self, day: date) -> Person | None:
         """Someone who was a suspect at least two months ago; rather one of the last years."""
         last = bisect_right(self._known_since, day - timedelta(days=60))
         if not last:
@@ -134,7 +134,7 @@ class Life:
         person = self._known[last - 1 - int(min(self.rng.expovariate(3 / last), last - 1))]
         return person if self._free.get(id(person), date.min) < day - timedelta(days=10) else None
 
-    def _victims(self, case: Case) -> list[Person]:
+    def _draw_victims(self, case: Case) -> list[Person]:
         rng = self.rng
         table = {
             "trafficking": (6, 48, 26, 12, 8),
@@ -159,20 +159,26 @@ class Life:
 
     # -- police and inspectorate ----------------------------------------------------------------------------------------------------
 
-    def _station(self, region: str, municipality: str) -> str:
+    def _draw_station(self, region: str, municipality: str) -> str:
         kind = self.rng.random()
         if kind < 0.25:
             return f"DHTQNJ {region}"
         return f"Stacioni Policor {municipality}" if kind < 0.9 else f"Njësia Rajonale kundër Trafikimit, {municipality}"
 
-    def _police_file(
+    def _open_police_file(
         self, case: Case, reported: date, suspects: list[Person], victims: list[Person], region: str | None = None
     ) -> PoliceFile:
         rng = self.rng
         region = region or places()["municipalities"][case.municipality][0]
         charge = offence(case.kind, case.offence_day, rng.choices("12", (8, 2))[0])
         file = PoliceFile(
-            region, reported, case.offence_day, self._station(region, case.municipality), case.municipality, charge, case.form
+            region,
+            reported,
+            case.offence_day,
+            self._draw_station(region, case.municipality),
+            case.municipality,
+            charge,
+            case.form,
         )
         for person in suspects:
             arrested = reported + timedelta(days=rng.choices((0, 1, 2, 12), (45, 35, 15, 5))[0]) if rng.random() < 0.86 else None
@@ -185,9 +191,9 @@ class Life:
         case.police.append(file)
         return file
 
-    def _police(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
+    def _run_police_case(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
         rng, odds = self.rng, self.settings
-        file = self._police_file(case, case.opened, suspects, victims)
+        file = self._open_police_file(case, case.opened, suspects, victims)
         if rng.random() < 0.85:
             wait = rng.randrange(1, 60) if rng.random() < 0.85 else rng.randrange(60, 260)
             file.sent = case.opened + timedelta(days=wait)
@@ -218,7 +224,7 @@ class Life:
         """A defect of the register: another station registers the same matter again, days later."""
         rng = self.rng
         region = file.region if rng.random() < 0.3 else rng.choice([name for name in places()["regions"] if name != file.region])
-        second = self._police_file(case, case.opened + timedelta(days=rng.randrange(0, 8)), suspects, victims, region)
+        second = self._open_police_file(case, case.opened + timedelta(days=rng.randrange(0, 8)), suspects, victims, region)
         second.again = file
         if file.sent and rng.random() < 0.5:
             second.sent = max(file.sent + timedelta(days=rng.randrange(0, 6)), second.reported)
@@ -233,7 +239,13 @@ class Life:
         region = rng.choice([name for name in places()["regions"] if name != file.region])
         entries = [PolicePerson(p.person, p.role, p.since, p.arrested, p.seq) for p in file.people]
         new = PoliceFile(
-            region, file.reported, file.offence_day, self._station(region, file.municipality), file.municipality, file.offence, file.form
+            region,
+            file.reported,
+            file.offence_day,
+            self._draw_station(region, file.municipality),
+            file.municipality,
+            file.offence,
+            file.form,
         )
         new.people, new.sent, new.closed, new.since, new.former = entries, file.sent, file.closed, moved, file
         file.until, file.sent, file.closed = moved, None, None
@@ -243,10 +255,10 @@ class Life:
     def _merge_at_police(self, case: Case, file: PoliceFile, suspects: list[Person]) -> None:
         rng = self.rng
         reported = case.opened + timedelta(days=rng.randrange(4, 45))
-        second = self._police_file(case, reported, self._partners(suspects, reported), [])
+        second = self._open_police_file(case, reported, self._draw_second_suspects(suspects, reported), [])
         second.merged_into, second.merged_on = file, reported + timedelta(days=rng.randrange(5, 90))
 
-    def _partners(self, suspects: list[Person], day: date) -> list[Person]:
+    def _draw_second_suspects(self, suspects: list[Person], day: date) -> list[Person]:
         """Who is in the second file on a matter: some of the same, at times someone new."""
         rng = self.rng
         same = [person for person in suspects if rng.random() < 0.6] or [rng.choice(suspects)]
@@ -259,12 +271,12 @@ class Life:
         sent = reported + timedelta(days=rng.randrange(3, 30))
         received = sent + timedelta(days=rng.randrange(1, 12))
         joined = received + timedelta(days=rng.randrange(10, 60))
-        second = self._police_file(case, reported, self._partners(suspects, reported), [])
+        second = self._open_police_file(case, reported, self._draw_second_suspects(suspects, reported), [])
         second.sent = sent
         self.prosecutor.join(case, host, second, received, joined)
         return joined
 
-    def _inspectorate(self, case: Case) -> None:
+    def _run_inspectorate_case(self, case: Case) -> None:
         rng = self.rng
         officer = self.people.local("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
         unit = "Policia Kufitare" if rng.random() < 0.25 else f"Stacioni Policor {case.municipality}"
@@ -281,11 +293,11 @@ class Life:
             case.lost = True
             return
         received = file.sent + timedelta(days=rng.randrange(1, 15))
-        pp = self.prosecutor.receive(case, received, "IPK", file, [officer], self._victims(case))
+        pp = self.prosecutor.receive(case, received, "IPK", file, [officer], self._draw_victims(case))
         file.pp, file.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
         self.prosecutor.prosecute(case, pp, received)
 
 
 def build_world(settings: Settings) -> World:
     """The world of a simulation; the same for the same settings."""
-    return Life(settings).world()
+    return CaseMaker(settings).make_world()

@@ -68,7 +68,7 @@ class PoliceFile:
     entered: date | None = None  # entered late: the day on which the register got it
     cancelled: date | None = None
     reopened: date | None = None
-    by_place: bool = False  # `Nr_rendor` is the place in the list, whoever stands there
+    numbered_by_position: bool = False  # `Nr_rendor` is the place in the list, whoever stands there
     pp: ProsecutionFile | None = None
     pp_known: date | None = None
     number: str = ""

@@ -1,7 +1,7 @@
-"""What happens to names, parents' names and personal numbers on their way into a register: rates per hundred, and the change itself.
+"""Defects of names, parents' names and personal numbers: their rates per hundred, and what each does to the value.
 
-Rates are those of the samples' defect counts (`typical`); some kinds only `hard` has. Names in one field (prosecution,
-inspectorate) and in two (police, courts, corrections) are spoilt alike. Nothing here changes what a row says of sex, age or
+Rates are those of the samples' defect counts (`typical`); some kinds only occur with `hard` noise. Names in one field (prosecution,
+inspectorate) and in two (police, courts, corrections) get the same defects. Nothing here changes what a row tells of sex, age or
 citizenship.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from sources.simulator import spelling
 from sources.simulator.codes import names
-from sources.simulator.defects import Spoiler, Wrong
+from sources.simulator.defects import Spoiler, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person
 from sources.simulator.records import CaseRecord, PersonRecord
@@ -30,11 +30,11 @@ SLAVIC = ("Serbian", "Bosniak")
 
 
 def spoil_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, strangers: list[Person]) -> None:
-    """Spoils the names and the number of one person record in place."""
+    """Make defects in the names and the number of one person record, in place. `strangers`: other persons with a personal number."""
     given_field, surname_field, parent_field, number_field = FIELDS[record.institution]
     person = entry.person
     before = {"given": person.given, "surname": person.surname, "parent": person.parent}
-    kind, after = _kept_names(spoiler, record, entry, before)
+    kind, after = _recall_names(spoiler, record, entry, before)
     cells = entry.cells
     if surname_field:
         cells[given_field], cells[surname_field] = after["given"], after["surname"]
@@ -46,44 +46,45 @@ def spoil_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry:
         cells[given_field], cells[surname_field] = after["surname"], after["given"]
     if parent_field:
         cells[parent_field] = after["parent"]
-    _log(spoiler, delivery, record, entry, kind, before)
+    _log_names(spoiler, delivery, record, entry, kind, before)
     if parent_field:
-        missing = (6.3, lambda value: Wrong("parent_missing", None if record.institution == "prosecution" else ""))
+        missing = (6.3, lambda value: WrongValue("parent_missing", None if record.institution == "prosecution" else ""))
         spoiler.spoil(record.institution, delivery.name, entry.key, cells, entry.said, parent_field, [missing])
-    _number(spoiler, delivery, record, entry, number_field, strangers)
+    _spoil_number(spoiler, delivery, record, entry, number_field, strangers)
 
 
 _MEMORY = "name_memory"
 
 
-def _kept_names(spoiler: Spoiler, record: CaseRecord, entry: PersonRecord, before: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The names as this register has them: decided once for a record, like every defect."""
+def _recall_names(spoiler: Spoiler, record: CaseRecord, entry: PersonRecord, before: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the kind of defect, and the names as this register has them. They are decided once for a record, like every defect."""
 
-    def decide(_: Any) -> Wrong:
-        kind, after = _change(spoiler, record, entry.person, dict(before))
-        return Wrong(kind, (kind, after))
+    def decide(_: Any) -> WrongValue:
+        kind, after = _change_names(spoiler, record, entry.person, dict(before))
+        return WrongValue(kind, (kind, after))
 
     known = spoiler.recall(record.institution, entry.slot or entry.key, _MEMORY, None, decide)
     return known if known is not None else ("", before)
 
 
-def _change(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
+def _change_names(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Draw a defect of the names. Return its kind (empty: none) and the changed names."""
     rng, happens, place = spoiler.rng, spoiler.happens, record.institution
     slavic = person.community in SLAVIC or person.citizenship in ("SRB", "MNE", "MKD")
     which = rng.choice(("given", "surname"))
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(62):
         return "name_cyrillic", {key: spelling.cyrillic(value) for key, value in after.items()}
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(40):
-        return _whole("name_serbian", after, spelling.serbian)
+        return _change_all("name_serbian", after, spelling.serbian)
     if place in ("prosecution", "victim_protection", "social_work") and happens(1.2):
         return "name_cyrillic", {key: spelling.cyrillic(value) for key, value in after.items()}
     if place in ("prosecution", "inspectorate") and happens(2.4):
         parent = person.parent
         return "name_parent_inline", {**after, "middle": rng.choice((f"({parent})", f"{parent[0]}.", parent))}
     if slavic and happens(9):
-        return _whole("name_albanian_spelling", after, spelling.albanian)
+        return _change_all("name_albanian_spelling", after, spelling.albanian)
     if not slavic and person.community != "foreign" and happens(3.0):
-        return _whole("name_serbian", after, spelling.serbian)
+        return _change_all("name_serbian", after, spelling.serbian)
     if person.sex == "F" and person.maiden and happens(22):
         return "name_changed_surname", {**after, "surname": person.maiden}
     if happens(2.8):
@@ -98,7 +99,7 @@ def _change(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[st
     if happens(2.4):
         return "name_initial", {**after, "given": after["given"][0] + "."}
     if any(spelling.without_marks(value) != value for value in after.values()) and happens(4):
-        return _whole("name_diacritics", after, spelling.without_marks)
+        return _change_all("name_diacritics", after, spelling.without_marks)
     if spoiler.settings.noise == "hard":
         if person.nickname and rng.random() < 0.15:
             return "name_nickname", {**after, "given": person.nickname}
@@ -107,13 +108,14 @@ def _change(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[st
     return "", after
 
 
-def _whole(kind: str, after: dict[str, str], change: Any) -> tuple[str, dict[str, str]]:
+def _change_all(kind: str, after: dict[str, str], change: Any) -> tuple[str, dict[str, str]]:
+    """Apply `change` to all names. Return the kind of the defect, or an empty kind if no name changes."""
     changed = {key: change(value) for key, value in after.items()}
     return (kind, changed) if changed != after else ("", after)
 
 
-def _log(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]) -> None:
-    """A row of `defects.csv` for each field that differs, where the record is delivered for the first time."""
+def _log_names(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, kind: str, before: dict[str, str]) -> None:
+    """Record the defect in `defects.csv`, a row for each field that differs, if the record is delivered for the first time."""
     if not kind or not spoiler.first_time(record.institution, entry.slot or entry.key, _MEMORY):
         return
     given_field, surname_field, parent_field, _ = FIELDS[record.institution]
@@ -127,24 +129,27 @@ def _log(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: Person
             spoiler.log(record.institution, delivery.name, entry.key, kind, name, value, entry.cells[name])
 
 
-def _number(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, name: str, strangers: list[Person]) -> None:
+def _spoil_number(
+    spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord, name: str, strangers: list[Person]
+) -> None:
+    """Make a defect in the personal number."""
     rng, person = spoiler.rng, entry.person
     empty = None if record.institution == "prosecution" else ""
     workbook = record.institution in ("inspectorate", "corrections")
 
-    def other(_: str) -> Wrong | None:
+    def other(_: str) -> WrongValue | None:
         stranger = rng.choice(strangers)
         if not stranger.number or stranger is person:
             return None
-        return Wrong("pn_of_another_person", stranger.number, note="names and date of birth tell")
+        return WrongValue("pn_of_another_person", stranger.number, note="names and date of birth tell")
 
     choices = [
-        (100.0 if person.bears_number_of else 0.0, lambda _: Wrong("pn_of_parent", person.bears_number_of)),
-        (11.5, lambda _: Wrong("pn_missing", empty)),
-        (2.7, lambda value: Wrong("pn_typing_error", spelling.number_error(rng, value))),
-        (1.9, lambda value: Wrong("pn_as_float", int(value) if workbook else f"{int(value)}.0" if value[0] != "0" else f"{value}.0")),
-        (1.0, lambda value: Wrong("pn_with_spaces", spelling.spaced(rng, value))),
+        (100.0 if person.bears_number_of else 0.0, lambda _: WrongValue("pn_of_parent", person.bears_number_of)),
+        (11.5, lambda _: WrongValue("pn_missing", empty)),
+        (2.7, lambda value: WrongValue("pn_typing_error", spelling.number_error(rng, value))),
+        (1.9, lambda value: WrongValue("pn_as_float", int(value) if workbook else f"{int(value)}.0" if value[0] != "0" else f"{value}.0")),
+        (1.0, lambda value: WrongValue("pn_with_spaces", spelling.spaced(rng, value))),
         (0.6, other),
-        (20.0 if person.number.startswith("0") else 0.0, lambda value: Wrong("pn_leading_zero_lost", value[1:])),
+        (20.0 if person.number.startswith("0") else 0.0, lambda value: WrongValue("pn_leading_zero_lost", value[1:])),
     ]
     spoiler.spoil(record.institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)

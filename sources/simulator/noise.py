@@ -1,5 +1,6 @@
-"""Spoils the records of all deliveries of a set, in the order in which they were exported. Which defects there are: `value_defects.py`,
-`name_defects.py`; what is wrong with whole files: `faults.py`.
+"""Makes the defects in the records of all deliveries of a set, in the order in which they were exported.
+
+Does not belong here: which defects there are (`value_defects.py`, `name_defects.py`), what is wrong with whole files (`faults.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sources.simulator.value_defects import CaseDefects, spoil_event_days, spoil
 
 
 def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> None:
-    """Spoils the cells of every record in place. `deliveries` in order of quarter."""
+    """Make defects in the cells of every record, in place. `deliveries`: in order of quarter."""
     numbers = {
         "police": [file.number for case in world.cases for file in case.police],
         "prosecution": [file.number for case in world.cases for file in case.prosecution],
@@ -22,8 +23,8 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
     }
     cases = CaseDefects(spoiler, numbers)
     strangers = [person for person in world.persons if person.number]
-    known = records_of_persons(world)
-    repeats = _repeats(world)
+    known = count_files_of_persons(world)
+    repeats = _find_repeats(world)
     for delivery in deliveries:
         for record in delivery.records:
             if record.key in repeats:
@@ -38,23 +39,23 @@ def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) ->
                 spoil_event_days(spoiler, delivery, record, entry)
 
 
-def records_of_persons(world: World) -> Counter[str]:
-    """In how many files of the world a person is."""
+def count_files_of_persons(world: World) -> Counter[str]:
+    """Count the files of the world that each person is in, by person id."""
     counts: Counter[str] = Counter()
     for case in world.cases:
-        counts.update(_persons(case))
+        counts.update(_person_ids(case))
     return counts
 
 
-def _persons(case: Case) -> list[str]:
+def _person_ids(case: Case) -> list[str]:
     people: list[Person] = [entry.person for file in case.police for entry in file.people]
     people += [party.person for file in case.prosecution for party in file.parties]
     people += [defendant.person for file in case.courts for defendant in file.defendants]
     return [person.person_id for person in people + [stay.person for stay in case.stays]]
 
 
-def _repeats(world: World) -> dict[str, tuple[str, str, str]]:
-    """Cases that a register holds under two numbers: the second number, what happened, the field, the first number."""
+def _find_repeats(world: World) -> dict[str, tuple[str, str, str]]:
+    """Return the cases that a register has under two numbers: by the second number the kind of defect, the field and the first number."""
     found: dict[str, tuple[str, str, str]] = {}
     for case in world.cases:
         for file in case.police:

@@ -11,7 +11,7 @@ from datetime import date
 
 from sources.simulator.model import Case, World
 from sources.simulator.periods import first_day, last_day, quarter, quarters
-from sources.simulator.standing import Standing
+from sources.simulator.record_statuses import RecordHistory
 
 Row = list[str]
 
@@ -25,22 +25,22 @@ def _earliest(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
     return found
 
 
-def reconciliation(world: World, standing: Standing) -> list[Row]:
+def reconciliation(world: World, history: RecordHistory) -> list[Row]:
     """Rows of `reconciliation.csv`: step, period, case, person, outcome, detail."""
     periods = quarters(world.start, world.years)
     first, last = first_day(periods[0]), last_day(periods[-1])
     cases = {case.case_id: case for case in world.cases}
     rows: list[Row] = []
     for sender, source in (("police", "PK"), ("inspectorate", "IPK")):
-        sent = _earliest([(record.case_id, record.true["sent"]) for record in standing.cases(sender)])
-        received = _earliest([(r.case_id, r.true["registered"]) for r in standing.cases("prosecution") if r.true["source"] == source])
+        sent = _earliest([(record.case_id, record.true["sent"]) for record in history.cases(sender)])
+        received = _earliest([(r.case_id, r.true["registered"]) for r in history.cases("prosecution") if r.true["source"] == source])
         for case_id in sorted({*sent, *received}):
             if case_id not in received and sent[case_id] is None:
                 continue
             why = _why_not_received(cases[case_id], first, last)
             rows.append(_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case"))
-    rows += _courts(standing, cases, first, last)
-    rows += _prisons(standing, cases, last)
+    rows += _courts(history, cases, first, last)
+    rows += _prisons(history, cases, last)
     return rows
 
 
@@ -76,14 +76,14 @@ def _when(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
     return f"{verb} before the first delivery" if day < first else otherwise
 
 
-def _courts(standing: Standing, cases: dict[str, Case], first: date, last: date) -> list[Row]:
+def _courts(history: RecordHistory, cases: dict[str, Case], first: date, last: date) -> list[Row]:
     indicted = _earliest(
         [
             (record.case_id, min((p.true["day"] for p in record.decisions if p.true["kind"] == "AKT"), default=None))
-            for record in standing.cases("prosecution")
+            for record in history.cases("prosecution")
         ]
     )
-    received = _earliest([(record.case_id, record.true["registered"]) for record in standing.cases("courts")])
+    received = _earliest([(record.case_id, record.true["registered"]) for record in history.cases("courts")])
     rows = []
     for case_id in sorted({*indicted, *received}):
         if case_id not in received and indicted[case_id] is None:
@@ -96,18 +96,18 @@ def _courts(standing: Standing, cases: dict[str, Case], first: date, last: date)
     return rows
 
 
-def _prisons(standing: Standing, cases: dict[str, Case], last: date) -> list[Row]:
+def _prisons(history: RecordHistory, cases: dict[str, Case], last: date) -> list[Row]:
     """Per person: finally sentenced to imprisonment, against an admission as a convict for that case."""
     sentenced: dict[str, date | None] = {}
     tried: set[str] = set()
-    for person, record, _ in standing.persons("courts"):
+    for person, record, _ in history.persons("courts"):
         key = f"{record.case_id} {person.person.person_id}"
         tried.add(key)
         judgments = sorted((part.true for part in person.judgments), key=lambda true: true["day"])
         if judgments and judgments[-1]["kind"] == "DEN" and judgments[-1]["final"] and judgments[-1]["prison"]:
             sentenced[key] = min(sentenced.get(key) or date.max, judgments[-1]["final"])
     admitted: dict[str, date | None] = defaultdict(lambda: None)
-    for person, record, _ in standing.persons("corrections"):
+    for person, record, _ in history.persons("corrections"):
         if record.true["status"] == "D":
             key = f"{record.case_id} {person.person.person_id}"
             admitted[key] = min(admitted[key] or date.max, record.true["registered"])

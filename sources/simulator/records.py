@@ -1,7 +1,8 @@
 """A record of a simulated delivery: true values, written values, and the values that a reader gets without correction.
 
-`true` holds typed values of the world; `cells` the delivered cells by column; `said` the meaning of the cells as they stand, from which
-`as_reported` is counted. Without defects `said` equals `true`. Belongs here: the data structure. How states come about: `states.py`.
+`true` has the typed values of the world, `cells` the delivered cells by column, and `said` the meaning of these cells without any
+correction, from which `as_reported` is counted. Without defects `said` equals `true`. Belongs here: the data structure. Does not belong
+here: how records come about (`states.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class PersonRecord:
-    """A person in a case record. `slot`: what the register remembers its errors by, where the key is a place in a list."""
+    """A person in a case record. `slot`: the name under which the register's errors about the person are remembered, if the key is a
+    position in a list."""
 
     key: str
     person: Person
@@ -42,7 +44,7 @@ class PersonRecord:
 
 @dataclass(slots=True, eq=False)
 class CaseRecord:
-    """A case record with the persons in it, as of a quarter's end."""
+    """A case record with its persons, as it is at the end of a period (`as_of`)."""
 
     institution: str
     key: str
@@ -64,6 +66,6 @@ class CaseRecord:
     absent: bool = False  # the case's own row is not in this delivery, its persons' rows are
     cancelled: bool = False
     reopened: bool = False
-    by_place: bool = False  # its persons' keys are places in a list: a place that a later list lacks is there no more
+    numbered_by_position: bool = False  # its persons' keys are places in a list: a place that a later list lacks is there no more
     former_key: str = ""  # the key in the former system
     doubtful: bool = False  # it stands after a place where the file is broken: reading it or not is as good

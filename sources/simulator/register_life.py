@@ -1,8 +1,9 @@
-"""What registers do over the years (deliveries.md, "Registers over the years"): options of a simulation, each by its name in `KINDS`.
+"""What registers do with their records over the years (deliveries.md, "Registers over the years"). Each kind is an option of a
+simulation, named in `KINDS`.
 
 Belongs here: changes of the world before its files are numbered, of the deliveries of the prosecution's new system, and of whole files.
-Does not belong here: what a register says of such a file (`states.py`), which state counts (`standing.py`). Each kind has a stream of
-chance of its own, so that a set without it is the same set, byte for byte.
+Does not belong here: what a register says of a changed file (`states.py`), which state counts (`record_statuses.py`). Each kind draws
+from random numbers of its own, so that a set without it is the same set, byte for byte.
 """
 
 from __future__ import annotations
@@ -56,49 +57,50 @@ FORMER_SYSTEM_ONLY = 600001
 FILES = {"date_1904": "workbook_1904", "last_year": "last_year_table", "enc_cp852": "file_cp852", "enc_latin1": "file_latin1"}
 
 
-def checked(kinds: Collection[str]) -> frozenset[str]:
-    """The kinds of register life asked for; `all` is every one. Raises ValueError for an unknown one."""
+def check_kinds(kinds: Collection[str]) -> frozenset[str]:
+    """Return the kinds asked for; `all` means every kind. Raises `ValueError` for an unknown one."""
     if odd := sorted(set(kinds) - {*KINDS, "all"}):
         raise ValueError(f"register life {odd[0]!r} is unknown; the kinds are all, {', '.join(KINDS)}")
     return frozenset(KINDS) if "all" in kinds else frozenset(kinds)
 
 
 def change_world(settings: Settings, cases: list[Case], people: People) -> None:
-    """Gives the files of a world the life that was asked for, before they are numbered; new matters are added to `cases`."""
+    """Apply the kinds in `settings.life` to the files of a world before they are numbered. New matters are added to `cases`."""
     for kind, change in _CHANGES.items():
         if kind in settings.life:
             people.rng = Random(f"life {kind} {settings.seed} {settings.noise}")
             change(people.rng, settings, cases, people)
 
 
-def _plain_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFile]]:
-    """Police cases with one file that has no life of its own yet."""
+def _unchanged_police_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFile]]:
+    """Yield the police cases with one file that no kind has changed yet, with that file."""
     for case in cases:
-        if len(case.police) == 1 and not (case.police[0].entered or case.police[0].cancelled or case.police[0].by_place):
+        if len(case.police) == 1 and not (case.police[0].entered or case.police[0].cancelled or case.police[0].numbered_by_position):
             yield case, case.police[0]
 
 
-def _late_entry(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
-    """The police enter a case two to five quarters after its report, under a number of that year."""
-    for _, file in _plain_files(cases):
+def _enter_late(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Let the police enter some cases two to five quarters after the report, under a number of that year."""
+    for _, file in _unchanged_police_files(cases):
         if rng.random() < 0.06:
             file.entered = file.reported + timedelta(days=rng.randrange(185, 460))
 
 
-def _unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
-    """Suspects and victims without a name at the police; some are charged at the prosecution."""
-    for _, file in _plain_files(cases):
+def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Add suspects and victims without a name to police cases; some are also charged at the prosecution."""
+    for _, file in _unchanged_police_files(cases):
         for _ in range(rng.choices((0, 1, 2), (92, 6, 2))[0]):
             role = "S" if rng.random() < 0.8 else "V"
-            entry = PolicePerson(_unknown(rng, people), role, file.reported, seq=len(file.people) + 1)
+            entry = PolicePerson(_make_unknown_person(rng, people), role, file.reported, seq=len(file.people) + 1)
             file.people.append(entry)
             if role == "S" and file.pp and file.pp.merged_into is None and rng.random() < 0.7:
                 first = file.pp.parties[0].charges[0]
                 charge = Charge(first.offence, first.form, True, file.pp.received)
-                file.pp.parties.append(Party(_unknown(rng, people), "D", file.pp.received, [charge]))
+                file.pp.parties.append(Party(_make_unknown_person(rng, people), "D", file.pp.received, [charge]))
 
 
-def _unknown(rng: Random, people: People) -> Person:
+def _make_unknown_person(rng: Random, people: People) -> Person:
+    """Make a person whose names are words for an unknown person, or empty."""
     text = rng.choice(LETTER_CASES)(rng.choice(UNKNOWN)) if rng.random() < 0.85 else ""
     given, surname = (text, text) if rng.random() < 0.3 else ("", text) if rng.random() < 0.6 else (text, "")
     person = Person(given, surname, "", rng.choice("MF") if rng.random() < 0.4 else "", date(1900, 1, 1), "", "", "", "")
@@ -107,8 +109,8 @@ def _unknown(rng: Random, people: People) -> Person:
     return person
 
 
-def _cancelled(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
-    """Records that were entered by mistake, or again under another number; later their state says that they are cancelled."""
+def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Add records that were entered by mistake, or again under another number, and later have the state "cancelled"."""
     share = max(2, settings.cases_per_year * settings.years // 40)
     begin = date(settings.start, 1, 1)
     for n in range(share * 2):
@@ -127,12 +129,12 @@ def _cancelled(rng: Random, settings: Settings, cases: list[Case], people: Peopl
             file.people = [PolicePerson(person, "S", opened, opened if rng.random() < 0.5 else None, 1)]
             case.police.append(file)
         cases.append(case)
-    _registered_again(rng, settings, cases)
+    _register_again(rng, settings, cases)
 
 
-def _registered_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
-    """The same matter under two numbers, of which one is cancelled; neither names the other."""
-    for case, file in list(_plain_files(cases)):
+def _register_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
+    """Add second files on the same matter under another number, which are later cancelled. Neither file names the other."""
+    for case, file in list(_unchanged_police_files(cases)):
         if not settings.may_split(case.opened):
             continue
         if rng.random() < 0.02:
@@ -152,10 +154,11 @@ def _registered_again(rng: Random, settings: Settings, cases: list[Case]) -> Non
             case.prosecution.append(copy)
 
 
-def _reopened(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
-    """A closed police case is investigated again, and perhaps sent; a dismissed file of the prosecution goes on, and perhaps to court."""
+def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Reopen closed police cases, of which some are then sent to the prosecution, and dismissed files of the prosecution, of which some
+    go to court."""
     prosecutor = Prosecutor(rng, settings)
-    for case, file in _plain_files(cases):
+    for case, file in _unchanged_police_files(cases):
         if file.closed and file.sent is None and not case.prosecution and rng.random() < 0.4:
             file.reopened = file.closed + timedelta(days=rng.randrange(95, 300))
             if rng.random() < 0.6:
@@ -176,13 +179,14 @@ def _reopened(rng: Random, settings: Settings, cases: list[Case], people: People
                 prosecutor.decide(case, pp, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200)))
 
 
-def _places(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
-    """`Nr_rendor` is a place: a person is added anywhere in the list in a later quarter, or one entered by mistake is taken out."""
-    for case, file in _plain_files(cases):
+def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
+    person entered by mistake is taken out."""
+    for case, file in _unchanged_police_files(cases):
         later = sorted(day for day in states.police_changes(file) if quarter(day) != quarter(file.reported))
         if not later or file.reopened or rng.random() >= 0.3:
             continue
-        file.by_place = True
+        file.numbered_by_position = True
         day = rng.choice(later)
         if rng.random() < 0.6:
             role = rng.choice("SW")
@@ -193,8 +197,8 @@ def _places(rng: Random, settings: Settings, cases: list[Case], people: People) 
             file.people.insert(rng.randrange(len(file.people) + 1), wrong)
 
 
-def _closed_court(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
-    """One court is closed: cases in which a defendant awaits judgment go to another under a number of its own."""
+def _close_court(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+    """Close one court. Its cases in which a defendant awaits judgment go to another court under a new number."""
     day = date(settings.start + settings.years // 2, rng.choice((1, 4, 7)), rng.randrange(2, 25))
     seats = sorted({file.seat for case in cases for file in case.courts})
     closed = rng.choice(seats)
@@ -215,20 +219,20 @@ def _closed_court(rng: Random, settings: Settings, cases: list[Case], people: Pe
 
 
 _CHANGES = {
-    "late_entry": _late_entry,
-    "unknown_persons": _unknown_persons,
-    "cancelled": _cancelled,
-    "reopened": _reopened,
-    "places": _places,
-    "closed_court": _closed_court,
+    "late_entry": _enter_late,
+    "unknown_persons": _add_unknown_persons,
+    "cancelled": _add_cancelled_records,
+    "reopened": _reopen_cases,
+    "places": _change_lists,
+    "closed_court": _close_court,
 }
 
 
 # -- the prosecution's new system -----------------------------------------------------------------------------------------------------
 
 
-def renumber(settings: Settings, world: World, deliveries: list[Delivery]) -> None:
-    """From the middle of the simulated years on all ids of the prosecution are new: changes the deliveries in place."""
+def renumber_prosecution(settings: Settings, world: World, deliveries: list[Delivery]) -> None:
+    """Give new ids to all records of the prosecution from the middle of the simulated years on. Changes the deliveries in place."""
     if "new_ids" not in settings.life:
         return
     rng = Random(f"life new_ids {settings.seed} {settings.noise}")
@@ -251,7 +255,7 @@ def renumber(settings: Settings, world: World, deliveries: list[Delivery]) -> No
             _, file = files[record.key]
             first, record.former_key = record.key not in came, record.key if file.received < begins else ""
             came.add(record.key)
-            rows = new_of.give(record)
+            rows = new_of.renumber_record(record)
             if first and file.received < begins and rng.random() >= 0.05:
                 since = {str(party.party_id): party.since for party in file.parties}
                 parties = [row for row in rows[1:] if since[str(row[1])] < begins]
@@ -262,38 +266,38 @@ def renumber(settings: Settings, world: World, deliveries: list[Delivery]) -> No
 
 
 class _NewIds:
-    """The new ids, given in the order in which rows come."""
+    """Assigns new ids in the order in which the rows come."""
 
     def __init__(self) -> None:
         self.ids: dict[tuple[str, int], int] = {}
         self.next = dict(NEW_IDS)
 
-    def of(self, table: str, old: int) -> int:
+    def new_id(self, table: str, old: int) -> int:
         if (table, old) not in self.ids:
             self.ids[table, old] = self.next[table]
             self.next[table] += 1
         return self.ids[table, old]
 
-    def give(self, record: CaseRecord) -> list[tuple[str, int, int]]:
-        """Puts the new ids into a record; returns the rows of the crosswalk for it and its parties."""
+    def renumber_record(self, record: CaseRecord) -> list[tuple[str, int, int]]:
+        """Put the new ids into a record. Return the rows of the crosswalk for the record and its parties."""
         old = int(record.key)
-        new = self.of("lenda", old)
+        new = self.new_id("lenda", old)
         rows = [("lenda", old, new)]
         record.key, record.cells["lenda_id"] = str(new), new
         for person in record.persons:
             party = int(person.key)
-            person.key = str(self.of("pala", party))
+            person.key = str(self.new_id("pala", party))
             rows.append(("pala", party, int(person.key)))
             person.cells |= {"pala_id": int(person.key), "lenda_id": new}
             for part in person.charges:
-                part.key = str(self.of("akuza", int(part.key)))
+                part.key = str(self.new_id("akuza", int(part.key)))
                 part.cells |= {"akuza_id": int(part.key), "pala_id": int(person.key)}
         for part in record.decisions:
-            part.key = str(self.of("vendimi", int(part.key)))
+            part.key = str(self.new_id("vendimi", int(part.key)))
             part.cells |= {"vendimi_id": int(part.key), "lenda_id": new}
             if part.cells["pala_id"] is not None:
-                part.cells["pala_id"] = self.of("pala", part.cells["pala_id"])
-            covers = frozenset(str(self.of("pala", int(key))) for key in part.true["covers"])
+                part.cells["pala_id"] = self.new_id("pala", part.cells["pala_id"])
+            covers = frozenset(str(self.new_id("pala", int(key))) for key in part.true["covers"])
             part.true["covers"] = part.said["covers"] = covers
         return rows
 
@@ -302,23 +306,27 @@ class _NewIds:
 
 
 def change_files(settings: Settings, deliveries: list[Delivery]) -> list[Delivery]:
-    """The deliveries with workbooks and code pages as asked for, and with years delivered again at once."""
+    """Return the deliveries, with the workbooks and code pages of some changed as asked for, and with years that are delivered again."""
     rng = Random(f"life files {settings.seed} {settings.noise}")
     if "workbooks" in settings.life:
-        _workbooks(rng, deliveries)
+        _change_workbooks(rng, deliveries)
     if "code_pages" in settings.life:
-        own = [d for d in deliveries if d.institution == "police" and _whole(d) and not any(f.startswith("enc_") for f in d.faults)]
+        own = [
+            d for d in deliveries if d.institution == "police" and _is_read_in_full(d) and not any(f.startswith("enc_") for f in d.faults)
+        ]
         for delivery, fault in zip(rng.sample(own, min(2, len(own))), ("enc_cp852", "enc_latin1"), strict=False):
             delivery.faults.add(fault)
-    return deliveries + (_redelivered(rng, deliveries) if "redelivery" in settings.life else [])
+    return deliveries + (_deliver_again(rng, deliveries) if "redelivery" in settings.life else [])
 
 
-def _whole(delivery: Delivery) -> bool:
+def _is_read_in_full(delivery: Delivery) -> bool:
+    """Return whether a delivery came, can be read in full and is no copy of another."""
     return not delivery.missing and delivery.read == "full" and delivery.twin is None
 
 
-def _workbooks(rng: Random, deliveries: list[Delivery]) -> None:
-    own = [delivery for delivery in deliveries if delivery.institution == "inspectorate" and _whole(delivery)]
+def _change_workbooks(rng: Random, deliveries: list[Delivery]) -> None:
+    """Let two deliveries of the inspectorate count days from 1904, and put last year's rows below this year's in others."""
+    own = [delivery for delivery in deliveries if delivery.institution == "inspectorate" and _is_read_in_full(delivery)]
     for delivery in rng.sample(own, min(2, len(own))):
         delivery.faults.add("date_1904")
     before = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
@@ -329,13 +337,14 @@ def _workbooks(rng: Random, deliveries: list[Delivery]) -> None:
             delivery.faults.add("last_year")
 
 
-def _redelivered(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
-    """All quarters of the courts once more, at one time: each a further version with what the last whole one held."""
+def _deliver_again(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
+    """Return all quarters of the courts once more, as delivered together: each a further version with the content of the last version
+    that can be read in full."""
     whole: dict[str, Delivery] = {}
     latest: dict[str, int] = {}
     for delivery in sorted((d for d in deliveries if d.institution == "courts"), key=lambda d: d.version):
         latest[delivery.period] = delivery.version
-        if _whole(delivery):
+        if _is_read_in_full(delivery):
             whole[delivery.period] = delivery
     arrived = max(delivery.arrived for delivery in deliveries) + timedelta(days=rng.randrange(5, 30))
     return [
@@ -347,8 +356,8 @@ def _redelivered(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
 # -- what is told of it ---------------------------------------------------------------------------------------------------------------
 
 
-def log(deliveries: list[Delivery], spoiler: Spoiler) -> None:
-    """Notes each event for `defects.csv` in the delivery that first shows it."""
+def log_events(deliveries: list[Delivery], spoiler: Spoiler) -> None:
+    """Record each event for `defects.csv` in the delivery that first shows it."""
     if not spoiler.settings.life:
         return
     seen: set[tuple[str, str]] = set()
@@ -368,7 +377,7 @@ def log(deliveries: list[Delivery], spoiler: Spoiler) -> None:
                 if person.person.unknown and ("unknown_person", person.key) not in seen:
                     seen.add(("unknown_person", person.key))
                     spoiler.log(delivery.institution, delivery.name, person.key, "unknown_person")
-                if record.by_place and people.setdefault(person.key, person.person.person_id) != person.person.person_id:
+                if record.numbered_by_position and people.setdefault(person.key, person.person.person_id) != person.person.person_id:
                     people[person.key] = person.person.person_id
                     spoiler.log(delivery.institution, delivery.name, person.key, "place_names_another_person")
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from sources.simulator.codes import CODES, LAWS, MINOR_OFFENCES, code_in_force, group_of, most_serious
 from sources.simulator.happened import Event, age_group
+from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.records import Part, PersonRecord
-from sources.simulator.standing import Standing
 
 SECOND_CODE = dict(CODES)["KPRK2012"]
 
@@ -49,21 +49,21 @@ def _person_event(indicator: str, person: PersonRecord, day: date, group: str, f
     return Event(indicator, case_id, person.key, day, group, form, sex, age_group(said["born"], day), citizenship)
 
 
-def reported(standing: Standing) -> list[Event]:
+def reported(history: RecordHistory) -> list[Event]:
     """Every counted row as an event; `person` holds the record key, so that no two rows are one."""
-    return [*_police(standing), *_inspectorate(standing), *_prosecution(standing), *_courts(standing), *_corrections(standing)]
+    return [*_police(history), *_inspectorate(history), *_prosecution(history), *_courts(history), *_corrections(history)]
 
 
-def _police(standing: Standing) -> list[Event]:
+def _police(history: RecordHistory) -> list[Event]:
     found = []
-    for record in standing.cases("police"):
+    for record in history.cases("police"):
         said = record.said
         group = reported_group(said)
         form = _stated(group, said["form"])
         for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
             if day:
                 found.append(Event(indicator, record.case_id, "", day, group, form))
-    for person, _, case in standing.persons("police"):
+    for person, _, case in history.persons("police"):
         said = case.said if case else {"law": None, "article": None, "words": None, "offence_day": None, "registered": None, "form": None}
         group = reported_group(said)
         form = _stated(group, said["form"])
@@ -78,15 +78,15 @@ def _police(standing: Standing) -> list[Event]:
     return found
 
 
-def _inspectorate(standing: Standing) -> list[Event]:
+def _inspectorate(history: RecordHistory) -> list[Event]:
     found = []
-    for record in standing.cases("inspectorate"):
+    for record in history.cases("inspectorate"):
         said = record.said
         group = reported_group(said)
         for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
             if day:
                 found.append(Event(indicator, record.case_id, "", day, group, "unknown"))
-    for person, record, _ in standing.persons("inspectorate"):
+    for person, record, _ in history.persons("inspectorate"):
         said = record.said
         if said["registered"]:
             group = reported_group(said)
@@ -104,13 +104,13 @@ def _form_of(parts: list[Part], group: str) -> str:
     return _stated(group, stated[0] if stated else None)
 
 
-def _prosecution(standing: Standing) -> list[Event]:
+def _prosecution(history: RecordHistory) -> list[Event]:
     found = []
     charges: dict[str, list[Part]] = {}
-    for person, record, _ in standing.persons("prosecution"):
+    for person, record, _ in history.persons("prosecution"):
         if person.said["role"] == "suspect":
             charges.setdefault(record.key, []).extend(person.charges)
-    for record in standing.cases("prosecution"):
+    for record in history.cases("prosecution"):
         parts = charges.get(record.key, [])
         group = most_serious(_charge_group(part) for part in parts)
         form = _form_of(parts, group)
@@ -120,7 +120,7 @@ def _prosecution(standing: Standing) -> list[Event]:
         going_on = record.said["status"] in ("HET", "PEZ") and not any(part.said["kind"] == "AKT" for part in record.decisions)
         if days and (record.said["status"] == "HUD" or going_on):
             found.append(Event("cases_dismissed", record.case_id, "", max(days), group, form))
-    for person, record, case in standing.persons("prosecution"):
+    for person, record, case in history.persons("prosecution"):
         if person.said["role"] != "suspect" or case is None:
             continue
         group = most_serious(_charge_group(part) for part in person.charges)
@@ -134,10 +134,10 @@ def _prosecution(standing: Standing) -> list[Event]:
     return found
 
 
-def _courts(standing: Standing) -> list[Event]:
+def _courts(history: RecordHistory) -> list[Event]:
     found = []
     charges: dict[str, list[Part]] = {}
-    for person, record, _ in standing.persons("courts"):
+    for person, record, _ in history.persons("courts"):
         charges.setdefault(record.key, []).extend(person.charges)
         readable = [part.said for part in person.judgments if part.said["day"]]
         unreadable = [part.said for part in person.judgments if not part.said["day"]]
@@ -148,16 +148,16 @@ def _courts(standing: Standing) -> list[Event]:
         for judgment in (readable + unreadable)[-1:]:
             if judgment["kind"] == "DEN" and judgment["final"]:
                 found.append(_person_event("persons_convicted_final", person, judgment["final"], group, "unknown", record.case_id))
-    for record in standing.cases("courts"):
+    for record in history.cases("courts"):
         group = most_serious(_charge_group(part) for part in charges.get(record.key, []))
         if record.said["registered"]:
             found.append(Event("cases_received_court", record.case_id, "", record.said["registered"], group, "unknown"))
     return found
 
 
-def _corrections(standing: Standing) -> list[Event]:
+def _corrections(history: RecordHistory) -> list[Event]:
     found = []
-    for person, record, _ in standing.persons("corrections"):
+    for person, record, _ in history.persons("corrections"):
         indicator = "persons_admitted_sentence" if record.said["status"] == "D" else "persons_detained"
         day = record.said["registered"]
         found.append(_person_event(indicator, person, day, reported_group(record.said), "unknown", record.case_id))

@@ -1,4 +1,4 @@
-"""How noisy a simulated set is: rates by kind of noise. Data only."""
+"""How noisy a simulated set is: rates by kind of noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ Noise = Literal["clean", "typical", "hard"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is asked of a simulation. `factor` multiplies the rates of `defects.py`; the rest are probabilities of the world itself."""
+    """The settings of a simulation. `factor` multiplies the rates of defects (`defects.py`); the fields after it are probabilities of
+    the world itself."""
 
     seed: int
     start: int
@@ -29,16 +30,18 @@ class Settings:
     life: frozenset[str] = frozenset()  # what registers do over the years (`register_life.KINDS`)
 
     def may_split(self, opened: date) -> bool:
-        """Whether a matter may have several files at one institution, so that its unity hangs on a record that links them.
+        """Return whether a matter that was opened on this day may have several files at one institution, which only a record that links
+        them shows to be one matter.
 
-        In a clean set only where every record of it is delivered: of an older matter the linking one may lie before the first delivery, and
-        then nobody could know.
+        In a clean set this is only allowed if every record of the matter is delivered: of an older matter, the linking record may lie
+        before the first delivery, and nobody could know.
         """
         return self.noise != "clean" or opened >= date(self.start, 1, 1)
 
 
-def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise, life: frozenset[str] = frozenset()) -> Settings:
-    """The settings of a kind of noise; the rates of `typical` are those of the samples' defect counts, `hard` about twice."""
+def choose_settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise, life: frozenset[str] = frozenset()) -> Settings:
+    """Return the settings of a kind of noise. The rates of `typical` are those of the samples' defect counts, those of `hard` about
+    twice as high. Raises `ValueError` for an argument out of range."""
     by_noise = {
         "clean": (0.0, 0.09, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0),
         "typical": (1.0, 0.09, 0.02, 0.05, 0.035, 0.012, 0.0, 0.0),

@@ -1,7 +1,7 @@
-"""What each institution's register says of a file on a day, canonically written; and on which days that changed.
+"""What each institution's register says of a file on a day, without any defect, and on which days that changed.
 
-Belongs here: the five forms of deliveries.md, one function each, from a file of the world to a `CaseRecord` without any defect.
-Does not belong here: files (`write_*.py`), defects (`defects.py`), which quarter holds what (`deliveries.py`).
+Belongs here: the five forms of deliveries.md, one function each, from a file of the world to a `CaseRecord`. Does not belong here: files
+(`write_*.py`), defects (`defects.py`), which quarter has what (`deliveries.py`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witn
 
 
 def dotted(day: date | None) -> str:
-    """`dd.mm.yyyy`, or empty."""
+    """Return a day as `dd.mm.yyyy`; empty for None."""
     return day.strftime("%d.%m.%Y") if day else ""
 
 
 def iso(day: date | None) -> str | None:
-    """ISO day, or None."""
+    """Return a day in ISO form; None for None."""
     return day.isoformat() if day else None
 
 
 def sentence_words(months: int) -> str:
-    """A sentence as the prisons write it: `3 vjet e 6 muaj`, `8 muaj`, `60 ditë`."""
+    """Return the length of a sentence as the prisons write it: `3 vjet e 6 muaj`, `8 muaj`, `60 ditë`."""
     if months <= 2:
         return f"{months * 30} ditë"
     years, rest = divmod(months, 12)
@@ -36,26 +36,26 @@ def sentence_words(months: int) -> str:
     return " e ".join(parts + ([f"{rest} muaj"] if rest else []))
 
 
-def _offence(charged: Offence) -> dict[str, Any]:
+def _offence_values(charged: Offence) -> dict[str, Any]:
     return {"law": charged.law, "article": charged.article, "group": charged.group}
 
 
-def named(charged: Offence) -> str:
-    """The code that the usual way of writing an article names: `KPRK` alone is either code of the Republic."""
+def code_as_typed(charged: Offence) -> str:
+    """Return the name of the code that an article usually is typed with: `KPRK` alone can be either code of the Republic."""
     return "KPRK" if charged.law == "KPRK2012" else charged.law
 
 
-def _about(person: Person) -> dict[str, Any]:
+def _person_values(person: Person) -> dict[str, Any]:
     if person.unknown:
         return {"sex": person.sex or None, "born": None, "citizenship": None}
     return {"sex": person.sex, "born": person.born, "citizenship": person.citizenship}
 
 
-def _country(person: Person) -> str:
+def _country_name(person: Person) -> str:
     return "" if person.unknown else places()["countries"][person.citizenship][0]
 
 
-def _words(charged: Offence) -> str:
+def _offence_words(charged: Offence) -> str:
     return words()["offences"][charged.kind][0]
 
 
@@ -63,7 +63,7 @@ def _words(charged: Offence) -> str:
 
 
 def police_changes(file: PoliceFile) -> list[date]:
-    """Days on which the police's record changed."""
+    """Return the days on which the police's record changed."""
     days = [file.since or file.reported, file.sent, file.closed, file.merged_on, file.pp_known, file.until]
     days += [day for entry in file.people for day in (entry.since, entry.arrested, entry.left)]
     days += [file.reopened, file.cancelled]
@@ -72,7 +72,7 @@ def police_changes(file: PoliceFile) -> list[date]:
 
 
 def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
-    """The police's record of a file."""
+    """Return the police's record of a file on a day."""
     as_of = min(as_of, file.until or as_of)
     sent = file.sent if file.sent and file.sent <= as_of else None
     status = "Dërguar në prokurori" if sent else "Nën hetim"
@@ -84,7 +84,7 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     if cancelled:
         status = "Anuluar"
     known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
-    true = {"registered": file.reported, "sent": sent, "offence_day": file.offence_day, "form": file.form, **_offence(file.offence)}
+    true = {"registered": file.reported, "sent": sent, "offence_day": file.offence_day, "form": file.form, **_offence_values(file.offence)}
     form = words()["forms"][file.form][0] if file.form else ""
     cells = {
         "Nr_rastit": file.number,
@@ -93,22 +93,22 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
         "Data_dergimit_PSH": dotted(sent),
         "Stacioni": file.station,
         "Komuna": file.municipality,
-        "Vepra_penale": _words(file.offence),
+        "Vepra_penale": _offence_words(file.offence),
         "Neni": file.offence.as_typed(),
         "Forma_shfrytezimit": form,
         "Statusi": status,
         "Nr_PP": known,
     }
-    said = {**true, "law": named(file.offence), "words": file.offence.group}
+    said = {**true, "law": code_as_typed(file.offence), "words": file.offence.group}
     record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
-    record.by_place, record.cancelled = file.by_place, cancelled
+    record.numbered_by_position, record.cancelled = file.numbered_by_position, cancelled
     record.reopened = file.reopened is not None and file.reopened <= as_of
     listed = [entry for entry in file.people if entry.since <= as_of and (entry.left is None or entry.left > as_of)]
     for place, entry in enumerate(listed, 1):
-        seq = place if file.by_place else entry.seq
+        seq = place if file.numbered_by_position else entry.seq
         person = entry.person
         arrested = entry.arrested if entry.arrested and entry.arrested <= as_of else None
-        person_true = {"role": ROLES[entry.role][0], "arrested": arrested, **_about(person)}
+        person_true = {"role": ROLES[entry.role][0], "arrested": arrested, **_person_values(person)}
         person_cells = {
             "Nr_rastit": file.number,
             "Nr_rendor": str(seq),
@@ -121,11 +121,11 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
             "Vendlindja": person.birthplace,
             "Komuna_banimit": person.municipality,
             "Gjinia": person.sex,
-            "Shtetesia": _country(person),
+            "Shtetesia": _country_name(person),
             "Data_arrestimit": dotted(arrested),
         }
         person_record = PersonRecord(f"{file.number}/{seq}", person, person_true, person_cells, dict(person_true))
-        person_record.slot = f"{file.number} {person.person_id}" if file.by_place else ""
+        person_record.slot = f"{file.number} {person.person_id}" if file.numbered_by_position else ""
         record.persons.append(person_record)
     return record
 
@@ -134,16 +134,16 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
 
 
 def inspectorate_changes(file: InspectorateFile) -> list[date]:
-    """Days on which the inspectorate's record changed."""
+    """Return the days on which the inspectorate's record changed."""
     return [day for day in (file.received, file.sent, file.closed, file.pp_known) if day]
 
 
 def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
-    """The inspectorate's record: one row, case and person in one."""
+    """Return the inspectorate's record on a day: one row, which is both case and person."""
     sent = file.sent if file.sent and file.sent <= as_of else None
     closed = file.closed and file.closed <= as_of
     known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
-    true = {"registered": file.received, "sent": sent, "offence_day": file.offence_day, "form": None, **_offence(file.offence)}
+    true = {"registered": file.received, "sent": sent, "offence_day": file.offence_day, "form": None, **_offence_values(file.offence)}
     cells = {
         "Nr. i lëndës": file.number,
         "Data e pranimit": file.received,
@@ -151,14 +151,19 @@ def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseR
         "Nr. personal": file.officer.number,
         "Grada": file.rank,
         "Njësia": file.unit,
-        "Vepra e dyshuar": f"{_words(file.offence)}, {file.offence.as_typed()}",
+        "Vepra e dyshuar": f"{_offence_words(file.offence)}, {file.offence.as_typed()}",
         "Statusi": "E mbyllur" if closed else "Kallëzim penal" if sent else "Nën hetim",
         "Nr. i prokurorisë": known,
         "Data e dërgimit": sent,
     }
-    said = {**true, "law": named(file.offence), "words": file.offence.group, "offence_day": None}  # the sheet has no day of the offence
+    said = {
+        **true,
+        "law": code_as_typed(file.offence),
+        "words": file.offence.group,
+        "offence_day": None,
+    }  # the sheet has no day of the offence
     record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
-    person_true = {"role": "suspect", "arrested": None, **_about(file.officer)}
+    person_true = {"role": "suspect", "arrested": None, **_person_values(file.officer)}
     # Nor sex, birth date or citizenship of the officer.
     person_said = {**person_true, "sex": None, "born": None, "citizenship": None}
     record.persons.append(PersonRecord(file.number, file.officer, person_true, cells, person_said))
@@ -169,22 +174,22 @@ def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseR
 
 
 def prosecution_changes(file: ProsecutionFile) -> list[date]:
-    """Days on which the prosecution's record changed."""
+    """Return the days on which the prosecution's record changed."""
     days = [file.received, *(day for day, _ in file.statuses), *(decision.day for decision in file.decisions)]
     return days + [charge.since for party in file.parties for charge in party.charges] + [party.since for party in file.parties]
 
 
-def _in_file(charge: Charge, as_of: date) -> bool:
+def _is_in_file(charge: Charge, as_of: date) -> bool:
     return charge.since <= as_of and (charge.until is None or charge.until > as_of)
 
 
 def prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
-    """Day and code of a file's status on a day."""
+    """Return the status of a file on a day: its first day and its code."""
     return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
 
 
 def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRecord:
-    """The prosecution's record: file, parties, charges, decisions."""
+    """Return the prosecution's record on a day: file, parties, charges, decisions."""
     since, status = prosecution_status(file, as_of)
     sender = file.sender.number if file.sender else file.source_text
     merged = file.merged_into is not None and file.merged_on is not None and file.merged_on <= as_of
@@ -203,7 +208,7 @@ def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRec
     record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, said, upstream=sender or "")
     record.cancelled = status == "ANULUAR"
     record.reopened = any(code == "HUD" and day < since for day, code in file.statuses)
-    record.persons = [_party(file, party, as_of) for party in file.parties if party.since <= as_of]
+    record.persons = [_party_record(file, party, as_of) for party in file.parties if party.since <= as_of]
     for decision in file.decisions:
         if decision.day > as_of:
             continue
@@ -221,9 +226,9 @@ def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRec
     return record
 
 
-def _party(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
+def _party_record(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
     person = party.person
-    person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_about(person)}
+    person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_person_values(person)}
     person_cells = {
         "pala_id": party.party_id,
         "lenda_id": file.file_id,
@@ -237,12 +242,12 @@ def _party(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
         "komuna": person.municipality or None,
     }
     entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
-    entry.charges = [_charge(charge, party.party_id) for charge in party.charges if _in_file(charge, as_of)]
+    entry.charges = [_charge_part(charge, party.party_id) for charge in party.charges if _is_in_file(charge, as_of)]
     return entry
 
 
-def _charge(charge: Charge, party_id: int) -> Part:
-    true = {"form": charge.form, "principal": charge.principal, **_offence(charge.offence)}
+def _charge_part(charge: Charge, party_id: int) -> Part:
+    true = {"form": charge.form, "principal": charge.principal, **_offence_values(charge.offence)}
     cells = {
         "akuza_id": charge.charge_id,
         "pala_id": party_id,
@@ -259,7 +264,7 @@ def _charge(charge: Charge, party_id: int) -> Part:
 
 
 def court_changes(file: CourtFile) -> list[date]:
-    """Days on which the court's record changed."""
+    """Return the days on which the court's record changed."""
     days = [file.entered]
     for defendant in file.defendants:
         days += [day for judgment in defendant.judgments for day in (judgment.day, judgment.final) if day]
@@ -268,7 +273,7 @@ def court_changes(file: CourtFile) -> list[date]:
 
 
 def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
-    """The court's record: case, defendants, charges, judgments."""
+    """Return the court's record on a day: case, defendants, charges, judgments."""
     as_of = min(as_of, file.until or as_of)
     true = {"registered": file.received, "offence_day": case.offence_day}
     cells = {
@@ -283,7 +288,7 @@ def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
     record = CaseRecord("courts", file.number, case.case_id, as_of, true, cells, said, upstream=file.pp.number)
     for defendant in file.defendants:
         person = defendant.person
-        person_true = {"role": "suspect", "arrested": None, **_about(person)}
+        person_true = {"role": "suspect", "arrested": None, **_person_values(person)}
         person_cells = {
             "id": str(defendant.seq),
             "emri": person.given,
@@ -296,14 +301,14 @@ def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
         }
         entry = PersonRecord(f"{file.number}/{defendant.seq}", person, person_true, person_cells, dict(person_true))
         for charge in defendant.charges:
-            if _in_file(charge, as_of):
+            if _is_in_file(charge, as_of):
                 charge_cells = {
                     "ligji": charge.offence.law,
                     "neni": charge.offence.article,
                     "paragrafi": charge.offence.paragraph,
                     "kryesore": "po" if charge.principal else "jo",
                 }
-                charge_true = {"form": None, "principal": charge.principal, **_offence(charge.offence)}
+                charge_true = {"form": None, "principal": charge.principal, **_offence_values(charge.offence)}
                 entry.charges.append(Part("", charge_true, charge_cells, {**charge_true, "words": None}))
         given = [judgment for judgment in defendant.judgments if judgment.day <= as_of]
         for judgment in given[-1:] if defendant.replaces else given:
@@ -320,7 +325,7 @@ def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
 
 
 def stay_changes(stay: Stay) -> list[date]:
-    """Days on which the prisons' row changed."""
+    """Return the days on which the row of a stay changed."""
     days = [stay.admitted, stay.released or stay.admitted]
     if stay.court and stay.admitted <= stay.court.entered <= (stay.released or date.max):
         days.append(stay.court.entered + timedelta(days=3))
@@ -328,7 +333,7 @@ def stay_changes(stay: Stay) -> list[date]:
 
 
 def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
-    """A row of the prisons' register, case and person in one."""
+    """Return the row of a stay in the prisons' register on a day, which is both case and person."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None
     court = stay.court.cited if stay.court and stay.court.entered + timedelta(days=3) <= as_of_row else ""
@@ -339,7 +344,7 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "released": released,
         "offence_day": stay.offence_day,
         "form": None,
-        **_offence(stay.offence),
+        **_offence_values(stay.offence),
     }
     cells = {
         "sheet": stay.facility,
@@ -350,7 +355,7 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "Nr. personal": person.number,
         "Data e lindjes": person.born,
         "Gjinia": person.sex,
-        "Shtetësia": _country(person),
+        "Shtetësia": _country_name(person),
         "Statusi": "I paraburgosur" if stay.status == "P" else "I dënuar",
         "Gjykata": stay.seat,
         "Nr. i aktgjykimit": court,
@@ -361,8 +366,8 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "Arsyeja e lirimit": stay.reason if released else "",
     }
     key = f"{stay.register_id}/{stay.admitted.isoformat()}"
-    said = {**true, "law": named(stay.offence), "words": None, "offence_day": None}
+    said = {**true, "law": code_as_typed(stay.offence), "words": None, "offence_day": None}
     record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, said, charged=stay.offence, upstream=court)
-    person_true = {"role": "suspect", "arrested": None, **_about(person)}
+    person_true = {"role": "suspect", "arrested": None, **_person_values(person)}
     record.persons.append(PersonRecord(key, person, person_true, cells, dict(person_true)))
     return record

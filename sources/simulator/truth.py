@@ -17,34 +17,34 @@ from sources.simulator.happened import events
 from sources.simulator.model import World
 from sources.simulator.periods import last_day, quarter, quarters
 from sources.simulator.reconcile import reconciliation
+from sources.simulator.record_statuses import RecordHistory, assign_statuses, record_rows
 from sources.simulator.records import CaseRecord
 from sources.simulator.reported import reported
-from sources.simulator.standing import Standing, record_rows, stand
 from sources.simulator.tally import DIMENSIONS, statistics
 from sources.simulator.victim_files import BOTH
 from sources.simulator.victim_truth import INDICATORS as VICTIM_INDICATORS
 from sources.simulator.victim_truth import REPEATED, accepted_rows, reported_victims, victim_events, victim_reconciliation
 
 
-def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect], victims: bool = False) -> Standing:
+def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect], victims: bool = False) -> RecordHistory:
     """Writes the truth on a set of deliveries; returns what stands. `victims`: ZMNV and the centres delivered too."""
     folder.mkdir(parents=True)
-    standing = stand(deliveries)
-    happened = events(standing)
+    history = assign_statuses(deliveries)
+    happened = events(history)
     periods = quarters(world.start, world.years)
     missing = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.missing}
-    figures = statistics(reported(standing), happened, periods, missing)
-    steps = reconciliation(world, standing)
+    figures = statistics(reported(history), happened, periods, missing)
+    steps = reconciliation(world, history)
     if victims:
         rows = accepted_rows(deliveries)
         missing |= _silent_quarters(deliveries)
-        on_victims = victim_events(standing, rows)
-        of_victims = statistics(reported_victims(standing, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
+        on_victims = victim_events(history, rows)
+        of_victims = statistics(reported_victims(history, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
         figures, happened = chain(figures, of_victims), [*happened, *on_victims]
-        steps += victim_reconciliation(standing)
+        steps += victim_reconciliation(history)
     _write(folder / "statistics.csv", ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"], figures)
     columns = ["institution", "entity", "record_key", "case_id", "person_id", "delivery", "expected_status", "alt_status"]
-    _write(folder / "records.csv", columns, record_rows(standing))
+    _write(folder / "records.csv", columns, record_rows(history))
     columns = ["indicator", "case_id", "person_id", "date", "offence_group", "form"]
     _write(folder / "events.csv", columns, ([e.indicator, e.case_id, e.person, e.day.isoformat(), e.group, e.form] for e in happened))
     _write(
@@ -52,11 +52,11 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
         ["step", "period", "case_id", "person_id", "outcome", "detail"],
         steps,
     )
-    _cases(folder, standing)
-    _persons(folder, standing)
+    _cases(folder, history)
+    _persons(folder, history)
     _defects(folder, defects)
     _arrivals(folder, deliveries)
-    return standing
+    return history
 
 
 def _silent_quarters(deliveries: list[Delivery]) -> set[tuple[str, str]]:
@@ -90,10 +90,10 @@ def _case_form(record: CaseRecord, group: str) -> str:
     return counted_form(group, forms[0] if forms else None)
 
 
-def _cases(folder: Path, standing: Standing) -> None:
+def _cases(folder: Path, history: RecordHistory) -> None:
     rows = []
     for institution in (*INSTITUTIONS, *BOTH):
-        for record in standing.all_cases(institution):
+        for record in history.all_cases(institution):
             group = _case_group(record)
             opened = record.true["registered"].isoformat()
             form = _case_form(record, group)
@@ -102,9 +102,9 @@ def _cases(folder: Path, standing: Standing) -> None:
     _write(folder / "cases.csv", columns, rows)
 
 
-def _persons(folder: Path, standing: Standing) -> None:
+def _persons(folder: Path, history: RecordHistory) -> None:
     persons = {
-        state.person.person.person_id: state.person.person for state in standing.states if state.person and not state.person.person.unknown
+        state.person.person.person_id: state.person.person for state in history.states if state.person and not state.person.person.unknown
     }
     columns = ["person_id", "given_name", "surname", "parent_name", "maiden_name", "personal_number", "date_of_birth", "sex", "citizenship"]
     columns += ["community", "municipality", "birthplace"]

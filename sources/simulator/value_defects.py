@@ -1,9 +1,9 @@
-"""What happens to the other values on their way into a register: dates, sexes, countries, places, articles, words, forms, references.
+"""Defects of dates, sexes, countries, places, articles, words, forms and references.
 
-Rates per hundred are those of the samples' defect counts (`typical`). Each defect also says how the row reads then, for
-`as_reported`: a day that no month has still tells the year of birth; an unreadable date is no date. A date of an event is only
-spoilt in a way that the deliveries themselves can show to be wrong (in the future, or out of the order in which things happen), and
-`sex_wrong` only happens to persons with other records. Names and personal numbers: `name_defects.py`.
+Rates per hundred are those of the samples' defect counts (`typical`). Each defect also tells how the row is then read for `as_reported`:
+a day that does not exist still tells the year of birth; an unreadable date is no date. The date of an event is only made wrong in a way
+that the deliveries themselves show (it is in the future, or out of the order in which things happen), and `sex_wrong` only happens to
+persons with other records. Names and personal numbers: `name_defects.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from sources.simulator import spelling
 from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, places, words
-from sources.simulator.defects import Choice, Spoiler, Wrong
+from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
 from sources.simulator.deliveries import Delivery
 from sources.simulator.periods import last_day, quarter
 from sources.simulator.records import CaseRecord, Part, PersonRecord
@@ -26,36 +26,38 @@ COUNTRY = {"police": "Shtetesia", "prosecution": "shtetesia", "courts": "shtetes
 CODES_OF_KOSOVO = ("xkx", "XK", "KS", "RKS", "UNK", "KOS")
 
 
-def _form(institution: str) -> str:
+def _date_format(institution: str) -> str:
+    """Return the format in which an institution writes dates: `iso` or `dotted`."""
     return "iso" if institution in ("prosecution", "courts") else "dotted"
 
 
 # -- persons --------------------------------------------------------------------------------------------------------------------------
 
 
-def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, institution: str, records_of_person: int) -> None:
-    """Spoils birth date, sex, citizenship and home of a person record in place."""
+def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, institution: str, files_of_person: int) -> None:
+    """Make defects in the birth date, sex, citizenship and home of a person record, in place. `files_of_person`: number of files of
+    the world that the person is in."""
     if institution == "inspectorate":
         return
     rng, person = spoiler.rng, entry.person
-    form = _form(institution)
+    form = _date_format(institution)
     empty = None if institution == "prosecution" else ""
 
-    def spoil(name: str, choices: list[Choice]) -> None:
+    def spoil(name: str, choices: list[DefectChoice]) -> None:
         spoiler.spoil(institution, delivery.name, entry.key, entry.cells, entry.said, name, choices)
 
-    spoil(BORN[institution], _born(rng, person.born, form, institution))
+    spoil(BORN[institution], _birth_date_choices(rng, person.born, form, institution))
     other = {"M": "F", "F": "M"}[person.sex]
     numbers = institution == "prosecution"
     wrong = ("1" if other == "M" else "2") if numbers else other
     lacking = "9" if numbers else empty
-    sexes: list[Choice] = [
-        (1.6, lambda _: Wrong("sex_missing", lacking, {"sex": None})),
+    sexes: list[DefectChoice] = [
+        (1.6, lambda _: WrongValue("sex_missing", lacking, {"sex": None})),
         (
-            0.15 if records_of_person > 2 else 0.0,
-            lambda _: Wrong("sex_wrong", wrong, {"sex": other}, "no evidence but other records of the person"),
+            0.15 if files_of_person > 2 else 0.0,
+            lambda _: WrongValue("sex_wrong", wrong, {"sex": other}, "no evidence but other records of the person"),
         ),
-        (0.0 if numbers else 4.0, lambda _: Wrong("sex_spelling", rng.choice(words()["sex"][person.sex][1:]))),
+        (0.0 if numbers else 4.0, lambda _: WrongValue("sex_spelling", rng.choice(words()["sex"][person.sex][1:]))),
     ]
     spoil(SEX[institution], sexes)
     countries = places()["countries"][person.citizenship]
@@ -65,51 +67,54 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
     spoil(
         COUNTRY[institution],
         [
-            (2.0, lambda _: Wrong("citizenship_missing", empty, {"citizenship": None})),
-            (27.0 if form == "dotted" else 9.0, lambda _: Wrong("citizenship_spelling", rng.choice(spelled)) if spelled else None),
+            (2.0, lambda _: WrongValue("citizenship_missing", empty, {"citizenship": None})),
+            (27.0 if form == "dotted" else 9.0, lambda _: WrongValue("citizenship_spelling", rng.choice(spelled)) if spelled else None),
         ],
     )
     if institution in ("police", "prosecution"):
-        spoil("Komuna_banimit" if institution == "police" else "komuna", _place(rng))
+        spoil("Komuna_banimit" if institution == "police" else "komuna", _place_choices(rng))
 
 
-def _born(rng: Random, born: date, form: str, institution: str) -> list[Choice]:
+def _birth_date_choices(rng: Random, born: date, form: str, institution: str) -> list[DefectChoice]:
+    """Return the defects of a birth date."""
     workbook = institution == "corrections"
     empty = None if institution == "prosecution" else ""
 
     def shown(day: date) -> Any:
         return day if workbook else spelling.written(day, form)
 
-    def typed(_: Any) -> Wrong | None:
+    def typed(_: Any) -> WrongValue | None:
         day = born + timedelta(days=rng.choice((-365, -10, -1, 1, 10, 365)))
-        return Wrong("dob_typing_error", shown(day), {"born": day})
+        return WrongValue("dob_typing_error", shown(day), {"born": day})
 
-    def exchanged(_: Any) -> Wrong | None:
+    def exchanged(_: Any) -> WrongValue | None:
         day = spelling.swapped(born)
-        return Wrong("dob_day_month_swapped", shown(day), {"born": day}) if day else None
+        return WrongValue("dob_day_month_swapped", shown(day), {"born": day}) if day else None
 
     first = born.replace(month=1, day=1)
     later = date(born.year + 100, born.month, min(born.day, 28))
     return [
-        (3.4, lambda _: Wrong("dob_missing", empty, {"born": None})),
+        (3.4, lambda _: WrongValue("dob_missing", empty, {"born": None})),
         (1.2, typed),
         (0.9, exchanged),
-        (1.2, lambda _: Wrong("dob_first_of_january", shown(first), {"born": first})),
-        (0.8, lambda _: Wrong("dob_impossible", spelling.impossible(born.replace(month=2, day=1), form), {"born": born.year})),
-        (0.7, lambda _: Wrong("dob_in_future", shown(later), {"born": None})),
-        (0.5, lambda _: Wrong("dob_two_digit_year", spelling.written(born, "short"))),
-        (1.3 if form == "dotted" else 0.0, lambda _: Wrong("dob_year_only", str(born.year), {"born": born.year})),
+        (1.2, lambda _: WrongValue("dob_first_of_january", shown(first), {"born": first})),
+        (0.8, lambda _: WrongValue("dob_impossible", spelling.impossible(born.replace(month=2, day=1), form), {"born": born.year})),
+        (0.7, lambda _: WrongValue("dob_in_future", shown(later), {"born": None})),
+        (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.written(born, "short"))),
+        (1.3 if form == "dotted" else 0.0, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
     ]
 
 
-def _place(rng: Random) -> list[Choice]:
-    def serbian(value: str) -> Wrong | None:
-        row = places()["municipalities"].get(value)
-        return Wrong("place_serbian", row[2]) if row and row[2] != value else None
+def _place_choices(rng: Random) -> list[DefectChoice]:
+    """Return the other ways to write a municipality: in Serbian, or by another name."""
 
-    def alias(value: str) -> Wrong | None:
+    def serbian(value: str) -> WrongValue | None:
         row = places()["municipalities"].get(value)
-        return Wrong("place_alias", rng.choice(row[3:])) if row and row[3:] else None
+        return WrongValue("place_serbian", row[2]) if row and row[2] != value else None
+
+    def alias(value: str) -> WrongValue | None:
+        row = places()["municipalities"].get(value)
+        return WrongValue("place_alias", rng.choice(row[3:])) if row and row[3:] else None
 
     return [(7.5, serbian), (5.0, alias)]
 
@@ -117,30 +122,33 @@ def _place(rng: Random) -> list[Choice]:
 # -- references and articles ----------------------------------------------------------------------------------------------------------
 
 
-def _references(
+def _reference_choices(
     rng: Random, others: list[str], write: Callable[[Random, str], str], empty: Any, missing: float, hard: bool
-) -> list[Choice]:
-    def another(value: str) -> Wrong | None:
-        return Wrong("reference_to_another_case", write(rng, rng.choice(others)) if others else value) if others else None
+) -> list[DefectChoice]:
+    """Return the defects of a case number that a record cites. `others`: numbers of other cases; `write`: writes a number in another
+    spelling; `missing`: rate per hundred of empty numbers."""
 
-    def two(value: str) -> Wrong | None:
-        return Wrong("two_references", f"{value}{rng.choice((', ', ' dhe ', '; '))}{rng.choice(others)}") if others else None
+    def another(value: str) -> WrongValue | None:
+        return WrongValue("reference_to_another_case", write(rng, rng.choice(others)) if others else value) if others else None
 
-    def spelled(value: str) -> Wrong | None:
+    def two(value: str) -> WrongValue | None:
+        return WrongValue("two_references", f"{value}{rng.choice((', ', ' dhe ', '; '))}{rng.choice(others)}") if others else None
+
+    def spelled(value: str) -> WrongValue | None:
         text = write(rng, value)
-        return Wrong("reference_spelling", text) if text != value else None
+        return WrongValue("reference_spelling", text) if text != value else None
 
     return [
-        (missing, lambda _: Wrong("reference_missing", empty)),
-        (1.6, lambda value: Wrong("reference_to_nothing", spelling.one_digit_off(rng, write(rng, value)))),
+        (missing, lambda _: WrongValue("reference_missing", empty)),
+        (1.6, lambda value: WrongValue("reference_to_nothing", spelling.one_digit_off(rng, write(rng, value)))),
         (0.8, another),
         (1.0 if hard else 0.0, two),
         (56.0, spelled),
     ]
 
 
-def _wrong_code(rng: Random, charged: Offence) -> Offence | None:
-    """The same offence by a code that was not in force: the one before, or the one after."""
+def _under_wrong_code(rng: Random, charged: Offence) -> Offence | None:
+    """Return the same offence under a code that was not in force: the one before, or the one after; None if there is none."""
     laws = [name for name, _ in CODES]
     if charged.law == MINOR_OFFENCES or charged.kind not in ARTICLES or charged.kind not in GROUPS:
         return None
@@ -150,25 +158,27 @@ def _wrong_code(rng: Random, charged: Offence) -> Offence | None:
     return Offence(charged.kind, laws[other], found, charged.paragraph) if found else None
 
 
-def _typed_article(rng: Random, charged: Offence, with_words: bool) -> list[Choice]:
-    def spelled(_: Any) -> Wrong:
+def _article_choices(rng: Random, charged: Offence, with_words: bool) -> list[DefectChoice]:
+    """Return the defects of an article that is typed as text."""
+
+    def spelled(_: Any) -> WrongValue:
         text, law = spelling.article(rng, charged, with_words)
         said: dict[str, Any] = {"law": law}
         if text.startswith(words()["offences"][charged.kind][0]):
             said["words"] = charged.group
-        return Wrong("article_spelling", text, said)
+        return WrongValue("article_spelling", text, said)
 
-    def unknown(_: Any) -> Wrong:
+    def unknown(_: Any) -> WrongValue:
         text, law, article = rng.choice((("KPRK", "KPRK", None), ("neni ??", None, None), ("999", None, "999")))
-        return Wrong("article_unknown", text, {"law": law, "article": article}, "the words or other stages tell")
+        return WrongValue("article_unknown", text, {"law": law, "article": article}, "the words or other stages tell")
 
-    def not_in_force(_: Any) -> Wrong | None:
-        other = _wrong_code(rng, charged)
+    def not_in_force(_: Any) -> WrongValue | None:
+        other = _under_wrong_code(rng, charged)
         if other is None:
             return None
         text = f"{other.article}/{other.paragraph}" if rng.random() < 0.6 else other.as_typed()
         named = None if "K" not in text else "KPRK" if other.law == "KPRK2012" else other.law
-        return Wrong("article_of_code_not_in_force", text, {"law": named, "article": other.article})
+        return WrongValue("article_of_code_not_in_force", text, {"law": named, "article": other.article})
 
     rare = 0.0 if with_words else 1.1
     return [(rare, unknown), (rare, not_in_force), (50.0, spelled)]
@@ -177,34 +187,37 @@ def _typed_article(rng: Random, charged: Offence, with_words: bool) -> list[Choi
 # -- days of events -------------------------------------------------------------------------------------------------------------------
 
 
-def _event_day(rng: Random, day: date, key: str, form: str, period: str, earliest: date | None, rate: float = 0.35) -> list[Choice]:
-    """Defects of a day: `earliest` is a day in the same record before which it cannot lie. `key`: its name in `said`."""
+def _event_day_choices(
+    rng: Random, day: date, key: str, form: str, period: str, earliest: date | None, rate: float = 0.35
+) -> list[DefectChoice]:
+    """Return the defects of the day of an event. `earliest`: a day in the same record before which the event cannot lie; `key`: the name
+    of the day in `said`."""
     end = last_day(period)
 
     def shows(other: date | None) -> bool:
         return other is not None and (other > end or (earliest is not None and other < earliest))
 
-    def exchanged(_: Any) -> Wrong | None:
+    def exchanged(_: Any) -> WrongValue | None:
         other = spelling.swapped(day)
-        return Wrong("date_day_month_swapped", spelling.written(other, form), {key: other}) if other and shows(other) else None
+        return WrongValue("date_day_month_swapped", spelling.written(other, form), {key: other}) if other and shows(other) else None
 
-    def no_day(_: Any) -> Wrong | None:
+    def no_day(_: Any) -> WrongValue | None:
         # Only where the event lies in the quarter that delivers it: of an older one nobody could tell the day.
-        return Wrong("date_impossible", spelling.impossible(day, form), {key: None}) if quarter(day) == period else None
+        return WrongValue("date_impossible", spelling.impossible(day, form), {key: None}) if quarter(day) == period else None
 
-    def future(_: Any) -> Wrong:
+    def future(_: Any) -> WrongValue:
         other = date(day.year + 10, day.month, min(day.day, 28))
-        return Wrong("date_in_future", spelling.written(other, form), {key: other})
+        return WrongValue("date_in_future", spelling.written(other, form), {key: other})
 
-    def before(_: Any) -> Wrong | None:
+    def before(_: Any) -> WrongValue | None:
         other = date(day.year - 1, day.month, min(day.day, 28))
-        return Wrong("date_wrong_order", spelling.written(other, form), {key: other}) if shows(other) else None
+        return WrongValue("date_wrong_order", spelling.written(other, form), {key: other}) if shows(other) else None
 
     return [
         (rate, future),
         (rate, no_day),
         (rate * 4, exchanged),  # most exchanges do not show, and are left out
-        (rate, lambda _: Wrong("date_two_digit_year", spelling.written(day, "short"))),
+        (rate, lambda _: WrongValue("date_two_digit_year", spelling.written(day, "short"))),
         (rate / 2, before),
     ]
 
@@ -213,92 +226,99 @@ def _event_day(rng: Random, day: date, key: str, form: str, period: str, earlies
 
 
 class CaseDefects:
-    """Spoils the cells of case records; knows the numbers of other cases, to which a wrong reference may point."""
+    """Makes defects in the cells of case records. `numbers`: case numbers by institution, to which a wrong reference may point."""
 
     def __init__(self, spoiler: Spoiler, numbers: dict[str, list[str]]) -> None:
         self.spoiler, self.numbers = spoiler, numbers
         self.hard = spoiler.settings.noise == "hard"
 
     def spoil(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
-        """Spoils a case record's own cells in place; `charged` is its offence where the record has one."""
-        getattr(self, "_" + record.institution)(delivery, record, charged)
+        """Make defects in a case record's own cells, in place. `charged`: the offence of the record, if it has one."""
+        getattr(self, "_spoil_" + record.institution)(delivery, record, charged)
 
-    def _on(self, delivery: Delivery, record: CaseRecord, name: str, choices: list[Choice]) -> None:
+    def _spoil_cell(self, delivery: Delivery, record: CaseRecord, name: str, choices: list[DefectChoice]) -> None:
+        """Make at most one of the defects `choices` in the cell `name`."""
         self.spoiler.spoil(record.institution, delivery.name, record.key, record.cells, record.said, name, choices)
 
-    def _day(self, delivery: Delivery, record: CaseRecord, name: str, key: str, earliest: date | None, rate: float = 0.35) -> None:
+    def _spoil_day(self, delivery: Delivery, record: CaseRecord, name: str, key: str, earliest: date | None, rate: float = 0.35) -> None:
+        """Make a defect in the cell `name`, which has the day `key` of the record."""
         day = record.true[key]
         if day:
-            form = _form(record.institution)
-            self._on(delivery, record, name, _event_day(self.spoiler.rng, day, key, form, delivery.period, earliest, rate))
+            form = _date_format(record.institution)
+            self._spoil_cell(delivery, record, name, _event_day_choices(self.spoiler.rng, day, key, form, delivery.period, earliest, rate))
 
-    def _police(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
+    def _spoil_police(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng, true = self.spoiler.rng, record.true
         assert charged is not None
-        self._day(delivery, record, "Data_raportimit", "registered", true["offence_day"])
-        self._day(delivery, record, "Data_dergimit_PSH", "sent", true["registered"], 0.8)
-        offence_day = _event_day(rng, true["offence_day"], "offence_day", "dotted", delivery.period, None, 0.3)
-        missing: Choice = (4.0, lambda _: Wrong("date_missing", "", {"offence_day": None}))
-        self._on(delivery, record, "Data_e_vepres", [missing, *offence_day])
-        self._on(delivery, record, "Komuna", _place(rng))
-        self._on(delivery, record, "Neni", _typed_article(rng, charged, with_words=False))
+        self._spoil_day(delivery, record, "Data_raportimit", "registered", true["offence_day"])
+        self._spoil_day(delivery, record, "Data_dergimit_PSH", "sent", true["registered"], 0.8)
+        offence_day = _event_day_choices(rng, true["offence_day"], "offence_day", "dotted", delivery.period, None, 0.3)
+        missing: DefectChoice = (4.0, lambda _: WrongValue("date_missing", "", {"offence_day": None}))
+        self._spoil_cell(delivery, record, "Data_e_vepres", [missing, *offence_day])
+        self._spoil_cell(delivery, record, "Komuna", _place_choices(rng))
+        self._spoil_cell(delivery, record, "Neni", _article_choices(rng, charged, with_words=False))
         spelled = words()["offences"][charged.kind][1:]
 
-        def disagree(_: Any) -> Wrong:
+        def disagree(_: Any) -> WrongValue:
             group = rng.choice([name for name in ("trafficking", "facilitating_prostitution", "prostitution") if name != charged.group])
-            return Wrong("words_disagree_with_article", words()["offences"][group][0], {"words": group})
+            return WrongValue("words_disagree_with_article", words()["offences"][group][0], {"words": group})
 
-        choices: list[Choice] = [(2.2, disagree), (38.0, lambda _: Wrong("words_spelling", rng.choice(spelled)) if spelled else None)]
-        if not self._article_is_lost(record):
-            self._on(delivery, record, "Vepra_penale", choices)
-        form_words = words()["forms"].get(true["form"] or "", [""])[1:]
-        forms: list[Choice] = [
-            (11.0, lambda _: Wrong("form_missing", "", {"form": None})),
-            (45.0, lambda _: Wrong("form_spelling", rng.choice(form_words))),
+        choices: list[DefectChoice] = [
+            (2.2, disagree),
+            (38.0, lambda _: WrongValue("words_spelling", rng.choice(spelled)) if spelled else None),
         ]
-        self._on(delivery, record, "Forma_shfrytezimit", forms)
+        if not self._is_article_lost(record):
+            self._spoil_cell(delivery, record, "Vepra_penale", choices)
+        form_words = words()["forms"].get(true["form"] or "", [""])[1:]
+        forms: list[DefectChoice] = [
+            (11.0, lambda _: WrongValue("form_missing", "", {"form": None})),
+            (45.0, lambda _: WrongValue("form_spelling", rng.choice(form_words))),
+        ]
+        self._spoil_cell(delivery, record, "Forma_shfrytezimit", forms)
         others = self.numbers["prosecution"]
-        self._on(delivery, record, "Nr_PP", _references(rng, others, spelling.prosecution_number, "", 15.0, self.hard))
+        self._spoil_cell(delivery, record, "Nr_PP", _reference_choices(rng, others, spelling.prosecution_number, "", 15.0, self.hard))
 
     @staticmethod
-    def _article_is_lost(record: CaseRecord) -> bool:
-        """Where the article says nothing, the words are left alone: one of the two must tell."""
+    def _is_article_lost(record: CaseRecord) -> bool:
+        """Return whether the article says nothing. Then the words are left unchanged, since one of the two must tell the offence."""
         return record.said["article"] != record.true["article"]
 
-    def _inspectorate(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
+    def _spoil_inspectorate(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng = self.spoiler.rng
         assert charged is not None
         plain = words()["offences"][charged.kind][0]
 
-        def spelled(_: Any) -> Wrong:
+        def spelled(_: Any) -> WrongValue:
             text, law = spelling.article(rng, charged)
             way = rng.randrange(3)
             if way == 0 and charged.law != MINOR_OFFENCES:
-                return Wrong("article_spelling", plain.upper(), {"law": None, "article": None})
+                return WrongValue("article_spelling", plain.upper(), {"law": None, "article": None})
             joined = f"{plain} - {text}" if way == 1 else f"{text} {plain}"
-            return Wrong("article_spelling", joined, {"law": law})
+            return WrongValue("article_spelling", joined, {"law": law})
 
-        self._on(delivery, record, "Vepra e dyshuar", [(50.0, spelled)])
+        self._spoil_cell(delivery, record, "Vepra e dyshuar", [(50.0, spelled)])
         for name, key, earliest in (("Data e pranimit", "registered", None), ("Data e dërgimit", "sent", record.true["registered"])):
-            self._day(delivery, record, name, key, earliest, 0.5)
+            self._spoil_day(delivery, record, name, key, earliest, 0.5)
         others = self.numbers["prosecution"]
-        self._on(delivery, record, "Nr. i prokurorisë", _references(rng, others, spelling.prosecution_number, "", 8.0, self.hard))
+        self._spoil_cell(
+            delivery, record, "Nr. i prokurorisë", _reference_choices(rng, others, spelling.prosecution_number, "", 8.0, self.hard)
+        )
 
-    def _prosecution(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
+    def _spoil_prosecution(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng, true = self.spoiler.rng, record.true
-        self._day(delivery, record, "data_pranimit", "registered", true["offence_day"], 0.4)
+        self._spoil_day(delivery, record, "data_pranimit", "registered", true["offence_day"], 0.4)
         if true["source"] == "PK":
-            self._on(delivery, record, "burimi", [(2.0, lambda _: Wrong("source_wrong", "TJ", {"source": "TJ"}))])
+            self._spoil_cell(delivery, record, "burimi", [(2.0, lambda _: WrongValue("source_wrong", "TJ", {"source": "TJ"}))])
         writers = {"PK": spelling.police_number, "IPK": spelling.inspectorate_number}
         write = spelling.prosecution_number if true["status"] == "BASH" else writers.get(true["source"])
         if write:
             others = self.numbers["prosecution" if true["status"] == "BASH" else "police"]
-            self._on(delivery, record, "nr_burimit", _references(rng, others, write, None, 2.0, self.hard))
+            self._spoil_cell(delivery, record, "nr_burimit", _reference_choices(rng, others, write, None, 2.0, self.hard))
         for entry in record.persons:
-            self._charges(delivery, entry)
+            self._spoil_charges(delivery, entry)
 
-    def _charges(self, delivery: Delivery, entry: PersonRecord) -> None:
-        """Charges of a party: code and article, form, and which is the principal one."""
+    def _spoil_charges(self, delivery: Delivery, entry: PersonRecord) -> None:
+        """Make defects in the charges of a party: code and article, form, and which charge is the principal one."""
         rng = self.spoiler.rng
         for part in entry.charges:
             field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
@@ -308,24 +328,26 @@ class CaseDefects:
             if said:
                 part.cells["ligji"], part.cells["neni"] = field["article"].split(" ")
                 part.said.update(said)
-            forms: list[Choice] = [(14.0, lambda _: Wrong("form_missing", None, {"form": None}))]
+            forms: list[DefectChoice] = [(14.0, lambda _: WrongValue("form_missing", None, {"form": None}))]
             self.spoiler.spoil("prosecution", delivery.name, entry.key, part.cells, part.said, "forma", forms, f"akuza.forma {part.key}")
         if len(entry.charges) > 1:
             flags = {"flags": " ".join(str(part.cells["kryesore"]) for part in entry.charges)}
-            flipped: list[Choice] = [(14.0, lambda value: Wrong("principal_flag_on_lesser_charge", " ".join(reversed(value.split(" ")))))]
+            flipped: list[DefectChoice] = [
+                (14.0, lambda value: WrongValue("principal_flag_on_lesser_charge", " ".join(reversed(value.split(" ")))))
+            ]
             self.spoiler.spoil("prosecution", delivery.name, entry.key, flags, {}, "flags", flipped, "akuza.kryesore")
             for part, flag in zip(entry.charges, flags["flags"].split(" "), strict=True):
                 part.cells["kryesore"] = int(flag)
 
-    def _courts(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
+    def _spoil_courts(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng, true = self.spoiler.rng, record.true
         day = true["registered"]
-        self._day(delivery, record, "pranuar", "registered", true["offence_day"], 0.1)
-        self._on(delivery, record, "pranuar", [(0.4, lambda _: Wrong("date_other_format", spelling.written(day, "dotted")))])
+        self._spoil_day(delivery, record, "pranuar", "registered", true["offence_day"], 0.1)
+        self._spoil_cell(delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.written(day, "dotted")))])
         others = self.numbers["prosecution"]
-        self._on(delivery, record, "referenca", _references(rng, others, spelling.prosecution_number, "", 0.5, self.hard))
+        self._spoil_cell(delivery, record, "referenca", _reference_choices(rng, others, spelling.prosecution_number, "", 0.5, self.hard))
         if record.cells["gjuha"] == "sr":
-            self._on(delivery, record, "gjykata", [(40.0, _place(rng)[0][1])])
+            self._spoil_cell(delivery, record, "gjykata", [(40.0, _place_choices(rng)[0][1])])
         for entry in record.persons:
             for i, part in enumerate(entry.charges):
                 field = {"article": f"{part.cells['ligji']} {part.cells['neni']}"}
@@ -336,52 +358,54 @@ class CaseDefects:
                     part.cells["ligji"], part.cells["neni"] = field["article"].split(" ")
                     part.said.update(said)
             for part in entry.judgments:
-                self._judgment(delivery, entry, part, true["registered"])
+                self._spoil_judgment(delivery, entry, part, true["registered"])
 
-    def _judgment(self, delivery: Delivery, entry: PersonRecord, part: Part, received: date) -> None:
+    def _spoil_judgment(self, delivery: Delivery, entry: PersonRecord, part: Part, received: date) -> None:
+        """Make defects in the days of a judgment."""
         rng, day = self.spoiler.rng, part.true["day"]
         label = f"aktgjykimi {day}"
-        choices = _event_day(rng, day, "day", "iso", delivery.period, received, 0.25)
-        choices.append((1.0, lambda value: Wrong("date_with_time", f"{value}T00:00:00")))
-        choices.append((0.5, lambda _: Wrong("date_other_format", spelling.written(day, "dotted"))))
+        choices = _event_day_choices(rng, day, "day", "iso", delivery.period, received, 0.25)
+        choices.append((1.0, lambda value: WrongValue("date_with_time", f"{value}T00:00:00")))
+        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.written(day, "dotted"))))
         self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
         final = part.true["final"]
         if final:
-            choices = _event_day(rng, final, "final", "iso", delivery.period, day, 0.2)
+            choices = _event_day_choices(rng, final, "final", "iso", delivery.period, day, 0.2)
             self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "forme_prere", choices, label + " forme_prere")
 
-    def _corrections(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
+    def _spoil_corrections(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
         rng = self.spoiler.rng
         assert charged is not None
-        self._on(delivery, record, "Vepra", _typed_article(rng, charged, with_words=True))
+        self._spoil_cell(delivery, record, "Vepra", _article_choices(rng, charged, with_words=True))
         others = self.numbers["courts"]
-        self._on(delivery, record, "Nr. i aktgjykimit", _references(rng, others, spelling.court_number, "", 19.0, self.hard))
+        self._spoil_cell(delivery, record, "Nr. i aktgjykimit", _reference_choices(rng, others, spelling.court_number, "", 19.0, self.hard))
         if self.hard:
-            self._on(delivery, record, "Gjykata", [(3.0, _place(rng)[0][1])])
+            self._spoil_cell(delivery, record, "Gjykata", [(3.0, _place_choices(rng)[0][1])])
 
 
 def spoil_event_days(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, entry: PersonRecord) -> None:
-    """Spoils the day of an arrest, the one event of a person row."""
+    """Make defects in the day of an arrest, which is the only event of a person row."""
     arrested = entry.true["arrested"]
     if record.institution == "police" and arrested:
-        choices = _event_day(spoiler.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35)
+        choices = _event_day_choices(spoiler.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35)
         spoiler.spoil("police", delivery.name, entry.key, entry.cells, entry.said, "Data_arrestimit", choices)
 
 
-def _charge_choices(rng: Random, part: Part) -> list[Choice]:
+def _charge_choices(rng: Random, part: Part) -> list[DefectChoice]:
+    """Return the defects of the code and article of a charge."""
     law, article, group = part.true["law"], part.true["article"], part.true["group"]
     charged = Offence(group, law, article, "1")
 
-    def unknown(_: Any) -> Wrong:
+    def unknown(_: Any) -> WrongValue:
         bad_law, bad_article = rng.choice((("KPPK", article), ("KP", article), (law, "999")))
-        return Wrong(
+        return WrongValue(
             "article_unknown", f"{bad_law} {bad_article}", {"law": bad_law, "article": bad_article}, "the words or other stages tell"
         )
 
-    def not_in_force(_: Any) -> Wrong | None:
-        other = _wrong_code(rng, charged)
+    def not_in_force(_: Any) -> WrongValue | None:
+        other = _under_wrong_code(rng, charged)
         if other is None:
             return None
-        return Wrong("article_of_code_not_in_force", f"{other.law} {other.article}", {"law": other.law, "article": other.article})
+        return WrongValue("article_of_code_not_in_force", f"{other.law} {other.article}", {"law": other.law, "article": other.article})
 
     return [(0.9, unknown), (0.7, not_in_force)]

@@ -17,8 +17,8 @@ from sources.simulator.codes import counted_form, most_serious
 from sources.simulator.deliveries import Delivery
 from sources.simulator.happened import Event, age_group, known_forms, known_persons
 from sources.simulator.periods import quarter
+from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.records import CaseRecord, Part, PersonRecord
-from sources.simulator.standing import Standing
 from sources.simulator.victim_files import BOTH, QPS, ZMNV
 
 INDICATORS = {
@@ -55,16 +55,18 @@ def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
     return accepted
 
 
-def _files(standing: Standing) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
+def _files(history: RecordHistory) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
     for institution in BOTH:
-        for person, record, _ in standing.persons(institution):
+        for person, record, _ in history.persons(institution):
             yield institution, record, person
 
 
-def _entries(standing: Standing, rows: dict[str, Part], said: bool) -> Iterator[tuple[str, CaseRecord | None, PersonRecord | None, Part]]:
+def _entries(
+    history: RecordHistory, rows: dict[str, Part], said: bool
+) -> Iterator[tuple[str, CaseRecord | None, PersonRecord | None, Part]]:
     """Accepted entries with the accepted record of their file, None where the centre's file has none. `said`: also of no known file."""
     files: dict[str, tuple[CaseRecord, PersonRecord]] = {}
-    for institution, record, person in _files(standing):
+    for institution, record, person in _files(history):
         files[record.key] = (record, person)
         if institution == ZMNV:
             for part in record.entries:
@@ -80,14 +82,14 @@ def _entries(standing: Standing, rows: dict[str, Part], said: bool) -> Iterator[
 # -- as reported ----------------------------------------------------------------------------------------------------------------------
 
 
-def reported_victims(standing: Standing, rows: dict[str, Part]) -> list[Event]:
+def reported_victims(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
     """Every counted row as an event, `person` the key that tells rows apart; services of one file share it (`REPEATED`)."""
     found = []
-    for _, file, victim in _files(standing):
+    for _, file, victim in _files(history):
         if file.said["referred"]:
             found.append(_said("victims_referred", file.key, file.said["referred"], file, victim))
     hearings: dict[str, tuple[date, CaseRecord, PersonRecord]] = {}
-    for institution, record, person, part in _entries(standing, rows, said=True):
+    for institution, record, person, part in _entries(history, rows, said=True):
         day, entry = part.said["day"], part.true["entry"]
         number = record.key if record else part.key.rpartition("/")[0]
         if not day:
@@ -116,20 +118,20 @@ def _said(indicator: str, key: str, day: date, record: CaseRecord | None, person
 # -- harmonised -----------------------------------------------------------------------------------------------------------------------
 
 
-def victim_events(standing: Standing, rows: dict[str, Part]) -> list[Event]:
+def victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
     """Counted events: one per case and person, `victims_assisted` one for each day with a service. Those not confirmed are left out."""
-    known = known_persons(standing)
-    forms = {**_file_forms(standing), **known_forms(standing)}
-    groups = _case_groups(standing)
+    known = known_persons(history)
+    forms = {**_file_forms(history), **known_forms(history)}
+    groups = _case_groups(history)
     own: dict[_Key, list[str]] = defaultdict(list)
     statuses: dict[_Key, list[str | None]] = defaultdict(list)
     days: dict[tuple[str, _Key], set[date]] = defaultdict(set)
-    for _, file, victim in _files(standing):
+    for _, file, victim in _files(history):
         key = (file.case_id, victim.person.person_id)
         own[key] += [file.true["group"]] if file.said["group"] else []
         statuses[key].append(_status(file))
         days["victims_referred", key].add(file.true["referred"])
-    for _, record, person, part in _entries(standing, rows, said=False):
+    for _, record, person, part in _entries(history, rows, said=False):
         if record and person:
             key, entry = (record.case_id, person.person.person_id), part.true["entry"]
             if entry == "service":
@@ -161,41 +163,41 @@ def _status(record: CaseRecord) -> str | None:
     return entries[-1].said["kind"] if entries else None
 
 
-def _case_groups(standing: Standing) -> dict[str, str]:
+def _case_groups(history: RecordHistory) -> dict[str, str]:
     """The offence of a case at the prosecution, else at police or inspectorate."""
     found: dict[str, str] = {}
     for institutions in (("police", "inspectorate"), ("prosecution",)):
         charged: dict[str, list[str]] = defaultdict(list)
         for institution in institutions:
-            for record in standing.cases(institution):
+            for record in history.cases(institution):
                 charged[record.case_id] += [record.true["group"]] if "group" in record.true else []
-            for person, record, _ in standing.persons(institution):
+            for person, record, _ in history.persons(institution):
                 if person.true["role"] == "suspect":
                     charged[record.case_id] += [part.true["group"] for part in person.charges]
         found.update({case_id: most_serious(groups) for case_id, groups in charged.items() if groups})
     return found
 
 
-def _file_forms(standing: Standing) -> dict[str, str]:
-    return {record.case_id: record.true["form"] for _, record, _ in _files(standing) if record.said["form"] and record.true["form"]}
+def _file_forms(history: RecordHistory) -> dict[str, str]:
+    return {record.case_id: record.true["form"] for _, record, _ in _files(history) if record.said["form"] and record.true["form"]}
 
 
 # -- reconciliation -------------------------------------------------------------------------------------------------------------------
 
 
-def victim_reconciliation(standing: Standing) -> list[list[str]]:
+def victim_reconciliation(history: RecordHistory) -> list[list[str]]:
     """Rows of `reconciliation.csv`, per person and case, whatever the status: step, period, case, person, outcome, detail."""
     reported: dict[str, date] = {}
     for institution in ("police", "inspectorate"):
-        for record in standing.cases(institution):
+        for record in history.cases(institution):
             reported[record.case_id] = min(reported.get(record.case_id, date.max), record.true["registered"])
     police = {
         (record.case_id, person.person.person_id): reported.get(record.case_id)
-        for person, record, _ in standing.persons("police")
+        for person, record, _ in history.persons("police")
         if person.true["role"] == "victim"
     }
     referred: dict[str, dict[_Key, date | None]] = {ZMNV: {}, QPS: {}}
-    for institution, record, person in _files(standing):
+    for institution, record, person in _files(history):
         key, found = (record.case_id, person.person.person_id), referred[institution]
         found[key] = min(found.get(key) or date.max, record.true["referred"])
     either = {

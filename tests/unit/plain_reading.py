@@ -23,8 +23,8 @@ from lxml import etree
 
 from sources.simulator.codes import FORM_CODES, places
 from sources.simulator.model import Person
+from sources.simulator.record_statuses import RecordHistory, State
 from sources.simulator.records import CaseRecord, Part, PersonRecord
-from sources.simulator.standing import Standing, State
 
 FORMS = {code: form for form, code in FORM_CODES.items()}
 COUNTRIES = {spelling.lower(): code for code, spellings in places()["countries"].items() for spelling in [code, *spellings]}
@@ -238,13 +238,13 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read_accepted(folder: Path) -> tuple[Standing, set[tuple[str, str, str]]]:
+def read_accepted(folder: Path) -> tuple[RecordHistory, set[tuple[str, str, str]]]:
     """The accepted states of a set (`inbox` and `truth` below `folder`), and the keys of those that were not found in the files."""
     due: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows(folder / "truth" / "records.csv"):
         if row["expected_status"] == "accepted":
             due[row["institution"], row["entity"], row["record_key"]] = row
-    standing = Standing()
+    history = RecordHistory()
     for institution, read in READERS.items():
         for delivery in sorted((folder / "inbox" / institution).iterdir()):
             for case in read(delivery):
@@ -254,5 +254,5 @@ def read_accepted(folder: Path) -> tuple[Standing, set[tuple[str, str, str]]]:
                         case.case_id = row["case_id"]
                         if person is not None:
                             person.person.person_id = row["person_id"]
-                        standing.accepted[institution, entity, key] = State(None, case, person, True)  # type: ignore[arg-type]
-    return standing, due.keys() - standing.accepted.keys()
+                        history.accepted[institution, entity, key] = State(None, case, person, True)  # type: ignore[arg-type]
+    return history, due.keys() - history.accepted.keys()

@@ -1,8 +1,8 @@
-"""What stands: the status that every state of every record should get (docs/reference/counting-rules.md, "Record status").
+"""The status that every delivered state of every record should get (docs/reference/counting-rules.md, "Record status").
 
-Order is that of quarter, then version; never that of arrival. A later version replaces a quarter whole, unless it can be read in
-part only (then it withdraws nothing) or not at all (then it replaces nothing). A row that cannot be read supersedes nothing, and is
-not absent either.
+The order is that of quarter, then version, never that of arrival. A later version replaces a quarter as a whole, unless only a part of
+it can be read (then it withdraws nothing) or nothing (then it replaces nothing). A row that cannot be read supersedes nothing, but does
+not count as absent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Key = tuple[str, str, str]  # institution, entity, record key
 
 @dataclass(slots=True, eq=False)
 class State:
-    """A state of a record in a delivery; `person` None on a case."""
+    """A record as a delivery contains it. `person` is None for a case record."""
 
     delivery: Delivery
     record: CaseRecord
@@ -30,31 +30,30 @@ class State:
 
     @property
     def key(self) -> Key:
-        """What names the record that this is a state of."""
+        """The key of the record: institution, entity, record key."""
         if self.person is None:
             return (self.record.institution, "case", self.record.key)
         return (self.record.institution, "person", self.person.key)
 
 
 @dataclass(slots=True, eq=False)
-class Standing:
-    """All states with their status, and the accepted ones by key."""
+class RecordHistory:
+    """All delivered states of all records with their status (`states`), and the accepted state of each record by key (`accepted`)."""
 
     states: list[State] = field(default_factory=list)
     accepted: dict[Key, State] = field(default_factory=dict)
 
     def cases(self, institution: str) -> list[CaseRecord]:
-        """Accepted case records of an institution that count: those that are not cancelled."""
+        """Return the accepted case records of an institution that count, that is, those that are not cancelled."""
         return [record for record in self.all_cases(institution) if not record.cancelled]
 
     def all_cases(self, institution: str) -> list[CaseRecord]:
-        """Accepted case records of an institution."""
+        """Return the accepted case records of an institution."""
         return [state.record for key, state in self.accepted.items() if key[:2] == (institution, "case")]
 
     def persons(self, institution: str) -> list[tuple[PersonRecord, CaseRecord, CaseRecord | None]]:
-        """Accepted person records of an institution in cases that count: the person, the record it stood in, the accepted record of its
-        case if there is one.
-        """
+        """Return the accepted person records of an institution in cases that count: the person, the case record in which it was
+        delivered, and the accepted case record, if there is one."""
         found = []
         for key, state in self.accepted.items():
             if key[:2] == (institution, "person") and state.person is not None:
@@ -65,7 +64,8 @@ class Standing:
         return found
 
 
-def _held(delivery: Delivery) -> Iterator[State]:
+def _delivered_states(delivery: Delivery) -> Iterator[State]:
+    """Yield the states that a delivery contains."""
     for record in delivery.records:
         if not record.absent:
             yield State(delivery, record, None, not record.unread)
@@ -74,9 +74,9 @@ def _held(delivery: Delivery) -> Iterator[State]:
             yield State(delivery, record, person, not lost)
 
 
-def stand(deliveries: list[Delivery]) -> Standing:
-    """Gives every state its status. Deliveries that never came or cannot be read at all hold no state."""
-    result = Standing()
+def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
+    """Give every delivered state its status. Deliveries that never came, or cannot be read at all, contain no state."""
+    result = RecordHistory()
     usable = [delivery for delivery in deliveries if not delivery.missing and delivery.read != "none"]
     usable.sort(key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
     before: dict[Key, State] = {}
@@ -84,7 +84,7 @@ def stand(deliveries: list[Delivery]) -> Standing:
         quarter: dict[Key, State] = {}
         for delivery in versions:
             present = set()
-            for state in _held(delivery):
+            for state in _delivered_states(delivery):
                 result.states.append(state)
                 present.add(state.key)
                 if not state.readable:
@@ -101,23 +101,23 @@ def stand(deliveries: list[Delivery]) -> Standing:
                 before[key].status = "superseded"
             before[key] = state
             state.status = "accepted"
-        _leave_lists(before, quarter)
-    _replace(before, usable)
+        _supersede_left_positions(before, quarter)
+    _supersede_replaced(before, usable)
     result.accepted = before
     return result
 
 
-def _leave_lists(before: dict[Key, State], quarter: dict[Key, State]) -> None:
-    """A place that the latest list of its case lacks is superseded, unless that list was read in part."""
-    lists = {state.record.key: state for state in quarter.values() if state.record.by_place and state.delivery.read == "full"}
+def _supersede_left_positions(before: dict[Key, State], quarter: dict[Key, State]) -> None:
+    """Supersede the persons at positions that the latest list of their case lacks, unless that list could be read only in part."""
+    lists = {state.record.key: state for state in quarter.values() if state.record.numbered_by_position and state.delivery.read == "full"}
     there = {person.key for state in lists.values() for person in state.record.persons}
     for key, state in list(before.items()):
-        if key[1] == "person" and state.record.by_place and state.record.key in lists and key[2] not in there:
+        if key[1] == "person" and state.record.numbered_by_position and state.record.key in lists and key[2] not in there:
             before.pop(key).status = "superseded"
 
 
-def _replace(accepted: dict[Key, State], usable: list[Delivery]) -> None:
-    """Files whose old id is in the crosswalk of a delivery that stands are superseded, with all their parties."""
+def _supersede_replaced(accepted: dict[Key, State], usable: list[Delivery]) -> None:
+    """Supersede the files, with all their parties, whose old id is in the crosswalk of the latest delivery of a period."""
     stands = {(delivery.institution, delivery.period): delivery for delivery in usable}
     new_of = {str(old): str(new) for delivery in stands.values() for table, old, new in delivery.crosswalk if table == "lenda"}
     gone = {old for old, new in new_of.items() if ("prosecution", "case", new) in accepted}
@@ -126,11 +126,12 @@ def _replace(accepted: dict[Key, State], usable: list[Delivery]) -> None:
             accepted.pop(key).status = "superseded"
 
 
-def record_rows(standing: Standing) -> list[list[str]]:
-    """Rows of `records.csv`: institution, entity, record key, case, person, delivery, expected status, a status that is as good."""
+def record_rows(history: RecordHistory) -> list[list[str]]:
+    """Return the rows of `records.csv`: institution, entity, record key, case, person, delivery, expected status, and another status
+    that is as good."""
     order = {name: i for i, name in enumerate((*INSTITUTIONS, *BOTH))}
     rows = []
-    for state in standing.states:
+    for state in history.states:
         institution, entity, key = state.key
         person = state.person.person.person_id if state.person and not state.person.person.unknown else ""
         alternative = "unparseable" if state.record.doubtful and state.readable else ""

@@ -17,7 +17,7 @@ from unittest import mock
 from sources.simulator import simulate
 from sources.simulator.life import CaseMaker
 from sources.simulator.model import Case, Person
-from sources.simulator.people import People
+from sources.simulator.people import PersonMaker
 
 BROTHERS, TWINS = 0.35, 0.35
 # How many suspects back the other brother stands.
@@ -33,14 +33,14 @@ def _with_brothers(own: Any) -> Any:
                 continue
             of = known[-life.rng.randrange(SINCE, min(len(known), BEFORE))]
             if of.sex == "M" and of.community != "foreign":
-                known[first + n] = chosen[n] = life.people.brother(of, twin=life.rng.random() < TWINS)
+                known[first + n] = chosen[n] = life.people.make_brother(of, twin=life.rng.random() < TWINS)
         return chosen
 
     return suspects
 
 
 def _numberless(own: Any, share: float) -> Any:
-    def made(people: People, *rest: Any, **named: Any) -> Person:
+    def made(people: PersonMaker, *rest: Any, **named: Any) -> Person:
         person: Person = own(people, *rest, **named)
         if people.rng.random() < share:
             person.number = ""
@@ -59,8 +59,8 @@ def main() -> None:
     args = parser.parse_args()
     with (
         mock.patch.object(CaseMaker, "_draw_suspects", _with_brothers(CaseMaker._draw_suspects)),
-        mock.patch.object(People, "local", _numberless(People.local, args.numberless)),
-        mock.patch.object(People, "brother", _numberless(People.brother, args.numberless)),
+        mock.patch.object(PersonMaker, "local", _numberless(PersonMaker.local, args.numberless)),
+        mock.patch.object(PersonMaker, "make_brother", _numberless(PersonMaker.brother, args.numberless)),
     ):
         print(simulate(args.out, seed=args.seed, start=2013, years=2, cases_per_year=100, noise=args.noise))
 

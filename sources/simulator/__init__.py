@@ -27,10 +27,10 @@ from sources.simulator.model import World
 from sources.simulator.noise import spoil_records
 from sources.simulator.settings import Noise, Settings, choose_settings
 from sources.simulator.truth import write_truth
-from sources.simulator.versions import distort
+from sources.simulator.versions import make_noisy_deliveries
 from sources.simulator.victim_defects import spoil_victim_records
 from sources.simulator.victim_deliveries import build_victim_deliveries, distort_victim_deliveries
-from sources.simulator.victim_life import VictimLife
+from sources.simulator.victim_life import VictimFileMaker
 from sources.simulator.write_courts import write_courts
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
@@ -93,7 +93,7 @@ def simulate(
     spoiler = Spoiler(chosen)
     if chosen.factor:
         spoil_records(world, deliveries, spoiler)
-        deliveries = distort(world, deliveries, spoiler)
+        deliveries = make_noisy_deliveries(world, deliveries, spoiler)
     deliveries = register_life.change_files(chosen, deliveries)
     register_life.log_events(deliveries, spoiler)
     cases, defects = len(world.cases), spoiler.found
@@ -112,7 +112,7 @@ def simulate(
 
 def _victims(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
     """Deliveries of the victim protection office and of the centres, their defects, and how many matters only they know."""
-    victims = VictimLife(chosen, world).victim_world()
+    victims = VictimFileMaker(chosen, world).make_victim_world()
     for i, case in enumerate(victims.cases, len(world.cases) + 1):
         case.case_id = f"C{i:06d}"
     for i, person in enumerate(victims.persons, len(world.persons) + 1):

@@ -1,4 +1,4 @@
-"""What follows an indictment: the court file, judgments and appeals, detention before and prison after.
+"""What follows an indictment: the court file, judgments and appeals, detention before and prison after the judgment.
 
 Belongs here: what happens and when, by chance. Does not belong here: what the police and the prosecution did before (`life.py`).
 """
@@ -17,7 +17,7 @@ RELEASES = ("Përfundim i paraburgimit", "Vendim i gjykatës", "Arrest shtëpiak
 
 
 def try_and_sentence(rng: Random, settings: Settings, case: Case, pp: ProsecutionFile, indicted: list[Party], day: date) -> None:
-    """The court file on an indictment of `day`, unless it never arrives; its judgments; the sentences served."""
+    """Add the court file on an indictment of the day `day`, its judgments and sentences. A few indictments never arrive at the court."""
     if rng.random() < 0.025:
         return
     received = day + timedelta(days=rng.randrange(2, 30))
@@ -31,17 +31,18 @@ def try_and_sentence(rng: Random, settings: Settings, case: Case, pp: Prosecutio
         file.defendants.append(Defendant(party.person, seq, charges))
     case.courts.append(file)
     if rng.random() < settings.renumbered * 1.5:
-        file = _renumber(rng, case, file)
+        file = _renumber_court_file(rng, case, file)
     together = file.received + timedelta(days=rng.randrange(50, 520))
     for defendant in file.defendants:
         if rng.random() < 0.12:
             continue
         judged = together if rng.random() < 0.85 else together + timedelta(days=rng.randrange(5, 150))
-        _judge(rng, file, defendant, judged)
+        _judge_defendant(rng, file, defendant, judged)
 
 
-def _renumber(rng: Random, case: Case, file: CourtFile) -> CourtFile:
-    """A defect of the register: the file goes on under a new number, mostly with the day on which it first came; the old entry stays."""
+def _renumber_court_file(rng: Random, case: Case, file: CourtFile) -> CourtFile:
+    """Let a court file go on under a new number, mostly with its first day of receipt, while the old entry stays. This is a defect of
+    the register. Return the new file."""
     moved = file.received + timedelta(days=rng.randrange(8, 80))
     new = CourtFile(file.register, file.seat, file.branch, file.language, moved, file.pp, former=file)
     if rng.random() < 0.7:
@@ -52,12 +53,12 @@ def _renumber(rng: Random, case: Case, file: CourtFile) -> CourtFile:
     return new
 
 
-def _judge(rng: Random, file: CourtFile, defendant: Defendant, day: date) -> None:
-    """The judgment on a defendant; a third is appealed, and some appeals end in a new judgment in the same file."""
+def _judge_defendant(rng: Random, file: CourtFile, defendant: Defendant, day: date) -> None:
+    """Add the judgment on a defendant. About a third are appealed, and some appeals end in a new judgment in the same file."""
     if rng.random() < 0.05 and defendant.charges[0].offence.kind == "trafficking":
         _requalify(defendant, day)
-    first = Judgment(_outcome(rng), day)
-    first.sentences = _sentences(rng, first.kind, defendant)
+    first = Judgment(_draw_outcome(rng), day)
+    first.sentences = _draw_sentences(rng, first.kind, defendant)
     defendant.judgments.append(first)
     if rng.random() < 0.62:
         first.final = day + timedelta(days=rng.randrange(15, 60))
@@ -66,15 +67,15 @@ def _judge(rng: Random, file: CourtFile, defendant: Defendant, day: date) -> Non
     if rng.random() < 0.65:
         first.final = decided
         return
-    second = Judgment(_outcome(rng), decided)
-    second.sentences = _sentences(rng, second.kind, defendant)
+    second = Judgment(_draw_outcome(rng), decided)
+    second.sentences = _draw_sentences(rng, second.kind, defendant)
     second.final = decided + timedelta(days=rng.randrange(0, 45)) if rng.random() < 0.9 else None
     defendant.judgments.append(second)
     defendant.replaces = rng.random() < 0.5
 
 
 def _requalify(defendant: Defendant, day: date) -> None:
-    """The court convicts for another offence than the one charged: the principal charge is another from the judgment on."""
+    """Let the court convict for another offence than the one charged: from the judgment on, the principal charge is another."""
     old = defendant.charges[0]
     lesser = "injury" if old.form != "sexual" else "facilitating_prostitution"
     law_day = {"KPK2003": date(2012, 6, 1), "KPRK2012": date(2014, 6, 1)}.get(old.offence.law, date(2020, 6, 1))
@@ -85,12 +86,12 @@ def _requalify(defendant: Defendant, day: date) -> None:
     ]
 
 
-def _outcome(rng: Random) -> str:
+def _draw_outcome(rng: Random) -> str:
     return rng.choices(("DEN", "LIR", "REF"), (60, 27, 13))[0]
 
 
-def _sentences(rng: Random, kind: str, defendant: Defendant) -> list[tuple[str, int]]:
-    """Sentences of a conviction as (kind, months or euro)."""
+def _draw_sentences(rng: Random, kind: str, defendant: Defendant) -> list[tuple[str, int]]:
+    """Return the sentences of a conviction as (kind, months or euro); none for another outcome."""
     if kind != "DEN":
         return []
     group = defendant.charges[-1].offence.group if defendant.charges[0].until else defendant.charges[0].offence.group
@@ -108,8 +109,9 @@ def _sentences(rng: Random, kind: str, defendant: Defendant) -> list[tuple[str, 
 # -- detention and prison -------------------------------------------------------------------------------------------------------------
 
 
-def lock_up(rng: Random, case: Case, counter: list[int]) -> None:
-    """Stays of the matter's suspects: detention after the arrest, prison after a final sentence; `counter` numbers the commitments."""
+def add_stays(rng: Random, case: Case, counter: list[int]) -> None:
+    """Add the stays of the matter's suspects: detention after the arrest, prison after a final sentence. `counter` numbers the
+    commitments."""
     arrests: dict[int, tuple[Person, date]] = {}
     for police in case.police:
         for entry in police.people:
@@ -129,17 +131,17 @@ def lock_up(rng: Random, case: Case, counter: list[int]) -> None:
     for key, (person, arrested) in arrests.items():
         group = case.police[0].offence.group if case.police else case.prosecution[0].parties[0].charges[0].offence.group
         if rng.random() < CUSTODY.get(group, 0.3):
-            _detain(rng, case, person, arrested, served.get(key), counter)
+            _add_detention(rng, case, person, arrested, served.get(key), counter)
     for court, defendant, judgment in served.values():
         if rng.random() < 0.8 or any(stay.person is defendant.person for stay in case.stays):
-            _imprison(rng, case, court, defendant, judgment, counter)
+            _add_imprisonment(rng, case, court, defendant, judgment, counter)
 
 
-def _court_of(case: Case, person: Person) -> CourtFile | None:
+def _find_court(case: Case, person: Person) -> CourtFile | None:
     return next((file for file in reversed(case.courts) if any(d.person is person for d in file.defendants)), None)
 
 
-def _detain(
+def _add_detention(
     rng: Random, case: Case, person: Person, arrested: date, served: tuple[CourtFile, Defendant, Judgment] | None, counter: list[int]
 ) -> None:
     counter[0] += 1
@@ -147,7 +149,7 @@ def _detain(
     seat = seat_of(case.municipality)
     facility = "QK Lipjan" if person.sex == "F" else places()["detention"][seat]
     admitted = arrested + timedelta(days=rng.randrange(0, 4))
-    stay = Stay(person, "P", facility, seat, charge, case.offence_day, admitted, court=_court_of(case, person), commitment=counter[0])
+    stay = Stay(person, "P", facility, seat, charge, case.offence_day, admitted, court=_find_court(case, person), commitment=counter[0])
     judgment = served[2] if served else None
     if judgment and judgment.final and (judgment.final - admitted).days < 900 and rng.random() < 0.45:
         stay.released = max(judgment.final + timedelta(days=rng.randrange(0, 25)), admitted + timedelta(days=5))
@@ -156,10 +158,10 @@ def _detain(
         length = rng.randrange(25, 190)
         limit = (judgment.final - admitted).days if judgment and judgment.final else 9999
         stay.released, stay.reason = admitted + timedelta(days=max(4, min(length, limit - 1))), rng.choice(RELEASES)
-    case.stays += _transfers(rng, stay)
+    case.stays += _split_by_transfers(rng, stay)
 
 
-def _imprison(rng: Random, case: Case, court: CourtFile, defendant: Defendant, judgment: Judgment, counter: list[int]) -> None:
+def _add_imprisonment(rng: Random, case: Case, court: CourtFile, defendant: Defendant, judgment: Judgment, counter: list[int]) -> None:
     person, final = defendant.person, judgment.final
     assert final is not None
     months = next(amount for kind, amount in judgment.sentences if kind == "burgim")
@@ -180,11 +182,11 @@ def _imprison(rng: Random, case: Case, court: CourtFile, defendant: Defendant, j
     left = max(20, int(months * 30.4 * rng.uniform(0.65, 1.0)) - (200 if held else 0))
     stay.released = admitted + timedelta(days=left)
     stay.reason = "Vuajtja e dënimit" if rng.random() < 0.6 else "Lirim me kusht"
-    case.stays += _transfers(rng, stay)
+    case.stays += _split_by_transfers(rng, stay)
 
 
-def _transfers(rng: Random, stay: Stay) -> list[Stay]:
-    """The stay as rows: a person moved between facilities has a row in each, every one with its own day of admission."""
+def _split_by_transfers(rng: Random, stay: Stay) -> list[Stay]:
+    """Return the stay as rows of the register: a person moved between facilities has a row in each, with its own day of admission."""
     rows = [stay]
     while rng.random() < 0.13 and rows[-1].released and (rows[-1].released - rows[-1].admitted).days > 25:
         last = rows[-1]

@@ -1,7 +1,8 @@
-"""What is wrong with whole files: which faults there are, which of them a correction follows, and what they take from a delivery.
+"""Faults of whole files: which faults there are, which of them a correction follows, and what can no longer be read because of them.
 
-Belongs here: the list of faults by institution and their effect on what can be read. How a faulty file's bytes look: `write_*.py`.
-Kinds are those of deliveries.md ("Files") and of the samples. Those under HARD occur too: deliveries.md does not name them all.
+Belongs here: the list of faults by institution, and their effect on what can be read. Does not belong here: how the bytes of a faulty
+file look (`write_*.py`). Kinds are those of deliveries.md ("Files") and of the samples. Those under `HARD` occur too, but deliveries.md
+does not name them all.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ EXCLUSIVE = (
 )
 
 
-def fits(fault: str, delivery: Delivery) -> bool:
-    """Whether a fault can be in a delivery beside those that are there already."""
+def can_have_fault(fault: str, delivery: Delivery) -> bool:
+    """Return whether a fault can be added to a delivery with the faults that it already has."""
     if delivery.missing or delivery.read != "full" or delivery.twin is not None:
         return False
     return not any(fault in group and group & delivery.faults for group in EXCLUSIVE) and len(delivery.records) >= 4 * (fault in NEEDS_ROWS)
@@ -60,8 +61,8 @@ def fits(fault: str, delivery: Delivery) -> bool:
 NEEDS_ROWS = {"truncated", "illformed", "cut_row", "quoted_newline", "formula", "column_blank"}
 
 
-def add(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
-    """Puts a fault into a delivery: its files will be written so, and what cannot be read of them is marked."""
+def add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
+    """Add a fault to a delivery: its files will be written with it, and what can no longer be read is marked in its records."""
     delivery.faults.add(fault)
     kind = {"wrong_total": "file_wrong_total"}.get(fault, f"file_{fault}")
     spoiler.log(delivery.institution, delivery.name, "", kind, note=note)
@@ -72,8 +73,8 @@ def add(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> Non
         effect(delivery, spoiler)
 
 
-def _own_copy(delivery: Delivery, i: int) -> CaseRecord:
-    """The i-th record as this delivery alone has it, so that other versions keep theirs."""
+def copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
+    """Replace record number `i` of a delivery by a copy of its own, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
     copied = replace(record, cells=dict(record.cells), said=dict(record.said), lost_persons=set(record.lost_persons))
     copied.persons = [replace(entry, cells=copied.cells if entry.cells is record.cells else dict(entry.cells)) for entry in record.persons]
@@ -81,72 +82,75 @@ def _own_copy(delivery: Delivery, i: int) -> CaseRecord:
     return copied
 
 
-def _truncated(delivery: Delivery, spoiler: Spoiler) -> None:
-    """A copy broke off: of the police's cases file in the middle of a row, of the database so that nothing can be read."""
+def _truncate(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Truncate a file: the police's file of cases in the middle of a row, the courts' file in a record, the database so that nothing can
+    be read."""
     if delivery.institution == "prosecution":
         delivery.read = "none"
         return
     delivery.read = "part"
     at = max(1, int(len(delivery.records) * spoiler.rng.uniform(0.5, 0.9)))
-    broken = _own_copy(delivery, at)
+    broken = copy_record_of(delivery, at)
     broken.unread = True
     spoiler.log(delivery.institution, delivery.name, broken.key, "row_cut", note="file cut in this row")
     if delivery.institution == "courts":
         del delivery.records[at + 1 :]
         return
     for i in range(at + 1, len(delivery.records)):
-        _own_copy(delivery, i).absent = True
+        copy_record_of(delivery, i).absent = True
 
 
-def _illformed(delivery: Delivery, spoiler: Spoiler) -> None:
+def _break_xml(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Make an XML file ill-formed from some record on."""
     delivery.read = "part"
     at = max(1, int(len(delivery.records) * spoiler.rng.uniform(0.5, 0.9)))
-    _own_copy(delivery, at).unread = True
+    copy_record_of(delivery, at).unread = True
     spoiler.log(delivery.institution, delivery.name, delivery.records[at].key, "row_cut", note="not well-formed from this record on")
     for i in range(at + 1, len(delivery.records)):
-        _own_copy(delivery, i).doubtful = True
+        copy_record_of(delivery, i).doubtful = True
 
 
-def _unreadable(delivery: Delivery, _: Spoiler) -> None:
+def _make_unreadable(delivery: Delivery, _: Spoiler) -> None:
     delivery.read = "none"
 
 
-def _cut_row(delivery: Delivery, spoiler: Spoiler) -> None:
-    """Two rows of persons end after the surname; their keys can still be read."""
+def _cut_rows(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Let two rows of persons end after the surname. Their keys can still be read."""
     for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
-        record = _own_copy(delivery, i)
+        record = copy_record_of(delivery, i)
         entry = spoiler.rng.choice(record.persons)
         record.lost_persons.add(entry.key)
         whole = [entry.cells[name] for name in PERSONS]
         spoiler.log("police", delivery.name, entry.key, "row_cut", "", ";".join(whole), ";".join(whole[:4]), "cannot be parsed")
 
 
-def _quoted_newline(delivery: Delivery, spoiler: Spoiler) -> None:
+def _break_quoted_lines(delivery: Delivery, spoiler: Spoiler) -> None:
     spaced = [i for i, record in enumerate(delivery.records) if " " in record.cells[CASES[4]]]
     for i in sorted(spoiler.rng.sample(spaced, min(3, len(spaced)))):
-        record = _own_copy(delivery, i)
+        record = copy_record_of(delivery, i)
         station = record.cells["Stacioni"]
         record.cells["Stacioni"] = station.replace(" ", "\n", 1)
         spoiler.log("police", delivery.name, record.key, "quoted_line_break", "Stacioni", station, record.cells["Stacioni"])
 
 
-def _garbage(delivery: Delivery, spoiler: Spoiler) -> None:
+def _note_garbage(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Record the lines that are no records."""
     for line in GARBAGE:
         text = line.format(page=2)
         spoiler.log("police", delivery.name, "", "garbage_line", "", "", text, "no record; to be kept as quarantined")
 
 
-def _formula(delivery: Delivery, spoiler: Spoiler) -> None:
-    """Some sentences are formulas without a cached value."""
+def _put_formulas(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Replace some sentences by formulas without a stored value."""
     serving = [i for i, record in enumerate(delivery.records) if record.cells["Dënimi"].endswith(("muaj", "vjet", "vit"))]
     for i in sorted(spoiler.rng.sample(serving, min(4, len(serving)))):
-        record = _own_copy(delivery, i)
+        record = copy_record_of(delivery, i)
         before = record.cells["Dënimi"]
-        record.cells["Dënimi"] = f'=CONCATENATE({_months(before)}," muaj")'
+        record.cells["Dënimi"] = f'=CONCATENATE({_count_months(before)}," muaj")'
         spoiler.log("corrections", delivery.name, record.key, "formula_in_cell", "Dënimi", before, record.cells["Dënimi"])
 
 
-def _months(sentence: str) -> int:
+def _count_months(sentence: str) -> int:
     total = 0
     parts = sentence.split()
     for number, unit in pairwise(parts):
@@ -156,21 +160,21 @@ def _months(sentence: str) -> int:
 
 
 _EFFECTS = {
-    "truncated": _truncated,
-    "illformed": _illformed,
-    "empty": _unreadable,
-    "wrong_content": _unreadable,
-    "cut_row": _cut_row,
-    "quoted_newline": _quoted_newline,
-    "garbage_lines": _garbage,
-    "formula": _formula,
+    "truncated": _truncate,
+    "illformed": _break_xml,
+    "empty": _make_unreadable,
+    "wrong_content": _make_unreadable,
+    "cut_row": _cut_rows,
+    "quoted_newline": _break_quoted_lines,
+    "garbage_lines": _note_garbage,
+    "formula": _put_formulas,
 }
 
 
-def spread(rng: Random, deliveries: list[Delivery], wanted: list[str], spoiler: Spoiler) -> None:
-    """Puts each fault into some delivery of an institution that it fits, the ones with fewest faults first."""
+def spread_faults(rng: Random, deliveries: list[Delivery], wanted: list[str], spoiler: Spoiler) -> None:
+    """Add each of the faults `wanted` to a delivery that can have it, preferring those with the fewest faults."""
     for fault in wanted:
-        candidates = [delivery for delivery in deliveries if fault not in delivery.faults and fits(fault, delivery)]
+        candidates = [delivery for delivery in deliveries if fault not in delivery.faults and can_have_fault(fault, delivery)]
         if candidates:
             fewest = min(len(delivery.faults) for delivery in candidates)
-            add(rng.choice([delivery for delivery in candidates if len(delivery.faults) == fewest]), fault, spoiler)
+            add_fault(rng.choice([delivery for delivery in candidates if len(delivery.faults) == fewest]), fault, spoiler)

@@ -1,16 +1,15 @@
-"""The events that count, harmonised: what is true of the cases and persons that accepted records hold (counting-rules.md, "What is
-counted").
+"""The events that count in the harmonised figures: what is true of the cases and persons in accepted records (counting-rules.md, "What
+is counted").
 
-An event that no accepted record holds is not counted, whoever knows of it in the world: nobody delivered it. Its day, offence and
-person are the true ones, also where the delivered value is wrong. Of a person is known what some accepted record says: where every
-record lacks the sex, it is unknown; where only the year of birth stands, the rule for years applies. So it is with the form of a
-case.
+An event that no accepted record has is not counted, since nobody delivered it. Day, offence and person of an event are the true ones,
+even if the delivered value is wrong. Of a person only what some accepted record tells is known: if every record lacks the sex, it is
+unknown; if only the year of birth is delivered, the rule for years applies. The same holds for the form of a case.
 
-Readings of the rules, where two people might differ: the principal offence of a *case* in the prosecution is the most serious
-charge of any defendant in any of its files; of a *person* the most serious charge against that person in the case.
-`persons_convicted` takes, file by file, the latest judgment. Events of the police and the prosecution have the form that goes with
-the offence ("always `sexual`"); those of the inspectorate, the courts and the prisons, who deliver no form, the case's, whatever
-the offence they name, and none where no record of police or prosecution states it: so it is in the samples' truth.
+Interpretations of rules that two people might read differently: the principal offence of a *case* in the prosecution is the most serious
+charge of any defendant in any of its files; that of a *person* is the most serious charge against that person in the case.
+`persons_convicted` takes the latest judgment of each file. Events of the police and the prosecution have the form that belongs to the
+offence ("always `sexual`"). Inspectorate, courts and prisons deliver no form: their events have that of the case, whatever offence they
+name, and none if no record of police or prosecution states it. The samples' truth agrees with these interpretations.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ INDICATORS = (
 
 @dataclass(slots=True, frozen=True)
 class Event:
-    """A counted event: on cases `person` is empty and sex, age group, citizenship group are None."""
+    """A counted event. For an event of a case, `person` is empty, and sex, age group and citizenship group are None."""
 
     indicator: str
     case_id: str
@@ -61,8 +60,8 @@ class Event:
 
 
 @dataclass(slots=True)
-class Known:
-    """What accepted records tell of a person."""
+class KnownPerson:
+    """What accepted records tell of a person. `born`: the day, or only the year, of birth."""
 
     sex: str = "unknown"
     born: date | int | None = None
@@ -70,7 +69,8 @@ class Known:
 
 
 def age_group(born: date | int | None, day: date) -> str:
-    """`child`, `adult`, `unknown` on a day; `born` a day or a year (docs/reference/counting-rules.md, "Sex, birth date, citizenship")."""
+    """Return `child`, `adult` or `unknown` on a day. `born`: a day or a year (docs/reference/counting-rules.md, "Sex, birth date,
+    citizenship")."""
     if born is None:
         return "unknown"
     if isinstance(born, int):
@@ -80,9 +80,9 @@ def age_group(born: date | int | None, day: date) -> str:
     return "child" if years < 18 else "adult"
 
 
-def known_persons(history: RecordHistory) -> dict[str, Known]:
-    """What is known of every person, over all accepted records."""
-    known: dict[str, Known] = defaultdict(Known)
+def known_persons(history: RecordHistory) -> dict[str, KnownPerson]:
+    """Return what all accepted records together tell of each person, by person id."""
+    known: dict[str, KnownPerson] = defaultdict(KnownPerson)
     for key, state in history.accepted.items():
         if key[1] != "person" or state.person is None:
             continue
@@ -104,7 +104,7 @@ def known_persons(history: RecordHistory) -> dict[str, Known]:
 
 
 def known_forms(history: RecordHistory) -> dict[str, str]:
-    """The form of a case where a charge of the prosecution, or else a record of the police, states one."""
+    """Return the form of each case for which a charge of the prosecution, or else a record of the police, states one."""
     forms: dict[str, str] = {}
     for record in history.cases("police"):
         if record.said["form"]:
@@ -116,13 +116,13 @@ def known_forms(history: RecordHistory) -> dict[str, str]:
     return forms
 
 
-class _Collector:
+class _EventCollector:
     """Collects the earliest event of each case, or of each person in a case."""
 
-    def __init__(self, forms: dict[str, str], known: dict[str, Known]) -> None:
+    def __init__(self, forms: dict[str, str], known: dict[str, KnownPerson]) -> None:
         self.forms, self.known = forms, known
         self.found: dict[tuple[str, str, str], tuple[date, list[str]]] = {}
-        self.form_stated: set[tuple[str, str, str]] = set()  # events of institutions that deliver a form
+        self.form_stated: set[tuple[str, str, str]] = set()  # true_events of institutions that deliver a form
 
     def add(
         self,
@@ -157,21 +157,23 @@ class _Collector:
         return result
 
 
-def events(history: RecordHistory) -> list[Event]:
-    """Every counted event, one per case, or per case and person; victims once ever. Sorted by indicator, day, case, person."""
-    collected = _Collector(known_forms(history), known_persons(history))
-    _registered(history, collected)
-    _prosecuted(history, collected)
-    _tried(history, collected)
+def true_events(history: RecordHistory) -> list[Event]:
+    """Return every counted event, one for each case, or for each case and person, of an indicator; a victim is identified only once
+    ever. Sorted by indicator, day, case, person."""
+    collected = _EventCollector(known_forms(history), known_persons(history))
+    _collect_registered(history, collected)
+    _collect_prosecuted(history, collected)
+    _collect_tried(history, collected)
     for person, record, _ in history.persons("corrections"):
         indicator = "persons_admitted_sentence" if record.true["status"] == "D" else "persons_detained"
         collected.add(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
     order = {name: i for i, name in enumerate(INDICATORS)}
     found = sorted(collected.events(), key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
-    return _once_ever(found)
+    return _first_identifications(found)
 
 
-def _once_ever(found: list[Event]) -> list[Event]:
+def _first_identifications(found: list[Event]) -> list[Event]:
+    """Keep only the first identification of each victim; other events are unchanged."""
     seen: set[str] = set()
     result = []
     for event in found:
@@ -183,8 +185,8 @@ def _once_ever(found: list[Event]) -> list[Event]:
     return result
 
 
-def _registered(history: RecordHistory, collected: _Collector) -> None:
-    """Police and inspectorate: persons take the case's earliest report date."""
+def _collect_registered(history: RecordHistory, collected: _EventCollector) -> None:
+    """Collect the events of police and inspectorate. Persons have the earliest report date of the case."""
     reported: dict[str, date] = {}
     groups: dict[str, list[str]] = defaultdict(list)
     for institution in ("police", "inspectorate"):
@@ -206,19 +208,19 @@ def _registered(history: RecordHistory, collected: _Collector) -> None:
                 collected.add("victims_identified", case_id, person, reported.get(case_id), groups[case_id], police)
 
 
-def _charged(person: PersonRecord) -> list[str]:
+def _charged_groups(person: PersonRecord) -> list[str]:
     return [part.true["group"] for part in person.charges]
 
 
-def _prosecuted(history: RecordHistory, collected: _Collector) -> None:
-    """Prosecution: persons take the earliest day that any file of the case was received."""
+def _collect_prosecuted(history: RecordHistory, collected: _EventCollector) -> None:
+    """Collect the events of the prosecution. Persons have the earliest day on which any file of the case was received."""
     received: dict[str, date] = {}
     for record in history.cases("prosecution"):
         received[record.case_id] = min(received.get(record.case_id, record.true["registered"]), record.true["registered"])
     charges: dict[str, list[str]] = defaultdict(list)
     defendants = [row for row in history.persons("prosecution") if row[0].true["role"] == "suspect"]
     for person, record, _ in defendants:
-        charges[record.case_id] += _charged(person)
+        charges[record.case_id] += _charged_groups(person)
     dismissed: dict[str, date] = {}
     indicted: set[str] = set()
     for record in history.cases("prosecution"):
@@ -233,29 +235,30 @@ def _prosecuted(history: RecordHistory, collected: _Collector) -> None:
         if case_id not in indicted:
             collected.add("cases_dismissed", case_id, None, day, charges[case_id], True)
     for person, record, case in defendants:
-        collected.add("persons_reported", record.case_id, person, received.get(record.case_id), _charged(person), True)
+        collected.add("persons_reported", record.case_id, person, received.get(record.case_id), _charged_groups(person), True)
         for part in case.decisions if case else []:
             if part.true["kind"] == "AKT" and person.key in part.true["covers"]:
-                collected.add("persons_indicted", record.case_id, person, part.true["day"], _charged(person), True)
+                collected.add("persons_indicted", record.case_id, person, part.true["day"], _charged_groups(person), True)
     # A person in two files of a case counts under the most serious charge in either, also where only one of them was indicted.
     all_charges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for person, record, _ in defendants:
-        all_charges[record.case_id, person.person.person_id] += _charged(person)
+        all_charges[record.case_id, person.person.person_id] += _charged_groups(person)
     for (indicator, case_id, person_id), (day, _) in list(collected.found.items()):
         if indicator in ("persons_reported", "persons_indicted"):
             collected.found[indicator, case_id, person_id] = (day, all_charges[case_id, person_id])
 
 
-def _tried(history: RecordHistory, collected: _Collector) -> None:
-    """Courts: within a file the latest judgment decides; over the files of a case a conviction outranks, and the earliest counts."""
+def _collect_tried(history: RecordHistory, collected: _EventCollector) -> None:
+    """Collect the events of the courts. Within a file the latest judgment decides; among the files of a case a conviction takes
+    precedence, and the earliest counts."""
     persons = history.persons("courts")
     charges: dict[str, list[str]] = defaultdict(list)
     own: dict[tuple[str, str], list[str]] = defaultdict(list)
     outcomes: dict[tuple[str, str], list[tuple[dict[str, Any], PersonRecord]]] = defaultdict(list)
     for person, record, _ in persons:
         key = (record.case_id, person.person.person_id)
-        charges[record.case_id] += _charged(person)
-        own[key] += _charged(person)
+        charges[record.case_id] += _charged_groups(person)
+        own[key] += _charged_groups(person)
         if person.judgments:
             outcomes[key].append((max((part.true for part in person.judgments), key=lambda true: true["day"]), person))
     for record in history.cases("courts"):
@@ -269,8 +272,9 @@ def _tried(history: RecordHistory, collected: _Collector) -> None:
                 collected.add("persons_convicted_final", case_id, person, judgment["final"], own[case_id, person_id])
 
 
-def in_period(found: list[Event]) -> list[Event]:
-    """Of a person with several events in one period the one with the most serious offence, then the earliest (one period's events)."""
+def most_serious_in_period(found: list[Event]) -> list[Event]:
+    """Keep, of several events of a person in one period, the one with the most serious offence, then the earliest. `found`: the events
+    of one indicator and period."""
     kept: dict[str, Event] = {}
     result = []
     for event in found:

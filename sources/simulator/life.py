@@ -10,7 +10,7 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from random import Random
 
-from sources.simulator.aftermath import lock_up
+from sources.simulator.aftermath import add_stays
 from sources.simulator.codes import OTHER_KINDS, offence, places, words
 from sources.simulator.model import (
     Case,
@@ -22,7 +22,7 @@ from sources.simulator.model import (
     World,
 )
 from sources.simulator.numbering import number_all
-from sources.simulator.people import People
+from sources.simulator.people import PersonMaker
 from sources.simulator.prosecutor import Prosecutor
 from sources.simulator.register_life import change_world
 from sources.simulator.settings import Settings
@@ -44,12 +44,12 @@ def _draw_weighted(rng: Random, table: tuple[tuple[str, float], ...]) -> str:
 
 
 class CaseMaker:
-    """Makes matters one after another in order of their opening; keeps who was a suspect before, so that people come again."""
+    """Makes criminal matters in the order of their opening, and remembers earlier suspects, so that people come again."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.rng = Random(f"world {settings.seed} {settings.start} {settings.years} {settings.cases_per_year} {settings.noise}")
-        self.people = People(self.rng, settings)
+        self.people = PersonMaker(self.rng, settings)
         self.prosecutor = Prosecutor(self.rng, settings)
         self._known: list[Person] = []
         self._known_since: list[date] = []
@@ -57,7 +57,7 @@ class CaseMaker:
         self._commitments = [0]
 
     def make_world(self) -> World:
-        """The world of the simulated years, with the matters of the years before that may still change."""
+        """Return the world of the simulated years, including matters of the years before that may still change."""
         start, rng = self.settings.start, self.rng
         days = [
             date(year, 1, 1) + timedelta(days=rng.randrange(365))
@@ -72,7 +72,7 @@ class CaseMaker:
     # -- the matter and the persons in it -------------------------------------------------------------------------------------------
 
     def make_case(self, opened: date) -> Case:
-        """One matter, opened by the police, the inspectorate, or straight at the prosecution."""
+        """Make one matter, opened by the police, the inspectorate, or directly at the prosecution."""
         rng = self.rng
         way = rng.choices(("police", "inspectorate", "direct"), (88, 4, 8))[0]
         kind = _draw_weighted(rng, KINDS)
@@ -97,8 +97,8 @@ class CaseMaker:
             if way == "police":
                 self._run_police_case(case, suspects, victims)
             else:
-                self.prosecutor.prosecute(case, self.prosecutor.receive(case, opened, "TJ", None, suspects, victims), opened)
-        lock_up(rng, case, self._commitments)
+                self.prosecutor.prosecute(case, self.prosecutor.receive_report(case, opened, "TJ", None, suspects, victims), opened)
+        add_stays(rng, case, self._commitments)
         for stay in case.stays:
             self._free[id(stay.person)] = max(self._free.get(id(stay.person), stay.admitted), stay.released or date.max)
         return case
@@ -110,7 +110,7 @@ class CaseMaker:
         while len(chosen) < count:
             person = self._draw_former_suspect(case.opened) if rng.random() < self.settings.again else None
             if person is None and chosen and chosen[-1].sex == "M" and chosen[-1].community != "foreign" and rng.random() < 0.12:
-                person = self.people.brother(chosen[-1], twin=rng.random() < self.settings.twins * 5)
+                person = self.people.make_brother(chosen[-1], twin=rng.random() < self.settings.twins * 5)
             if person is None:
                 women = 0.68 if case.kind == "prostitution" else 0.17
                 sex = "F" if rng.random() < women else "M"
@@ -127,7 +127,8 @@ class CaseMaker:
         return chosen
 
     def _draw_former_suspect(self, day: date) -> Person | None:
-        """Someone who was a suspect at least two months ago; rather one of the last years."""
+        """Return someone who was a suspect at least two months ago, more often in the last years; None if there is nobody, or that
+        person is detained."""
         last = bisect_right(self._known_since, day - timedelta(days=60))
         if not last:
             return None
@@ -213,7 +214,7 @@ class CaseMaker:
             return
         received = file.sent + timedelta(days=rng.randrange(1, 18))
         charged = [person for person in suspects if rng.random() < 0.94] or suspects[:1]
-        pp = self.prosecutor.receive(case, received, "PK", file, charged, victims)
+        pp = self.prosecutor.receive_report(case, received, "PK", file, charged, victims)
         for each in case.police:
             if each.sent is not None:
                 each.pp, each.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
@@ -221,7 +222,7 @@ class CaseMaker:
         self.prosecutor.prosecute(case, pp, joined)
 
     def _register_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:
-        """A defect of the register: another station registers the same matter again, days later."""
+        """Let another police station register the same matter again some days later, which is a defect of the register."""
         rng = self.rng
         region = file.region if rng.random() < 0.3 else rng.choice([name for name in places()["regions"] if name != file.region])
         second = self._open_police_file(case, case.opened + timedelta(days=rng.randrange(0, 8)), suspects, victims, region)
@@ -232,7 +233,8 @@ class CaseMaker:
             second.closed = second.reported + timedelta(days=rng.randrange(20, 150))
 
     def _renumber_police(self, case: Case, file: PoliceFile) -> PoliceFile:
-        """A defect of the register: after a transfer to another region the case goes on under a new number."""
+        """Let the case go on under a new number after a transfer to another region, which is a defect of the register. Return the new
+        file."""
         rng = self.rng
         end = file.sent or file.closed or file.reported + timedelta(days=60)
         moved = file.reported + timedelta(days=rng.randrange(1, max(2, (end - file.reported).days)))
@@ -259,13 +261,14 @@ class CaseMaker:
         second.merged_into, second.merged_on = file, reported + timedelta(days=rng.randrange(5, 90))
 
     def _draw_second_suspects(self, suspects: list[Person], day: date) -> list[Person]:
-        """Who is in the second file on a matter: some of the same, at times someone new."""
+        """Return the suspects of a second file on the matter: some of the first file's, and sometimes a new one."""
         rng = self.rng
         same = [person for person in suspects if rng.random() < 0.6] or [rng.choice(suspects)]
         return same + ([self.people.local("M", day)] if rng.random() < 0.5 else [])
 
     def _second_report(self, case: Case, host: ProsecutionFile, suspects: list[Person]) -> date:
-        """The police report the matter again, in part with other persons; returns the day on which the prosecution joins the files."""
+        """Let the police report the matter again, partly with other persons. Return the day on which the prosecution joins the two
+        files."""
         rng = self.rng
         reported = max(case.opened, host.received) + timedelta(days=rng.randrange(5, 60))
         sent = reported + timedelta(days=rng.randrange(3, 30))
@@ -273,7 +276,7 @@ class CaseMaker:
         joined = received + timedelta(days=rng.randrange(10, 60))
         second = self._open_police_file(case, reported, self._draw_second_suspects(suspects, reported), [])
         second.sent = sent
-        self.prosecutor.join(case, host, second, received, joined)
+        self.prosecutor.join_files(case, host, second, received, joined)
         return joined
 
     def _run_inspectorate_case(self, case: Case) -> None:
@@ -293,11 +296,11 @@ class CaseMaker:
             case.lost = True
             return
         received = file.sent + timedelta(days=rng.randrange(1, 15))
-        pp = self.prosecutor.receive(case, received, "IPK", file, [officer], self._draw_victims(case))
+        pp = self.prosecutor.receive_report(case, received, "IPK", file, [officer], self._draw_victims(case))
         file.pp, file.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
         self.prosecutor.prosecute(case, pp, received)
 
 
 def build_world(settings: Settings) -> World:
-    """The world of a simulation; the same for the same settings."""
+    """Return the world of a simulation, which is the same for the same settings."""
     return CaseMaker(settings).make_world()

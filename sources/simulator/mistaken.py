@@ -1,4 +1,5 @@
-"""A record that was registered in error and is withdrawn by the next version: nobody's case (`W…`), with a person of its own."""
+"""Records that were registered in error and are withdrawn by the next version. Such a record belongs to no case (`W…`) and has a person
+of its own."""
 
 from __future__ import annotations
 
@@ -26,11 +27,11 @@ from sources.simulator.periods import first_day, last_day
 from sources.simulator.records import CaseRecord
 
 
-def mistaken(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
-    """A record of one person for a delivery, with numbers that no other record has."""
+def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
+    """Return a record of one person for a delivery, with numbers that no other record has."""
     period = delivery.period
     day = first_day(period) + timedelta(days=rng.randrange(5, 80))
-    person = _person(rng, world)
+    person = _make_person(rng, world)
     world.mistakes += 1
     municipality = rng.choice(list(places()["municipalities"]))
     case = Case(day, day - timedelta(days=rng.randrange(1, 30)), "trafficking", "sexual", municipality)
@@ -38,7 +39,7 @@ def mistaken(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
     charged = offence(case.kind, case.offence_day)
     seat = places()["regions"][places()["municipalities"][municipality][0]][0]
     if delivery.institution == "police":
-        return _police(case, person, day, period)
+        return _police_record(case, person, day, period)
     if delivery.institution == "corrections":
         stay = Stay(person, "P", places()["detention"][seat], seat, charged, case.offence_day, day)
         stay.register_id = f"P-{19000 + world.mistakes}"
@@ -54,7 +55,7 @@ def mistaken(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
     return states.court_state(case, court, last_day(period))
 
 
-def _police(case: Case, person: Person, day: date, period: str) -> CaseRecord:
+def _police_record(case: Case, person: Person, day: date, period: str) -> CaseRecord:
     region = places()["municipalities"][case.municipality][0]
     charged = offence(case.kind, case.offence_day)
     file = PoliceFile(region, day, case.offence_day, f"Stacioni Policor {case.municipality}", case.municipality, charged, case.form)
@@ -63,7 +64,7 @@ def _police(case: Case, person: Person, day: date, period: str) -> CaseRecord:
     return states.police_state(case, file, last_day(period))
 
 
-def _person(rng: Random, world: World) -> Person:
+def _make_person(rng: Random, world: World) -> Person:
     lists = names()["Albanian"]
     nine = f"1{rng.randrange(10**8):08d}"
     born = date(rng.randrange(1955, 1985), rng.randrange(1, 13), rng.randrange(1, 28))

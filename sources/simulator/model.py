@@ -1,6 +1,6 @@
 """The world: persons, criminal matters, and the files that institutions keep on them, with the days on which things happened.
 
-Belongs here: plain data with identity. A file knows its days; what an institution's delivery says of it at a quarter's end is
+Belongs here: plain data with identity. A file knows its days; what an institution's delivery says of it at a quarter's end is in
 `states.py`. Does not belong here: chance (`people.py`, `life.py`), spellings, defects.
 """
 
@@ -14,7 +14,8 @@ from sources.simulator.codes import Offence
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """A made-up human being; `citizenship` is ISO alpha-3 (Kosovo: XKX), `number` empty where the person has none."""
+    """A made-up human being. `citizenship` is a code of ISO 3166 alpha-3 (Kosovo: XKX); `number`, the personal number, is empty if the
+    person has none."""
 
     given: str
     surname: str
@@ -93,7 +94,7 @@ class InspectorateFile:
 
 @dataclass(slots=True, eq=False)
 class Charge:
-    """A charge against a party or defendant, in the file from `since` until before `until`."""
+    """A charge against a party or defendant, which is in the file from the day `since` until the day before `until`."""
 
     offence: Offence
     form: str | None
@@ -116,7 +117,7 @@ class Party:
 
 @dataclass(slots=True, eq=False)
 class Decision:
-    """A prosecutor's decision; `party` None speaks of all parties in the file at the end of the quarter in which it was taken."""
+    """A prosecutor's decision. If `party` is None it applies to all parties in the file at the end of the quarter in which it was taken."""
 
     kind: str
     day: date
@@ -127,7 +128,7 @@ class Decision:
 
 @dataclass(slots=True, eq=False)
 class ProsecutionFile:
-    """A file of the prosecution; `statuses` are (day, code) in order."""
+    """A file of the prosecution. `statuses`: (first day, code) in order."""
 
     register: str
     seat: str
@@ -150,7 +151,8 @@ class ProsecutionFile:
 
 @dataclass(slots=True, eq=False)
 class Judgment:
-    """A judgment: `DEN`, `LIR`, `REF`; `final` once no appeal is open; sentences as (kind, amount): months or euro."""
+    """A judgment: conviction (`DEN`), acquittal (`LIR`) or rejection (`REF`). `final`: the day from which no appeal is open;
+    `sentences`: (kind, amount), the amount in months or euro."""
 
     kind: str
     day: date
@@ -160,7 +162,7 @@ class Judgment:
 
 @dataclass(slots=True, eq=False)
 class Defendant:
-    """A defendant in a court file; `replaces`: a new judgment on appeal takes the place of the old one in the export."""
+    """A defendant in a court file. `replaces`: a new judgment on appeal takes the place of the old one in the export."""
 
     person: Person
     seq: int
@@ -188,12 +190,12 @@ class CourtFile:
 
     @property
     def entered(self) -> date:
-        """The day from which the register holds this number."""
+        """The day from which the register has this number."""
         return self.since or self.received
 
     @property
     def cited(self) -> str:
-        """The number as others cite it, without the former one."""
+        """The number as others cite it, without the former number."""
         return self.number.split(" (")[0]
 
 
@@ -218,7 +220,7 @@ class Stay:
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """One criminal matter with every file on it, whatever number each institution gives it."""
+    """One criminal matter with every file on it, whatever number each institution gives to it."""
 
     opened: date
     offence_day: date

@@ -1,7 +1,8 @@
 """Gives every case, person and file its number, in the order in which each register would have given it.
 
-Police numbers run by region and year; prosecution numbers are unique within seat and register only (deliveries.md), so some are borne by
-two seats; court numbers are the record key of the export and unique. Does not belong here: spellings of numbers (`spelling.py`).
+Police numbers are counted by region and year. Prosecution numbers are unique only within a seat and register (deliveries.md), so that
+two seats can have the same number. Court numbers are unique and are the record keys of the export. Does not belong here: spellings of
+numbers (`spelling.py`).
 """
 
 from __future__ import annotations
@@ -18,42 +19,42 @@ FIRST_FILE, FIRST_PARTY, FIRST_CHARGE, FIRST_DECISION, FIRST_REGISTER_ID = 1001,
 
 
 def number_all(cases: list[Case], persons: list[Person], settings: Settings, rng: Random) -> None:
-    """Numbers everything in place; `cases` in order of their opening."""
+    """Number everything in place. `cases`: in order of their opening."""
     for i, case in enumerate(cases, 1):
         case.case_id = f"C{i:06d}"
     for i, person in enumerate(persons, 1):
         person.person_id = f"P{i:07d}"
-    _police(cases, settings, rng)
-    _inspectorate(cases, rng)
+    _number_police(cases, settings, rng)
+    _number_inspectorate(cases, rng)
     files = sorted((file for case in cases for file in case.prosecution), key=lambda file: file.received)
-    _prosecution(files, settings, rng)
-    _inside(files, rng)
-    _courts(sorted((file for case in cases for file in case.courts), key=lambda file: file.entered), rng)
-    _prisons(cases, settings, rng)
+    _number_prosecution(files, settings, rng)
+    _number_rows(files, rng)
+    _number_courts(sorted((file for case in cases for file in case.courts), key=lambda file: file.entered), rng)
+    _number_prisons(cases, settings, rng)
 
 
-def _serial(rng: Random, counters: dict[tuple[str, int], int], key: tuple[str, int], widest: int) -> int:
+def _next_serial(rng: Random, counters: dict[tuple[str, int], int], key: tuple[str, int], widest: int) -> int:
     counters[key] += rng.randint(1, widest)
     return counters[key]
 
 
-def _police(cases: list[Case], settings: Settings, rng: Random) -> None:
-    """`YYYY-RR-NNNNN`: the register holds other cases too, so the numbers have gaps."""
+def _number_police(cases: list[Case], settings: Settings, rng: Random) -> None:
+    """Number the police's cases as `YYYY-RR-NNNNN`, with gaps, since the register has other cases too."""
     counters: dict[tuple[str, int], int] = defaultdict(int)
     widest = max(2, min(40, 40000 // max(settings.cases_per_year, 1)))
     files = [file for case in cases for file in case.police]
     for file in sorted(files, key=lambda file: file.entered or file.since or file.reported):
         year = (file.entered or file.since or file.reported).year
-        file.number = f"{year}-{file.region}-{_serial(rng, counters, (file.region, year), widest):05d}"
+        file.number = f"{year}-{file.region}-{_next_serial(rng, counters, (file.region, year), widest):05d}"
 
 
-def _inspectorate(cases: list[Case], rng: Random) -> None:
+def _number_inspectorate(cases: list[Case], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     for file in sorted((file for case in cases for file in case.inspectorate), key=lambda file: file.received):
-        file.number = f"IPK-{_serial(rng, counters, ('IPK', file.received.year), 2):03d}/{file.received.year}"
+        file.number = f"IPK-{_next_serial(rng, counters, ('IPK', file.received.year), 2):03d}/{file.received.year}"
 
 
-def _prosecution(files: list[ProsecutionFile], settings: Settings, rng: Random) -> None:
+def _number_prosecution(files: list[ProsecutionFile], settings: Settings, rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     given: dict[tuple[str, int], list[ProsecutionFile]] = defaultdict(list)
     for i, file in enumerate(files):
@@ -65,12 +66,13 @@ def _prosecution(files: list[ProsecutionFile], settings: Settings, rng: Random) 
             given[key].remove(other)  # no number is borne by three seats
             file.number = other.number
             continue
-        file.number = f"PP.{file.register}.nr.{_serial(rng, counters, key, 1)}/{file.received.year}"
+        file.number = f"PP.{file.register}.nr.{_next_serial(rng, counters, key, 1)}/{file.received.year}"
         given[key].append(file)
 
 
-def _inside(files: list[ProsecutionFile], rng: Random) -> None:
-    """Ids of parties, charges and decisions run through the whole database, in order of entry; indictments by seat and year."""
+def _number_rows(files: list[ProsecutionFile], rng: Random) -> None:
+    """Number the parties, charges and decisions: their ids count through the whole database, in order of entry; indictments are numbered
+    by seat and year."""
     parties = sorted(((party.since, file.file_id, party) for file in files for party in file.parties), key=lambda row: row[:2])
     for i, (_, _, party) in enumerate(parties):
         party.party_id = FIRST_PARTY + i
@@ -82,29 +84,30 @@ def _inside(files: list[ProsecutionFile], rng: Random) -> None:
     decisions = sorted(((decision.day, file.file_id, decision) for file in files for decision in file.decisions), key=lambda row: row[:2])
     for i, (_, _, decision) in enumerate(decisions):
         decision.decision_id = FIRST_DECISION + i
-    _indictments([decision for _, _, decision in decisions], rng)
+    _number_indictments([decision for _, _, decision in decisions], rng)
 
 
-def _indictments(decisions: Iterable[Decision], rng: Random) -> None:
+def _number_indictments(decisions: Iterable[Decision], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     given: dict[str, str] = {}
     for decision in decisions:
         if decision.indictment:
             if decision.indictment not in given:
-                given[decision.indictment] = f"AKT.nr.{_serial(rng, counters, ('AKT', decision.day.year), 3)}/{decision.day.year}"
+                given[decision.indictment] = f"AKT.nr.{_next_serial(rng, counters, ('AKT', decision.day.year), 3)}/{decision.day.year}"
             decision.indictment = given[decision.indictment]
 
 
-def _courts(files: list[CourtFile], rng: Random) -> None:
+def _number_courts(files: list[CourtFile], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     for file in files:
-        file.number = f"{file.register}.nr.{_serial(rng, counters, (file.register, file.entered.year), 2)}/{file.entered.year}"
+        file.number = f"{file.register}.nr.{_next_serial(rng, counters, (file.register, file.entered.year), 2)}/{file.entered.year}"
         if file.taken_over and file.former:
             file.number += f" (ish {file.former.number})"
 
 
-def _prisons(cases: list[Case], settings: Settings, rng: Random) -> None:
-    """A person's number is kept through later stays as a rule; with some chance a later commitment gets a new one."""
+def _number_prisons(cases: list[Case], settings: Settings, rng: Random) -> None:
+    """Number the persons in the prisons' register. A person mostly keeps the number in later stays; sometimes a later commitment gets a
+    new one."""
     stays = sorted((stay for case in cases for stay in case.stays), key=lambda stay: (stay.admitted, stay.commitment))
     by_commitment: dict[int, str] = {}
     by_person: dict[int, tuple[str, date]] = {}

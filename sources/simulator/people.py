@@ -1,4 +1,5 @@
-"""Makes persons: residents by community, foreigners by citizenship, relatives. Chance and names only; who meets the law is `life.py`."""
+"""Makes persons: residents by community, foreigners by citizenship, relatives. Does not belong here: who becomes a suspect or victim
+(`life.py`)."""
 
 from __future__ import annotations
 
@@ -16,18 +17,18 @@ WEIGHTS = (4, 3, 2, 7, 6, 5, 4, 3, 2)
 
 
 def check_digit(first_nine: str) -> str:
-    """The tenth digit of a personal number (docs/reference/sources-of-facts.md, Personal number)."""
+    """Return the tenth digit of a personal number (docs/reference/sources-of-facts.md, Personal number)."""
     rest = 11 - sum(weight * int(digit) for weight, digit in zip(WEIGHTS, first_nine, strict=True)) % 11
     return "0" if rest >= 10 else str(rest)
 
 
-def _lists(key: str) -> dict[str, list[str]]:
+def _name_lists(key: str) -> dict[str, list[str]]:
     lists = names()[key]
     return {**names()[lists["like"]], **lists} if "like" in lists else lists
 
 
-class People:
-    """A maker of persons who never gives a personal number twice."""
+class PersonMaker:
+    """Makes persons, and never gives a personal number twice."""
 
     def __init__(self, rng: Random, settings: Settings) -> None:
         self.rng, self.settings = rng, settings
@@ -40,15 +41,15 @@ class People:
         self._weights = [regions[row[0]][1] / size[name] * (3 if name == regions[row[0]][0] else 1) for name, row in municipalities.items()]
 
     def reserve(self, numbers: set[str]) -> None:
-        """Personal numbers that someone else has already."""
+        """Reserve personal numbers that other persons have already."""
         self._numbers |= numbers
 
     def municipality(self) -> str:
-        """A municipality, by size of its police region; seats more often."""
+        """Draw a municipality, by the size of its police region; seats are drawn more often."""
         return self.rng.choices(self._municipalities, self._weights)[0]
 
     def number(self, first: str = "") -> str:
-        """A personal number that no one else has: mostly 1…, some 0… and 2…; `first` forces the first digit."""
+        """Draw a personal number that nobody else has, mostly with the first digit 1, sometimes 0 or 2, or with the first digit `first`."""
         while True:
             lead = first or self.rng.choices("102", (80, 10, 10))[0]
             nine = lead + f"{self.rng.randrange(10**8):08d}"
@@ -57,66 +58,70 @@ class People:
                 self._numbers.add(number)
                 return number
 
-    def _born(self, on: date, youngest: float, oldest: float) -> date:
+    def _draw_birth_date(self, on: date, youngest: float, oldest: float) -> date:
         return on - timedelta(days=int(365.25 * self.rng.triangular(youngest, oldest, youngest + (oldest - youngest) * 0.3)) + 1)
 
-    def _named(self, key: str, sex: str) -> tuple[str, str, str]:
-        lists = _lists(key)
+    def _draw_names(self, key: str, sex: str) -> tuple[str, str, str]:
+        lists = _name_lists(key)
         rng = self.rng
         # Some names are much more common than others: the head of each list is drawn more often.
         pick = lambda pool: pool[min(int(rng.expovariate(2.2 / len(pool))), len(pool) - 1)]  # noqa: E731
         return pick(lists[sex]), pick(lists["S"]), pick(lists["M"])
 
     def local(self, sex: str, on: date, youngest: float = 18, oldest: float = 62, municipality: str | None = None) -> Person:
-        """A citizen of Kosovo with an age between `youngest` and `oldest` years on a day."""
+        """Make a citizen of Kosovo who is between `youngest` and `oldest` years old on a day."""
         rng = self.rng
         community = rng.choices([name for name, _ in COMMUNITIES], [weight for _, weight in COMMUNITIES])[0]
-        given, surname, parent = self._named(community, sex)
+        given, surname, parent = self._draw_names(community, sex)
         home = municipality if municipality and rng.random() < 0.6 else self.municipality()
         born_in = home if rng.random() < 0.8 else "fsh. " + rng.choice(names()["villages"])
-        person = Person(given, surname, parent, sex, self._born(on, youngest, oldest), "XKX", community, home, born_in, self.number())
+        person = Person(
+            given, surname, parent, sex, self._draw_birth_date(on, youngest, oldest), "XKX", community, home, born_in, self.number()
+        )
         if sex == "F" and (on - person.born).days > 22 * 365 and rng.random() < 0.25:
-            person.maiden = self._named(community, sex)[1]
-        return self.keep(person)
+            person.maiden = self._draw_names(community, sex)[1]
+        return self.register_person(person)
 
     def foreigner(self, sex: str, on: date, role: str, youngest: float = 18, oldest: float = 45) -> Person:
-        """A foreigner, mostly without personal number; suspects and victims come from different countries."""
+        """Make a foreigner, mostly without personal number. Suspects and victims come from different countries."""
         rng = self.rng
         table = FOREIGN_VICTIMS if role == "V" else FOREIGN_SUSPECTS
         country = rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
-        given, surname, parent = self._named(country, sex)
+        given, surname, parent = self._draw_names(country, sex)
         number = self.number("9") if rng.random() < 0.12 else ""
         born_in = rng.choice(names()[country]["born"])
         home = self.municipality() if rng.random() < 0.6 else ""
-        return self.keep(Person(given, surname, parent, sex, self._born(on, youngest, oldest), country, "foreign", home, born_in, number))
+        return self.register_person(
+            Person(given, surname, parent, sex, self._draw_birth_date(on, youngest, oldest), country, "foreign", home, born_in, number)
+        )
 
-    def brother(self, of: Person, twin: bool = False) -> Person:
-        """A brother: surname, parent and home are the same; a twin has the birth date too."""
+    def make_brother(self, of: Person, twin: bool = False) -> Person:
+        """A make_brother: surname, parent and home are the same; a twin has the birth date too."""
         rng = self.rng
-        lists = _lists(of.community if of.community in names() else of.citizenship)
+        lists = _name_lists(of.community if of.community in names() else of.citizenship)
         given = rng.choice([name for name in lists["M"] if name != of.given])
         born = of.born if twin else of.born + timedelta(days=rng.choice((-1, 1)) * rng.randint(330, 2200))
         number = self.number() if of.number else ""
-        return self.keep(
+        return self.register_person(
             Person(given, of.surname, of.parent, "M", born, of.citizenship, of.community, of.municipality, of.birthplace, number)
         )
 
     def child(self, of: Person, on: date) -> Person:
-        """A minor child of a person; in `hard` some are registered under the parent's number."""
+        """Make a minor child of a person. With `hard` noise some are registered under the parent's number."""
         rng = self.rng
         sex = rng.choice("MF")
         key = of.community if of.community in names() else of.citizenship
-        given = self._named(key, sex)[0]
+        given = self._draw_names(key, sex)[0]
         person = Person(
-            given, of.surname, of.given, sex, self._born(on, 3, 15), of.citizenship, of.community, of.municipality, of.birthplace
+            given, of.surname, of.given, sex, self._draw_birth_date(on, 3, 15), of.citizenship, of.community, of.municipality, of.birthplace
         )
         if of.number and rng.random() < self.settings.parent_number * 4:
             person.bears_number_of = of.number
         person.number = self.number() if of.number else ""
-        return self.keep(person)
+        return self.register_person(person)
 
-    def keep(self, person: Person) -> Person:
-        """Registers a person; some have a nickname under which others know them."""
+    def register_person(self, person: Person) -> Person:
+        """Add a person to the world. Some get a nickname under which others know them."""
         person.nickname = names()["nicknames"].get(person.given, "")
         self.persons.append(person)
         return person

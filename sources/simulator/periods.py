@@ -1,4 +1,4 @@
-"""Quarters and months of a simulation: names, first and last days, which one a day is in. Nothing else."""
+"""Quarters and months of a simulation: their names, their first and last days, and the period that contains a day."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from datetime import date, timedelta
 
 
 def quarter(day: date) -> str:
-    """`2013-Q2` for a day in it."""
+    """Return the quarter of a day: `2013-Q2`."""
     return f"{day.year}-Q{(day.month + 2) // 3}"
 
 
 def quarters(start: int, years: int) -> list[str]:
-    """All quarters from the first of `start` on, in order."""
+    """Return all quarters of `years` years from the year `start` on, in order."""
     return [f"{year}-Q{q}" for year in range(start, start + years) for q in range(1, 5)]
 
 
 def months(start: int, years: int) -> list[str]:
-    """All months from the first of `start` on, in order: `2013-04`."""
+    """Return all months of `years` years from the year `start` on, in order: `2013-04`."""
     return [f"{year}-{month:02d}" for year in range(start, start + years) for month in range(1, 13)]
 
 
 def period_of(day: date, like: str) -> str:
-    """The quarter or month with a day in it, of the kind of the period `like`."""
+    """Return the quarter or month of a day; a quarter if the period `like` is one, else a month."""
     return quarter(day) if "Q" in like else f"{day.year}-{day.month:02d}"
 
 

@@ -1,4 +1,4 @@
-"""The prosecution's part in the life of a matter: files received, charges, decisions, files separated and joined.
+"""The prosecution's part in a matter: files received, charges, decisions, files separated and joined.
 
 Belongs here: what happens and when, by chance. Does not belong here: the police and the inspectorate (`life.py`), courts and prisons
 (`aftermath.py`).
@@ -17,21 +17,22 @@ from sources.simulator.settings import Settings
 SENDERS = ("QPS", "OJQ", "IP", "EULEX")
 
 
-def _form_of(case: Case, charged: Offence) -> str | None:
-    """The form that a charge carries: that of the matter, or the one that the offence has by its nature."""
+def _form_of_charge(case: Case, charged: Offence) -> str | None:
+    """Return the form of exploitation of a charge: that of the matter, or the one that belongs to the offence."""
     if charged.group in ("trafficking", "withholding_identity_papers"):
         return case.form
     return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(charged.group)
 
 
 class Prosecutor:
-    """Decides, by chance, what becomes of a report."""
+    """Draws what the prosecution does with a report."""
 
     def __init__(self, rng: Random, settings: Settings) -> None:
         self.rng, self.settings = rng, settings
 
-    def _charge_kind(self, kind: str, form: str | None) -> str:
-        """The offence as the prosecution charges it: at times not that of the police (sources-of-facts.md, Law)."""
+    def _draw_charged_offence(self, kind: str, form: str | None) -> str:
+        """Return the kind of offence that the prosecution charges, which is sometimes another than that of the police
+        (sources-of-facts.md, Law)."""
         chance = self.rng.random()
         if kind == "trafficking" and form == "sexual" and chance < 0.12:
             return "facilitating_prostitution"
@@ -39,19 +40,19 @@ class Prosecutor:
             return "trafficking"
         return "injury" if kind == "slavery" and chance < 0.1 else kind
 
-    def _charges(self, case: Case, kind: str, since: date) -> list[Charge]:
+    def _make_charges(self, case: Case, kind: str, since: date) -> list[Charge]:
         rng = self.rng
         main = offence(kind, case.offence_day, rng.choices("12", (8, 2))[0])
-        charges = [Charge(main, _form_of(case, main), True, since)]
+        charges = [Charge(main, _form_of_charge(case, main), True, since)]
         if rng.random() < 0.14 and main.group != "prostitution":
             kinds = ["injury", "threat", "kidnapping", "organised_crime", "weapons", "pornography"]
             if main.group == "trafficking":
                 kinds += ["withholding_identity_papers", "withholding_identity_papers"]
             second = offence(rng.choice([name for name in kinds if name != main.kind]), case.offence_day)
-            charges.append(Charge(second, _form_of(case, second), False, since))
+            charges.append(Charge(second, _form_of_charge(case, second), False, since))
         return charges
 
-    def receive(
+    def receive_report(
         self,
         case: Case,
         received: date,
@@ -60,21 +61,21 @@ class Prosecutor:
         suspects: list[Person],
         victims: list[Person],
     ) -> ProsecutionFile:
-        """A report comes in: a file with its parties, charged by the prosecution's own view of the offence."""
+        """Open a file on a report that comes in, with its parties, charged with the offence as the prosecution sees it."""
         rng = self.rng
-        kind = self._charge_kind(case.kind, case.form)
+        kind = self._draw_charged_offence(case.kind, case.form)
         register = "II" if offence(kind, case.offence_day).group in ("prostitution", "other") else "I"
         text = None
         if source == "TJ" and rng.random() < 0.7:
             text = f"{rng.choice(SENDERS)} {rng.randrange(10, 999)}/{received.year}"
         pp = ProsecutionFile(register, seat_of(case.municipality), received, source, sender, text, statuses=[(received, "HET")])
-        pp.parties = [Party(person, "D", received, self._charges(case, kind, received)) for person in suspects]
+        pp.parties = [Party(person, "D", received, self._make_charges(case, kind, received)) for person in suspects]
         pp.parties += [Party(person, "V", received) for person in victims if rng.random() < 0.92]
         case.prosecution.append(pp)
         return pp
 
     def prosecute(self, case: Case, pp: ProsecutionFile, after: date) -> None:
-        """What the prosecution decides after a day, and for what it indicts, the courts and prisons."""
+        """Let the prosecution decide on a file after a day; an indictment is followed by courts and prisons."""
         rng = self.rng
         if rng.random() < 0.9:
             pp.decisions.append(Decision("FILL", pp.received + timedelta(days=rng.randrange(0, 30))))
@@ -82,13 +83,13 @@ class Prosecutor:
             pp.statuses.append((pp.received + timedelta(days=rng.randrange(20, 60)), "PEZ"))
         day = after + timedelta(days=rng.randrange(35, 330))
         if len(pp.defendants(day)) > 1 and rng.random() < 0.07 and self.settings.may_split(case.opened):
-            self._separate(case, pp, day)
+            self._separate_defendant(case, pp, day)
         outcome = rng.choices(("AKT", "HUD", "PUSH", "open"), (66, 15, 13, 6))[0]
         if outcome != "open":
             self.decide(case, pp, outcome, day)
 
     def decide(self, case: Case, pp: ProsecutionFile, outcome: str, day: date) -> None:
-        """An outcome of the investigation: decisions, and what follows an indictment."""
+        """Apply an outcome of the investigation: add the decisions, and what follows an indictment."""
         rng = self.rng
         pp.statuses.append((day, outcome))
         separated = {id(decision.party) for decision in pp.decisions if decision.kind == "VEC"}
@@ -105,21 +106,21 @@ class Prosecutor:
             rest = [party for party in parties if party not in indicted]
             pp.decisions += [Decision(rng.choice(("HUD", "PUSH")), day, party) for party in rest]
         if rng.random() < 0.2:
-            self._requalify(case, pp, day)
+            self._requalify_charges(case, pp, day)
         try_and_sentence(rng, self.settings, case, pp, indicted, day)
 
-    def _requalify(self, case: Case, pp: ProsecutionFile, day: date) -> None:
-        """At the indictment the principal charges become others; the former ones leave the file."""
+    def _requalify_charges(self, case: Case, pp: ProsecutionFile, day: date) -> None:
+        """Replace the principal charges at the indictment; the former ones leave the file."""
         for party in pp.defendants(day):
             before = party.charges[0].offence
-            kind = self._charge_kind(before.kind, case.form)
+            kind = self._draw_charged_offence(before.kind, case.form)
             if before.group != "other" and kind != before.kind:
                 for charge in party.charges:
                     charge.until = day
-                party.charges += self._charges(case, kind, day)
+                party.charges += self._make_charges(case, kind, day)
 
-    def _separate(self, case: Case, pp: ProsecutionFile, before: date) -> None:
-        """A defendant is separated into a file of its own (`VEC`), which has its own outcome."""
+    def _separate_defendant(self, case: Case, pp: ProsecutionFile, before: date) -> None:
+        """Separate a defendant into a file of its own (`VEC`), which gets its own outcome."""
         rng = self.rng
         day = pp.received + timedelta(days=rng.randrange(15, max(16, (before - pp.received).days)))
         party = rng.choice(pp.defendants(day))
@@ -131,10 +132,11 @@ class Prosecutor:
         decided = day + timedelta(days=rng.randrange(30, 260))
         self.decide(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
 
-    def join(self, case: Case, host: ProsecutionFile, second: PoliceFile, received: date, joined: date) -> None:
-        """A second file on the matter, from a second police case, is joined to the first (`BASH`); its defendants move over."""
+    def join_files(self, case: Case, host: ProsecutionFile, second: PoliceFile, received: date, joined: date) -> None:
+        """Open a second file on the matter, from a second police case, and join it to the first (`BASH`); its defendants move to the
+        first."""
         defendants = [entry.person for entry in second.people if entry.role == "S"]
-        pp = self.receive(case, received, "PK", second, defendants, [])
+        pp = self.receive_report(case, received, "PK", second, defendants, [])
         second.pp, second.pp_known = pp, received + timedelta(days=self.rng.randrange(0, 9))
         pp.register, pp.merged_into, pp.merged_on = host.register, host, joined
         pp.statuses.append((joined, "BASH"))
@@ -142,4 +144,4 @@ class Prosecutor:
         kind = host.parties[0].charges[0].offence.kind
         for person in defendants:
             if id(person) not in there:
-                host.parties.append(Party(person, "D", joined, self._charges(case, kind, joined)))
+                host.parties.append(Party(person, "D", joined, self._make_charges(case, kind, joined)))

@@ -1,7 +1,7 @@
-"""Which cases (or persons) two neighbouring institutions should both know, and whether they do (counting-rules.md, "Reconciliation").
+"""Which cases or persons two neighbouring institutions should both know, and whether they do (counting-rules.md, "Reconciliation").
 
-Both sides are looked for in all accepted records. `period` is the quarter of the upstream event, or of the downstream event where
-there is no upstream one. `detail` says why a side is missing, as the world knows it.
+Both sides are looked for in all accepted records. `period` is the quarter of the upstream event, or of the downstream event if there is
+no upstream one. `detail` tells why a side is missing in the world.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sources.simulator.record_statuses import RecordHistory
 Row = list[str]
 
 
-def _earliest(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
-    """The earliest day by case; None where the case is there and the event is not."""
+def _earliest_days(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
+    """Return the earliest day of each case. The day is None if the case is there and the event is not."""
     found: dict[str, date | None] = {}
     for case_id, day in pairs:
         known = found.get(case_id)
@@ -25,26 +25,28 @@ def _earliest(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
     return found
 
 
-def reconciliation(world: World, history: RecordHistory) -> list[Row]:
-    """Rows of `reconciliation.csv`: step, period, case, person, outcome, detail."""
+def reconcile_all(world: World, history: RecordHistory) -> list[Row]:
+    """Return the rows of `reconciliation.csv`: step, period, case, person, outcome, detail."""
     periods = quarters(world.start, world.years)
     first, last = first_day(periods[0]), last_day(periods[-1])
     cases = {case.case_id: case for case in world.cases}
     rows: list[Row] = []
     for sender, source in (("police", "PK"), ("inspectorate", "IPK")):
-        sent = _earliest([(record.case_id, record.true["sent"]) for record in history.cases(sender)])
-        received = _earliest([(r.case_id, r.true["registered"]) for r in history.cases("prosecution") if r.true["source"] == source])
+        sent = _earliest_days([(record.case_id, record.true["sent"]) for record in history.cases(sender)])
+        received = _earliest_days([(r.case_id, r.true["registered"]) for r in history.cases("prosecution") if r.true["source"] == source])
         for case_id in sorted({*sent, *received}):
             if case_id not in received and sent[case_id] is None:
                 continue
-            why = _why_not_received(cases[case_id], first, last)
-            rows.append(_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case"))
-    rows += _courts(history, cases, first, last)
-    rows += _prisons(history, cases, last)
+            why = _explain_not_received(cases[case_id], first, last)
+            rows.append(
+                _reconciliation_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case")
+            )
+    rows += _reconcile_courts(history, cases, first, last)
+    rows += _reconcile_prisons(history, cases, last)
     return rows
 
 
-def _row(
+def _reconciliation_row(
     step: str,
     case_id: str,
     person: str,
@@ -64,26 +66,28 @@ def _row(
     return [step, period, case_id, person, "missing_upstream", no_upstream]
 
 
-def _why_not_received(case: Case, first: date, last: date) -> str:
+def _explain_not_received(case: Case, first: date, last: date) -> str:
     if not case.prosecution:
         return "lost"
-    return _when(min(file.received for file in case.prosecution), first, last, "received", "no prosecution delivery holds the case")
+    return _describe_time(
+        min(file.received for file in case.prosecution), first, last, "received", "no prosecution delivery holds the case"
+    )
 
 
-def _when(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
+def _describe_time(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
     if day > last:
         return f"{verb} after the last delivery"
     return f"{verb} before the first delivery" if day < first else otherwise
 
 
-def _courts(history: RecordHistory, cases: dict[str, Case], first: date, last: date) -> list[Row]:
-    indicted = _earliest(
+def _reconcile_courts(history: RecordHistory, cases: dict[str, Case], first: date, last: date) -> list[Row]:
+    indicted = _earliest_days(
         [
             (record.case_id, min((p.true["day"] for p in record.decisions if p.true["kind"] == "AKT"), default=None))
             for record in history.cases("prosecution")
         ]
     )
-    received = _earliest([(record.case_id, record.true["registered"]) for record in history.cases("courts")])
+    received = _earliest_days([(record.case_id, record.true["registered"]) for record in history.cases("courts")])
     rows = []
     for case_id in sorted({*indicted, *received}):
         if case_id not in received and indicted[case_id] is None:
@@ -91,13 +95,15 @@ def _courts(history: RecordHistory, cases: dict[str, Case], first: date, last: d
         files = cases[case_id].courts
         why = "lost"
         if files:
-            why = _when(min(file.received for file in files), first, last, "received", "no court delivery holds the case")
-        rows.append(_row("prosecution_courts", case_id, "", indicted, received, why, "no prosecution delivery holds the case"))
+            why = _describe_time(min(file.received for file in files), first, last, "received", "no court delivery holds the case")
+        rows.append(
+            _reconciliation_row("prosecution_courts", case_id, "", indicted, received, why, "no prosecution delivery holds the case")
+        )
     return rows
 
 
-def _prisons(history: RecordHistory, cases: dict[str, Case], last: date) -> list[Row]:
-    """Per person: finally sentenced to imprisonment, against an admission as a convict for that case."""
+def _reconcile_prisons(history: RecordHistory, cases: dict[str, Case], last: date) -> list[Row]:
+    """Compare, for each person, final sentences to imprisonment with admissions as a convict for the same case."""
     sentenced: dict[str, date | None] = {}
     tried: set[str] = set()
     for person, record, _ in history.persons("courts"):
@@ -123,5 +129,5 @@ def _prisons(history: RecordHistory, cases: dict[str, Case], last: date) -> list
             day = min(stay.admitted for stay in stays)
             why = "admitted after the last delivery" if day > last else "no corrections delivery holds the admission"
         none = "no court delivery holds the final judgment"
-        rows.append(_row("courts_corrections", case_id, person_id, sentenced, dict(admitted), why, none, key))
+        rows.append(_reconciliation_row("courts_corrections", case_id, person_id, sentenced, dict(admitted), why, none, key))
     return rows

@@ -30,7 +30,7 @@ from sources.simulator.model import (
     ProsecutionFile,
     World,
 )
-from sources.simulator.people import People
+from sources.simulator.people import PersonMaker
 from sources.simulator.periods import first_day, last_day, quarter
 from sources.simulator.prosecutor import Prosecutor
 from sources.simulator.records import CaseRecord
@@ -64,7 +64,7 @@ def check_kinds(kinds: Collection[str]) -> frozenset[str]:
     return frozenset(KINDS) if "all" in kinds else frozenset(kinds)
 
 
-def change_world(settings: Settings, cases: list[Case], people: People) -> None:
+def change_world(settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Apply the kinds in `settings.life` to the files of a world before they are numbered. New matters are added to `cases`."""
     for kind, change in _CHANGES.items():
         if kind in settings.life:
@@ -79,14 +79,14 @@ def _unchanged_police_files(cases: list[Case]) -> Iterator[tuple[Case, PoliceFil
             yield case, case.police[0]
 
 
-def _enter_late(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+def _enter_late(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Let the police enter some cases two to five quarters after the report, under a number of that year."""
     for _, file in _unchanged_police_files(cases):
         if rng.random() < 0.06:
             file.entered = file.reported + timedelta(days=rng.randrange(185, 460))
 
 
-def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Add suspects and victims without a name to police cases; some are also charged at the prosecution."""
     for _, file in _unchanged_police_files(cases):
         for _ in range(rng.choices((0, 1, 2), (92, 6, 2))[0]):
@@ -99,7 +99,7 @@ def _add_unknown_persons(rng: Random, settings: Settings, cases: list[Case], peo
                 file.pp.parties.append(Party(_make_unknown_person(rng, people), "D", file.pp.received, [charge]))
 
 
-def _make_unknown_person(rng: Random, people: People) -> Person:
+def _make_unknown_person(rng: Random, people: PersonMaker) -> Person:
     """Make a person whose names are words for an unknown person, or empty."""
     text = rng.choice(LETTER_CASES)(rng.choice(UNKNOWN)) if rng.random() < 0.85 else ""
     given, surname = (text, text) if rng.random() < 0.3 else ("", text) if rng.random() < 0.6 else (text, "")
@@ -109,7 +109,7 @@ def _make_unknown_person(rng: Random, people: People) -> Person:
     return person
 
 
-def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+def _add_cancelled_records(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Add records that were entered by mistake, or again under another number, and later have the state "cancelled"."""
     share = max(2, settings.cases_per_year * settings.years // 40)
     begin = date(settings.start, 1, 1)
@@ -154,7 +154,7 @@ def _register_again(rng: Random, settings: Settings, cases: list[Case]) -> None:
             case.prosecution.append(copy)
 
 
-def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Reopen closed police cases, of which some are then sent to the prosecution, and dismissed files of the prosecution, of which some
     go to court."""
     prosecutor = Prosecutor(rng, settings)
@@ -167,7 +167,7 @@ def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: Pe
                 of_role = {
                     role: [entry.person for entry in file.people if entry.role == role and not entry.person.unknown] for role in "SV"
                 }
-                file.pp = prosecutor.receive(case, received, "PK", file, of_role["S"], of_role["V"])
+                file.pp = prosecutor.receive_report(case, received, "PK", file, of_role["S"], of_role["V"])
                 file.pp_known = received + timedelta(days=rng.randrange(0, 12))
                 prosecutor.prosecute(case, file.pp, received)
         elif len(case.prosecution) == 1 and case.prosecution[0].statuses[-1][1] == "HUD" and rng.random() < 0.35:
@@ -179,7 +179,7 @@ def _reopen_cases(rng: Random, settings: Settings, cases: list[Case], people: Pe
                 prosecutor.decide(case, pp, rng.choice(("AKT", "AKT", "HUD")), day + timedelta(days=rng.randrange(20, 200)))
 
 
-def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
     person entered by mistake is taken out."""
     for case, file in _unchanged_police_files(cases):
@@ -197,7 +197,7 @@ def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: Pe
             file.people.insert(rng.randrange(len(file.people) + 1), wrong)
 
 
-def _close_court(rng: Random, settings: Settings, cases: list[Case], people: People) -> None:
+def _close_court(rng: Random, settings: Settings, cases: list[Case], people: PersonMaker) -> None:
     """Close one court. Its cases in which a defendant awaits judgment go to another court under a new number."""
     day = date(settings.start + settings.years // 2, rng.choice((1, 4, 7)), rng.randrange(2, 25))
     seats = sorted({file.seat for case in cases for file in case.courts})

@@ -1,13 +1,22 @@
-"""The events that count as reported: one per accepted row with the event, read plainly (docs/reference/counting-rules.md, "As reported").
+"""The events that count in the figures as reported: one for each accepted row with the event, read without correction
+(docs/reference/counting-rules.md, "As reported").
 
-The institution's own date, article, sex, birth date; merged, repeated and separated cases included; no "first", no "once". A row
-whose reference date cannot be read counts nowhere. Readings of the rules, where two people might differ: the offence of a
-prosecution *case* is the most serious charge of any defendant in the file, its form that of a charge of that group that names one;
-a decision without party speaks of the file's defendants at the end of its quarter; a defendant's row has one outcome, that of its
-latest judgment; a file is dismissed where it stands as dismissed, or goes on after a dismissal, on the day of the last such
-decision; an article whose day of the offence is not delivered is not checked against the code in force, and where it names no code
-either, the words speak before it; of a birth date that no month has, the year is read; the form is the one that the row states. All
-of this makes the figures of the samples, row by row.
+The institution's own date, article, sex and birth date count; merged, repeated and separated cases are included; nothing is limited to
+the first event, or to once. A row whose reference date cannot be read counts nowhere.
+
+Interpretations of rules that two people might read differently:
+
+- the offence of a *case* in the prosecution is the most serious charge of any defendant in the file; its form is that of a charge of
+  this group that names one
+- a decision without a party applies to the file's defendants at the end of its quarter
+- a defendant's row has one outcome, that of its latest judgment
+- a file is dismissed if its status says so, or if it went on after a dismissal, on the day of the last such decision
+- an article without a delivered day of the offence is not checked against the code in force; if it names no code either, the words come
+  first
+- of a birth date that does not exist the year is read
+- the form is the one that the row states
+
+All of this gives the figures of the samples, row by row.
 """
 
 from __future__ import annotations
@@ -24,7 +33,7 @@ SECOND_CODE = dict(CODES)["KPRK2012"]
 
 
 def reported_group(said: dict[str, Any]) -> str:
-    """The offence group of a row by its own article, else by its own words, else `other`."""
+    """Return the offence group of a row by its own article, else by its own words, else `other`."""
     law, article, day, words = said["law"], said["article"], said["offence_day"], said["words"]
     named = law in (*LAWS, "KPRK")
     if day and law != MINOR_OFFENCES:
@@ -49,24 +58,30 @@ def _person_event(indicator: str, person: PersonRecord, day: date, group: str, f
     return Event(indicator, case_id, person.key, day, group, form, sex, age_group(said["born"], day), citizenship)
 
 
-def reported(history: RecordHistory) -> list[Event]:
-    """Every counted row as an event; `person` holds the record key, so that no two rows are one."""
-    return [*_police(history), *_inspectorate(history), *_prosecution(history), *_courts(history), *_corrections(history)]
+def reported_events(history: RecordHistory) -> list[Event]:
+    """Return every counted row as an event. `person` has the record key, so that no two rows are one event."""
+    return [
+        *_reported_by_police(history),
+        *_reported_by_inspectorate(history),
+        *_reported_by_prosecution(history),
+        *_reported_by_courts(history),
+        *_reported_by_corrections(history),
+    ]
 
 
-def _police(history: RecordHistory) -> list[Event]:
+def _reported_by_police(history: RecordHistory) -> list[Event]:
     found = []
     for record in history.cases("police"):
         said = record.said
         group = reported_group(said)
-        form = _stated(group, said["form"])
+        form = _counted_stated_form(group, said["form"])
         for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
             if day:
                 found.append(Event(indicator, record.case_id, "", day, group, form))
     for person, _, case in history.persons("police"):
         said = case.said if case else {"law": None, "article": None, "words": None, "offence_day": None, "registered": None, "form": None}
         group = reported_group(said)
-        form = _stated(group, said["form"])
+        form = _counted_stated_form(group, said["form"])
         role, case_id = person.said["role"], case.case_id if case else ""
         if role == "suspect":
             if said["registered"]:
@@ -78,7 +93,7 @@ def _police(history: RecordHistory) -> list[Event]:
     return found
 
 
-def _inspectorate(history: RecordHistory) -> list[Event]:
+def _reported_by_inspectorate(history: RecordHistory) -> list[Event]:
     found = []
     for record in history.cases("inspectorate"):
         said = record.said
@@ -94,17 +109,17 @@ def _inspectorate(history: RecordHistory) -> list[Event]:
     return found
 
 
-def _stated(group: str, form: str | None) -> str:
-    """The form as the row states it; prostitution and other offences have none."""
+def _counted_stated_form(group: str, form: str | None) -> str:
+    """Return the form that a row states, as it counts; prostitution and other offences have none."""
     return "unknown" if group in ("prostitution", "other") else form or "unknown"
 
 
-def _form_of(parts: list[Part], group: str) -> str:
+def _form_of_charges(parts: list[Part], group: str) -> str:
     stated = [part.said["form"] for part in parts if part.said["form"] and _charge_group(part) == group]
-    return _stated(group, stated[0] if stated else None)
+    return _counted_stated_form(group, stated[0] if stated else None)
 
 
-def _prosecution(history: RecordHistory) -> list[Event]:
+def _reported_by_prosecution(history: RecordHistory) -> list[Event]:
     found = []
     charges: dict[str, list[Part]] = {}
     for person, record, _ in history.persons("prosecution"):
@@ -113,7 +128,7 @@ def _prosecution(history: RecordHistory) -> list[Event]:
     for record in history.cases("prosecution"):
         parts = charges.get(record.key, [])
         group = most_serious(_charge_group(part) for part in parts)
-        form = _form_of(parts, group)
+        form = _form_of_charges(parts, group)
         if record.said["registered"]:
             found.append(Event("cases_received_prosecution", record.case_id, "", record.said["registered"], group, form))
         days = [part.said["day"] for part in record.decisions if part.said["kind"] == "HUD" and part.said["day"]]
@@ -124,7 +139,7 @@ def _prosecution(history: RecordHistory) -> list[Event]:
         if person.said["role"] != "suspect" or case is None:
             continue
         group = most_serious(_charge_group(part) for part in person.charges)
-        form = _form_of(person.charges, group)
+        form = _form_of_charges(person.charges, group)
         if case.said["registered"]:
             found.append(_person_event("persons_reported", person, case.said["registered"], group, form, record.case_id))
         days = [part.said["day"] for part in case.decisions if part.said["kind"] == "AKT" and person.key in part.said["covers"]]
@@ -134,7 +149,7 @@ def _prosecution(history: RecordHistory) -> list[Event]:
     return found
 
 
-def _courts(history: RecordHistory) -> list[Event]:
+def _reported_by_courts(history: RecordHistory) -> list[Event]:
     found = []
     charges: dict[str, list[Part]] = {}
     for person, record, _ in history.persons("courts"):
@@ -155,7 +170,7 @@ def _courts(history: RecordHistory) -> list[Event]:
     return found
 
 
-def _corrections(history: RecordHistory) -> list[Event]:
+def _reported_by_corrections(history: RecordHistory) -> list[Event]:
     found = []
     for person, record, _ in history.persons("corrections"):
         indicator = "persons_admitted_sentence" if record.said["status"] == "D" else "persons_detained"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 
 from sources.simulator.codes import AGE_GROUPS, CITIZENSHIP_GROUPS, FORMS, GROUPS, SEXES
-from sources.simulator.happened import CASE_INDICATORS, Event, in_period
+from sources.simulator.happened import CASE_INDICATORS, Event, most_serious_in_period
 from sources.simulator.periods import quarter
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
@@ -89,8 +89,8 @@ def statistics(
             within = [quarter_ for quarter_ in periods if quarter_.startswith(period)]
             silent = all((institution, each) in missing for institution in sources[indicator] for each in within)
             events = as_reported[indicator, period]
-            left = _count(in_period(events) if indicator in repeated else events, fits)
-            right = _count(in_period(true[indicator, period]), fits)
+            left = _count(most_serious_in_period(events) if indicator in repeated else events, fits)
+            right = _count(most_serious_in_period(true[indicator, period]), fits)
             for names in fits:
                 for values in product(*(VALUES[name] for name in names)):
                     chosen = dict(zip(names, values, strict=True))

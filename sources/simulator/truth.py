@@ -13,13 +13,13 @@ from typing import Any
 from sources.simulator.codes import counted_form, most_serious
 from sources.simulator.defects import Defect
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
-from sources.simulator.happened import events
+from sources.simulator.happened import true_events
 from sources.simulator.model import World
 from sources.simulator.periods import last_day, quarter, quarters
-from sources.simulator.reconcile import reconciliation
+from sources.simulator.reconcile import reconcile_all
 from sources.simulator.record_statuses import RecordHistory, assign_statuses, record_rows
 from sources.simulator.records import CaseRecord
-from sources.simulator.reported import reported
+from sources.simulator.reported import reported_events
 from sources.simulator.tally import DIMENSIONS, statistics
 from sources.simulator.victim_files import BOTH
 from sources.simulator.victim_truth import INDICATORS as VICTIM_INDICATORS
@@ -30,11 +30,11 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
     """Writes the truth on a set of deliveries; returns what stands. `victims`: ZMNV and the centres delivered too."""
     folder.mkdir(parents=True)
     history = assign_statuses(deliveries)
-    happened = events(history)
+    happened = true_events(history)
     periods = quarters(world.start, world.years)
     missing = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.missing}
-    figures = statistics(reported(history), happened, periods, missing)
-    steps = reconciliation(world, history)
+    figures = statistics(reported_events(history), happened, periods, missing)
+    steps = reconcile_all(world, history)
     if victims:
         rows = accepted_rows(deliveries)
         missing |= _silent_quarters(deliveries)

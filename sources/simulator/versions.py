@@ -1,8 +1,8 @@
-"""Corrected versions, withdrawn records, deliveries that are missing, late, or sent twice.
+"""Corrected versions, withdrawn records, and deliveries that are missing, late, or sent twice.
 
-Belongs here: which versions of a quarter there are, what they hold, and when they came. What is wrong inside a file: `faults.py`. A
-record that a correction withdraws was registered in error as a rule: it is nobody's case (`W…`); in `hard` some are real, and then
-the state of the quarter before stands again.
+Belongs here: which versions of a quarter there are, what they contain, and when they came. Does not belong here: what is wrong inside a
+file (`faults.py`). A record that a correction withdraws was mostly registered in error and belongs to no case (`W…`). With `hard` noise
+some are real, and then the state of the quarter before counts again.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from random import Random
 from sources.simulator import faults
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
-from sources.simulator.mistaken import mistaken
+from sources.simulator.mistaken import make_mistaken_record
 from sources.simulator.model import World
 
 BLOCK = 8  # quarters: the span of the samples, to which the numbers of faults refer
 
 
-def distort(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> list[Delivery]:
-    """All deliveries of a noisy set: the first versions, spoilt, and the corrections that followed."""
+def make_noisy_deliveries(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> list[Delivery]:
+    """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed."""
     rng = Random(f"versions {spoiler.settings.seed} {spoiler.settings.noise}")
     hard = spoiler.settings.noise == "hard"
-    _lose(rng, deliveries, spoiler, hard)
+    _lose_deliveries(rng, deliveries, spoiler, hard)
     result: list[Delivery] = []
     for institution in INSTITUTIONS:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
@@ -32,19 +32,19 @@ def distort(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> list[
             block = own[start : start + BLOCK]
             share = len(block) / BLOCK
             result += block
-            result += _corrections(rng, world, institution, block, spoiler, hard)
+            result += _make_corrections(rng, world, institution, block, spoiler, hard)
             wanted = list(faults.FAULTS[institution]) * (2 if hard else 1) + (list(faults.HARD[institution]) if hard else [])
             rng.shuffle(wanted)
             everything = [delivery for delivery in result if delivery.institution == institution and delivery.period >= block[0].period]
-            faults.spread(rng, everything, wanted[: ceil(len(wanted) * share)], spoiler)
+            faults.spread_faults(rng, everything, wanted[: ceil(len(wanted) * share)], spoiler)
             if institution == "corrections":
-                result += _twice(rng, everything, spoiler, 2 if hard else 1)
-    _delay(rng, result, hard)
+                result += _deliver_twice(rng, everything, spoiler, 2 if hard else 1)
+    _delay_deliveries(rng, result, hard)
     return result
 
 
-def _lose(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, hard: bool) -> None:
-    """Some deliveries never come: the inspectorate's now and then; in `hard` one of a large institution too."""
+def _lose_deliveries(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, hard: bool) -> None:
+    """Mark some deliveries as missing: now and then one of the inspectorate, with `hard` noise also one of a large institution."""
     losers = ["inspectorate"] + (["police", "corrections"] if hard else [])
     for institution in losers:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
@@ -68,10 +68,9 @@ def _next_version(rng: Random, delivery: Delivery) -> Delivery:
     return new
 
 
-def _corrections(rng: Random, world: World, institution: str, block: list[Delivery], spoiler: Spoiler, hard: bool) -> list[Delivery]:
-    """Corrected versions within eight quarters: after a faulty first one; one that withdraws a record; in `hard` faulty corrections
-    too.
-    """
+def _make_corrections(rng: Random, world: World, institution: str, block: list[Delivery], spoiler: Spoiler, hard: bool) -> list[Delivery]:
+    """Return corrected versions of deliveries in a block of eight quarters: one after each faulty first version, one that withdraws a
+    record, and with `hard` noise faulty corrections."""
     free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= (1 if institution == "inspectorate" else 4)]
     rng.shuffle(free)
     made: list[Delivery] = []
@@ -79,30 +78,31 @@ def _corrections(rng: Random, world: World, institution: str, block: list[Delive
         if free:
             faulty = free.pop()
             made.append(_next_version(rng, faulty))
-            faults.add(faulty, fault, spoiler, "version 1 of the quarter")
+            faults.add_fault(faulty, fault, spoiler, "version 1 of the quarter")
     if institution != "inspectorate":
         again = bool(made) and rng.random() < 0.5  # a correction that is itself corrected: `_v3`
         if again or free:
-            made.append(_withdraw_mistake(rng, world, made[-1] if again else free.pop(), spoiler))
+            made.append(_withdraw_mistaken_record(rng, world, made[-1] if again else free.pop(), spoiler))
     if hard:
         if free and institution != "inspectorate":
-            made += _withdraw_real(rng, free.pop(), spoiler)
+            made += _withdraw_real_record(rng, free.pop(), spoiler)
         if free:
-            made.append(_faulty_correction(rng, institution, free.pop(), spoiler))
+            made.append(_make_faulty_correction(rng, institution, free.pop(), spoiler))
     return made
 
 
-def _withdraw_mistake(rng: Random, world: World, first: Delivery, spoiler: Spoiler) -> Delivery:
-    """The delivery holds a record that was registered in error; the next version does not."""
+def _withdraw_mistaken_record(rng: Random, world: World, first: Delivery, spoiler: Spoiler) -> Delivery:
+    """Add a record that was registered in error to a delivery, and return the next version, which lacks it."""
     second = _next_version(rng, first)
-    record = mistaken(rng, world, first)
+    record = make_mistaken_record(rng, world, first)
     first.records = [*first.records, record]
     spoiler.log(first.institution, first.name, record.key, "record_withdrawn_later")
     return second
 
 
-def _withdraw_real(rng: Random, first: Delivery, spoiler: Spoiler) -> list[Delivery]:
-    """The next version lacks a record that has an earlier state; that one stands again."""
+def _withdraw_real_record(rng: Random, first: Delivery, spoiler: Spoiler) -> list[Delivery]:
+    """Return a next version that lacks a record with an earlier state; that state counts again. Return an empty list if there is no such
+    record."""
     before = [i for i, record in enumerate(first.records) if record.true["registered"] < first.exported.date() - timedelta(days=130)]
     if not before:
         return []
@@ -112,16 +112,17 @@ def _withdraw_real(rng: Random, first: Delivery, spoiler: Spoiler) -> list[Deliv
     return [second]
 
 
-def _faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: Spoiler) -> Delivery:
-    """A correction that cannot be read at all replaces nothing; one that was read in part withdraws nothing (counting-rules.md)."""
+def _make_faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: Spoiler) -> Delivery:
+    """Return a correction that cannot be read at all and replaces nothing, or that can be read in part and withdraws nothing
+    (counting-rules.md)."""
     second = _next_version(rng, first)
     part = institution in ("police", "courts") and len(second.records) >= 4
-    faults.add(second, "truncated" if part else "wrong_content", spoiler)
+    faults.add_fault(second, "truncated" if part else "wrong_content", spoiler)
     return second
 
 
-def _twice(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
-    """The same bytes again as the next version: a delivery like any other."""
+def _deliver_twice(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
+    """Return next versions with the same bytes as their predecessors, which count as deliveries of their own."""
     latest = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
     candidates = [delivery for delivery in latest.values() if not delivery.missing and delivery.read == "full"]
     made = []
@@ -133,8 +134,8 @@ def _twice(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> li
     return made
 
 
-def _delay(rng: Random, deliveries: list[Delivery], hard: bool) -> None:
-    """Some first versions come after the next quarter's; in `hard` also after their own correction."""
+def _delay_deliveries(rng: Random, deliveries: list[Delivery], hard: bool) -> None:
+    """Delay some first versions past the next quarter's delivery, with `hard` noise also past their own correction."""
     firsts = [delivery for delivery in deliveries if delivery.version == 1 and not delivery.missing]
     corrected = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.version > 1}
     late = max(1, round(len(firsts) / 13) * (2 if hard else 1))

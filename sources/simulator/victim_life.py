@@ -1,7 +1,8 @@
-"""What victims live through after, or without, the police: who is referred, assisted, sheltered, represented, and when.
+"""The files of victims at the victim protection office (ZMNV) and the centres for social work: who is referred, assisted, sheltered and
+represented, and when.
 
-Belongs here: chance. It draws from a stream of its own, so that the other institutions' deliveries are the same bytes with and without
-these two. Does not belong here: what a delivery says of a file (`victim_states.py`).
+Belongs here: chance. It has a random generator of its own, so that the other institutions' deliveries are the same bytes with and
+without these two. Does not belong here: what a delivery says of a file (`victim_states.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from random import Random
 from sources.simulator.codes import counted_form, places
 from sources.simulator.life import FORMS, YEARS_BEFORE
 from sources.simulator.model import Case, Person, PoliceFile, ProsecutionFile, World
-from sources.simulator.people import People
+from sources.simulator.people import PersonMaker
 from sources.simulator.settings import Settings
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, Claim, Hearing, Service, ShelterStay, VictimFile, VictimWorld, later
 
@@ -34,44 +35,44 @@ NEVER_KNOWN = 1 / 8  # of the victims whom the two know, those whom the police n
 ENTERED_LATE = 0.03
 
 
-class VictimLife:
-    """Makes the files of one set; `noise` other than `clean` adds what registers get wrong about whole files."""
+class VictimFileMaker:
+    """Makes the files of one set. With `noise` other than `clean` it also makes what registers get wrong about whole files."""
 
     def __init__(self, settings: Settings, world: World) -> None:
         self.settings, self.world = settings, world
         self.rng = Random(f"victims {settings.seed} {settings.start} {settings.years} {settings.cases_per_year} {settings.noise}")
-        self.people = People(self.rng, settings)
+        self.people = PersonMaker(self.rng, settings)
         self.people.reserve({person.number for person in world.persons if person.number})
         self.noisy = settings.noise != "clean"
         self.files: list[VictimFile] = []
         self.cases: list[Case] = []
 
-    def victim_world(self) -> VictimWorld:
-        """Files of the victims of the world's cases, and of victims whom only the two institutions know."""
+    def make_victim_world(self) -> VictimWorld:
+        """Return the files of the victims of the world's cases, and of victims whom only the two institutions know."""
         rng = self.rng
-        known = [found for case in self.world.cases for found in _victims(case)]
+        known = [found for case in self.world.cases for found in _named_victims(case)]
         for case, person, since, police, prosecution in known:
             if rng.random() >= NEVER_ASSISTED:
-                self._assist(case, person, since, police, prosecution)
+                self._open_files(case, person, since, police, prosecution)
         days = (self.settings.years + YEARS_BEFORE) * 365
         first = date(self.settings.start - YEARS_BEFORE, 1, 1)
         for _ in range(round(len(known) * (1 - NEVER_ASSISTED) * NEVER_KNOWN / (1 - NEVER_KNOWN))):
-            self._unknown_to_the_police(later(first, rng.randrange(days)))
+            self._add_unknown_victim(later(first, rng.randrange(days)))
         again = [file for file in self.files if self.noisy and file.opened >= date(self.settings.start, 1, 1)]
         for file in rng.sample(again, round(len(again) * 0.03)):
-            self._later_matter(file)
+            self._add_later_matter(file)
         self.files.sort(key=lambda file: file.opened)
-        _number(self.files, rng)
+        _number_files(self.files, rng)
         return VictimWorld(self.files, self.people.persons, self.cases)
 
     # -- who has files ----------------------------------------------------------------------------------------------------------------
 
-    def _assist(
+    def _open_files(
         self, case: Case, person: Person, since: date, police: PoliceFile | None, prosecution: ProsecutionFile | None
     ) -> list[VictimFile]:
-        """Files of a victim in a matter that the police or the prosecution know."""
+        """Open the files of a victim in a matter that the police or the prosecution know."""
         rng = self.rng
-        files = [self._file(which, case, person, since) for which in self._institutions()]
+        files = [self._open_file(which, case, person, since) for which in self._draw_institutions()]
         for file in files:
             if police is not None:
                 file.police = police
@@ -83,33 +84,34 @@ class VictimLife:
                 file.cites_since["police"] = later(file.opened, rng.randrange(1, 90))
         self._cite_each_other(files)
         if rng.random() < self.settings.registered_twice:
-            self._twice(rng.choice(files))
+            self._open_second_file(rng.choice(files))
         return files
 
-    def _institutions(self) -> tuple[str, ...]:
+    def _draw_institutions(self) -> tuple[str, ...]:
         return self.rng.choices((BOTH, (ZMNV,), (QPS,)), (52, 24, 24))[0]
 
-    def _unknown_to_the_police(self, day: date) -> None:
-        """A victim, and a matter, that only these two institutions know."""
+    def _add_unknown_victim(self, day: date) -> None:
+        """Add a victim, and a matter, that only these two institutions know."""
         rng = self.rng
         young, old = (8, 18) if rng.random() < 0.25 else (18, 45)
         sex = "F" if rng.random() < 0.8 else "M"
         foreign = rng.random() < 0.25
         person = self.people.foreigner(sex, day, "V", young, old) if foreign else self.people.local(sex, day, young, old)
-        self._own_matter(person, day)
+        self._add_own_matter(person, day)
 
-    def _later_matter(self, file: VictimFile) -> None:
-        """The victim comes again in a later matter that the police do not know."""
-        self._own_matter(file.person, later(file.opened, self.rng.randrange(240, 500)))
+    def _add_later_matter(self, file: VictimFile) -> None:
+        """Let the victim of a file come again in a later matter that the police do not know."""
+        self._add_own_matter(file.person, later(file.opened, self.rng.randrange(240, 500)))
 
-    def _own_matter(self, person: Person, day: date) -> None:
-        """Its files cite each other where there are two: else nothing would tell that their matter is one."""
+    def _add_own_matter(self, person: Person, day: date) -> None:
+        """Add a matter that only these two institutions know. If it has two files, they cite each other: nothing else would tell that
+        their matter is one."""
         rng = self.rng
         kind = rng.choices([name for name, _ in KINDS], [weight for _, weight in KINDS])[0]
         form = rng.choices([name for name, _ in FORMS], [weight for _, weight in FORMS])[0]
         case = Case(later(day, -rng.randrange(1, 90)), later(day, -rng.randrange(90, 200)), kind, form, self.people.municipality())
         self.cases.append(case)
-        files = [self._file(which, case, person, day) for which in self._institutions()]
+        files = [self._open_file(which, case, person, day) for which in self._draw_institutions()]
         for file in files:
             file.referred_by = rng.choice(UNKNOWN_TO_POLICE[file.institution])
         self._cite_each_other(files, always=True)
@@ -124,21 +126,21 @@ class VictimLife:
                 one.other = other
                 one.cites_since["other"] = day
 
-    def _twice(self, file: VictimFile) -> None:
-        """A defect of the register: another office or centre opens a second file on the same victim and matter."""
-        second = self._file(file.institution, file.case, file.person, later(file.opened, self.rng.randrange(1, 40)), elsewhere=True)
+    def _open_second_file(self, file: VictimFile) -> None:
+        """Let another office or centre open a second file on the same victim and matter, which is a defect of the register."""
+        second = self._open_file(file.institution, file.case, file.person, later(file.opened, self.rng.randrange(1, 40)), elsewhere=True)
         second.again = file
         second.police, second.prosecution = file.police, file.prosecution
         second.cites_since = {name: max(day, second.opened) for name, day in file.cites_since.items() if name != "other"}
 
     # -- one file ---------------------------------------------------------------------------------------------------------------------
 
-    def _file(self, institution: str, case: Case, person: Person, since: date, elsewhere: bool = False) -> VictimFile:
+    def _open_file(self, institution: str, case: Case, person: Person, since: date, elsewhere: bool = False) -> VictimFile:
         rng = self.rng
         home = person.municipality if person.municipality and institution == QPS and rng.random() < 0.7 else case.municipality
         if elsewhere:
             home = self.people.municipality()
-        office, seat = _office(institution, home)
+        office, seat = _find_office(institution, home)
         referred = later(since, rng.choices((0, 1, 2, 5, 12), (40, 25, 15, 12, 8))[0])
         opened = later(referred, rng.choices((0, 1, 2, 4), (55, 20, 15, 10))[0])
         by = rng.choices([name for name, _ in REFERRED_BY[institution]], [weight for _, weight in REFERRED_BY[institution]])[0]
@@ -148,18 +150,19 @@ class VictimLife:
         file = VictimFile(
             institution, person, case, office, seat, opened, referred, by, group, None if form == "unknown" else form, entered
         )
-        file.statuses = self._statuses(person, case, opened)
-        file.services = self._services(institution, opened)
+        file.statuses = self._draw_statuses(person, case, opened)
+        file.services = self._draw_services(institution, opened)
         if institution == QPS:
-            file.stays = self._stays(referred)
+            file.stays = self._draw_stays(referred)
         else:
-            file.hearings = self._hearings(case, opened)
-            file.claim = self._claim(file)
+            file.hearings = self._draw_hearings(case, opened)
+            file.claim = self._draw_claim(file)
         self.files.append(file)
         return file
 
-    def _statuses(self, person: Person, case: Case, opened: date) -> list[tuple[date, str]]:
-        """Presumed at first; most are identified later, some not confirmed: a fact of the victim, which either institution may not know."""
+    def _draw_statuses(self, person: Person, case: Case, opened: date) -> list[tuple[date, str]]:
+        """Return the statuses of a victim: presumed at first, later mostly identified, sometimes not confirmed. This is a fact about the
+        victim, which either institution may not know."""
         fate = Random(f"fate {self.settings.seed} {person.surname} {person.born} {case.opened}").random()
         statuses = [(opened, "presumed")]
         if fate < 0.6 and self.rng.random() < 0.9:
@@ -168,7 +171,7 @@ class VictimLife:
             statuses.append((later(opened, self.rng.randrange(20, 90)), "not_confirmed"))
         return statuses
 
-    def _services(self, institution: str, opened: date) -> list[Service]:
+    def _draw_services(self, institution: str, opened: date) -> list[Service]:
         rng = self.rng
         table = SERVICES[institution]
         day, services = later(opened, rng.choices((0, 3, 10), (50, 30, 20))[0]), []
@@ -180,8 +183,9 @@ class VictimLife:
             day = later(day, rng.randrange(4, 110))
         return services
 
-    def _stays(self, referred: date) -> list[ShelterStay]:
-        """Shelter from the referral on for four in ten; a move ends one stay and begins another."""
+    def _draw_stays(self, referred: date) -> list[ShelterStay]:
+        """Return stays in shelters, which begin with the referral; more than half of the victims have none. A move ends one stay and
+        begins another."""
         rng = self.rng
         stays: list[ShelterStay] = []
         day = later(referred, rng.randrange(0, 4))
@@ -192,8 +196,8 @@ class VictimLife:
             day = last
         return stays
 
-    def _hearings(self, case: Case, opened: date) -> list[Hearing]:
-        """Hearings in the last court file of the case, from a month after it was received on."""
+    def _draw_hearings(self, case: Case, opened: date) -> list[Hearing]:
+        """Return the hearings in the last court file of the case; the first is about a month or more after the court received it."""
         rng = self.rng
         if not case.courts or rng.random() < 0.35:
             return []
@@ -205,7 +209,7 @@ class VictimLife:
             day = later(day, rng.randrange(10, 90))
         return hearings
 
-    def _claim(self, file: VictimFile) -> Claim | None:
+    def _draw_claim(self, file: VictimFile) -> Claim | None:
         rng = self.rng
         if not file.hearings or rng.random() > 0.3:
             return None
@@ -218,8 +222,9 @@ class VictimLife:
 GROUPS_OF_FILES = ("trafficking", "slavery", "withholding_identity_papers", "facilitating_prostitution")
 
 
-def _victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, ProsecutionFile | None]]:
-    """Victims that police or prosecution name in a case: since when, and the files that name them."""
+def _named_victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, ProsecutionFile | None]]:
+    """Return the victims that police or prosecution name in a case, with the day since which they are named, and the files that name
+    them."""
     found: dict[str, tuple[Person, date, PoliceFile | None, ProsecutionFile | None]] = {}
     for police in case.police:
         if police.until is None:
@@ -234,16 +239,17 @@ def _victims(case: Case) -> list[tuple[Case, Person, date, PoliceFile | None, Pr
     return [(case, *each) for each in found.values()]
 
 
-def _office(institution: str, municipality: str) -> tuple[str, str]:
-    """Code and place of the office of a region, or of the centre of a municipality."""
+def _find_office(institution: str, municipality: str) -> tuple[str, str]:
+    """Return code and seat of the ZMNV office of a municipality's region, or of the centre of a municipality."""
     if institution == QPS:
         return f"{list(places()['municipalities']).index(municipality) + 1:02d}", municipality
     region = places()["municipalities"][municipality][0]
     return OFFICES[region], places()["regions"][region][0]
 
 
-def _number(files: list[VictimFile], rng: Random) -> None:
-    """`ZM-PR-2013-0042` by office and year; `QPS/05/117` by centre, running on through the years. `files` in order of opening."""
+def _number_files(files: list[VictimFile], rng: Random) -> None:
+    """Number the files in place: `ZM-PR-2013-0042` by office and year, `QPS/05/117` by centre, counting on through the years. `files`:
+    in order of opening."""
     counters: dict[tuple[str, int], int] = defaultdict(int)
     centres: dict[str, int] = {}
     for file in files:

@@ -1,8 +1,9 @@
-"""What is true, and what the files say, of the victims that ZMNV and the centres help (counting-rules.md, "Victim protection").
+"""What is true, and what the files say, of the victims whom ZMNV (the victim protection office) and the centres for social work help
+(counting-rules.md, "Victim protection").
 
 Belongs here: the four indicators, as reported and harmonised, and the two steps of reconciliation. Does not belong here: the other
-institutions' events (`happened.py`, `reported.py`), whose way of reading accepted records it follows: of a person, a form or a status
-is known what some accepted record says.
+institutions' events (`happened.py`, `reported.py`). As there, only what some accepted record tells of a person, a form or a status is
+known.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ INDICATORS = {
     "victims_represented": (ZMNV,),
 }
 REPEATED = ("victims_assisted",)  # as reported once for each file and period, not once for each row
-_Key = tuple[str, str]  # case, person
+_CasePerson = tuple[str, str]  # case, person
 
 
 def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
-    """The latest accepted state of every row of `sherbimet.csv`: rows are records of their own."""
+    """Return the latest accepted state of every row of `sherbimet.csv` by its key: these rows are records of their own."""
     usable = [each for each in deliveries if each.institution == QPS and not each.missing and each.read != "none"]
     usable.sort(key=lambda delivery: (delivery.period, delivery.version))
     accepted: dict[str, Part] = {}
@@ -55,18 +56,20 @@ def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
     return accepted
 
 
-def _files(history: RecordHistory) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
+def _accepted_files(history: RecordHistory) -> Iterator[tuple[str, CaseRecord, PersonRecord]]:
+    """Yield institution, file and person of each accepted file of both institutions."""
     for institution in BOTH:
         for person, record, _ in history.persons(institution):
             yield institution, record, person
 
 
-def _entries(
+def _accepted_entries(
     history: RecordHistory, rows: dict[str, Part], said: bool
 ) -> Iterator[tuple[str, CaseRecord | None, PersonRecord | None, Part]]:
-    """Accepted entries with the accepted record of their file, None where the centre's file has none. `said`: also of no known file."""
+    """Yield the accepted entries, each with institution, and accepted file and person; these are None if the centre's file is not
+    accepted. Such entries are only included if `said` is true."""
     files: dict[str, tuple[CaseRecord, PersonRecord]] = {}
-    for institution, record, person in _files(history):
+    for institution, record, person in _accepted_files(history):
         files[record.key] = (record, person)
         if institution == ZMNV:
             for part in record.entries:
@@ -83,29 +86,29 @@ def _entries(
 
 
 def reported_victims(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
-    """Every counted row as an event, `person` the key that tells rows apart; services of one file share it (`REPEATED`)."""
+    """Return every counted row as an event. `person` has a key that tells rows apart; services of one file share it (`REPEATED`)."""
     found = []
-    for _, file, victim in _files(history):
+    for _, file, victim in _accepted_files(history):
         if file.said["referred"]:
-            found.append(_said("victims_referred", file.key, file.said["referred"], file, victim))
+            found.append(_event_as_stated("victims_referred", file.key, file.said["referred"], file, victim))
     hearings: dict[str, tuple[date, CaseRecord, PersonRecord]] = {}
-    for institution, record, person, part in _entries(history, rows, said=True):
+    for institution, record, person, part in _accepted_entries(history, rows, said=True):
         day, entry = part.said["day"], part.true["entry"]
         number = record.key if record else part.key.rpartition("/")[0]
         if not day:
             continue
         if entry == "service":
-            found.append(_said("victims_assisted", f"{institution} {number}", day, record, person))
+            found.append(_event_as_stated("victims_assisted", f"{institution} {number}", day, record, person))
         elif entry == "stay":
-            found.append(_said("victims_sheltered", part.key, day, record, person))
+            found.append(_event_as_stated("victims_sheltered", part.key, day, record, person))
         elif entry == "hearing" and part.said["attended"] and record and person and (number not in hearings or day < hearings[number][0]):
             hearings[number] = (day, record, person)
-    found += [_said("victims_represented", key, day, file, victim) for key, (day, file, victim) in hearings.items()]
+    found += [_event_as_stated("victims_represented", key, day, file, victim) for key, (day, file, victim) in hearings.items()]
     return found
 
 
-def _said(indicator: str, key: str, day: date, record: CaseRecord | None, person: PersonRecord | None) -> Event:
-    """An event with what the file itself says."""
+def _event_as_stated(indicator: str, key: str, day: date, record: CaseRecord | None, person: PersonRecord | None) -> Event:
+    """Return an event with what the file itself states."""
     if record is None or person is None:
         return Event(indicator, "", key, day, "other", "unknown", "unknown", "unknown", "unknown")
     said = person.said
@@ -119,19 +122,20 @@ def _said(indicator: str, key: str, day: date, record: CaseRecord | None, person
 
 
 def victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
-    """Counted events: one per case and person, `victims_assisted` one for each day with a service. Those not confirmed are left out."""
+    """Return the counted events: one for each case and person, and for `victims_assisted` one for each day with a service. Victims who
+    were not confirmed are left out."""
     known = known_persons(history)
     forms = {**_file_forms(history), **known_forms(history)}
     groups = _case_groups(history)
-    own: dict[_Key, list[str]] = defaultdict(list)
-    statuses: dict[_Key, list[str | None]] = defaultdict(list)
-    days: dict[tuple[str, _Key], set[date]] = defaultdict(set)
-    for _, file, victim in _files(history):
+    own: dict[_CasePerson, list[str]] = defaultdict(list)
+    statuses: dict[_CasePerson, list[str | None]] = defaultdict(list)
+    days: dict[tuple[str, _CasePerson], set[date]] = defaultdict(set)
+    for _, file, victim in _accepted_files(history):
         key = (file.case_id, victim.person.person_id)
         own[key] += [file.true["group"]] if file.said["group"] else []
-        statuses[key].append(_status(file))
+        statuses[key].append(_stated_status(file))
         days["victims_referred", key].add(file.true["referred"])
-    for _, record, person, part in _entries(history, rows, said=False):
+    for _, record, person, part in _accepted_entries(history, rows, said=False):
         if record and person:
             key, entry = (record.case_id, person.person.person_id), part.true["entry"]
             if entry == "service":
@@ -154,8 +158,8 @@ def victim_events(history: RecordHistory, rows: dict[str, Part]) -> list[Event]:
     return sorted(found, key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
 
 
-def _status(record: CaseRecord) -> str | None:
-    """The current status as the register states it: of ZMNV that of the entry with the latest day."""
+def _stated_status(record: CaseRecord) -> str | None:
+    """Return the current status as the register states it; for ZMNV this is the latest entry."""
     if record.institution == QPS:
         stated: str | None = record.said["status"]
         return stated
@@ -164,7 +168,7 @@ def _status(record: CaseRecord) -> str | None:
 
 
 def _case_groups(history: RecordHistory) -> dict[str, str]:
-    """The offence of a case at the prosecution, else at police or inspectorate."""
+    """Return the offence group of each case at the prosecution, else at police or inspectorate."""
     found: dict[str, str] = {}
     for institutions in (("police", "inspectorate"), ("prosecution",)):
         charged: dict[str, list[str]] = defaultdict(list)
@@ -179,14 +183,15 @@ def _case_groups(history: RecordHistory) -> dict[str, str]:
 
 
 def _file_forms(history: RecordHistory) -> dict[str, str]:
-    return {record.case_id: record.true["form"] for _, record, _ in _files(history) if record.said["form"] and record.true["form"]}
+    return {record.case_id: record.true["form"] for _, record, _ in _accepted_files(history) if record.said["form"] and record.true["form"]}
 
 
 # -- reconciliation -------------------------------------------------------------------------------------------------------------------
 
 
 def victim_reconciliation(history: RecordHistory) -> list[list[str]]:
-    """Rows of `reconciliation.csv`, per person and case, whatever the status: step, period, case, person, outcome, detail."""
+    """Return the rows of `reconciliation.csv` for each person and case, whatever the status: step, period, case, person, outcome,
+    detail."""
     reported: dict[str, date] = {}
     for institution in ("police", "inspectorate"):
         for record in history.cases(institution):
@@ -196,18 +201,18 @@ def victim_reconciliation(history: RecordHistory) -> list[list[str]]:
         for person, record, _ in history.persons("police")
         if person.true["role"] == "victim"
     }
-    referred: dict[str, dict[_Key, date | None]] = {ZMNV: {}, QPS: {}}
-    for institution, record, person in _files(history):
+    referred: dict[str, dict[_CasePerson, date | None]] = {ZMNV: {}, QPS: {}}
+    for institution, record, person in _accepted_files(history):
         key, found = (record.case_id, person.person.person_id), referred[institution]
         found[key] = min(found.get(key) or date.max, record.true["referred"])
     either = {
         key: min(day for day in (referred[ZMNV].get(key), referred[QPS].get(key)) if day) for key in {*referred[ZMNV], *referred[QPS]}
     }
-    rows = _steps("police_victim_protection", police, dict(either))
-    return rows + _steps("victim_protection_social_work", referred[ZMNV], referred[QPS])
+    rows = _step_rows("police_victim_protection", police, dict(either))
+    return rows + _step_rows("victim_protection_social_work", referred[ZMNV], referred[QPS])
 
 
-def _steps(step: str, upstream: dict[_Key, Any], downstream: dict[_Key, Any]) -> list[list[str]]:
+def _step_rows(step: str, upstream: dict[_CasePerson, Any], downstream: dict[_CasePerson, Any]) -> list[list[str]]:
     rows = []
     for key in sorted({*upstream, *downstream}):
         day = upstream.get(key) or downstream.get(key)

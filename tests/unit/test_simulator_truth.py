@@ -11,7 +11,7 @@ from plain_reading import read_accepted, rows
 from sources.simulator import simulate
 from sources.simulator.happened import Event, age_group, known_persons
 from sources.simulator.periods import quarters
-from sources.simulator.reported import reported
+from sources.simulator.reported import reported_events
 from sources.simulator.tally import DIMENSIONS, statistics
 
 Figures = dict[tuple[str, ...], tuple[str, str]]
@@ -48,7 +48,7 @@ def test_as_reported_is_what_the_files_say(simulated: Path) -> None:
     standing, _ = read_accepted(simulated)
     true = _figures(simulated)
     assert len(true) > 3000
-    assert _differences(true, _counted(reported(standing), [], 2012), 0) == {}
+    assert _differences(true, _counted(reported_events(standing), [], 2012), 0) == {}
 
 
 def _attributes(folder: Path, standing) -> dict[str, object]:  # type: ignore[no-untyped-def]
@@ -88,7 +88,7 @@ def test_the_counting_rules_are_those_of_the_samples(shared: Path, sample: str, 
     standing, missing = read_accepted(folder)
     assert missing == set()
     true = _figures(folder)
-    counted = _counted(reported(standing), _true_events(folder, standing), start)
+    counted = _counted(reported_events(standing), _true_events(folder, standing), start)
     assert _differences(true, counted, 0) == {}
     assert _differences(true, counted, 1) == {}
 
@@ -111,7 +111,7 @@ def test_in_a_clean_set_single_files_are_counted_alike(tmp_path: Path) -> None:
     single = {"cases_registered": "police", "cases_received_prosecution": "prosecution", "cases_received_court": "courts"}
     events = {(row["indicator"], row["case_id"]): row for row in rows(tmp_path / "set/truth/events.csv") if not row["person_id"]}
     compared = 0
-    for event in reported(standing):
+    for event in reported_events(standing):
         institution = single.get(event.indicator)
         if institution and files[institution, event.case_id] == 1 if (institution, event.case_id) in files else False:
             row = events[event.indicator, event.case_id]

@@ -75,7 +75,7 @@ def from_simulated(folders: Sequence[Path]) -> Material:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
             outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
         sets.append(outcome.values["canonical"])
-        known.append(answers.persons(folder))
+        known.append(answers.read_persons(folder))
     return Material(sets, partial(_simulated_labels, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
 
 

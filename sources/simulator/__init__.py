@@ -1,13 +1,18 @@
-"""A small world of persons and criminal matters that writes the institutions' deliveries, and the truth beside them.
+"""The simulator: a small world of persons and criminal matters, whose institutions' deliveries it writes, with the truth beside them.
 
 `simulate` is the one entry point. The deliveries have exactly the forms of deliveries.md; the truth has the files and columns of the
-samples' truth. The world knows nothing of the pipeline that will read it: what is written here follows the specification only.
+samples' truth. The simulator knows nothing of the pipeline that will read them: it follows the specification only.
 
-The modules, in the order of the way: `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`); `states` say
-what each register holds at a quarter's end (`records`); `deliveries` and `versions` make folders of them; `defects`, `spelling` and
-`faults` make values and files wrong; `write_*` write bytes; `record_statuses`, `happened`, `reported`, `tally`, `reconcile` and `truth`
-say what is true. The two institutions for victims come after the others, from streams of chance of their own: `victim_files`,
-`victim_life`, `victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
+The modules, in the order of the work:
+
+- `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`)
+- `states` make the records of each register at the end of a quarter (`records`)
+- `deliveries` and `versions` make deliveries of them
+- `defects`, `spelling` and `faults` make values and files wrong; `write_*` write the bytes
+- `record_statuses`, `happened`, `reported`, `tally`, `reconcile` and `truth` tell what is true
+
+The two institutions for victims come after the others and draw from random numbers of their own: `victim_files`, `victim_life`,
+`victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from pathlib import Path
 from random import Random
 
 from sources.simulator import register_life
-from sources.simulator.answers import mark
+from sources.simulator.answers import write_mark
 from sources.simulator.defects import Defect, Spoiler
 from sources.simulator.deliveries import INSTITUTIONS, Delivery, build_deliveries
 from sources.simulator.life import build_world
@@ -29,7 +34,7 @@ from sources.simulator.settings import Noise, Settings, choose_settings
 from sources.simulator.truth import write_truth
 from sources.simulator.versions import make_noisy_deliveries
 from sources.simulator.victim_defects import spoil_victim_records
-from sources.simulator.victim_deliveries import build_victim_deliveries, distort_victim_deliveries
+from sources.simulator.victim_deliveries import build_victim_deliveries, make_noisy_victim_deliveries
 from sources.simulator.victim_life import VictimFileMaker
 from sources.simulator.write_courts import write_courts
 from sources.simulator.write_police import write_police
@@ -73,15 +78,17 @@ def simulate(
     victims: bool = False,
     life: Collection[str] = (),
 ) -> SimulationReport:
-    """Writes `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`); same arguments, same bytes.
+    """Write `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`). The same arguments give the
+    same bytes.
 
-    `cases_per_year`: criminal matters that open in a year, over all institutions. `noise`: `clean` (nothing wrong at all),
-    `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that deliveries.md does not
-    name). `victims`: the victim protection office and the centres for social work deliver too, about the same matters; the others'
-    deliveries are the same bytes with and without them. `life`: what registers do over the years, any of `register_life.KINDS`
-    or `all`; a set without is the same set, byte for byte.
+    - `cases_per_year`: criminal matters that are opened in a year, over all institutions
+    - `noise`: `clean` (nothing wrong at all), `typical` (the rates of the samples), `hard` (about twice these rates, more people who
+      come again, and kinds of defects that deliveries.md does not name)
+    - `victims`: the victim protection office and the centres for social work deliver too, about the same matters; the others' deliveries
+      are the same bytes with and without them
+    - `life`: what registers do over the years, any of `register_life.KINDS` or `all`; without it the other bytes are the same
 
-    Raises ValueError where `out` is there and not empty (nothing is overwritten), or where an argument is out of range.
+    Raises `ValueError` if `out` exists and is not empty (nothing is overwritten), or if an argument is out of range.
     """
     chosen = choose_settings(seed, start, years, cases_per_year, noise, register_life.check_kinds(life))
     out = Path(out)
@@ -98,20 +105,21 @@ def simulate(
     register_life.log_events(deliveries, spoiler)
     cases, defects = len(world.cases), spoiler.found
     if victims:
-        more, found, own = _victims(chosen, world)
+        more, found, own = _make_victim_deliveries(chosen, world)
         deliveries, defects, cases = [*deliveries, *more], [*defects, *found], cases + own
     for delivery in deliveries:
         if not delivery.missing:
-            _write(out / "inbox", delivery)
+            _write_delivery(out / "inbox", delivery)
     history = write_truth(out / "truth", world, deliveries, defects, victims)
-    mark(out, chosen, victims)
+    write_mark(out, chosen, victims)
     persons = {state.person.person.person_id for state in history.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
     return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(history.states), len(defects))
 
 
-def _victims(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
-    """Deliveries of the victim protection office and of the centres, their defects, and how many matters only they know."""
+def _make_victim_deliveries(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
+    """Return the deliveries of the victim protection office and of the centres, their defects, and the number of matters that only they
+    know."""
     victims = VictimFileMaker(chosen, world).make_victim_world()
     for i, case in enumerate(victims.cases, len(world.cases) + 1):
         case.case_id = f"C{i:06d}"
@@ -121,11 +129,11 @@ def _victims(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defec
     spoiler = Spoiler(chosen, "victim defects")
     if chosen.factor:
         spoil_victim_records(world, victims, deliveries, spoiler)
-        deliveries = distort_victim_deliveries(world, victims, deliveries, spoiler, world.mistakes)
+        deliveries = make_noisy_victim_deliveries(world, victims, deliveries, spoiler, world.mistakes)
     return deliveries, spoiler.found, len(victims.cases)
 
 
-def _write(inbox: Path, delivery: Delivery) -> None:
+def _write_delivery(inbox: Path, delivery: Delivery) -> None:
     folder = inbox / delivery.institution / delivery.name
     folder.mkdir(parents=True)
     if "wrong_content" in delivery.faults:

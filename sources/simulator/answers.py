@@ -1,7 +1,7 @@
-"""Who is who in a simulated set: for training a model on sets that were made for it.
+"""The true identities in a simulated set, for training a model on sets that were made for it.
 
-Belongs here: the mark that the simulator puts beside its truth, reading back what it wrote. Does not belong here: the truth of a sample,
-which is for measuring only (`warehouse.score`) and bears no mark.
+Belongs here: the mark that the simulator writes beside its truth, and reading the identities. Does not belong here: the truth of a
+sample, which is for measuring only (`warehouse.score`) and has no mark.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sources.simulator.settings import Settings
 MARK = "simulated.json"
 
 
-def mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
-    """Write `<folder>/simulated.json`: what the set was made with, and the checksum of who is who in it."""
+def write_mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
+    """Write `<folder>/simulated.json`: the settings of the set, and the checksum of its true identities."""
     said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
     said |= {"victims": True} if victims else {}
     said |= {"life": sorted(chosen.life)} if chosen.life else {}
@@ -26,7 +26,7 @@ def mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
 
 
 def is_set(folder: Path) -> bool:
-    """Whether `folder` is what `simulate` wrote: deliveries, who is who, and the mark that goes with just this truth."""
+    """Return whether `simulate` wrote `folder`: it has deliveries, true identities, and the mark with the checksum of these."""
     try:
         said = json.loads((folder / MARK).read_text(encoding="utf-8"))
         return (folder / "inbox").is_dir() and isinstance(said, dict) and said.get("records") == _checksum(folder)
@@ -38,8 +38,8 @@ def _checksum(folder: Path) -> str:
     return sha256((folder / "truth" / "records.csv").read_bytes()).hexdigest()
 
 
-def persons(folder: Path) -> pd.DataFrame:
-    """`institution, record_key, person_id` of every person record of the set in `folder`, each once."""
+def read_persons(folder: Path) -> pd.DataFrame:
+    """Return the true person of every person record of the set in `folder`. Columns: institution, record_key, person_id."""
     records = pd.read_csv(folder / "truth" / "records.csv", dtype="str")
     known = records[records["entity"] == "person"].dropna(subset=["person_id"]).drop_duplicates(["institution", "record_key"])
     return known[["institution", "record_key", "person_id"]].reset_index(drop=True)

@@ -1,8 +1,9 @@
 """Codes and words of the simulated world: laws and articles, offence groups, forms, places, institutions' words.
 
-Belongs here: what the world's values mean and how they are canonically written. Sources: deliveries.md, counting-rules.md (offence groups),
-sources-of-facts.md; the articles of other offences are general knowledge. Does not belong here: wrong or variant spellings
-(`spelling.py`).
+Belongs here: what the world's values mean, and how they are written without variation. Sources: deliveries.md, counting-rules.md
+(offence groups), sources-of-facts.md; the articles of other offences are general knowledge. Does not belong here: wrong or other
+spellings (`spelling.py`). Return the criminal code in force on a day (docs/reference/counting-rules.md: KPK2003 to the end of 2012,
+KPRK2019 from 2019-04-14).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def code_in_force(day: date) -> str:
 
 @cache
 def group_of(law: str | None, article: str | None) -> str | None:
-    """The offence group of an article of a law; None where it is an article of none of the listed groups."""
+    """Return the offence group of an article of a law; None if the article is in no listed group."""
     if law == MINOR_OFFENCES:
         return "prostitution" if article == "4" else None
     column = [name for name, _ in CODES].index(law) if law in dict(CODES) else None
@@ -72,7 +73,7 @@ def group_of(law: str | None, article: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """An article of a law: `kind` is a group or a kind of other offence; `group` its offence group."""
+    """An article of a law. `kind`: an offence group, or a kind of other offence."""
 
     kind: str
     law: str
@@ -81,11 +82,11 @@ class Offence:
 
     @property
     def group(self) -> str:
-        """Its offence group."""
+        """The offence group."""
         return self.kind if self.kind in GROUPS else "other"
 
     def as_typed(self) -> str:
-        """The article as the police and the prisons type it when they type it well: `171/1 KPRK`."""
+        """Return the article as the police and the prisons type it correctly: `171/1 KPRK`."""
         if self.law == MINOR_OFFENCES:
             return "neni 4 Ligji 03/L-142"
         suffix = {"KPK2003": "KPK", "KPRK2012": "KPRK", "KPRK2019": "KPRK 06/L-074"}[self.law]
@@ -93,7 +94,7 @@ class Offence:
 
 
 def offence(kind: str, day: date, paragraph: str = "1") -> Offence:
-    """The offence of a kind under the law in force on the day that it was committed."""
+    """Return the offence of a kind under the law in force on the day on which it was committed."""
     if kind == "prostitution":
         return Offence(kind, MINOR_OFFENCES, "4", "1")
     law = code_in_force(day)
@@ -104,45 +105,47 @@ def offence(kind: str, day: date, paragraph: str = "1") -> Offence:
 
 
 def seriousness(group: str) -> int:
-    """Rank of a group, 0 the most serious."""
+    """Return the rank of an offence group, 0 for the most serious."""
     return GROUPS.index(group)
 
 
 def most_serious(groups: Any) -> str:
-    """The most serious of some groups; `other` of none."""
+    """Return the most serious of some offence groups; `other` if there are none."""
     return min(groups, key=GROUPS.index, default="other")
 
 
 def counted_form(group: str, form: str | None) -> str:
-    """The form under which a group counts (docs/reference/counting-rules.md, "Form"): fixed for some groups, the case's own for others."""
+    """Return the form of exploitation under which an offence counts (docs/reference/counting-rules.md, "Form"): fixed for some groups,
+    that of the case for others."""
     if group in ("trafficking", "withholding_identity_papers"):
         return form or "unknown"
     return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(group, "unknown")
 
 
 @cache
-def _data(name: str) -> Any:
+def _read_data(name: str) -> Any:
     return yaml.safe_load((Path(__file__).parent / "data" / name).read_text(encoding="utf-8"))
 
 
 @cache
 def names() -> dict[str, Any]:
-    """Names by community or citizenship, nicknames, villages (`data/people.yaml`)."""
-    return _data("people.yaml")
+    """Return names by community or citizenship, nicknames and villages (`data/people.yaml`)."""
+    return _read_data("people.yaml")
 
 
 @cache
 def places() -> dict[str, Any]:
-    """Regions, municipalities, countries, facilities (`data/places.yaml`)."""
-    return _data("places.yaml")
+    """Return regions, municipalities, countries and facilities (`data/places.yaml`)."""
+    return _read_data("places.yaml")
 
 
 @cache
 def words() -> dict[str, Any]:
-    """Offences, forms, sexes, ranks in words (`data/words.yaml`)."""
-    return _data("words.yaml")
+    """Return the words for offences, forms, sexes and ranks (`data/words.yaml`)."""
+    return _read_data("words.yaml")
 
 
 def seat_of(municipality: str) -> str:
-    """Seat of court and prosecution for a municipality (docs/reference/sources-of-facts.md, Territory: no branch, then the seat)."""
+    """Return the seat of court and prosecution for a municipality: that of its branch, else its own (docs/reference/sources-of-facts.md,
+    Territory)."""
     return places()["regions"][places()["municipalities"][municipality][0]][0]

@@ -73,25 +73,25 @@ def _change_names(spoiler: Spoiler, record: CaseRecord, person: Person, after: d
     slavic = person.community in SLAVIC or person.citizenship in ("SRB", "MNE", "MKD")
     which = rng.choice(("given", "surname"))
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(62):
-        return "name_cyrillic", {key: spelling.cyrillic(value) for key, value in after.items()}
+        return "name_cyrillic", {key: spelling.to_cyrillic(value) for key, value in after.items()}
     if place == "courts" and record.cells["gjuha"] == "sr" and happens(40):
-        return _change_all("name_serbian", after, spelling.serbian)
+        return _change_all("name_serbian", after, spelling.to_serbian)
     if place in ("prosecution", "victim_protection", "social_work") and happens(1.2):
-        return "name_cyrillic", {key: spelling.cyrillic(value) for key, value in after.items()}
+        return "name_cyrillic", {key: spelling.to_cyrillic(value) for key, value in after.items()}
     if place in ("prosecution", "inspectorate") and happens(2.4):
         parent = person.parent
         return "name_parent_inline", {**after, "middle": rng.choice((f"({parent})", f"{parent[0]}.", parent))}
     if slavic and happens(9):
-        return _change_all("name_albanian_spelling", after, spelling.albanian)
+        return _change_all("name_albanian_spelling", after, spelling.to_albanian)
     if not slavic and person.community != "foreign" and happens(3.0):
-        return _change_all("name_serbian", after, spelling.serbian)
+        return _change_all("name_serbian", after, spelling.to_serbian)
     if person.sex == "F" and person.maiden and happens(22):
         return "name_changed_surname", {**after, "surname": person.maiden}
     if happens(2.8):
         other = person.maiden or rng.choice(names()["Albanian"]["S"])
         return "name_double_surname", {**after, "surname": f"{after['surname']}{rng.choice('- ')}{other}"}
     if happens(10.5):
-        return "name_typo", {**after, which: spelling.typing_error(rng, after[which])}
+        return "name_typo", {**after, which: spelling.with_typing_error(rng, after[which])}
     if happens(5.0):
         return "name_swapped", after
     if happens(4.0):
@@ -103,8 +103,8 @@ def _change_names(spoiler: Spoiler, record: CaseRecord, person: Person, after: d
     if spoiler.settings.noise == "hard":
         if person.nickname and rng.random() < 0.15:
             return "name_nickname", {**after, "given": person.nickname}
-        if rng.random() < 0.02 and any(spelling.garbled(value) != value for value in after.values()):
-            return "name_mojibake", {key: spelling.garbled(value) for key, value in after.items()}
+        if rng.random() < 0.02 and any(spelling.misdecode(value) != value for value in after.values()):
+            return "name_mojibake", {key: spelling.misdecode(value) for key, value in after.items()}
     return "", after
 
 
@@ -146,9 +146,9 @@ def _spoil_number(
     choices = [
         (100.0 if person.bears_number_of else 0.0, lambda _: WrongValue("pn_of_parent", person.bears_number_of)),
         (11.5, lambda _: WrongValue("pn_missing", empty)),
-        (2.7, lambda value: WrongValue("pn_typing_error", spelling.number_error(rng, value))),
+        (2.7, lambda value: WrongValue("pn_typing_error", spelling.with_wrong_digits(rng, value))),
         (1.9, lambda value: WrongValue("pn_as_float", int(value) if workbook else f"{int(value)}.0" if value[0] != "0" else f"{value}.0")),
-        (1.0, lambda value: WrongValue("pn_with_spaces", spelling.spaced(rng, value))),
+        (1.0, lambda value: WrongValue("pn_with_spaces", spelling.with_spaces(rng, value))),
         (0.6, other),
         (20.0 if person.number.startswith("0") else 0.0, lambda value: WrongValue("pn_leading_zero_lost", value[1:])),
     ]

@@ -1,8 +1,9 @@
-"""How people and offices write the same thing otherwise: names, numbers, articles, dates. Text to text, by chance where several ways
-exist.
+"""Other spellings of names, numbers, articles and dates, as people and offices write them. Each function turns a text or a day into
+text; if several ways exist, one is drawn.
 
-Belongs here: permitted variants and errors of writing alike; which of them happens where is `defects.py` and `value_defects.py`.
-Rules of names: sources-of-facts.md, Spelling of names. Spellings of case numbers: deliveries.md, sources-of-facts.md, Case numbers.
+Belongs here: permitted variants and errors of writing alike. Does not belong here: which of them occurs where (`defects.py`,
+`value_defects.py`). Rules of names: sources-of-facts.md, Spelling of names. Spellings of case numbers: deliveries.md,
+sources-of-facts.md, Case numbers.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _TO_CYRILLIC = (
 _NEAR = {"a": "s", "e": "r", "i": "o", "k": "l", "m": "n", "n": "m", "o": "p", "r": "t", "s": "a", "t": "r", "b": "v", "g": "h", "u": "i"}
 
 
-def _mapped(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    """Replaces letters and pairs of letters in one pass, keeping a capital a capital."""
+def _replace_letters(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Replace letters and pairs of letters in one pass; a capital stays a capital."""
     table = dict(pairs)
     result, i = [], 0
     while i < len(text):
@@ -56,39 +57,40 @@ def _mapped(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return "".join(result)
 
 
-def serbian(name: str) -> str:
-    """An Albanian name as written in Serbian: `Xhavit Hoxha` → `Džavit Hodža`."""
-    return _mapped(name, _TO_SERBIAN)
+def to_serbian(name: str) -> str:
+    """Return an Albanian name as written in Serbian: `Xhavit Hoxha` → `Džavit Hodža`."""
+    return _replace_letters(name, _TO_SERBIAN)
 
 
-def albanian(name: str) -> str:
-    """A Serbian name as written in Albanian: `Đorđević` → `Gjorgjeviq`."""
-    return _mapped(name, _TO_ALBANIAN)
+def to_albanian(name: str) -> str:
+    """Return a Serbian name as written in Albanian: `Đorđević` → `Gjorgjeviq`."""
+    return _replace_letters(name, _TO_ALBANIAN)
 
 
-def cyrillic(name: str) -> str:
-    """A name in Serbian Cyrillic."""
-    return _mapped(without_foreign_marks(serbian(name)), _TO_CYRILLIC)
+def to_cyrillic(name: str) -> str:
+    """Return a name in Serbian Cyrillic."""
+    return _replace_letters(without_foreign_marks(to_serbian(name)), _TO_CYRILLIC)
 
 
 def without_foreign_marks(name: str) -> str:
-    """Without the marks that Serbian does not have (ö, ü, ş, ı); its own (č, ć, š, ž, đ) stay."""
+    """Return a name without the marks that Serbian does not have (ö, ü, ş, ı); its own (č, ć, š, ž, đ) stay."""
     return "".join(char if char in "čćšžđČĆŠŽĐ" else without_marks(char) for char in name)
 
 
 def without_marks(name: str) -> str:
-    """Without diacritics: `Gëzim` → `Gezim`, `Đorđe` → `Djordje`."""
+    """Return a name without diacritics: `Gëzim` → `Gezim`, `Đorđe` → `Djordje`."""
     text = name.replace("đ", "dj").replace("Đ", "Dj").replace("ı", "i")
     return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
 
 
-def garbled(name: str) -> str:
-    """UTF-8 read as windows-1250: `Gëzim` → `GĂ«zim`."""
+def misdecode(name: str) -> str:
+    """Return a name whose UTF-8 bytes were read as windows-1250: `Gëzim` → `GĂ«zim`."""
     return name.encode("utf-8").decode("cp1250", errors="replace")
 
 
-def typing_error(rng: Random, name: str) -> str:
-    """One typing error: a letter dropped, doubled, exchanged with the next, or replaced by its neighbour on the keyboard."""
+def with_typing_error(rng: Random, name: str) -> str:
+    """Return a name with one typing error: a letter dropped, doubled, exchanged with the next, or replaced by its neighbour on the
+    keyboard."""
     if len(name) < 3:
         return name + name[-1:]
     i = rng.randrange(1, len(name) - 1)
@@ -102,8 +104,8 @@ def typing_error(rng: Random, name: str) -> str:
     return name[:i] + _NEAR.get(name[i], "h") + name[i + 1 :]
 
 
-def number_error(rng: Random, number: str) -> str:
-    """A personal number with one digit wrong, two exchanged, or one lost."""
+def with_wrong_digits(rng: Random, number: str) -> str:
+    """Return a personal number with one digit wrong, two exchanged, or one lost."""
     i = rng.randrange(len(number) - 1)
     way = rng.randrange(3)
     if way == 0 and number[i] != number[i + 1]:
@@ -113,16 +115,16 @@ def number_error(rng: Random, number: str) -> str:
     return number[:i] + str((int(number[i]) + rng.randrange(1, 10)) % 10) + number[i + 1 :]
 
 
-def spaced(rng: Random, number: str) -> str:
-    """A personal number with spaces in it or around it."""
+def with_spaces(rng: Random, number: str) -> str:
+    """Return a personal number with spaces in it or around it."""
     return rng.choice((f" {number}", f"{number} ", f"{number[:4]} {number[4:]}", f"{number[:3]} {number[3:6]} {number[6:]}"))
 
 
 # -- numbers of cases -----------------------------------------------------------------------------------------------------------------
 
 
-def prosecution_number(rng: Random, number: str) -> str:
-    """`PP.I.nr.34/2013` in another spelling; some lose the register."""
+def vary_prosecution_number(rng: Random, number: str) -> str:
+    """Return a number such as `PP.I.nr.34/2013` in another spelling; some spellings lack the register."""
     match = re.fullmatch(r"PP\.(I+)\.nr\.(\d+)/(\d{4})", number)
     if not match:
         return number
@@ -146,8 +148,8 @@ def prosecution_number(rng: Random, number: str) -> str:
     )
 
 
-def police_number(rng: Random, number: str) -> str:
-    """`2013-PR-00012` in another spelling."""
+def vary_police_number(rng: Random, number: str) -> str:
+    """Return a number such as `2013-PR-00012` in another spelling."""
     match = re.fullmatch(r"(\d{4})-([A-Z]{2})-(\d{5})", number)
     if not match:
         return number
@@ -166,8 +168,8 @@ def police_number(rng: Random, number: str) -> str:
     )
 
 
-def inspectorate_number(rng: Random, number: str) -> str:
-    """`IPK-003/2012` in another spelling."""
+def vary_inspectorate_number(rng: Random, number: str) -> str:
+    """Return a number such as `IPK-003/2012` in another spelling."""
     match = re.fullmatch(r"IPK-(\d+)/(\d{4})", number)
     if not match:
         return number
@@ -177,8 +179,8 @@ def inspectorate_number(rng: Random, number: str) -> str:
     )
 
 
-def court_number(rng: Random, number: str) -> str:
-    """`PKR.nr.12/2013` in another spelling."""
+def vary_court_number(rng: Random, number: str) -> str:
+    """Return a number such as `PKR.nr.12/2013` in another spelling."""
     match = re.fullmatch(r"(PKR|P)\.nr\.(\d+)/(\d{4})", number)
     if not match:
         return number
@@ -198,8 +200,8 @@ def court_number(rng: Random, number: str) -> str:
     )
 
 
-def one_digit_off(rng: Random, number: str) -> str:
-    """A case number with one digit of it wrong, so that it points to nothing, or to another case."""
+def with_wrong_digit(rng: Random, number: str) -> str:
+    """Return a case number with one wrong digit, so that it refers to nothing, or to another case."""
     places = [i for i, char in enumerate(number) if char.isdigit()]
     i = rng.choice(places)
     return number[:i] + str((int(number[i]) + rng.randrange(1, 10)) % 10) + number[i + 1 :]
@@ -208,8 +210,8 @@ def one_digit_off(rng: Random, number: str) -> str:
 # -- articles -------------------------------------------------------------------------------------------------------------------------
 
 
-def article(rng: Random, charged: Offence, with_words: bool = False) -> tuple[str, str | None]:
-    """An article as it is typed, and the code that this names (`KPRK` may be either code of the Republic; None: no code)."""
+def vary_article(rng: Random, charged: Offence, with_words: bool = False) -> tuple[str, str | None]:
+    """Return an article as it is typed, and the code that this text names (`KPRK` can be either code of the Republic; None: no code)."""
     if charged.law == MINOR_OFFENCES:
         ways = ("neni 4 LRQP", "Ligji 03/L-142, neni 4", "4 L.03/L-142", "neni 4 i Ligjit 03/L-142")
         return rng.choice(ways), MINOR_OFFENCES
@@ -227,17 +229,17 @@ def article(rng: Random, charged: Offence, with_words: bool = False) -> tuple[st
 # -- days -----------------------------------------------------------------------------------------------------------------------------
 
 
-def swapped(day: date) -> date | None:
-    """Day and month exchanged, where that gives another day."""
+def swap_day_month(day: date) -> date | None:
+    """Return a date with day and month exchanged; None if that gives no other day."""
     return day.replace(day=day.month, month=day.day) if day.day <= 12 and day.day != day.month else None
 
 
-def written(day: date, form: str) -> str:
-    """A day as text: `dotted`, `iso`, or `short` (two digits of the year)."""
+def write_day(day: date, form: str) -> str:
+    """Return a day as text in the format `dotted`, `iso` or `short` (two digits of the year)."""
     return day.strftime({"dotted": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
 
 
-def impossible(day: date, form: str) -> str:
-    """A day that no month has, near the true one."""
+def impossible_day(day: date, form: str) -> str:
+    """Return a day near the true one that does not exist, such as 31 February, as text."""
     month = {2: 2, 4: 4, 6: 6, 9: 9, 11: 11}.get(day.month) or (2 if day.month < 3 else day.month - 1 if day.month != 8 else 9)
     return f"31.{month:02d}.{day.year}" if form == "dotted" else f"{day.year}-{month:02d}-31"

@@ -1,4 +1,4 @@
-"""Counts events into the rows of `statistics`: the combinations of dimensions that counting-rules.md asks for, years and quarters."""
+"""Counts events into the rows of `statistics`, for the years, quarters and combinations of dimensions that counting-rules.md asks for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CROSSED = (
     ("offence_group", "sex", "age_group"),
 )
 OF_CASES = {"offence_group", "form"}
-FROM = {
+SOURCES_OF = {
     "cases_registered": ("police", "inspectorate"),
     "cases_referred": ("police", "inspectorate"),
     "suspects_registered": ("police", "inspectorate"),
@@ -49,7 +49,8 @@ FROM = {
 Cell = tuple[str, ...]  # values of DIMENSIONS, `total` where a row does not break down
 
 
-def _by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
+def _group_by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
+    """Return the events by indicator and period (year or quarter)."""
     periods: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in found:
         periods[event.indicator, str(event.day.year)].append(event)
@@ -57,7 +58,8 @@ def _by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
     return periods
 
 
-def _count(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
+def _count_cells(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
+    """Count the events by the values of each of the combinations of dimensions; a dimension outside the combination is `total`."""
     counts: Counter[Cell] = Counter()
     for event in found:
         values = (event.group, event.form, event.sex or "", event.age_group or "", event.citizenship_group or "")
@@ -66,31 +68,32 @@ def _count(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> C
     return counts
 
 
-def statistics(
+def statistics_rows(
     reported: list[Event],
     harmonised: list[Event],
     periods: list[str],
     missing: set[tuple[str, str]],
-    sources: Mapping[str, tuple[str, ...]] = FROM,
+    sources: Mapping[str, tuple[str, ...]] = SOURCES_OF,
     repeated: Collection[str] = (),
 ) -> Iterator[list[str | int]]:
-    """Rows of `statistics.csv`. `periods`: quarters; `missing`: (institution, quarter) that never came.
+    """Yield the rows of `statistics.csv`. `periods`: quarters; `missing`: (institution, quarter) that never came.
 
-    `sources`: institutions by indicator. `repeated`: indicators that count a record once a period as reported, however many its events.
+    `sources`: institutions by indicator. `repeated`: indicators that count a record only once a period as reported, even if it has
+    several events.
 
-    The grand total and every value of a dimension by itself stand also where they are 0; crossed rows only where they are not. Where all
-    institutions of an indicator are missing in a period, its figures are empty, not 0.
+    Grand totals, and the values of a single dimension, have a row even if they are 0; combinations of dimensions only if they are not 0.
+    If all institutions of an indicator are missing in a period, its figures are empty, not 0.
     """
     years = sorted({period[:4] for period in periods})
-    as_reported, true = _by_period(reported), _by_period(harmonised)
+    as_reported, true = _group_by_period(reported), _group_by_period(harmonised)
     for indicator in sources:
         fits = [names for names in ((), *ONE_WAY, *CROSSED) if indicator not in CASE_INDICATORS or set(names) <= OF_CASES]
         for period in [*years, *periods]:
             within = [quarter_ for quarter_ in periods if quarter_.startswith(period)]
             silent = all((institution, each) in missing for institution in sources[indicator] for each in within)
             events = as_reported[indicator, period]
-            left = _count(most_serious_in_period(events) if indicator in repeated else events, fits)
-            right = _count(most_serious_in_period(true[indicator, period]), fits)
+            left = _count_cells(most_serious_in_period(events) if indicator in repeated else events, fits)
+            right = _count_cells(most_serious_in_period(true[indicator, period]), fits)
             for names in fits:
                 for values in product(*(VALUES[name] for name in names)):
                     chosen = dict(zip(names, values, strict=True))

@@ -1,4 +1,4 @@
-"""Writes `truth/`: the files and columns of the samples' truth. For measuring only; a pipeline never reads it."""
+"""Writes `truth/`, with the files and columns of the samples' truth. It is for measuring only; a pipeline never reads it."""
 
 from __future__ import annotations
 
@@ -20,54 +20,54 @@ from sources.simulator.reconcile import reconcile_all
 from sources.simulator.record_statuses import RecordHistory, assign_statuses, record_rows
 from sources.simulator.records import CaseRecord
 from sources.simulator.reported import reported_events
-from sources.simulator.tally import DIMENSIONS, statistics
+from sources.simulator.tally import DIMENSIONS, statistics_rows
 from sources.simulator.victim_files import BOTH
 from sources.simulator.victim_truth import INDICATORS as VICTIM_INDICATORS
 from sources.simulator.victim_truth import REPEATED, accepted_rows, reported_victims, victim_events, victim_reconciliation
 
 
 def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect], victims: bool = False) -> RecordHistory:
-    """Writes the truth on a set of deliveries; returns what stands. `victims`: ZMNV and the centres delivered too."""
+    """Write the truth on a set of deliveries, and return the status of every record. `victims`: ZMNV and the centres delivered too."""
     folder.mkdir(parents=True)
     history = assign_statuses(deliveries)
     happened = true_events(history)
     periods = quarters(world.start, world.years)
     missing = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.missing}
-    figures = statistics(reported_events(history), happened, periods, missing)
+    figures = statistics_rows(reported_events(history), happened, periods, missing)
     steps = reconcile_all(world, history)
     if victims:
         rows = accepted_rows(deliveries)
         missing |= _silent_quarters(deliveries)
         on_victims = victim_events(history, rows)
-        of_victims = statistics(reported_victims(history, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
+        of_victims = statistics_rows(reported_victims(history, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
         figures, happened = chain(figures, of_victims), [*happened, *on_victims]
         steps += victim_reconciliation(history)
-    _write(folder / "statistics.csv", ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"], figures)
+    _write_csv(folder / "statistics.csv", ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"], figures)
     columns = ["institution", "entity", "record_key", "case_id", "person_id", "delivery", "expected_status", "alt_status"]
-    _write(folder / "records.csv", columns, record_rows(history))
+    _write_csv(folder / "records.csv", columns, record_rows(history))
     columns = ["indicator", "case_id", "person_id", "date", "offence_group", "form"]
-    _write(folder / "events.csv", columns, ([e.indicator, e.case_id, e.person, e.day.isoformat(), e.group, e.form] for e in happened))
-    _write(
+    _write_csv(folder / "events.csv", columns, ([e.indicator, e.case_id, e.person, e.day.isoformat(), e.group, e.form] for e in happened))
+    _write_csv(
         folder / "reconciliation.csv",
         ["step", "period", "case_id", "person_id", "outcome", "detail"],
         steps,
     )
-    _cases(folder, history)
-    _persons(folder, history)
-    _defects(folder, defects)
-    _arrivals(folder, deliveries)
+    _write_cases(folder, history)
+    _write_persons(folder, history)
+    _write_defects(folder, defects)
+    _write_arrivals(folder, deliveries)
     return history
 
 
 def _silent_quarters(deliveries: list[Delivery]) -> set[tuple[str, str]]:
-    """Quarters of which none of an institution's months came."""
+    """Return the (institution, quarter) of which none of the institution's deliveries came."""
     came: dict[tuple[str, str], bool] = defaultdict(bool)
     for delivery in deliveries:
         came[delivery.institution, quarter(last_day(delivery.period))] |= not delivery.missing
     return {key for key, whether in came.items() if not whether}
 
 
-def _write(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -81,7 +81,7 @@ def _case_group(record: CaseRecord) -> str:
 
 
 def _case_form(record: CaseRecord, group: str) -> str:
-    """Police and prosecution state a form; the others' column is empty."""
+    """Return the form of a case. Only police, prosecution and the institutions for victims state one; for others it is empty."""
     if record.institution in ("police", *BOTH):
         return counted_form(group, record.true["form"])
     if record.institution != "prosecution":
@@ -90,7 +90,7 @@ def _case_form(record: CaseRecord, group: str) -> str:
     return counted_form(group, forms[0] if forms else None)
 
 
-def _cases(folder: Path, history: RecordHistory) -> None:
+def _write_cases(folder: Path, history: RecordHistory) -> None:
     rows = []
     for institution in (*INSTITUTIONS, *BOTH):
         for record in history.all_cases(institution):
@@ -99,10 +99,10 @@ def _cases(folder: Path, history: RecordHistory) -> None:
             form = _case_form(record, group)
             rows.append([institution, record.key, record.case_id, opened, group, form, record.upstream, record.as_of.isoformat()])
     columns = ["institution", "record_key", "case_id", "opened", "offence_group", "form", "upstream", "state_as_of"]
-    _write(folder / "cases.csv", columns, rows)
+    _write_csv(folder / "cases.csv", columns, rows)
 
 
-def _persons(folder: Path, history: RecordHistory) -> None:
+def _write_persons(folder: Path, history: RecordHistory) -> None:
     persons = {
         state.person.person.person_id: state.person.person for state in history.states if state.person and not state.person.person.unknown
     }
@@ -125,12 +125,12 @@ def _persons(folder: Path, history: RecordHistory) -> None:
         ]
         for key, p in sorted(persons.items())
     ]
-    _write(folder / "persons.csv", columns, rows)
+    _write_csv(folder / "persons.csv", columns, rows)
 
 
-def _defects(folder: Path, defects: list[Defect]) -> None:
+def _write_defects(folder: Path, defects: list[Defect]) -> None:
     columns = ["institution", "delivery", "record_key", "kind", "field", "true_value", "delivered_value", "note"]
-    _write(folder / "defects.csv", columns, ([getattr(defect, name) for name in columns] for defect in defects))
+    _write_csv(folder / "defects.csv", columns, ([getattr(defect, name) for name in columns] for defect in defects))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for defect in defects:
         counts[defect.kind][defect.institution] += 1
@@ -138,7 +138,7 @@ def _defects(folder: Path, defects: list[Defect]) -> None:
     (folder / "defect_counts.json").write_text(text, encoding="utf-8")
 
 
-def _arrivals(folder: Path, deliveries: list[Delivery]) -> None:
+def _write_arrivals(folder: Path, deliveries: list[Delivery]) -> None:
     came = sorted((d for d in deliveries if not d.missing), key=lambda d: (d.arrived, d.institution, d.version))
     rows = [[i, d.arrived.isoformat(), d.institution, d.name, d.note] for i, d in enumerate(came, 1)]
-    _write(folder / "arrivals.csv", ["seq", "arrived", "institution", "delivery", "note"], rows)
+    _write_csv(folder / "arrivals.csv", ["seq", "arrived", "institution", "delivery", "note"], rows)

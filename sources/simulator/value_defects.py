@@ -81,14 +81,14 @@ def _birth_date_choices(rng: Random, born: date, form: str, institution: str) ->
     empty = None if institution == "prosecution" else ""
 
     def shown(day: date) -> Any:
-        return day if workbook else spelling.written(day, form)
+        return day if workbook else spelling.write_day(day, form)
 
     def typed(_: Any) -> WrongValue | None:
         day = born + timedelta(days=rng.choice((-365, -10, -1, 1, 10, 365)))
         return WrongValue("dob_typing_error", shown(day), {"born": day})
 
     def exchanged(_: Any) -> WrongValue | None:
-        day = spelling.swapped(born)
+        day = spelling.swap_day_month(born)
         return WrongValue("dob_day_month_swapped", shown(day), {"born": day}) if day else None
 
     first = born.replace(month=1, day=1)
@@ -98,9 +98,9 @@ def _birth_date_choices(rng: Random, born: date, form: str, institution: str) ->
         (1.2, typed),
         (0.9, exchanged),
         (1.2, lambda _: WrongValue("dob_first_of_january", shown(first), {"born": first})),
-        (0.8, lambda _: WrongValue("dob_impossible", spelling.impossible(born.replace(month=2, day=1), form), {"born": born.year})),
+        (0.8, lambda _: WrongValue("dob_impossible", spelling.impossible_day(born.replace(month=2, day=1), form), {"born": born.year})),
         (0.7, lambda _: WrongValue("dob_in_future", shown(later), {"born": None})),
-        (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.written(born, "short"))),
+        (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.write_day(born, "short"))),
         (1.3 if form == "dotted" else 0.0, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
     ]
 
@@ -140,7 +140,7 @@ def _reference_choices(
 
     return [
         (missing, lambda _: WrongValue("reference_missing", empty)),
-        (1.6, lambda value: WrongValue("reference_to_nothing", spelling.one_digit_off(rng, write(rng, value)))),
+        (1.6, lambda value: WrongValue("reference_to_nothing", spelling.with_wrong_digit(rng, write(rng, value)))),
         (0.8, another),
         (1.0 if hard else 0.0, two),
         (56.0, spelled),
@@ -162,7 +162,7 @@ def _article_choices(rng: Random, charged: Offence, with_words: bool) -> list[De
     """Return the defects of an article that is typed as text."""
 
     def spelled(_: Any) -> WrongValue:
-        text, law = spelling.article(rng, charged, with_words)
+        text, law = spelling.vary_article(rng, charged, with_words)
         said: dict[str, Any] = {"law": law}
         if text.startswith(words()["offences"][charged.kind][0]):
             said["words"] = charged.group
@@ -198,26 +198,26 @@ def _event_day_choices(
         return other is not None and (other > end or (earliest is not None and other < earliest))
 
     def exchanged(_: Any) -> WrongValue | None:
-        other = spelling.swapped(day)
-        return WrongValue("date_day_month_swapped", spelling.written(other, form), {key: other}) if other and shows(other) else None
+        other = spelling.swap_day_month(day)
+        return WrongValue("date_day_month_swapped", spelling.write_day(other, form), {key: other}) if other and shows(other) else None
 
     def no_day(_: Any) -> WrongValue | None:
         # Only where the event lies in the quarter that delivers it: of an older one nobody could tell the day.
-        return WrongValue("date_impossible", spelling.impossible(day, form), {key: None}) if quarter(day) == period else None
+        return WrongValue("date_impossible", spelling.impossible_day(day, form), {key: None}) if quarter(day) == period else None
 
     def future(_: Any) -> WrongValue:
         other = date(day.year + 10, day.month, min(day.day, 28))
-        return WrongValue("date_in_future", spelling.written(other, form), {key: other})
+        return WrongValue("date_in_future", spelling.write_day(other, form), {key: other})
 
     def before(_: Any) -> WrongValue | None:
         other = date(day.year - 1, day.month, min(day.day, 28))
-        return WrongValue("date_wrong_order", spelling.written(other, form), {key: other}) if shows(other) else None
+        return WrongValue("date_wrong_order", spelling.write_day(other, form), {key: other}) if shows(other) else None
 
     return [
         (rate, future),
         (rate, no_day),
         (rate * 4, exchanged),  # most exchanges do not show, and are left out
-        (rate, lambda _: WrongValue("date_two_digit_year", spelling.written(day, "short"))),
+        (rate, lambda _: WrongValue("date_two_digit_year", spelling.write_day(day, "short"))),
         (rate / 2, before),
     ]
 
@@ -276,7 +276,7 @@ class CaseDefects:
         ]
         self._spoil_cell(delivery, record, "Forma_shfrytezimit", forms)
         others = self.numbers["prosecution"]
-        self._spoil_cell(delivery, record, "Nr_PP", _reference_choices(rng, others, spelling.prosecution_number, "", 15.0, self.hard))
+        self._spoil_cell(delivery, record, "Nr_PP", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 15.0, self.hard))
 
     @staticmethod
     def _is_article_lost(record: CaseRecord) -> bool:
@@ -289,7 +289,7 @@ class CaseDefects:
         plain = words()["offences"][charged.kind][0]
 
         def spelled(_: Any) -> WrongValue:
-            text, law = spelling.article(rng, charged)
+            text, law = spelling.vary_article(rng, charged)
             way = rng.randrange(3)
             if way == 0 and charged.law != MINOR_OFFENCES:
                 return WrongValue("article_spelling", plain.upper(), {"law": None, "article": None})
@@ -301,7 +301,7 @@ class CaseDefects:
             self._spoil_day(delivery, record, name, key, earliest, 0.5)
         others = self.numbers["prosecution"]
         self._spoil_cell(
-            delivery, record, "Nr. i prokurorisë", _reference_choices(rng, others, spelling.prosecution_number, "", 8.0, self.hard)
+            delivery, record, "Nr. i prokurorisë", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 8.0, self.hard)
         )
 
     def _spoil_prosecution(self, delivery: Delivery, record: CaseRecord, charged: Offence | None) -> None:
@@ -309,8 +309,8 @@ class CaseDefects:
         self._spoil_day(delivery, record, "data_pranimit", "registered", true["offence_day"], 0.4)
         if true["source"] == "PK":
             self._spoil_cell(delivery, record, "burimi", [(2.0, lambda _: WrongValue("source_wrong", "TJ", {"source": "TJ"}))])
-        writers = {"PK": spelling.police_number, "IPK": spelling.inspectorate_number}
-        write = spelling.prosecution_number if true["status"] == "BASH" else writers.get(true["source"])
+        writers = {"PK": spelling.vary_police_number, "IPK": spelling.vary_inspectorate_number}
+        write = spelling.vary_prosecution_number if true["status"] == "BASH" else writers.get(true["source"])
         if write:
             others = self.numbers["prosecution" if true["status"] == "BASH" else "police"]
             self._spoil_cell(delivery, record, "nr_burimit", _reference_choices(rng, others, write, None, 2.0, self.hard))
@@ -343,9 +343,11 @@ class CaseDefects:
         rng, true = self.spoiler.rng, record.true
         day = true["registered"]
         self._spoil_day(delivery, record, "pranuar", "registered", true["offence_day"], 0.1)
-        self._spoil_cell(delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.written(day, "dotted")))])
+        self._spoil_cell(delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted")))])
         others = self.numbers["prosecution"]
-        self._spoil_cell(delivery, record, "referenca", _reference_choices(rng, others, spelling.prosecution_number, "", 0.5, self.hard))
+        self._spoil_cell(
+            delivery, record, "referenca", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 0.5, self.hard)
+        )
         if record.cells["gjuha"] == "sr":
             self._spoil_cell(delivery, record, "gjykata", [(40.0, _place_choices(rng)[0][1])])
         for entry in record.persons:
@@ -366,7 +368,7 @@ class CaseDefects:
         label = f"aktgjykimi {day}"
         choices = _event_day_choices(rng, day, "day", "iso", delivery.period, received, 0.25)
         choices.append((1.0, lambda value: WrongValue("date_with_time", f"{value}T00:00:00")))
-        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.written(day, "dotted"))))
+        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted"))))
         self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
         final = part.true["final"]
         if final:
@@ -378,7 +380,9 @@ class CaseDefects:
         assert charged is not None
         self._spoil_cell(delivery, record, "Vepra", _article_choices(rng, charged, with_words=True))
         others = self.numbers["courts"]
-        self._spoil_cell(delivery, record, "Nr. i aktgjykimit", _reference_choices(rng, others, spelling.court_number, "", 19.0, self.hard))
+        self._spoil_cell(
+            delivery, record, "Nr. i aktgjykimit", _reference_choices(rng, others, spelling.vary_court_number, "", 19.0, self.hard)
+        )
         if self.hard:
             self._spoil_cell(delivery, record, "Gjykata", [(3.0, _place_choices(rng)[0][1])])
 

@@ -142,7 +142,7 @@ class _RecordDefects:
             return WrongValue("dob_typing_error", shown(day), {"born": day})
 
         def exchanged(_: Any) -> WrongValue | None:
-            day = spelling.swapped(born)
+            day = spelling.swap_day_month(born)
             return WrongValue("dob_day_month_swapped", shown(day), {"born": day}) if day else None
 
         first = born.replace(month=1, day=1)
@@ -195,9 +195,9 @@ class _RecordDefects:
     def _reference_choices(self, kind: str) -> list[DefectChoice]:
         rng = self.rng
         write = {
-            "police": spelling.police_number,
-            "prosecution": spelling.prosecution_number,
-            "courts": spelling.court_number,
+            "police": spelling.vary_police_number,
+            "prosecution": spelling.vary_prosecution_number,
+            "courts": spelling.vary_court_number,
             ZMNV: vary_zmnv_number,
             QPS: vary_centre_number,
         }[kind]
@@ -209,7 +209,7 @@ class _RecordDefects:
         others = self.numbers[kind]
         return [
             (16.0, lambda _: WrongValue("reference_missing", "")),
-            (0.9, lambda value: WrongValue("reference_to_nothing", spelling.one_digit_off(rng, write(rng, value)))),
+            (0.9, lambda value: WrongValue("reference_to_nothing", spelling.with_wrong_digit(rng, write(rng, value)))),
             (0.8, lambda _: WrongValue("reference_to_another_case", write(rng, rng.choice(others))) if others else None),
             (50.0, spelled),
         ]
@@ -289,7 +289,7 @@ class _RecordDefects:
             return other is not None and (other > end or (earliest is not None and other < earliest - timedelta(days=300)))
 
         def exchanged(_: Any) -> WrongValue | None:
-            other = spelling.swapped(day)
+            other = spelling.swap_day_month(day)
             return WrongValue("date_day_month_swapped", self._write_day(other), {meaning: other}) if other and other > end else None
 
         def wrong_year(_: Any) -> WrongValue | None:

@@ -1,4 +1,5 @@
-"""Which files the deliveries of ZMNV and of the centres hold, which versions there are, and what is wrong with whole files.
+"""Which files the deliveries of ZMNV (the victim protection office) and of the centres contain, which versions there are, and what is
+wrong with whole files.
 
 Belongs here: a quarter's or month's folder before it is written. Does not belong here: wrong values (`victim_defects.py`), bytes
 (`write_victims.py`).
@@ -40,7 +41,7 @@ EXCLUSIVE = (
 
 
 def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random) -> list[Delivery]:
-    """A first version for every quarter (ZMNV) and month (the centres), each with the files opened or changed in it."""
+    """Return the first version for every quarter (ZMNV) and month (the centres), with the files that were opened or changed in it."""
     deliveries = []
     for institution, periods in ((ZMNV, quarters(world.start, world.years)), (QPS, months(world.start, world.years))):
         within = set(periods)
@@ -57,10 +58,11 @@ def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random) -> 
     return deliveries
 
 
-def distort_victim_deliveries(
+def make_noisy_victim_deliveries(
     world: World, victims: VictimWorld, deliveries: list[Delivery], spoiler: Spoiler, next_case: int
 ) -> list[Delivery]:
-    """All deliveries of a noisy set: the first versions with their faults, and the corrections that followed."""
+    """Return all deliveries of a noisy set: the first versions with their faults, and the corrections that followed. `next_case`: number
+    of the next case of a mistaken file."""
     rng = Random(f"victim versions {spoiler.settings.seed} {spoiler.settings.noise}")
     hard = spoiler.settings.noise == "hard"
     result = list(deliveries)
@@ -71,7 +73,7 @@ def distort_victim_deliveries(
             block = own[start : start + size]
             share = len(block) / size
             if institution == QPS or hard:
-                _lose(rng, block, spoiler)
+                _lose_delivery(rng, block, spoiler)
             free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= 4]
             rng.shuffle(free)
             made: list[Delivery] = []
@@ -79,18 +81,18 @@ def distort_victim_deliveries(
                 if free:
                     faulty = free.pop()
                     made.append(_next_version(rng, faulty))
-                    _add(faulty, fault, spoiler, "version 1 of the period")
+                    _add_fault(faulty, fault, spoiler, "version 1 of the period")
             if free:
-                made.append(_withdraw(rng, world, victims, free.pop(), spoiler, next_case))
+                made.append(_withdraw_mistaken_file(rng, world, victims, free.pop(), spoiler, next_case))
                 next_case += 1
             wanted = list(FAULTS[institution]) * (2 if hard else 1) + (list(HARD[institution]) if hard else [])
             rng.shuffle(wanted)
             for fault in wanted[: ceil(len(wanted) * share)]:
-                fits = [delivery for delivery in [*block, *made] if _fits(fault, delivery)]
+                fits = [delivery for delivery in [*block, *made] if _can_have_fault(fault, delivery)]
                 if fits:
-                    _add(rng.choice(fits), fault, spoiler)
+                    _add_fault(rng.choice(fits), fault, spoiler)
             if free:
-                made.append(_twice(rng, free.pop(), spoiler))
+                made.append(_deliver_twice(rng, free.pop(), spoiler))
             result += made
     for delivery in rng.sample(result, max(1, len(result) // 12)):
         if (
@@ -105,7 +107,7 @@ def distort_victim_deliveries(
     return result
 
 
-def _lose(rng: Random, block: list[Delivery], spoiler: Spoiler) -> None:
+def _lose_delivery(rng: Random, block: list[Delivery], spoiler: Spoiler) -> None:
     if len(block) < 3:
         return
     delivery = rng.choice(block[1:-1])
@@ -123,19 +125,19 @@ def _next_version(rng: Random, delivery: Delivery) -> Delivery:
     return new
 
 
-def _twice(rng: Random, delivery: Delivery, spoiler: Spoiler) -> Delivery:
-    """The same bytes again as the next version."""
+def _deliver_twice(rng: Random, delivery: Delivery, spoiler: Spoiler) -> Delivery:
+    """Return a next version with the same bytes."""
     spoiler.log(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
     second = _next_version(rng, delivery)
     second.twin, second.faults = delivery, set(delivery.faults)
     return second
 
 
-def _withdraw(rng: Random, world: World, victims: VictimWorld, first: Delivery, spoiler: Spoiler, case: int) -> Delivery:
-    """The delivery holds a file that was opened in error: nobody's case; the next version does not."""
+def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, first: Delivery, spoiler: Spoiler, case: int) -> Delivery:
+    """Add a file that was opened in error and belongs to no case to a delivery, and return the next version, which lacks it."""
     second = _next_version(rng, first)
     day = first_day(first.period) + timedelta(days=rng.randrange(1, 25))
-    person = _somebody(rng, victims, len(world.persons) + 1)
+    person = _make_person(rng, victims, len(world.persons) + 1)
     matter = Case(day, day - timedelta(days=20), "trafficking", "sexual", rng.choice(list(places()["municipalities"])))
     matter.case_id = f"W{case:06d}"
     zmnv = first.institution == ZMNV
@@ -159,7 +161,7 @@ def _withdraw(rng: Random, world: World, victims: VictimWorld, first: Delivery, 
     return second
 
 
-def _somebody(rng: Random, victims: VictimWorld, serial: int) -> Person:
+def _make_person(rng: Random, victims: VictimWorld, serial: int) -> Person:
     lists = names()["Albanian"]
     nine = f"1{rng.randrange(10**8):08d}"
     born = date(rng.randrange(1970, 1995), rng.randrange(1, 13), rng.randrange(1, 28))
@@ -174,7 +176,7 @@ def _somebody(rng: Random, victims: VictimWorld, serial: int) -> Person:
 # -- faults of files ------------------------------------------------------------------------------------------------------------------
 
 
-def _fits(fault: str, delivery: Delivery) -> bool:
+def _can_have_fault(fault: str, delivery: Delivery) -> bool:
     if delivery.missing or delivery.read != "full" or delivery.twin is not None or fault in delivery.faults:
         return False
     if any(fault in group and group & delivery.faults for group in EXCLUSIVE):
@@ -182,19 +184,19 @@ def _fits(fault: str, delivery: Delivery) -> bool:
     return len(delivery.records) >= 4 * (fault in ("cut_row", "quoted_newline"))
 
 
-def _add(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
-    """Puts a fault into a delivery, and marks what cannot be read of it."""
+def _add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") -> None:
+    """Add a fault to a delivery, and mark what can no longer be read because of it."""
     delivery.faults.add(fault)
     if fault == "wrong_total":
         delivery.faults.add("total_line")
     spoiler.log(delivery.institution, delivery.name, "", f"file_{fault}", note=note)
-    effect = {"illformed": _illformed, "truncated": _truncated, "cut_row": _cut_row, "quoted_newline": _quoted_newline}.get(fault)
+    effect = {"illformed": _break_json, "truncated": _truncate, "cut_row": _cut_rows, "quoted_newline": _break_quoted_lines}.get(fault)
     if effect:
         effect(delivery, spoiler)
 
 
-def _own_copy(delivery: Delivery, i: int) -> CaseRecord:
-    """The i-th record as this delivery alone has it, so that other versions keep theirs."""
+def _copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
+    """Replace record number `i` of a delivery by a copy of its own, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
     copied = replace(record, cells=dict(record.cells), lost_persons=set(record.lost_persons))
     copied.lost_entries, copied.short_entries = set(record.lost_entries), set(record.short_entries)
@@ -202,18 +204,18 @@ def _own_copy(delivery: Delivery, i: int) -> CaseRecord:
     return copied
 
 
-def _illformed(delivery: Delivery, _: Spoiler) -> None:
-    """A JSON document that is not well-formed is unreadable as a whole."""
+def _break_json(delivery: Delivery, _: Spoiler) -> None:
+    """Mark the delivery as unreadable: a JSON document that is not well-formed cannot be read at all."""
     delivery.read = "none"
 
 
-def _truncated(delivery: Delivery, spoiler: Spoiler) -> None:
-    """The copy of `sherbimet.csv` broke off in the middle of a row: that row cannot be read, and those after it are not there."""
+def _truncate(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Truncate `sherbimet.csv` in the middle of a row: this row cannot be read, and those after it are absent."""
     rows = [(i, part.key) for i, record in enumerate(delivery.records) for part in record.entries]
     delivery.read = "part" if rows else "full"
     at = int(len(rows) * spoiler.rng.uniform(0.5, 0.9))
     for i, key in rows[at:]:
-        record = _own_copy(delivery, i)
+        record = _copy_record_of(delivery, i)
         record.lost_entries.add(key)
         if key == rows[at][1]:
             record.cut_entry = key
@@ -221,14 +223,14 @@ def _truncated(delivery: Delivery, spoiler: Spoiler) -> None:
         spoiler.log(delivery.institution, delivery.name, rows[at][1], "row_cut", note="file cut in this row")
 
 
-def _cut_row(delivery: Delivery, spoiler: Spoiler) -> None:
-    """A row of persons and a row of services end too early; their keys can still be read."""
+def _cut_rows(delivery: Delivery, spoiler: Spoiler) -> None:
+    """Let a row of persons and a row of services end too early. Their keys can still be read."""
     i, j = spoiler.rng.sample(range(len(delivery.records)), 2)
-    record = _own_copy(delivery, i)
+    record = _copy_record_of(delivery, i)
     record.unread = True
     record.lost_persons = {person.key for person in record.persons}
     spoiler.log(delivery.institution, delivery.name, record.key, "row_cut", note="cannot be parsed")
-    other = _own_copy(delivery, j)
+    other = _copy_record_of(delivery, j)
     if other.entries:
         part = spoiler.rng.choice(other.entries)
         other.lost_entries.add(part.key)
@@ -236,8 +238,8 @@ def _cut_row(delivery: Delivery, spoiler: Spoiler) -> None:
         spoiler.log(delivery.institution, delivery.name, part.key, "row_cut", note="cannot be parsed")
 
 
-def _quoted_newline(delivery: Delivery, spoiler: Spoiler) -> None:
+def _break_quoted_lines(delivery: Delivery, spoiler: Spoiler) -> None:
     for i in sorted(spoiler.rng.sample(range(len(delivery.records)), 2)):
-        record = _own_copy(delivery, i)
+        record = _copy_record_of(delivery, i)
         record.cells["Shenim"] = "Vizitë në shtëpi,\nbisedë me familjen"
         spoiler.log(delivery.institution, delivery.name, record.key, "quoted_line_break", "Shenim", "", record.cells["Shenim"])

@@ -1,7 +1,7 @@
 """The files of the victim protection office (ZMNV) and of the centres for social work (QPS), with the days on which things happened.
 
-Belongs here: plain data with identity, and on which days a file changed. Does not belong here: chance (`victim_life.py`), what a delivery
-says of a file (`victim_states.py`).
+Belongs here: plain data with identity, and on which days a file changed. Does not belong here: chance (`victim_life.py`), what a
+delivery says of a file (`victim_states.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BOTH = (ZMNV, QPS)
 
 @dataclass(slots=True, eq=False)
 class Service:
-    """A service to a victim: its kind, its first day, its last where it has one."""
+    """A service to a victim: its kind, its first day and, if it has one, its last day."""
 
     kind: str
     day: date
@@ -27,7 +27,7 @@ class Service:
 
 @dataclass(slots=True, eq=False)
 class ShelterStay:
-    """A stay in one shelter; `last` None while it lasts."""
+    """A stay in one shelter. `last` is None while it lasts."""
 
     shelter: str
     day: date
@@ -46,7 +46,7 @@ class Hearing:
 
 @dataclass(slots=True, eq=False)
 class Claim:
-    """Compensation requested, and decided where `decided` is a day."""
+    """A claim for compensation; `decided` is None while it is open."""
 
     requested: date
     amount: int
@@ -56,10 +56,13 @@ class Claim:
 
 @dataclass(slots=True, eq=False)
 class VictimFile:
-    """A file on one victim in one matter at an office of ZMNV or at a centre; `statuses` are (day, code) in order.
+    """A file on one victim in one matter at an office of ZMNV or at a centre.
 
-    `seat`: where the office or centre is. `entered`: the day from which the register holds the file, where that is later than the day on
-    which it was opened. `again`: the file that this one repeats.
+    - `statuses`: (first day, code) in order
+    - `seat`: where the office or centre is
+    - `entered`: the day from which the register has the file; it can be later than the day on which the file was opened
+    - `again`: the earlier file on the same victim and matter, if this one was opened in error
+    - `cites_since`: the day on which a reference became known, for `police`, `prosecution` and `other`
     """
 
     institution: str
@@ -81,12 +84,12 @@ class VictimFile:
     police: PoliceFile | None = None
     prosecution: ProsecutionFile | None = None
     other: VictimFile | None = None
-    cites_since: dict[str, date] = field(default_factory=dict)  # `police`, `prosecution`, `other`: the day a reference became known
+    cites_since: dict[str, date] = field(default_factory=dict)  # `police`, `prosecution`, `other`: the day a reference became is_cited
     again: VictimFile | None = None
     number: str = ""
 
     def changes(self) -> list[date]:
-        """Days on which the file changed: those before it was entered are that day."""
+        """Return the days on which the file changed; a change before the file was entered counts on the day of its entry."""
         days = [self.entered, *(day for day, _ in self.statuses), *self.cites_since.values()]
         days += [day for service in self.services for day in (service.day, service.last) if day]
         days += [day for stay in self.stays for day in (stay.day, stay.last) if day]
@@ -95,8 +98,8 @@ class VictimFile:
             days += [day for day in (self.claim.requested, self.claim.decided) if day]
         return [max(day, self.entered) for day in days]
 
-    def known(self, what: str, as_of: date) -> bool:
-        """Whether the file cites `what` on a day."""
+    def is_cited(self, what: str, as_of: date) -> bool:
+        """Return whether the file cites `what` (`police`, `prosecution`, `other`) on a day."""
         since = self.cites_since.get(what)
         return since is not None and max(since, self.entered) <= as_of
 
@@ -110,6 +113,6 @@ class VictimWorld:
     cases: list[Case]
 
 
-def later(day: date, days: int) -> date:
-    """The day so many days later."""
+def add_days(day: date, days: int) -> date:
+    """Return the day that is `days` days after `day`."""
     return day + timedelta(days=days)

@@ -16,7 +16,7 @@ from sources.simulator.life import FORMS, YEARS_BEFORE
 from sources.simulator.model import Case, Person, PoliceFile, ProsecutionFile, World
 from sources.simulator.people import PersonMaker
 from sources.simulator.settings import Settings
-from sources.simulator.victim_files import BOTH, QPS, ZMNV, Claim, Hearing, Service, ShelterStay, VictimFile, VictimWorld, later
+from sources.simulator.victim_files import BOTH, QPS, ZMNV, Claim, Hearing, Service, ShelterStay, VictimFile, VictimWorld, add_days
 
 OFFICES = {"PR": "PR", "PZ": "PZ", "PE": "PE", "GL": "GL", "MJ": "MI", "MV": "MI", "FE": "FE", "GJ": "GJ"}  # by region of the police
 SHELTERS = (("SPS", 48), ("OJQ-A", 13), ("OJQ-B", 13), ("OJQ-C", 13), ("OJQ-D", 13))
@@ -57,7 +57,7 @@ class VictimFileMaker:
         days = (self.settings.years + YEARS_BEFORE) * 365
         first = date(self.settings.start - YEARS_BEFORE, 1, 1)
         for _ in range(round(len(known) * (1 - NEVER_ASSISTED) * NEVER_KNOWN / (1 - NEVER_KNOWN))):
-            self._add_unknown_victim(later(first, rng.randrange(days)))
+            self._add_unknown_victim(add_days(first, rng.randrange(days)))
         again = [file for file in self.files if self.noisy and file.opened >= date(self.settings.start, 1, 1)]
         for file in rng.sample(again, round(len(again) * 0.03)):
             self._add_later_matter(file)
@@ -81,7 +81,7 @@ class VictimFileMaker:
                 file.prosecution = prosecution
                 file.cites_since["prosecution"] = max(prosecution.received, file.opened)
             if self.noisy and police is not None and rng.random() < 0.3:
-                file.cites_since["police"] = later(file.opened, rng.randrange(1, 90))
+                file.cites_since["police"] = add_days(file.opened, rng.randrange(1, 90))
         self._cite_each_other(files)
         if rng.random() < self.settings.registered_twice:
             self._open_second_file(rng.choice(files))
@@ -101,7 +101,7 @@ class VictimFileMaker:
 
     def _add_later_matter(self, file: VictimFile) -> None:
         """Let the victim of a file come again in a later matter that the police do not know."""
-        self._add_own_matter(file.person, later(file.opened, self.rng.randrange(240, 500)))
+        self._add_own_matter(file.person, add_days(file.opened, self.rng.randrange(240, 500)))
 
     def _add_own_matter(self, person: Person, day: date) -> None:
         """Add a matter that only these two institutions know. If it has two files, they cite each other: nothing else would tell that
@@ -109,7 +109,7 @@ class VictimFileMaker:
         rng = self.rng
         kind = rng.choices([name for name, _ in KINDS], [weight for _, weight in KINDS])[0]
         form = rng.choices([name for name, _ in FORMS], [weight for _, weight in FORMS])[0]
-        case = Case(later(day, -rng.randrange(1, 90)), later(day, -rng.randrange(90, 200)), kind, form, self.people.municipality())
+        case = Case(add_days(day, -rng.randrange(1, 90)), add_days(day, -rng.randrange(90, 200)), kind, form, self.people.municipality())
         self.cases.append(case)
         files = [self._open_file(which, case, person, day) for which in self._draw_institutions()]
         for file in files:
@@ -128,7 +128,7 @@ class VictimFileMaker:
 
     def _open_second_file(self, file: VictimFile) -> None:
         """Let another office or centre open a second file on the same victim and matter, which is a defect of the register."""
-        second = self._open_file(file.institution, file.case, file.person, later(file.opened, self.rng.randrange(1, 40)), elsewhere=True)
+        second = self._open_file(file.institution, file.case, file.person, add_days(file.opened, self.rng.randrange(1, 40)), elsewhere=True)
         second.again = file
         second.police, second.prosecution = file.police, file.prosecution
         second.cites_since = {name: max(day, second.opened) for name, day in file.cites_since.items() if name != "other"}
@@ -141,12 +141,12 @@ class VictimFileMaker:
         if elsewhere:
             home = self.people.municipality()
         office, seat = _find_office(institution, home)
-        referred = later(since, rng.choices((0, 1, 2, 5, 12), (40, 25, 15, 12, 8))[0])
-        opened = later(referred, rng.choices((0, 1, 2, 4), (55, 20, 15, 10))[0])
+        referred = add_days(since, rng.choices((0, 1, 2, 5, 12), (40, 25, 15, 12, 8))[0])
+        opened = add_days(referred, rng.choices((0, 1, 2, 4), (55, 20, 15, 10))[0])
         by = rng.choices([name for name, _ in REFERRED_BY[institution]], [weight for _, weight in REFERRED_BY[institution]])[0]
         group = case.kind if case.kind in GROUPS_OF_FILES else "other"
         form = counted_form(group, case.form)
-        entered = later(opened, rng.randrange(28, 45)) if self.noisy and rng.random() < ENTERED_LATE else opened
+        entered = add_days(opened, rng.randrange(28, 45)) if self.noisy and rng.random() < ENTERED_LATE else opened
         file = VictimFile(
             institution, person, case, office, seat, opened, referred, by, group, None if form == "unknown" else form, entered
         )
@@ -166,21 +166,21 @@ class VictimFileMaker:
         fate = Random(f"fate {self.settings.seed} {person.surname} {person.born} {case.opened}").random()
         statuses = [(opened, "presumed")]
         if fate < 0.6 and self.rng.random() < 0.9:
-            statuses.append((later(opened, self.rng.randrange(5, 60)), "identified"))
+            statuses.append((add_days(opened, self.rng.randrange(5, 60)), "identified"))
         elif fate > 0.86 and self.rng.random() < 0.9:
-            statuses.append((later(opened, self.rng.randrange(20, 90)), "not_confirmed"))
+            statuses.append((add_days(opened, self.rng.randrange(20, 90)), "not_confirmed"))
         return statuses
 
     def _draw_services(self, institution: str, opened: date) -> list[Service]:
         rng = self.rng
         table = SERVICES[institution]
-        day, services = later(opened, rng.choices((0, 3, 10), (50, 30, 20))[0]), []
+        day, services = add_days(opened, rng.choices((0, 3, 10), (50, 30, 20))[0]), []
         for _ in range(rng.choices((0, 1, 2, 3, 4, 6, 9), (12, 26, 22, 16, 12, 8, 4))[0]):
             kind = rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
             lasts = institution == QPS and rng.random() < 0.2
             provider = rng.choices(("QPS", "OJQ", "MPMS"), (45, 30, 25))[0]
-            services.append(Service(kind, day, later(day, rng.randrange(5, 90)) if lasts else None, provider))
-            day = later(day, rng.randrange(4, 110))
+            services.append(Service(kind, day, add_days(day, rng.randrange(5, 90)) if lasts else None, provider))
+            day = add_days(day, rng.randrange(4, 110))
         return services
 
     def _draw_stays(self, referred: date) -> list[ShelterStay]:
@@ -188,10 +188,10 @@ class VictimFileMaker:
         begins another."""
         rng = self.rng
         stays: list[ShelterStay] = []
-        day = later(referred, rng.randrange(0, 4))
+        day = add_days(referred, rng.randrange(0, 4))
         for _ in range(rng.choices((0, 1, 2, 3), (56, 32, 10, 2))[0]):
             shelter = rng.choices([name for name, _ in SHELTERS], [weight for _, weight in SHELTERS])[0]
-            last = later(day, rng.randrange(6, 140))
+            last = add_days(day, rng.randrange(6, 140))
             stays.append(ShelterStay(shelter, day, last))
             day = last
         return stays
@@ -202,11 +202,11 @@ class VictimFileMaker:
         if not case.courts or rng.random() < 0.35:
             return []
         court = case.courts[-1]
-        day = later(max(court.received, opened), rng.randrange(25, 120))
+        day = add_days(max(court.received, opened), rng.randrange(25, 120))
         hearings = []
         for _ in range(rng.choices((1, 2, 3, 4), (45, 30, 15, 10))[0]):
             hearings.append(Hearing(court, day, rng.randrange(7, 13), rng.random() < 0.75))
-            day = later(day, rng.randrange(10, 90))
+            day = add_days(day, rng.randrange(10, 90))
         return hearings
 
     def _draw_claim(self, file: VictimFile) -> Claim | None:
@@ -214,7 +214,7 @@ class VictimFileMaker:
         if not file.hearings or rng.random() > 0.3:
             return None
         requested = file.hearings[0].day
-        decided = later(requested, rng.randrange(60, 300)) if rng.random() < 0.4 else None
+        decided = add_days(requested, rng.randrange(60, 300)) if rng.random() < 0.4 else None
         amount = rng.randrange(2, 40) * 250
         return Claim(requested, amount, decided, amount // 2 if rng.random() < 0.6 else 0)
 

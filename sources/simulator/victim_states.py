@@ -1,7 +1,8 @@
-"""What the registers of ZMNV and the centres say of a file on a day, canonically written (docs/reference/deliveries.md).
+"""What the registers of ZMNV (the victim protection office) and the centres say of a file on a day, without any defect
+(docs/reference/deliveries.md).
 
-Belongs here: from a file to a `CaseRecord` without any defect; entries inside it (statuses, services, stays, hearings) are its `entries`.
-Does not belong here: files (`write_victims.py`), defects (`victim_defects.py`).
+Belongs here: from a file to a `CaseRecord`, with its statuses, services, stays and hearings as `entries`. Does not belong here: files
+(`write_victims.py`), defects (`victim_defects.py`).
 """
 
 from __future__ import annotations
@@ -39,23 +40,23 @@ SERVICES = {
 
 
 def moment(day: date | None) -> str | None:
-    """The beginning of a day in Kosovo, as a moment in UTC."""
+    """Return the beginning of a day in Kosovo, as a moment in UTC; None for None."""
     if day is None:
         return None
     return datetime.combine(day, time(), KOSOVO).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def slashed(day: date | None) -> str:
-    """`dd/mm/yyyy`, or empty."""
+    """Return a day as `dd/mm/yyyy`; empty for None."""
     return day.strftime("%d/%m/%Y") if day else ""
 
 
 def victim_state(file: VictimFile, as_of: date) -> CaseRecord:
-    """The register's record of a file; `true` has `registered`, `referred`, `group`, `form`, `status`."""
+    """Return the register's record of a file on a day. Its `true` has `registered`, `referred`, `group`, `form`, `status`."""
     status = [code for day, code in file.statuses if day <= as_of][-1] if file.statuses[0][0] <= as_of else "presumed"
     true = {"registered": file.opened, "referred": file.referred, "group": file.group, "form": file.form, "status": status}
     record = CaseRecord(file.institution, file.number, file.case.case_id, as_of, true, {}, dict(true))
-    (_zmnv if file.institution == ZMNV else _centre)(file, as_of, record)
+    (_fill_zmnv_record if file.institution == ZMNV else _fill_centre_record)(file, as_of, record)
     cited = (record.cells[name] for name in (("nr_pp", "nr_policise", "nr_qps") if file.institution == ZMNV else _CITED))
     record.upstream = next((number for number in cited if number), "")
     return record
@@ -64,21 +65,21 @@ def victim_state(file: VictimFile, as_of: date) -> CaseRecord:
 _CITED = ("Nr_PP", "Nr_policise", "Nr_ZMNV")
 
 
-def _about(person: Person) -> dict[str, Any]:
+def _person_values(person: Person) -> dict[str, Any]:
     return {"role": "victim", "sex": person.sex, "born": person.born, "citizenship": person.citizenship}
 
 
-def _references(file: VictimFile, as_of: date) -> tuple[str, str, str]:
-    """Numbers of police, prosecution and the other institution's file, empty where not known yet."""
-    police = file.police.number if file.police and file.known("police", as_of) else ""
-    prosecution = file.prosecution.number if file.prosecution and file.known("prosecution", as_of) else ""
-    other = file.other.number if file.other and file.known("other", as_of) else ""
+def _cited_numbers(file: VictimFile, as_of: date) -> tuple[str, str, str]:
+    """Return the numbers that the file cites of the police, the prosecution and the other institution's file; empty if not known yet."""
+    police = file.police.number if file.police and file.is_cited("police", as_of) else ""
+    prosecution = file.prosecution.number if file.prosecution and file.is_cited("prosecution", as_of) else ""
+    other = file.other.number if file.other and file.is_cited("other", as_of) else ""
     return police, prosecution, other
 
 
-def _zmnv(file: VictimFile, as_of: date, record: CaseRecord) -> None:
+def _fill_zmnv_record(file: VictimFile, as_of: date, record: CaseRecord) -> None:
     person = file.person
-    police, prosecution, other = _references(file, as_of)
+    police, prosecution, other = _cited_numbers(file, as_of)
     claim = file.claim if file.claim and file.claim.requested <= as_of else None
     decided = claim.decided if claim and claim.decided and claim.decided <= as_of else None
     record.cells.update(
@@ -109,7 +110,7 @@ def _zmnv(file: VictimFile, as_of: date, record: CaseRecord) -> None:
         "shtetesia": person.citizenship,
         "vendbanimi": person.municipality,
     }
-    record.persons.append(PersonRecord(file.number, person, _about(person), cells, _about(person)))
+    record.persons.append(PersonRecord(file.number, person, _person_values(person), cells, _person_values(person)))
     for i, (day, code) in enumerate([pair for pair in file.statuses if pair[0] <= as_of] or file.statuses[:1], 1):
         true = {"entry": "status", "kind": code, "day": day}
         record.entries.append(Part(str(i), true, {"lloji": STATUSES[code][0], "data": moment(day)}, dict(true)))
@@ -128,9 +129,9 @@ def _zmnv(file: VictimFile, as_of: date, record: CaseRecord) -> None:
         record.entries.append(Part(str(i), true, cells, dict(true)))
 
 
-def _centre(file: VictimFile, as_of: date, record: CaseRecord) -> None:
+def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> None:
     person = file.person
-    police, prosecution, other = _references(file, as_of)
+    police, prosecution, other = _cited_numbers(file, as_of)
     since, _ = max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0], default=file.statuses[0])
     record.cells.update(
         {
@@ -159,7 +160,7 @@ def _centre(file: VictimFile, as_of: date, record: CaseRecord) -> None:
         "Shtetesia": places()["countries"][person.citizenship][0],
         "Komuna": person.municipality,
     }
-    record.persons.append(PersonRecord(file.number, person, _about(person), cells, _about(person)))
+    record.persons.append(PersonRecord(file.number, person, _person_values(person), cells, _person_values(person)))
     rows: list[tuple[date, dict[str, Any], dict[str, Any]]] = []
     for service in file.services:
         last = service.last if service.last and service.last <= as_of else None

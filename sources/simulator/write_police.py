@@ -48,7 +48,7 @@ Line = list[str]
 
 
 def write_police(folder: Path, delivery: Delivery) -> None:
-    """Writes the two files into `folder`."""
+    """Write the two files of a delivery into `folder`."""
     faults = delivery.faults
     cases, cut = _case_lines(delivery.records)
     persons = _person_lines(delivery.records)
@@ -57,18 +57,18 @@ def write_police(folder: Path, delivery: Delivery) -> None:
         header = [RENAMED.get(name, name) for name in header]
         person_header = [RENAMED.get(name, name) for name in person_header]
     if "missing_column" in faults:
-        cases, header = _without(cases, header, "Stacioni")
-        persons, person_header = _without(persons, person_header, "Vendlindja")
+        cases, header = _drop_column(cases, header, "Stacioni")
+        persons, person_header = _drop_column(persons, person_header, "Vendlindja")
     if "extra_column" in faults:
         person_header.append("Shenime")
         for i, line in enumerate(persons):
             line.append(REMARKS[i % len(REMARKS)])
-    _write(folder / "rastet.csv", header, cases, delivery, cut)
-    _write(folder / "personat.csv", person_header, persons, delivery, -1)
+    _write_lines(folder / "rastet.csv", header, cases, delivery, cut)
+    _write_lines(folder / "personat.csv", person_header, persons, delivery, -1)
 
 
 def _case_lines(records: list[CaseRecord]) -> tuple[list[Line], int]:
-    """The cases' lines, and how many characters of the last one were copied where the file is truncated (-1: all)."""
+    """Return the lines of the cases, and the number of characters of the last line that a truncated file has (-1: all)."""
     lines = [[record.cells[name] for name in CASES] for record in records if not record.absent]
     truncated = any(record.unread for record in records)
     return lines, 3 * len(";".join(lines[-1])) // 4 if truncated else -1
@@ -83,19 +83,19 @@ def _person_lines(records: list[CaseRecord]) -> list[Line]:
     return lines
 
 
-def _without(lines: list[Line], header: list[str], name: str) -> tuple[list[Line], list[str]]:
+def _drop_column(lines: list[Line], header: list[str], name: str) -> tuple[list[Line], list[str]]:
     at = header.index(name)
     return [line[:at] + line[at + 1 :] for line in lines], header[:at] + header[at + 1 :]
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if any(char in value for char in ';"\n\r') else value
 
 
-def _write(path: Path, header: list[str], lines: list[Line], delivery: Delivery, cut: int) -> None:
+def _write_lines(path: Path, header: list[str], lines: list[Line], delivery: Delivery, cut: int) -> None:
     faults = delivery.faults
     separator = "," if "comma" in faults else ";"
-    rows = [separator.join(_quoted(cell) if separator == ";" else _comma(cell) for cell in line) for line in lines]
+    rows = [separator.join(_quote(cell) if separator == ";" else _quote_comma(cell) for cell in line) for line in lines]
     head = separator.join(header)
     middle = len(rows) // 2
     if cut >= 0 and rows:
@@ -124,5 +124,5 @@ def _write(path: Path, header: list[str], lines: list[Line], delivery: Delivery,
     path.write_bytes(text.encode(encoding, errors="replace"))
 
 
-def _comma(value: str) -> str:
+def _quote_comma(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if any(char in value for char in ',"\n\r') else value

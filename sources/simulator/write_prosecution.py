@@ -55,7 +55,7 @@ PAGE = 1024
 
 
 def write_prosecution(folder: Path, delivery: Delivery) -> None:
-    """Writes the database into `folder`."""
+    """Write the database of a delivery into `folder`."""
     path = folder / "psh.sqlite"
     records = delivery.records
     rows: dict[str, Iterable[Cells]] = {

@@ -1,4 +1,5 @@
-"""Writes what does not belong into a delivery: leftovers of a copy, another institution's file, something that is not the form at all."""
+"""Writes files that do not belong into a delivery: leftovers of copying, another institution's file, a file with other content than its
+name says."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ MAIN = {
 
 
 def write_strays(folder: Path, delivery: Delivery) -> None:
-    """Leftovers and stray files beside the delivery's own, by its faults."""
+    """Write leftovers and stray files beside the delivery's own files, according to its faults."""
     if "leftover_part" in delivery.faults:
         if delivery.institution == "police":
             (folder / "personat.csv.part").write_bytes(";".join(PERSONS)[:17].encode())
@@ -40,6 +41,6 @@ def write_strays(folder: Path, delivery: Delivery) -> None:
 
 
 def write_wrong_content(folder: Path, delivery: Delivery) -> None:
-    """A file with the right name that is something else: a saved web page."""
+    """Write a file with the right name whose content is a saved web page."""
     page = "<html><head><title>Hyrja në sistem</title></head><body>Seanca ka skaduar. Kyçuni përsëri.</body></html>\n"
     (folder / MAIN[delivery.institution]).write_text(page, encoding="utf-8")

@@ -39,7 +39,7 @@ _KEYBOARD = str.maketrans({"ı": "i", "İ": "I", "ğ": "g", "Ğ": "G", "ñ": "n"
 
 
 def write_victim_protection(folder: Path, delivery: Delivery) -> None:
-    """Writes the JSON document into `folder`."""
+    """Write the JSON document of a delivery into `folder`."""
     faults = delivery.faults
     document = {
         "eksporti": {
@@ -48,7 +48,7 @@ def write_victim_protection(folder: Path, delivery: Delivery) -> None:
             "krijuar": delivery.exported.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "skema": "1.2",
         },
-        "viktimat": [_object(record, "extra_field" in faults) for record in delivery.records],
+        "viktimat": [_file_object(record, "extra_field" in faults) for record in delivery.records],
     }
     compact = "compact" in faults
     text = json.dumps(document, ensure_ascii=False, indent=None if compact else 1, separators=(",", ":") if compact else None) + "\n"
@@ -60,24 +60,24 @@ def write_victim_protection(folder: Path, delivery: Delivery) -> None:
         (folder / "zmnv.json.part").write_bytes(text.encode(encoding)[:200])
 
 
-def _object(record: CaseRecord, extra: bool) -> dict[str, Any]:
+def _file_object(record: CaseRecord, extra: bool) -> dict[str, Any]:
     cells, person = record.cells, record.persons[0].cells
     entries: dict[str, list[dict[str, Any]]] = {"status": [], "service": [], "hearing": []}
     for part in record.entries:
-        entries[part.true["entry"]].append({name: _json(value) for name, value in part.cells.items()})
+        entries[part.true["entry"]].append({name: _json_value(value) for name, value in part.cells.items()})
     claim = {name: cells[f"kompensimi.{name}"] for name in ("kerkuar_me", "kerkuar_eur", "vendosur_me", "dhene_eur")}
     found = {
         "nr_zmnv": record.key,
         "zyra": cells["zyra"],
         "hapur_me": cells["hapur_me"],
-        "viktima": {name: _json(person[name], number=name == "nr_personal") for name in VICTIM},
-        "vepra": _json(cells["vepra"]),
-        "forma": _json(cells["forma"]),
-        "referimi": {"nga": cells["referimi.nga"], "data": _json(cells["referimi.data"])},
+        "viktima": {name: _json_value(person[name], number=name == "nr_personal") for name in VICTIM},
+        "vepra": _json_value(cells["vepra"]),
+        "forma": _json_value(cells["forma"]),
+        "referimi": {"nga": cells["referimi.nga"], "data": _json_value(cells["referimi.data"])},
         "statusi": entries["status"],
-        "nr_policise": _json(cells["nr_policise"]),
-        "nr_pp": _json(cells["nr_pp"]),
-        "nr_qps": _json(cells["nr_qps"]),
+        "nr_policise": _json_value(cells["nr_policise"]),
+        "nr_pp": _json_value(cells["nr_pp"]),
+        "nr_qps": _json_value(cells["nr_qps"]),
         "sherbimet": entries["service"],
         "seancat": entries["hearing"],
         "kompensimi": None if claim["kerkuar_me"] is None else claim,
@@ -87,8 +87,8 @@ def _object(record: CaseRecord, extra: bool) -> dict[str, Any]:
     return found
 
 
-def _json(value: Any, number: bool = False) -> Any:
-    """Empty text is null; a personal number that the case system took for a number is one."""
+def _json_value(value: Any, number: bool = False) -> Any:
+    """Return a value for JSON: empty text is null; a personal number that the case system stores as a number is a number."""
     if value == "":
         return None
     if number and isinstance(value, str) and re.fullmatch(r"[1-9]\d*\.0", value):
@@ -97,7 +97,7 @@ def _json(value: Any, number: bool = False) -> Any:
 
 
 def write_social_work(folder: Path, delivery: Delivery) -> None:
-    """Writes the two tables into `folder`."""
+    """Write the two tables of a delivery into `folder`."""
     persons, rows, cut = [], [], ""
     for record in delivery.records:
         cells = {**record.cells, **record.persons[0].cells}
@@ -111,13 +111,13 @@ def write_social_work(folder: Path, delivery: Delivery) -> None:
                 rows.append(line[:2])
             elif part.key not in record.lost_entries:
                 rows.append(line)
-    _write(folder / "persona.csv", list(PERSONA), persons, delivery, "")
-    _write(folder / "sherbimet.csv", list(SHERBIMET), rows, delivery, cut)
+    _write_lines(folder / "persona.csv", list(PERSONA), persons, delivery, "")
+    _write_lines(folder / "sherbimet.csv", list(SHERBIMET), rows, delivery, cut)
     if "leftover_part" in delivery.faults:
         (folder / "persona.csv.part").write_bytes(b"Nr_QPS,Qendra,Dat")
 
 
-def _write(path: Path, header: list[str], lines: list[list[str]], delivery: Delivery, cut: str) -> None:
+def _write_lines(path: Path, header: list[str], lines: list[list[str]], delivery: Delivery, cut: str) -> None:
     faults = delivery.faults
     count = len(lines) + (1 if "wrong_total" in faults else 0)
     if "renamed_header" in faults:
@@ -128,15 +128,15 @@ def _write(path: Path, header: list[str], lines: list[list[str]], delivery: Deli
         order = [0, 1, *range(len(header) - 1, 1, -1)]
         header, lines = [header[i] for i in order], [[line[i] for i in order] for line in lines]
     separator = ";" if "delimiter_semicolon" in faults else ","
-    rows = [_line(line, separator) for line in lines]
+    rows = [_join_cells(line, separator) for line in lines]
     if "repeated_header" in faults:
-        rows.insert(len(rows) // 2, _line(header, separator))
+        rows.insert(len(rows) // 2, _join_cells(header, separator))
     if "blank_lines" in faults:
         rows.insert(len(rows) // 2, "")
         rows.append("")
     if "total_line" in faults:
-        rows.append(_line(["Gjithsej", str(count), *[""] * (len(header) - 2)], separator))
-    text = "".join(f"{row}\r\n" for row in [_line(header, separator), *rows]) + cut
+        rows.append(_join_cells(["Gjithsej", str(count), *[""] * (len(header) - 2)], separator))
+    text = "".join(f"{row}\r\n" for row in [_join_cells(header, separator), *rows]) + cut
     if "enc_cp1250" in faults:
         try:
             path.write_bytes(text.translate(_KEYBOARD).encode("cp1250"))
@@ -146,7 +146,7 @@ def _write(path: Path, header: list[str], lines: list[list[str]], delivery: Deli
     path.write_bytes(text.encode("utf-16" if "enc_utf16" in faults else "utf-8" if "no_bom" in faults else "utf-8-sig"))
 
 
-def _line(cells: list[str], separator: str) -> str:
+def _join_cells(cells: list[str], separator: str) -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=separator, lineterminator="").writerow(cells)
     return text.getvalue()

@@ -1,7 +1,8 @@
-"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that a delivery has (docs/reference/deliveries.md).
+"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that a delivery has
+(docs/reference/deliveries.md).
 
-The same records give the same bytes: openpyxl stamps the time of saving into the properties and the zip, so the container is
-written again with the day of the export.
+The same records give the same bytes. openpyxl puts the time of saving into the properties and the zip, so the zip is written again with
+the day of the export.
 """
 
 from __future__ import annotations
@@ -54,15 +55,15 @@ CORRECTIONS = (
 )
 
 
-def _cell(value: Any, text_dates: bool) -> Any:
-    """A cell as it is stored: days as Excel dates or as text, empty as nothing."""
+def _cell_value(value: Any, text_dates: bool) -> Any:
+    """Return a value as a cell stores it: days as Excel dates or as text, empty text as no value."""
     if isinstance(value, date):
         return value.strftime("%d.%m.%Y") if text_dates else datetime(value.year, value.month, value.day)  # noqa: DTZ001
     return None if value == "" else value
 
 
 def write_inspectorate(folder: Path, delivery: Delivery) -> None:
-    """Writes the hand-kept report into `folder`."""
+    """Write the inspectorate's report, a workbook kept by hand, into `folder`."""
     path, faults = folder / "raporti.xlsx", delivery.faults
     if "empty" in faults:
         path.write_bytes(b"")
@@ -80,37 +81,37 @@ def write_inspectorate(folder: Path, delivery: Delivery) -> None:
         sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(INSPECTORATE))
     header = [RENAMED.get(name, name) for name in INSPECTORATE] if "renamed_header" in faults else list(INSPECTORATE)
     columns = list(INSPECTORATE) + (["Vërejtje"] if "extra_column" in faults else [])
-    _row(sheet, 5, header + columns[len(INSPECTORATE) :])
+    _write_row(sheet, 5, header + columns[len(INSPECTORATE) :])
     row, shown = 6, [record for record in delivery.records if not record.absent]
     for i, record in enumerate(shown):
         if "blank_rows" in faults and i == len(shown) // 2:
             row += 2
         cells = {"Nr.": i + 1, "Vërejtje": "", **record.cells}
-        _row(sheet, row, [_cell(cells[name], "text_dates" in faults) for name in columns])
+        _write_row(sheet, row, [_cell_value(cells[name], "text_dates" in faults) for name in columns])
         row += 1
     sheet.cell(row, 1, f"Gjithsej: {len(shown) + (1 if 'wrong_total' in faults else 0)}")
     if "last_year" in faults:
-        _last_year(sheet, row + 2, delivery)
+        _write_last_year(sheet, row + 2, delivery)
     if "hidden_sheet" in faults:
         hidden = book.create_sheet("Fletë2")
         hidden.sheet_state = "hidden"
         for i, rank in enumerate(words()["ranks"], 1):
             hidden.cell(i, 1, rank)
-    _save(book, path, delivery.exported)
+    _save_reproducibly(book, path, delivery.exported)
 
 
-def _last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
-    """The rows of the same quarter of last year for comparison, as they were delivered then."""
+def _write_last_year(sheet: Worksheet, row: int, delivery: Delivery) -> None:
+    """Write the rows of the same quarter of last year for comparison, as they were delivered then."""
     sheet.cell(row, 1, "Viti i kaluar")
-    _row(sheet, row + 1, list(INSPECTORATE))
+    _write_row(sheet, row + 1, list(INSPECTORATE))
     for i, record in enumerate(delivery.last_year, 1):
         cells = {"Nr.": i, **record.cells}
-        _row(sheet, row + 1 + i, [_cell(cells[name], "text_dates" in delivery.faults) for name in INSPECTORATE])
+        _write_row(sheet, row + 1 + i, [_cell_value(cells[name], "text_dates" in delivery.faults) for name in INSPECTORATE])
     sheet.cell(row + 2 + len(delivery.last_year), 1, f"Gjithsej: {len(delivery.last_year)}")
 
 
 def write_corrections(folder: Path, delivery: Delivery) -> None:
-    """Writes the prisons' workbook into `folder`, a sheet for each facility."""
+    """Write the prisons' workbook into `folder`, with a sheet for each facility."""
     faults, book = delivery.faults, Workbook()
     book.remove(book.worksheets[0])
     counts = []
@@ -118,38 +119,39 @@ def write_corrections(folder: Path, delivery: Delivery) -> None:
         sheet = book.create_sheet(facility)
         records = [record for record in delivery.records if record.cells["sheet"] == facility]
         counts.append((facility, len(records)))
-        _row(sheet, 1, list(CORRECTIONS))
+        _write_row(sheet, 1, list(CORRECTIONS))
         row = 2
         for i, record in enumerate(records):
             if "blank_rows" in faults and i == len(records) - 2:
                 row += 1
-            _row(sheet, row, [_cell(record.cells[name], "text_dates" in faults) for name in CORRECTIONS])
+            _write_row(sheet, row, [_cell_value(record.cells[name], "text_dates" in faults) for name in CORRECTIONS])
             row += 1
         if "total_row" in faults:
-            _row(sheet, row, ["Gjithsej", len(records) + (1 if "wrong_total" in faults and records else 0)])
+            _write_row(sheet, row, ["Gjithsej", len(records) + (1 if "wrong_total" in faults and records else 0)])
     if "extra_sheet" in faults:
         sheet = book.create_sheet("Përmbledhje")
-        _row(sheet, 1, ["Institucioni", "Gjithsej"])
+        _write_row(sheet, 1, ["Institucioni", "Gjithsej"])
         for i, pair in enumerate(counts, 2):
-            _row(sheet, i, list(pair))
+            _write_row(sheet, i, list(pair))
     if "hidden_sheet" in faults:
-        _hidden(book, delivery)
-    _save(book, folder / "shkk.xlsx", delivery.exported)
+        _add_hidden_sheets(book, delivery)
+    _save_reproducibly(book, folder / "shkk.xlsx", delivery.exported)
 
 
-def _hidden(book: Workbook, delivery: Delivery) -> None:
-    """Hidden sheets hold no data (deliveries.md): a code list, and an old copy of a facility's sheet with rows that look like any other."""
+def _add_hidden_sheets(book: Workbook, delivery: Delivery) -> None:
+    """Add hidden sheets, which have no data (deliveries.md): a code list, and an old copy of a facility's sheet with rows that look like
+    any other."""
     codes = book.create_sheet("kodet")
     codes.sheet_state = "hidden"
-    _row(codes, 1, ["I paraburgosur", "I dënuar"])
+    _write_row(codes, 1, ["I paraburgosur", "I dënuar"])
     old = book.create_sheet("QK Dubravë (vjetër)")
     old.sheet_state = "hidden"
-    _row(old, 1, list(CORRECTIONS))
+    _write_row(old, 1, list(CORRECTIONS))
     for i, record in enumerate(delivery.records[:3], 2):
-        _row(old, i, [_cell(record.cells[name], True) for name in CORRECTIONS])
+        _write_row(old, i, [_cell_value(record.cells[name], True) for name in CORRECTIONS])
 
 
-def _row(sheet: Worksheet, row: int, values: list[Any]) -> None:
+def _write_row(sheet: Worksheet, row: int, values: list[Any]) -> None:
     for column, value in enumerate(values, 1):
         if value is not None:
             cell = sheet.cell(row, column, value)
@@ -157,7 +159,7 @@ def _row(sheet: Worksheet, row: int, values: list[Any]) -> None:
                 cell.number_format = "dd.mm.yyyy"
 
 
-def _save(book: Workbook, path: Path, day: datetime) -> None:
+def _save_reproducibly(book: Workbook, path: Path, day: datetime) -> None:
     book.properties.creator = "zyra"
     book.properties.created = day
     buffer = BytesIO()

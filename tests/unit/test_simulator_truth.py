@@ -12,7 +12,7 @@ from sources.simulator import simulate
 from sources.simulator.happened import Event, age_group, known_persons
 from sources.simulator.periods import quarters
 from sources.simulator.reported import reported_events
-from sources.simulator.tally import DIMENSIONS, statistics
+from sources.simulator.tally import DIMENSIONS, statistics_rows
 
 Figures = dict[tuple[str, ...], tuple[str, str]]
 NAMES = ("indicator", "period", *DIMENSIONS)
@@ -30,7 +30,7 @@ def _figures(folder: Path) -> Figures:
 
 
 def _counted(left: list[Event], right: list[Event], start: int, years: int = 2) -> Figures:
-    lines = statistics(left, right, quarters(start, years), set())
+    lines = statistics_rows(left, right, quarters(start, years), set())
     return {tuple(map(str, line[:7])): (str(line[7]), str(line[8])) for line in lines}
 
 

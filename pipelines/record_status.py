@@ -82,7 +82,7 @@ def resolve(validated: Validated) -> Current:
     reported = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)
-    found = findings.by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
+    found = findings.combine_by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
     successors = crosswalk.successors(contract, tables, replaced)
     return Current(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors)
 

@@ -1,7 +1,7 @@
-"""Read YAML declarations of the repository and check them against their types.
+"""Reads the YAML declarations of the repository and checks them against their types.
 
-Belongs here: the loader (libyaml's if available: ten times as fast, and every run reads thousands of lines), and the one-line error that
-names file, key and remedy. Does not belong here: what the files mean, files of users.
+Belongs here: the loader (libyaml's if available, which is ten times as fast: every run reads thousands of lines), and the one-line error
+that names file, key and remedy. Does not belong here: what the files mean, files of users.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _LONGEST = 60  # characters of a value that are shown
 
 
 class DeclarationError(HarmoniaError, ValueError):
-    """A declaration is invalid. The message names file, key, value and remedy in one line."""
+    """Raised if a declaration is invalid. The message names file, key, value and remedy in one line."""
 
 
 def shown(path: Path) -> str:
-    """The path of a file relative to the repository."""
+    """Return the path of a file as messages show it: relative to the repository, if the file is in it."""
     return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else str(path)
 
 
 def declared(path: Path) -> Any:
-    """The content of a YAML file; None if it is empty. Raises `DeclarationError` if it is not YAML."""
+    """Return the content of a YAML file; None if it is empty. Raises `DeclarationError` if it is not YAML."""
     try:
         return yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - both are safe loaders
     except yaml.YAMLError as error:
@@ -46,18 +46,18 @@ def declared(path: Path) -> Any:
 
 
 @cache
-def _adapter(shape: Any) -> TypeAdapter[Any]:
+def _type_adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
 def checked(shape: Callable[..., T], raw: Any, path: Path, key: str = "") -> T:
-    """`raw`, declared under `key` of a file, as a `shape` (a dataclass). Raises `DeclarationError` for the first error."""
+    """Convert `raw`, which a file declares under `key`, to a `shape` (a dataclass). Raises `DeclarationError` for the first error."""
     try:
-        found: T = _adapter(shape).validate_python(raw)
+        found: T = _type_adapter(shape).validate_python(raw)
         return found
     except ValidationError as errors:
         first = errors.errors(include_url=False)[0]
-    place = ".".join(filter(None, [key, *_place(raw, first["loc"])]))
+    place = ".".join(filter(None, [key, *_location_keys(raw, first["loc"])]))
     missing, further = first["type"] == "missing", first["type"] in ("unexpected_keyword_argument", "extra_forbidden")
     if missing:
         problem = "is missing: add it"
@@ -65,22 +65,22 @@ def checked(shape: Callable[..., T], raw: Any, path: Path, key: str = "") -> T:
         problem = "is not a known key: correct its spelling, or remove it"
     else:
         what = re.sub(r"^(Input|Value) should ", "it must ", first["msg"])
-        problem = f"is {_value(first['input'])}: {what[:1].lower()}{what[1:]}"
+        problem = f"is {_format_value(first['input'])}: {what[:1].lower()}{what[1:]}"
     raise DeclarationError(f"{shown(path)}: {place or 'the file'} {problem}")
 
 
 def wrong(path: Path, key: str, value: Any, remedy: str) -> DeclarationError:
-    """An error that names file, key, value and remedy."""
-    return DeclarationError(f"{shown(path)}: {key} is {_value(value)}: {remedy}")
+    """Return an error that names file, key, value and remedy."""
+    return DeclarationError(f"{shown(path)}: {key} is {_format_value(value)}: {remedy}")
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _place(raw: Any, location: tuple[int | str, ...]) -> list[str]:
-    """Keys to a location; a list entry with a name is identified by it."""
+def _location_keys(raw: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that lead to a location. A list entry with a name is identified by its name."""
     out = []
     for step in location:
         inner = raw[step] if isinstance(raw, list | tuple) and isinstance(step, int) and step < len(raw) else None

@@ -1,7 +1,7 @@
 """Where the domain of a warehouse (its country and topic) is declared: in the repository, or in the folder that `HARMONIA_DOMAIN` names.
 
-Belongs here: the parts of a domain, the place of each, whether a folder is complete. Does not belong here: what the parts say (the modules
-that read them). Every module that reads a part asks `place`; nothing else knows the setting.
+Belongs here: the parts of a domain, the path of each, whether a folder is complete. Does not belong here: what the parts say (the
+modules that read them). Every module that reads a part calls `place`; only this module knows the setting.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PLAIN = ("README.md",)
 
 @cache
 def folder() -> Path | None:
-    """The folder of the domain; None for the built-in one. Raises `DeclarationError` if there is no such folder."""
+    """Return the folder of the domain; None for the built-in one. Raises `DeclarationError` if the folder does not exist."""
     named = os.environ.get(SETTING)
     if not named:
         return None
@@ -47,13 +47,14 @@ def folder() -> Path | None:
 
 
 def built_in(part: str) -> Path:
-    """The place of a part of the built-in domain."""
+    """Return the path of a part of the built-in domain."""
     first, _, rest = part.partition("/")
     return _ROOT / _BUILT_IN[first] / rest
 
 
 def place(part: str) -> Path:
-    """The file or folder of a part of the domain (a key of the table in docs/how-to/another-country.md, or a file below one)."""
+    """Return the path of the file or folder of a part of the domain. `part`: a key of the table in docs/how-to/another-country.md, or
+    the path of a file below such a part."""
     own = folder()
     if own is None or (part.removeprefix("codes/").removesuffix(".csv") in SHARED and not (own / part).is_file()):
         return built_in(part)
@@ -62,8 +63,8 @@ def place(part: str) -> Path:
 
 @cache
 def check() -> None:
-    """Raise `DeclarationError` for an entry of the folder that is no part of a domain, a part or code list that is missing, or a list
-    without a column."""
+    """Raise `DeclarationError` if the domain's folder has an entry that is no part of a domain, lacks a part or a code list, or has a
+    list that lacks a column."""
     own = folder()
     if own is None:
         return
@@ -82,11 +83,11 @@ def check() -> None:
         path = place(f"codes/{name}.csv")
         if not path.is_file():
             raise DeclarationError(f"{shown(path)}: is missing: add the list, with its header only if it has no codes")
-        header = _header(built_in(f"codes/{name}.csv"))
-        if lacking := [column for column in header if column not in _header(path)]:
+        header = _read_header(built_in(f"codes/{name}.csv"))
+        if lacking := [column for column in header if column not in _read_header(path)]:
             raise DeclarationError(f"{shown(path)}: lacks the column {lacking[0]}: add it; the columns are {', '.join(header)}")
 
 
-def _header(path: Path) -> list[str]:
+def _read_header(path: Path) -> list[str]:
     with path.open(encoding="utf-8", newline="") as file:
         return next(csv.reader(file), [])

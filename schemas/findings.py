@@ -1,8 +1,8 @@
-"""The shape of a finding, and the catalogue of rules behind it.
+"""The columns of a finding, and the catalogue of rules behind it.
 
-Belongs here: columns of the findings frame, the rule catalogue loader. Rules themselves are data in `schemas/rules/*.yaml`.
-A finding may carry `value` (the delivered cell): it is shown only in the feedback to the institution that delivered it and
-never reaches the warehouse, a log line or Dagster.
+Belongs here: columns of the findings frame, the loader of the rule catalogue. The rules themselves are data in `schemas/rules/*.yaml`. A
+finding can carry `value`, the delivered cell: it is shown only in the feedback to the institution that delivered it, and never reaches
+the warehouse, a log line or Dagster.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Rule:
 
     `share`: the share of a delivery's records that may break it before a check warns, instead of `TOLERANCES` (rules on whole files and
     deliveries tolerate nothing). `by_column`: one finding for each file, part and column, not for each cell; its `detail` gives the number
-    of cells and the first rows. For other rules on cells, very many cells with the same text are one finding (`by_value`).
+    of cells and the first rows. For other rules on cells, very many cells with the same text are one finding (`combine_by_value`).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -72,12 +72,12 @@ class Rule:
 
     @property
     def whole(self) -> bool:
-        """Whether it applies to a whole file or delivery, not to a record."""
+        """Whether the rule applies to a whole file or delivery, not to a record."""
         return self.level in ("file", "delivery")
 
     @property
     def tolerance(self) -> float:
-        """Share of a delivery's records that may break the rule; 1 for what the form permits."""
+        """The share of a delivery's records that may break the rule; 1 for what the form permits."""
         if self.share is not None:
             return self.share
         return 0.0 if self.whole and self.severity != "info" else TOLERANCES[self.severity]
@@ -85,7 +85,7 @@ class Rule:
 
 @cache
 def rules() -> dict[str, Rule]:
-    """All rules of `schemas/rules/*.yaml` by code. Raises `DeclarationError` for a rule that is incomplete or defined twice."""
+    """Return all rules of `schemas/rules/*.yaml` by code. Raises `DeclarationError` for a rule that is incomplete or defined twice."""
     found: dict[str, Rule] = {}
     for path in sorted((Path(__file__).parent / "rules").glob("*.yaml")):
         for code, spec in (declared(path) or {}).items():
@@ -102,29 +102,31 @@ def rules() -> dict[str, Rule]:
     return found
 
 
-def folded(found: pd.DataFrame) -> pd.DataFrame:
-    """Findings of one rule in single cells; combined to one per column if the rule requires it, or if very many are information."""
+def fold_findings(found: pd.DataFrame) -> pd.DataFrame:
+    """Combine findings of one rule in single cells to one finding for each column, if the rule requires it, or if they are information
+    and very many."""
     rule = rules()[found["rule"].iloc[0]]
     number = found.groupby(_COLUMN, dropna=False)["rule"].transform("size")
     many = number > (0 if rule.by_column else _MANY if rule.severity == "info" else len(found))
-    return pd.concat([found[~many], by_column(found[many])], ignore_index=True) if many.any() else found
+    return pd.concat([found[~many], combine_by_column(found[many])], ignore_index=True) if many.any() else found
 
 
-def by_column(found: pd.DataFrame) -> pd.DataFrame:
-    """Findings of one rule in single cells (delivery, file, part, line, record_key, field) as one for each file, part and column."""
+def combine_by_column(found: pd.DataFrame) -> pd.DataFrame:
+    """Combine findings of one rule in single cells to one finding for each file, part and column. In: delivery, file, part, line,
+    record_key, field. `detail` of the result has the number of cells and the first rows."""
     key = _COLUMN
     rows = found[key].assign(line=found["line"], row=found["line"].astype("str").fillna(found["record_key"]))
     groups = rows.sort_values("line", kind="stable").groupby(key, dropna=False)["row"]
-    combined = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first)}).reset_index()
+    combined = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first_rows)}).reset_index()
     more = (combined["cells"] > _FIRST).map({True: " …", False: ""})
     return combined[key].assign(detail=combined["cells"].astype("str") + ": " + combined["rows"] + more)
 
 
-def by_value(found: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Combine errors and warnings in very many cells of one column with the same text to one finding; leave all others unchanged.
+def combine_by_value(found: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """Combine errors and warnings in very many cells of one column with the same text to one finding. All others stay unchanged.
 
-    found: `COLUMNS`. records: delivery, file, part, line of rows that are records; only their findings are combined, since their lines
-    identify them. `detail` gives the number of cells and all lines (`affected_lines`).
+    found: `COLUMNS`. records: delivery, file, part, line of the rows that are records; only their findings are combined, since their
+    lines identify them. `detail` of a combined finding has the number of cells and all lines (see `affected_lines`).
     """
     eligible = found["rule"].isin(
         [code for code, rule in rules().items() if rule.level == "cell" and rule.severity in ("error", "warning")]
@@ -142,13 +144,13 @@ def by_value(found: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
         return found
     groups = found[many].groupby(key, dropna=False, sort=False)
     one = groups.head(1).assign(line=None, record_key=None, unit=None, number=None)
-    details = groups["line"].agg(lambda lines: f"{len(lines)}: {_runs(lines)}")
+    details = groups["line"].agg(lambda lines: f"{len(lines)}: {_format_runs(lines)}")
     one["detail"] = details.to_numpy()[groups.ngroup().loc[one.index].to_numpy()]
     return complete(pd.concat([found[~many], one], ignore_index=True))
 
 
-def _runs(lines: pd.Series) -> str:
-    """Sorted lines with consecutive ones as a run: `2-4, 7`."""
+def _format_runs(lines: pd.Series) -> str:
+    """Return sorted lines as text, consecutive ones as a range: `2-4, 7`."""
     at = np.unique(lines.to_numpy("int64"))
     begins = np.flatnonzero(np.diff(at, prepend=at[0] - 2) != 1)
     ends = np.append(begins[1:], len(at)) - 1
@@ -156,51 +158,51 @@ def _runs(lines: pd.Series) -> str:
 
 
 def affected_lines(detail: str) -> list[int]:
-    """All lines in the `detail` of a finding combined by `by_value`."""
+    """Return all lines in the `detail` of a finding that `combine_by_value` made."""
     runs = (run.partition("-") for run in detail.partition(": ")[2].split(", "))
     return [line for first, _, last in runs for line in range(int(first), int(last or first) + 1)]
 
 
-def of_many(found: pd.DataFrame) -> pd.Series:
-    """Whether each finding covers several cells of a column (`by_column`, `by_value`)."""
+def covers_several_cells(found: pd.DataFrame) -> pd.Series:
+    """Return whether each finding covers several cells of a column (see `combine_by_column`, `combine_by_value`)."""
     known = rules()
     of_cells = found["rule"].isin([code for code in found["rule"].unique() if known[code].by_column or known[code].level == "cell"])
     return of_cells & found["line"].isna() & found["record_key"].isna() & found["detail"].str.match(_SEVERAL, na=False)
 
 
 def number_of_cells(found: pd.DataFrame) -> pd.Series:
-    """Number of cells of each finding."""
-    several = found["detail"].where(of_many(found)).astype("str").str.extract(_SEVERAL)["cells"]
+    """Return the number of cells of each finding."""
+    several = found["detail"].where(covers_several_cells(found)).astype("str").str.extract(_SEVERAL)["cells"]
     return several.fillna("1").astype("int64")
 
 
 def shortened(details: pd.Series) -> pd.Series:
-    """Details for display: only the first of many lines."""
+    """Return details for display: of many lines only the first ones."""
     long = details.str.count(",").fillna(0) >= _FIRST
-    return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_start))
+    return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_first_lines))
 
 
-def _start(detail: str) -> str:
+def _first_lines(detail: str) -> str:
     return ", ".join(detail.split(", ")[:_FIRST]) + " …"
 
 
-def _first(rows: pd.Series) -> str:
+def _first_rows(rows: pd.Series) -> str:
     return ", ".join(rows.dropna().iloc[:_FIRST])
 
 
 def cells_and_rows(found: pd.DataFrame) -> list[tuple[int, str | None]]:
-    """For each finding the number of cells, and the rows that it lists (None: only its own row)."""
-    split = shortened(found["detail"].where(of_many(found)).astype("str")).str.extract(_SEVERAL)
+    """Return, for each finding, the number of cells, and the rows that it lists (None: only its own row)."""
+    split = shortened(found["detail"].where(covers_several_cells(found)).astype("str")).str.extract(_SEVERAL)
     return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
 
 def frame(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
-    """Findings as a frame with exactly `COLUMNS`; severity and origin come from the rule unless given."""
+    """Return findings as a frame with exactly `COLUMNS`. Severity and origin come from the rule unless given."""
     return complete(pd.DataFrame(list(items)))
 
 
 def complete(found: pd.DataFrame) -> pd.DataFrame:
-    """Findings with at least `rule`, extended to exactly `COLUMNS`; severity and origin come from the rule unless given."""
+    """Extend findings, which have at least `rule`, to exactly `COLUMNS`. Severity and origin come from the rule unless given."""
     out = found.reindex(columns=list(COLUMNS))
     if len(out):
         known = {code: rules()[code] for code in out["rule"].unique()}

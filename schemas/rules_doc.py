@@ -1,8 +1,6 @@
-"""The rule catalogue as a page, `docs/reference/rules.md`, generated from `schemas/rules/*.yaml`.
+"""Generates the page `docs/reference/rules.md`, the catalogue of rules, from `schemas/rules/*.yaml`.
 
-Run `python -m schemas.rules_doc` after a change.
-
-Belongs here: the page's layout only. Does not belong here: rules and their texts.
+Run `python -m schemas.rules_doc` after a change. Belongs here: the page's layout only. Does not belong here: rules and their texts.
 """
 
 from __future__ import annotations
@@ -41,41 +39,41 @@ marked *consequence* follows from another finding and disappears when that is co
 
 
 def page() -> str:
-    """The page as Markdown: a table of the rules of each file, then the texts for the supplier in every language."""
+    """Return the page as Markdown: a table of the rules of each file, then the texts for the institution in every language."""
     known = rules()
     of_file = {path.stem: list(declared(path) or {}) for path in sorted(_RULES.glob("*.yaml"))}
     stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
     parts = [_HEAD]
     for stage in stages:
-        parts += [f"## {_STAGES.get(stage, stage)}\n", _table([known[code] for code in of_file[stage]])]
+        parts += [f"## {_STAGES.get(stage, stage)}\n", _rules_table([known[code] for code in of_file[stage]])]
     parts.append("## Texts for the supplier\n")
-    parts += [_words(known[code]) for stage in stages for code in sorted(of_file[stage])]
+    parts += [_rule_texts(known[code]) for stage in stages for code in sorted(of_file[stage])]
     return "\n".join(parts)
 
 
-def _table(of_stage: list[Rule]) -> str:
+def _rules_table(of_stage: list[Rule]) -> str:
     ordered = sorted(of_stage, key=lambda rule: (SEVERITIES.index(rule.severity), rule.code))
     lines = ["| rule | severity | tolerated | level | dimension | what is wrong | source |", "|---|---|---|---|---|---|---|"]
     for rule in ordered:
         severity = rule.severity if rule.origin == "cause" else f"{rule.severity}, *{rule.origin}*"
         said = (severity, f"{rule.tolerance:.0%}", rule.level, rule.dimension, rule.text["en"], rule.source)
         cells = (f"[{rule.code}](#{rule.code})", *said)
-        lines.append(f"| {' | '.join(linked(_cell(cell), PAGE) for cell in cells)} |")
+        lines.append(f"| {' | '.join(linked(_table_cell(cell), PAGE) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _words(rule: Rule) -> str:
+def _rule_texts(rule: Rule) -> str:
     lines = [f"### {rule.code}\n", "| language | what is wrong | what to do |", "|---|---|---|"]
-    lines += [f"| {_LANGUAGE[tongue]} | {_cell(rule.text[tongue])} | {_cell(rule.action[tongue])} |" for tongue in LANGUAGES]
+    lines += [f"| {_LANGUAGE[tongue]} | {_table_cell(rule.text[tongue])} | {_table_cell(rule.action[tongue])} |" for tongue in LANGUAGES]
     return "\n".join(lines) + "\n"
 
 
 def linked(text: str, page: Path) -> str:
-    """Turn the pages of `docs/` named in a text of a generated page into links."""
+    """Return `text` of the generated page `page` with the pages of `docs/` that it names as links."""
     return _PAGE.sub(lambda found: f"[{Path(found[0]).stem}]({os.path.relpath(_ROOT / found[0], page.parent)})", text)
 
 
-def _cell(text: str) -> str:
+def _table_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -1,7 +1,7 @@
 """Texts of the country and the topic (`texts.yaml` of the domain).
 
-Belongs here: reading the file and comparing it with the built-in one, whose keys every domain has. Does not belong here: texts that are the
-same in every domain (beside the modules that show them).
+Belongs here: reading the file, and comparing it with the built-in one, whose keys every domain has. Does not belong here: texts that are
+the same in every domain (they are beside the modules that show them).
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ _OWN_KEYS = ("labels.offence_group", "labels.form", "reports.stages", "exports.a
 
 @cache
 def texts(part: str) -> Mapping[str, Any]:
-    """The texts of one part: labels, reports, explorer, feedback, exports. Raises `DeclarationError` if the file is invalid."""
+    """Return the texts of one part: labels, reports, explorer, feedback or exports. Raises `DeclarationError` if the file is invalid."""
     path = domain_folder.place("texts.yaml")
     found: dict[str, Any] = declared(path) or {}
-    if domain_folder.folder() is not None and (problem := _differs(declared(domain_folder.built_in("texts.yaml")), found, "")):
+    if domain_folder.folder() is not None and (problem := _describe_difference(declared(domain_folder.built_in("texts.yaml")), found, "")):
         raise DeclarationError(f"{shown(path)}: {problem}")
     of_part: Mapping[str, Any] = found[part]
     return of_part
 
 
 def merged(own: Mapping[str, Any], domain: Mapping[str, Any]) -> dict[str, Any]:
-    """The texts of every domain and those of this one, as one; where both have a mapping, its entries together."""
+    """Return the texts of every domain (`own`) together with those of this domain. If both have a mapping under a key, its entries are
+    merged."""
     return {
         **domain,
         **own,
@@ -38,8 +39,8 @@ def merged(own: Mapping[str, Any], domain: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _differs(pattern: Any, found: Any, key: str) -> str | None:
-    """How `found` deviates from the keys and languages of `pattern`, in words; None if it does not."""
+def _describe_difference(pattern: Any, found: Any, key: str) -> str | None:
+    """Return, in words, how `found` deviates from the keys and languages of `pattern`; None if it does not."""
     if isinstance(pattern, list) or (isinstance(pattern, Mapping) and set(pattern) == set(LANGUAGES)):
         kind = list if isinstance(pattern, list) else dict
         right = isinstance(found, kind) and len(found) == len(LANGUAGES) and (kind is list or set(found) == set(LANGUAGES))
@@ -58,4 +59,4 @@ def _differs(pattern: Any, found: Any, key: str) -> str | None:
             if name not in pattern:
                 return f"{f'{key}.' if key else ''}{name} is not a known key: correct its spelling, or remove it"
         entries = [(pattern[name], found[name], f"{key}.{name}" if key else str(name)) for name in pattern]
-    return next((problem for entry in entries if (problem := _differs(*entry))), None)
+    return next((problem for entry in entries if (problem := _describe_difference(*entry))), None)

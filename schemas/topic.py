@@ -1,7 +1,7 @@
-"""The topic of a warehouse: offence groups, forms, what the joint report shows (`topic.yaml` of the domain).
+"""The topic of a warehouse: offence groups, forms of exploitation, and what the joint report shows (`topic.yaml` of the domain).
 
-Belongs here: the typed content of the file. Does not belong here: codes with names (`codes`), texts (`schemas/texts.py`), the country and
-its stages (`schemas/domain`).
+Belongs here: the typed content of the file. Does not belong here: codes with names (`codes`), texts (`schemas/texts.py`), the country
+and its stages (`schemas/domain`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ OTHER, UNKNOWN, OF_CASE, NO_FORM = "other", "unknown", "case", "none"
 
 @dataclass(frozen=True)
 class OffenceGroup:
-    """form: `case`, `none`, or a form; minor: a minor offence."""
+    """An offence group. `form`: the form of exploitation of its offences, or `case` (that of the case), or `none`; `minor`: whether it
+    is a minor offence."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -29,7 +30,7 @@ class OffenceGroup:
 
 @dataclass(frozen=True)
 class JointReport:
-    """Indicators in the joint report; `flow`: by unit, the persons who are victims apart."""
+    """The indicators in the joint report. `flow`: the indicators of the case flow by unit; persons who are victims are shown separately."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -39,12 +40,12 @@ class JointReport:
 
     @property
     def in_flow(self) -> tuple[str, ...]:
-        """The indicators of the flow."""
+        """The indicators of the case flow."""
         return tuple(code for codes in self.flow.values() for code in codes)
 
     @property
     def indicators(self) -> tuple[str, ...]:
-        """Every indicator named, once."""
+        """Every indicator in the report, once."""
         return tuple(dict.fromkeys([self.broken_down, *self.trend, *self.in_flow]))
 
 
@@ -61,13 +62,13 @@ class Topic:
 
     @property
     def minor(self) -> tuple[str, ...]:
-        """The minor offence, which has a column of its own; empty if there is none."""
+        """The minor offence groups, which have a column of their own; empty if there are none."""
         return tuple(name for name, group in self.offence_groups.items() if group.minor)
 
 
 @cache
 def topic() -> Topic:
-    """The topic. Raises `DeclarationError` if the file is invalid."""
+    """Return the topic. Raises `DeclarationError` if the file is invalid."""
     path = domain_folder.place("topic.yaml")
     found = checked(Topic, declared(path), path)
     groups = tuple(found.offence_groups)

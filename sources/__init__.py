@@ -1,7 +1,8 @@
-"""Who delivers, and in what form? One folder per institution; no code outside this package knows a format or an institution's terms.
+"""Who delivers, and in what form? One folder for each institution; no code outside this package knows a format or an institution's
+terms.
 
-An institution's folder may also be in `sources/` of the domain (`HARMONIA_DOMAIN`, then in place of those in this package) or in a folder
-named in `HARMONIA_SOURCES`; its modules are imported as if they were in this package.
+An institution's folder can also be in `sources/` of the domain (`HARMONIA_DOMAIN`), which then replaces those in this package, or in a
+folder named in `HARMONIA_SOURCES`. Its modules are imported as if they were in this package.
 """
 
 import os

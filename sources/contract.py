@@ -1,7 +1,7 @@
 """What an institution has declared to deliver: the typed form of `sources/<institution>/contract.yaml`.
 
-Belongs here: loading and checking contracts, listing the institutions, and the name of a delivery.
-Does not belong here: reading a file (`sources/readers`), validating a value (`pipelines/validation`).
+Belongs here: loading and checking contracts, listing the institutions, and the name of a delivery. Does not belong here: reading a file
+(`sources/readers`), validating a value (`pipelines/validation`).
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ TYPES = (
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """`2012-Q4_v2`: period 2012-Q4 (or a month, half-year or year: `sources.periods`), version 2.
+    """The name of a delivery. `2012-Q4_v2` is version 2 of the delivery for the period 2012-Q4 (a period can also be a month, half-year
+    or year: `sources.periods`).
 
-    Sorts by the last day of the period, then version: a later state supersedes an earlier one.
+    Names sort by the last day of the period, then by version: a later state supersedes an earlier one.
     """
 
     period: str
@@ -67,27 +68,28 @@ class DeliveryName:
 
     @classmethod
     def parse(cls, name: str, cadence: Cadence | None = None) -> DeliveryName | None:
-        """Parse a folder name; None if it is not a delivery name (of an institution that delivers in this cadence)."""
+        """Parse the name of a folder. Return None if it is not the name of a delivery, or not that of an institution that delivers in
+        `cadence`."""
         match = _DELIVERY.fullmatch(name)
         if match is None or cadence not in (None, periods.cadence_of(match["period"])):
             return None
         return cls(match["period"], int(match["version"] or 1))
 
     @property
-    def turn(self) -> tuple[date, int]:
-        """What deliveries are ordered by: the last day of the period, then the version."""
+    def sort_key(self) -> tuple[date, int]:
+        """The order of deliveries: the last day of the period, then the version."""
         return periods.last_day(self.period), self.version
 
     def __str__(self) -> str:
         return self.period if self.version == 1 else f"{self.period}_v{self.version}"
 
     def __lt__(self, other: DeliveryName) -> bool:
-        return self.turn < other.turn
+        return self.sort_key < other.sort_key
 
 
 @dataclass(frozen=True)
 class ColumnSpec:
-    """One delivered column, as declared."""
+    """The declaration of one delivered column."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -116,16 +118,16 @@ class ColumnSpec:
 
     @property
     def meanings(self) -> tuple[str, ...]:
-        """Every canonical value of the code lists, of whatever time."""
+        """Every canonical value of the code lists of all times."""
         return tuple(dict.fromkeys(value for codes in (self.codes, *self.codes_from.values()) for value in codes.values() if value))
 
     @property
     def delivered_codes(self) -> tuple[str, ...]:
-        """Every delivered value of the code lists, of whatever time."""
+        """Every delivered value of the code lists of all times."""
         return tuple(dict.fromkeys(code for codes in (self.codes, *self.codes_from.values()) for code in codes))
 
     def codes_at(self, end: date) -> Mapping[str, str | None]:
-        """The codes of a period that ends on `end`, the agreed ones first."""
+        """Return the codes for a period that ends on `end` (delivered value -> canonical value), those agreed for that day first."""
         found = dict(self.codes)
         for day in sorted(day for day in self.codes_from if day <= end):
             still_read = found if end < day.replace(day=1, year=day.year + 1) else {}
@@ -135,8 +137,9 @@ class ColumnSpec:
 
 @dataclass(frozen=True)
 class Crosswalk:
-    """The keys of records before and after a change of the institution's system. `table`: column of type code with the name of a table of
-    records; `old`, `new`: columns with its keys. The rows are structural; a delivery need not contain the table."""
+    """The table that tells which keys replaced which when the institution changed its system. `table`: column of type code with the name
+    of the table whose records are meant; `old`, `new`: columns with its keys. The rows are structural; a delivery need not contain the
+    table."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -147,7 +150,7 @@ class Crosswalk:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One delivered table. `parent` names the parent table, `via` the columns that contain the parent's key."""
+    """The declaration of one delivered table. `parent`: name of the parent table; `via`: the columns that contain the parent's key."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -167,7 +170,7 @@ class TableSpec:
     age_class: str | None = None  # column of type code that says child, adult or unknown where no birth date is delivered
 
     def column(self, name: str) -> ColumnSpec:
-        """The declaration of a column. Raises `KeyError` naming the table."""
+        """Return the declaration of a column. Raises `KeyError`, naming the table, if the column is not declared."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -176,7 +179,7 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class FileSpec:
-    """One file that a delivery must contain, and how it is read."""
+    """The declaration of one file that a delivery must contain, and of how it is read."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -189,8 +192,9 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class Units:
-    """How an institution is divided: `columns` of `table` name the unit (`_part`: the sheet), `number` the institution's case number if
-    the record key is not it; `languages`: language -> pattern of the names of the units that use it."""
+    """How an institution is divided into units. `columns`: columns of `table` that name the unit (`_part`: the sheet); `number`: the
+    column with the institution's case number, if that is not the record key; `languages`: language -> pattern of the names of the units
+    that use it."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -202,7 +206,8 @@ class Units:
 
 @dataclass(frozen=True)
 class SharedPersons:
-    """A reconciliation step: persons with `role` that the institutions `upstream` and `downstream` should both know, per case."""
+    """A step of reconciliation: for each case, the persons with `role` whom the institutions `upstream` and `downstream` should both
+    know."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -248,25 +253,26 @@ class Contract:
 
     @property
     def person_key_extends_case_key(self) -> bool:
-        """Whether a person's key is the case's key with further parts appended."""
+        """Whether the key of a person is the key of the case with further parts appended."""
         people = [table for table in self.tables.values() if table.entity == "person" and table.parent]
         return any(len(table.key) > len(table.via) > 0 and table.key[: len(table.via)] == table.via for table in people)
 
 
-def _named(raw: Any, path: Path, key: str) -> list[Any]:
-    """Convert a mapping name -> entry to a list of entries, each with its `name`."""
+def _with_names(raw: Any, path: Path, key: str) -> list[Any]:
+    """Convert a mapping of names to entries into a list of entries, each with its `name`."""
     if not isinstance(raw, Mapping):
         raise wrong(path, key, raw, "it must be a mapping of names to entries")
     return [{**entry, "name": str(name)} if isinstance(entry := inner or {}, Mapping) else inner for name, inner in raw.items()]
 
 
-def _shaped(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The YAML of a contract in the shape of `Contract`; tables as a list, so that an error can name each."""
-    tables = _named(raw.get("tables"), path, "tables")
+def _reshape(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the content of a YAML file in the shape of `_ContractAsWritten`: tables and columns become lists, so that an error can name
+    each."""
+    tables = _with_names(raw.get("tables"), path, "tables")
     for table in tables:
         if isinstance(table, dict):
             table.setdefault("required", table.get("entity") is not None)
-            table["columns"] = _named(table.get("columns"), path, f"tables.{table['name']}.columns")
+            table["columns"] = _with_names(table.get("columns"), path, f"tables.{table['name']}.columns")
             for column in table["columns"]:
                 if isinstance(column, dict) and isinstance(column.get("codes"), Mapping):
                     column["codes"] = {str(code): value for code, value in column["codes"].items()}
@@ -279,8 +285,8 @@ def _shaped(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Written(Contract):
-    """A contract as written in YAML: tables as a list."""
+class _ContractAsWritten(Contract):
+    """A contract as it is written in YAML, with its tables as a list."""
 
     tables: tuple[TableSpec, ...]  # type: ignore[assignment]
 
@@ -290,13 +296,13 @@ def read(path: Path) -> Contract:
     raw = declared(path)
     if not isinstance(raw, dict):
         raise wrong(path, "the file", raw, "a contract is a mapping of keys to values")
-    written = checked(_Written, _shaped(raw, path), path)
+    written = checked(_ContractAsWritten, _reshape(raw, path), path)
     found = Contract(**{**vars(written), "tables": {table.name: table for table in written.tables}})
-    _check(found, path)
+    _check_contract(found, path)
     return found
 
 
-def _check(found: Contract, path: Path) -> None:
+def _check_contract(found: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
     if found.due_days > (most := _MOST_DUE_DAYS[found.cadence]):
         raise wrong(path, "due_days", found.due_days, f"it must be less than or equal to {most}")
@@ -365,7 +371,7 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
 
 
 def _check_coded(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
-    """Check that the column that `part` of a table names is a code of persons with these values."""
+    """Check that the column which `part` of a table names is a code of persons with these values."""
     column = next((c for c in table.columns if c.name == getattr(table, part)), None)
     if getattr(table, part) is None:
         return
@@ -403,24 +409,26 @@ def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> N
 
 @cache
 def load(institution: str) -> Contract:
-    """The contract of an institution. Raises `FileNotFoundError` for an unknown one, `DeclarationError` for a broken contract."""
+    """Return the contract of an institution. Raises `FileNotFoundError` for an unknown institution, `DeclarationError` for an invalid
+    contract."""
     return read(folder_of().get(institution, SOURCES / institution) / "contract.yaml")
 
 
 @cache
 def record_tables() -> Mapping[tuple[str, str], str]:
-    """(institution, table) -> the table of records that its rows are or belong to."""
-    return {(name, table): _of_records(load(name).tables, table) for name in institutions() for table in load(name).tables}
+    """Return, by (institution, table), the table of records that the rows are, or that they belong to."""
+    return {(name, table): _record_table_of(load(name).tables, table) for name in institutions() for table in load(name).tables}
 
 
-def _of_records(tables: Mapping[str, TableSpec], table: str) -> str:
+def _record_table_of(tables: Mapping[str, TableSpec], table: str) -> str:
+    """Return the table of records that the rows of `table` are, or that they belong to through its parents."""
     parent = tables[table].parent
-    return table if tables[table].entity or parent is None else _of_records(tables, parent)
+    return table if tables[table].entity or parent is None else _record_table_of(tables, parent)
 
 
 def folders(*parents: Path) -> Mapping[str, Path]:
-    """The folder of each institution below `parents`. Raises `DeclarationError` for an incomplete folder, whose figures would otherwise be
-    missing silently, and for two of one name."""
+    """Return the folder of each institution below `parents`. Raises `DeclarationError` for two folders of one name, and for an
+    incomplete folder: its figures would otherwise be missing without notice."""
     found: dict[str, Path] = {}
     for parent in parents:
         if not parent.is_dir():
@@ -440,18 +448,18 @@ def folders(*parents: Path) -> Mapping[str, Path]:
 
 @cache
 def folder_of() -> Mapping[str, Path]:
-    """The folder of each institution of the domain, and in the folders named in `HARMONIA_SOURCES`."""
+    """Return the folder of each institution of the domain, and of each in the folders named in `HARMONIA_SOURCES`."""
     return folders(SOURCES, *further())
 
 
 def further() -> tuple[Path, ...]:
-    """The folders named in `HARMONIA_SOURCES`."""
+    """Return the folders named in `HARMONIA_SOURCES`."""
     return tuple(Path(one).resolve() for one in os.environ.get(FURTHER, "").split(os.pathsep) if one)
 
 
 @cache
 def institutions() -> tuple[str, ...]:
-    """Every institution, in the order of the case flow (`order` of the contract). Raises `DeclarationError` if one is incomplete."""
+    """Return every institution in the order of the case flow (`order` of the contract). Raises `DeclarationError` if one is incomplete."""
     found = sorted(folder_of(), key=lambda name: load(name).order)
     for one, other in pairwise(found):
         if load(one).order == load(other).order:
@@ -461,31 +469,32 @@ def institutions() -> tuple[str, ...]:
 
 @cache
 def place_of() -> Mapping[str, int]:
-    """The position of each institution in the case flow, from 0."""
+    """Return the position of each institution in the case flow, from 0."""
     return {name: n for n, name in enumerate(institutions())}
 
 
 @cache
 def stage_of() -> Mapping[str, str]:
-    """The stage of each institution, in the order of the case flow."""
+    """Return the stage of each institution, in the order of the case flow."""
     return {name: load(name).stage for name in institutions()}
 
 
 def at(*stages: canonical.Stage) -> tuple[str, ...]:
-    """The institutions of these stages, in the order of the case flow."""
+    """Return the institutions of these stages, in the order of the case flow."""
     return tuple(name for name, stage in stage_of().items() if stage in stages)
 
 
 @cache
 def of_one_person() -> tuple[str, ...]:
-    """The institutions that open a file for each person, so that a case has several."""
+    """Return the institutions that open a file for each person, so that a case has several files."""
     stages = domain.stages()
     return tuple(name for name, stage in stage_of().items() if stages[cast("canonical.Stage", stage)].one_person_a_file)
 
 
 @cache
 def bearers() -> Mapping[str, str]:
-    """Kind of number -> the institution whose files have it. Raises `DeclarationError` if two declare the same."""
+    """Return, by kind of case number, the institution whose files have such numbers. Raises `DeclarationError` if two institutions
+    declare the same kind."""
     found: dict[str, str] = {}
     for name in institutions():
         kind = load(name).cited_as
@@ -496,13 +505,13 @@ def bearers() -> Mapping[str, str]:
 
 @cache
 def one_file_a_case() -> tuple[str, ...]:
-    """The institutions that keep a case in one file; others separate and join files by decision, or open successive files."""
+    """Return the institutions that keep a case in one file. Others separate and join files by decision, or open successive files."""
     return tuple(name for name in institutions() if load(name).one_file_a_case)
 
 
 @cache
 def naming(role: str) -> tuple[str, ...]:
-    """The institutions whose persons can have a role according to their contracts: `roles`, or the codes of a column."""
+    """Return the institutions whose persons can have a role according to their contracts (`roles`, or the codes of a column)."""
 
     def can(found: Contract) -> bool:
         return role in found.roles or any(role in c.meanings for t in found.tables.values() for c in t.columns)
@@ -512,5 +521,5 @@ def naming(role: str) -> tuple[str, ...]:
 
 @cache
 def naming_accused() -> tuple[str, ...]:
-    """The institutions whose records name accused persons."""
+    """Return the institutions whose records name accused persons."""
     return tuple(name for name in institutions() if not load(name).roles)

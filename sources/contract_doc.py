@@ -1,6 +1,7 @@
-"""The keys of a contract as a page, `docs/reference/contract.md`, generated from the classes and comments of `sources/contract.py`.
+"""Generates the page `docs/reference/contract.md`, the keys of a contract, from the classes and comments of `sources/contract.py`.
 
-Run `python -m sources.contract_doc` after a change. Belongs here: the page's layout only; what a key means stands beside it in the class.
+Run `python -m sources.contract_doc` after a change. Belongs here: the page's layout only. Does not belong here: what a key means, which
+is written beside it in the class.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _LEFT_OUT = "name"  # of tables and columns: it is the key of the entry
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     text = Path(contract.__file__).read_text("utf-8")
     lines = text.splitlines()
     classes = {node.name: node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)}
@@ -42,15 +43,17 @@ def page() -> str:
         parts.append(f"## {title}\n")
         parts.append("| key | type | default | meaning |\n|---|---|---|---|")
         parts += [
-            f"| `{key}` | {_cell(kind)} | {_cell(default)} | {meaning} |" for key, kind, default, meaning in _keys(classes[name], lines)
+            f"| `{key}` | {_table_cell(kind)} | {_table_cell(default)} | {meaning} |"
+            for key, kind, default, meaning in _describe_keys(classes[name], lines)
         ]
         parts.append("")
-    types = "\n".join(f"| `{kind}` | {comment} |" for kind, comment in _types(lines))
+    types = "\n".join(f"| `{kind}` | {comment} |" for kind, comment in _describe_types(lines))
     return "\n".join(parts) + f"\n## Types of columns\n\n| type | cell |\n|---|---|\n{types}\n"
 
 
-def _keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Key, type, default (empty: required) and comment of each field; a comment stands behind the field or above it."""
+def _describe_keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield key, type, default (empty: required) and comment of each field of a class. The comment is on the line of the field or on the
+    lines above."""
     for entry in node.body:
         if not isinstance(entry, ast.AnnAssign) or not isinstance(entry.target, ast.Name) or "ClassVar" in ast.unparse(entry.annotation):
             continue
@@ -69,12 +72,12 @@ def _keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str,
         yield entry.target.id, ast.unparse(entry.annotation), default, comment
 
 
-def _cell(text: str) -> str:
+def _table_cell(text: str) -> str:
     plain = text.replace("|", r"\|")
     return f"`{plain}`" if plain else "required"
 
 
-def _types(lines: list[str]) -> Iterator[tuple[str, str]]:
+def _describe_types(lines: list[str]) -> Iterator[tuple[str, str]]:
     first = lines.index("TYPES = (")
     for line in lines[first + 1 : lines.index(")", first)]:
         kind, _, comment = line.strip().partition(",")

@@ -1,7 +1,7 @@
 """Forms of case numbers: what all institutions have in common.
 
-Belongs here: the parts of a number, and the type of an institution's own forms (`FORMS` in `sources/<institution>/numbers.py`).
-Does not belong here: any institution's letters, finding numbers in a text (`pipelines.harmonisation.numbers`).
+Belongs here: the parts of a number, and the type of an institution's own forms (`FORMS` in `sources/<institution>/numbers.py`). Does not
+belong here: any institution's letters, finding numbers in a text (`pipelines.harmonisation.numbers`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from sources import contract
 
 
 class Number(NamedTuple):
-    """One parsed number: `register` with its letters (`PP.I`, `PKR`, `SMIL`), `region` if it has one; unread parts are null."""
+    """One case number: its `kind`, its normal form (`number`), and its parts. `register`: letters of the register (`PP.I`, `PKR`,
+    `SMIL`); `region`: region, if the number has one. A part that was not read is None."""
 
     kind: str
     number: str
@@ -60,7 +61,7 @@ BEHIND = r"\.nr\.(?P<serial>[1-9][0-9]{0,5})/(?P<year>[1-9][0-9]{3})"
 
 
 def full_year(year: str) -> int:
-    """Four-digit year of a number's year part: two digits up to 30 are 20yy, else 19yy."""
+    """Return the four-digit year of the year part of a number: two digits up to 30 are 20yy, others 19yy."""
     value = int(year)
     if len(year) > 2:
         return value
@@ -68,13 +69,13 @@ def full_year(year: str) -> int:
 
 
 def registered(kind: str, register: str, serial: int, year: int) -> Number:
-    """A number with a register: `PKR.nr.12/2013`."""
+    """Return a number that has a register, such as `PKR.nr.12/2013`."""
     return Number(kind, f"{register}.nr.{serial}/{year}", register, serial, year, None)
 
 
 @cache
 def forms() -> dict[str, tuple[Form, ...]]:
-    """The forms of every kind of number, in the order of the case flow; none for an institution that declares none."""
+    """Return the forms of every kind of number, in the order of the case flow. An institution that declares none has none."""
     found = {}
     for kind, name in contract.bearers().items():
         module = f"sources.{name}.numbers"

@@ -1,4 +1,5 @@
-"""The calendar of deliveries: a month (`2013-04`), a quarter (`2013-Q2`), a half-year (`2013-H1`) or a year (`2013`), by name.
+"""The calendar of deliveries: periods by name, which are a month (`2013-04`), a quarter (`2013-Q2`), a half-year (`2013-H1`) or a year
+(`2013`).
 
 Belongs here: days and names of periods. Does not belong here: whole columns of days (`warehouse.count.periods`, `models/macros.sql`).
 """
@@ -22,13 +23,13 @@ _YEAR = "(?:19|20)[0-9]{2}"
 
 
 def pattern(cadence: Cadence) -> str:
-    """Pattern of the names of a cadence's periods."""
+    """Return the pattern of the names of the periods of a cadence."""
     return _YEAR if cadence == "yearly" else f"{_YEAR}-{PERIODS[cadence]}"
 
 
 @cache
 def cadence_of(period: str) -> Cadence:
-    """The cadence of a period by its name. Raises `ValueError` if it is not a period."""
+    """Return the cadence of a period, which its name shows. Raises `ValueError` if the name is not that of a period."""
     for cadence in CADENCES:
         if re.fullmatch(pattern(cadence), period):
             return cadence
@@ -57,12 +58,12 @@ def _first_month(period: str) -> int:
 
 @cache
 def number(period: str) -> int:
-    """The running number of a period among those of its cadence, from 0 in 1900."""
+    """Return the running number of a period among those of its cadence, from 0 in 1900."""
     return ((int(period[:4]) - 1900) * 12 + _first_month(period) - 1) // MONTHS[cadence_of(period)]
 
 
 def containing(day: date, cadence: Cadence) -> str:
-    """The period of a cadence that contains a day."""
+    """Return the period of a cadence that contains a day."""
     n = (day.month - 1) // MONTHS[cadence] + 1
     return {"monthly": f"{day.year}-{n:02}", "quarterly": f"{day.year}-Q{n}", "half_yearly": f"{day.year}-H{n}", "yearly": f"{day.year}"}[
         cadence
@@ -70,22 +71,22 @@ def containing(day: date, cadence: Cadence) -> str:
 
 
 def previous(period: str) -> str:
-    """The period before, of the same cadence."""
+    """Return the period before a period, of the same cadence."""
     return containing(first_day(period) - timedelta(days=1), cadence_of(period))
 
 
 def following(period: str) -> str:
-    """The period after, of the same cadence."""
+    """Return the period after a period, of the same cadence."""
     return containing(last_day(period) + timedelta(days=1), cadence_of(period))
 
 
 def year_before(period: str) -> str:
-    """The same period a year ago."""
+    """Return the same period one year earlier."""
     return f"{int(period[:4]) - 1}{period[4:]}"
 
 
 def between(first: date, last: date, cadence: Cadence) -> list[str]:
-    """The periods of a cadence that have a day from `first` to `last`, in order."""
+    """Return the periods of a cadence that have a day from `first` to `last`, in order."""
     found = []
     while first <= last:
         found.append(containing(first, cadence))
@@ -95,10 +96,10 @@ def between(first: date, last: date, cadence: Cadence) -> list[str]:
 
 @cache
 def quarters_of(period: str) -> tuple[str, ...]:
-    """The quarters that have a day of the period, in order."""
+    """Return the quarters that have a day in a period, in order."""
     return tuple(between(first_day(period), last_day(period), "quarterly"))
 
 
 def overlapping(period: str, cadence: Cadence) -> list[str]:
-    """The periods of a cadence that have a day of `period`, in order."""
+    """Return the periods of a cadence that have a day in `period`, in order."""
     return between(first_day(period), last_day(period), cadence)

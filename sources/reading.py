@@ -1,4 +1,4 @@
-"""Entry point of all readers: the files of an institution's delivery in, text and positions out.
+"""The entry point of all readers: takes the files of an institution's delivery, returns text and positions.
 
 Belongs here: finding the institution's reader. Does not belong here: reading (`sources/<institution>/reader.py`, `sources/readers`).
 """
@@ -14,7 +14,7 @@ from sources.readers.result import ReadResult, SourceFile
 def read_delivery(institution: str, files: list[SourceFile]) -> ReadResult:
     """Read a delivery with the institution's reader and contract.
 
-    Raises `FileNotFoundError` for an institution without a contract; the content of the files never raises.
+    Raises `FileNotFoundError` for an institution without a contract. The content of the files never raises an error.
     """
     declared = contract.load(institution)
     result: ReadResult = import_module(f"sources.{institution}.reader").read(files, declared)

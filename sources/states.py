@@ -1,7 +1,8 @@
-"""Completeness of a file, a delivery, a period, a quarter or year, each derived from the level below; signature of a quarter.
+"""Whether a file, a delivery, a period, or a quarter or year is complete. Each state is derived from those of the level below.
 
-Belongs here: the names of states and this derivation; all outputs use them. Does not belong here: the state of a file as read
-(`sources/readers`, `pipelines/validation/completeness`), which figures a state affects (`warehouse/count/coverage`).
+Belongs here: the names of the states and this derivation, which all outputs use; the signature of a quarter. Does not belong here: the
+state of a file as read (`sources/readers`, `pipelines/validation/completeness`), which figures a state affects
+(`warehouse/count/coverage`).
 
 complete    everything that the contract requires could be read
 partial     something was read, and something that the contract requires was not
@@ -20,9 +21,10 @@ SIGNED, UNSIGNED, REOPENED = "signed", "unsigned", "reopened"
 
 
 def of_delivery(files: Iterable[str], *, received_whole: bool = True) -> str:
-    """State of a delivery, from those of its files; states outside `STATES` belong to files that were not requested and are ignored.
+    """Return the state of a delivery, derived from the states of its files. Files that the contract does not name have other states than
+    `STATES` and are ignored.
 
-    `received_whole`: False if a file was still being written or could not be opened when the delivery was landed.
+    `received_whole`: False if a file was still being written, or could not be opened, when the delivery was landed.
     """
     ours = [state for state in files if state in STATES]
     if COMPLETE not in ours and PARTIAL not in ours:
@@ -31,7 +33,8 @@ def of_delivery(files: Iterable[str], *, received_whole: bool = True) -> str:
 
 
 def of_period(versions: Iterable[str]) -> str:
-    """State of a delivered period, from those of its versions in order: the last complete version and all later ones count.
+    """Return the state of a delivered period, derived from the states of its versions in order: the last complete version and all later
+    ones count.
 
     An unreadable version replaces nothing. A partial version leaves the period partial until a complete one arrives.
     """
@@ -43,7 +46,7 @@ def of_period(versions: Iterable[str]) -> str:
 
 
 def of_calendar(periods: Iterable[str]) -> str:
-    """State of a quarter or year, from those of the delivered periods that have a day in it."""
+    """Return the state of a quarter or year, derived from the states of the delivered periods that have a day in it."""
     found = set(periods)
     if len(found) == 1:
         return found.pop()

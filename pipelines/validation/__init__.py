@@ -251,7 +251,7 @@ def _collect_findings(
     for frame in found:
         here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])
         if len(here):
-            folded.append(findings.folded(here))
+            folded.append(findings.fold_findings(here))
     rows = pd.concat(folded[1:] or folded, ignore_index=True)
     place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]

@@ -1,7 +1,7 @@
 """The country of a warehouse and the stages of its case flow (`country.yaml`, `stages.yaml` of the domain; built in: this folder).
 
-Belongs here: the typed content of the files. Does not belong here: where they are (`schemas.domain_folder`), the topic (`schemas.topic`),
-codes with labels (`codes`), institutions (`sources`).
+Belongs here: the typed content of the files. Does not belong here: where the files are (`schemas.domain_folder`), the topic
+(`schemas.topic`), codes with labels (`codes`), institutions (`sources`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from schemas.declared import checked, declared, wrong
 
 @dataclass(frozen=True)
 class PersonalNumber:
-    """Digits, the last a check digit: 11 - (weighted sum of the others mod 11), 10 and 11 give 0; `unchecked`: first digit of numbers
-    without one."""
+    """The form of a personal number, whose last digit is a check digit: 11 - (weighted sum of the other digits mod 11), where 10 and 11
+    give 0. `unchecked`: first digit of numbers without a check digit."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -28,14 +28,14 @@ class PersonalNumber:
 
     @property
     def digits(self) -> int:
-        """Number of digits."""
+        """The number of digits."""
         return len(self.weights) + 1
 
 
 @dataclass(frozen=True)
 class Country:
-    """The country of a warehouse; ages in full years. letters: of its languages, beyond ASCII; code_page: that of its 8-bit texts, where
-    none is agreed."""
+    """The country of a warehouse. Ages are in full years. `letters`: letters of its languages beyond ASCII; `code_page`: that of its
+    8-bit texts, if none is agreed."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -52,7 +52,7 @@ class Country:
 
 @dataclass(frozen=True)
 class HandOver:
-    """The next stage of a case, and within how many days; `persons`: each person separately."""
+    """To which stage a case passes next, and within how many days. `persons`: each person passes separately."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -63,7 +63,7 @@ class HandOver:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """Declaration of a stage."""
+    """The declaration of a stage."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -76,14 +76,14 @@ class StageSpec:
 
 @cache
 def country() -> Country:
-    """The country. Raises `DeclarationError` if the file is invalid."""
+    """Return the country. Raises `DeclarationError` if the file is invalid."""
     path = domain_folder.place("country.yaml")
     return checked(Country, declared(path), path)
 
 
 @cache
 def stages() -> Mapping[Stage, StageSpec]:
-    """The stages that the country has, in order. Raises `DeclarationError` if the file is invalid."""
+    """Return the stages that the country has, in order. Raises `DeclarationError` if the file is invalid."""
     path = domain_folder.place("stages.yaml")
     found = {stage: checked(StageSpec, spec, path, stage) for stage, spec in declared(path).items()}
     if not found or tuple(found) != tuple(stage for stage in STAGES if stage in found):

@@ -1,7 +1,7 @@
-"""One pandera model per delivered table, derived from the contracts; institution files add cross-field rules.
+"""One pandera model for each delivered table, derived from the contracts; files of institutions add rules between the cells of a row.
 
-A model validates *typed* frames (`pipelines.validation.cells`): what could not be parsed is null there and has its own finding, so a
-value that cannot be coerced never hides another check.
+A model validates *typed* frames (`pipelines.validation.cells`): a cell that could not be parsed is null in them and has its own finding,
+so that it never hides another check.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sources import contract
 
 @cache
 def models(institution: str) -> dict[str, pa.DataFrameSchema]:
-    """The models of an institution's tables: `MODELS` of `schemas/exports/<institution>.py` (built-in domain), or of `exports.py` in the
-    institution's own folder; where it has neither, what its contract says."""
+    """Return the models of an institution's tables: `MODELS` of `schemas/exports/<institution>.py` (built-in domain) or of `exports.py`
+    in the institution's own folder; without either, models derived from the contract alone."""
     built_in = [f"schemas.exports.{institution}"] if domain_folder.folder() is None else []
     for module in (*built_in, f"sources.{institution}.exports"):
         if find_spec(module):

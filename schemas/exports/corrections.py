@@ -1,4 +1,4 @@
-"""What the register of detainees and prisoners must look like."""
+"""Rules between the cells of a row of the correctional service's register."""
 
 from schemas.exports.build import build, in_order
 from sources.contract import load

@@ -1,4 +1,4 @@
-"""What the courts' export must look like."""
+"""Rules between the cells of a row of the courts' export."""
 
 from schemas.exports.build import build, in_order
 from sources.contract import load

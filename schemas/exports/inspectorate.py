@@ -1,4 +1,4 @@
-"""What the inspectorate's list of cases must look like."""
+"""Rules between the cells of a row of the inspectorate's list of cases."""
 
 from schemas.exports.build import build, in_order, names, requires
 from sources.contract import load

@@ -1,4 +1,4 @@
-"""What the police's two tables must look like."""
+"""Rules between the cells of a row of the police's two tables."""
 
 from schemas.exports.build import build, in_order, names, requires
 from sources.contract import load

@@ -1,4 +1,4 @@
-"""What the prosecution's four tables must look like."""
+"""Rules between the cells of a row of the prosecution's four tables."""
 
 from schemas.exports.build import agrees, build, in_order
 from sources.contract import load

@@ -1,4 +1,4 @@
-"""From the register of detainees and prisoners to the canonical schema: each row is one stay in one facility."""
+"""Maps the register of detainees and prisoners to the canonical schema: each row is one stay in one facility."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OFFENCES = (OffenceColumns("te_burgosurit", article="Vepra"),)
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`te_burgosurit` (typed, with status) to rows of the canonical tables."""
+    """Return rows of the canonical tables from `te_burgosurit` (typed, with status)."""
     rows = tables["te_burgosurit"]
     records = builders.state(INSTITUTION, rows).assign(
         seat=builders.code_of("seats", rows["Gjykata"]),
@@ -41,14 +41,15 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "charges": [charges],
         "events": [
             builders.events(INSTITUTION, known, known["Statusi"], "Data e pranimit", entity="person", present=known["_key"].notna()),
-            builders.events(INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_reason(rows)),
+            builders.events(INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_release_reasons(rows)),
         ],
         "references": [builders.references(INSTITUTION, rows, "Nr. i aktgjykimit", kind="court")],
     }
 
 
-def _reason(rows: pd.DataFrame) -> pd.Series:
-    """The reason for release by the contract's codes (`transfer`: moved to another facility); `other`: unknown wording."""
+def _release_reasons(rows: pd.DataFrame) -> pd.Series:
+    """Return the reason for each release by the codes of the contract (`transfer`: moved to another facility); `other` for an unknown
+    wording."""
     delivered = rows["Arsyeja e lirimit"]
     prefixes = contract.load(INSTITUTION).tables["te_burgosurit"].column("Arsyeja e lirimit").prefixes
     reason = delivered.mask(delivered.notna(), "other")

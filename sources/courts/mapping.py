@@ -1,4 +1,4 @@
-"""From the courts' export to the canonical schema."""
+"""Maps the courts' export to the canonical schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="para
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`lenda`, `referenca`, `i_pandehur`, `akuza`, `aktgjykimi`, `denimi` (typed, with status) to rows of the canonical tables."""
+    """Return rows of the canonical tables from `lenda`, `referenca`, `i_pandehur`, `akuza`, `aktgjykimi`, `denimi` (typed, with status)."""
     files, people, charges, judgments = tables["lenda"], tables["i_pandehur"], tables["akuza"], tables["aktgjykimi"]
     records = builders.state(INSTITUTION, files).assign(
         number=builders.own_number(files["nr"], "court"),
@@ -32,8 +32,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="gjinia",
         citizenship="shtetesia",
     )
-    sentences = _deciding(tables["denimi"], judgments)
-    persons = _with_sentence(persons, sentences)
+    sentences = _sentences_of_latest_judgment(tables["denimi"], judgments)
+    persons = _add_sentence_months(persons, sentences)
     of_people = builders.state(INSTITUTION, charges).assign(
         principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
         **offences(charges, OFFENCES[0]).drop(columns="problem"),
@@ -50,32 +50,36 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         ],
         "sentences": [
             builders.state(INSTITUTION, sentences).assign(
-                kind=sentences["lloji"], months=_months(sentences).where(sentences["lloji"] == "imprisonment"), euros=sentences["eur"]
+                kind=sentences["lloji"],
+                months=_months_of_imprisonment(sentences).where(sentences["lloji"] == "imprisonment"),
+                euros=sentences["eur"],
             )
         ],
-        "references": [_references(tables["referenca"])],
+        "references": [_cited_numbers(tables["referenca"])],
     }
 
 
-def _references(rows: pd.DataFrame) -> pd.DataFrame:
+def _cited_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     found = builders.references(INSTITUTION, rows, "numri", kind="prosecution")
     return found.assign(record_key=found["case_key"])
 
 
-def _deciding(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
-    """Sentences of the latest judgment of each state of a defendant, which decides within one court file."""
+def _sentences_of_latest_judgment(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
+    """Return the sentences of the latest judgment of each state of a defendant: within one court file this judgment decides."""
     who = ["_delivery", "_record"]
     latest = judgments.sort_values("data", kind="stable", na_position="first").drop_duplicates(who, keep="last")
     return sentences[sentences["_parent"].isin(latest["_row"])]
 
 
-def _months(sentences: pd.DataFrame) -> pd.Series:
+def _months_of_imprisonment(sentences: pd.DataFrame) -> pd.Series:
     return sentences["vjet"].fillna(0) * 12 + sentences["muaj"].fillna(0)
 
 
-def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFrame:
-    """Months of imprisonment of each state of a defendant."""
+def _add_sentence_months(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFrame:
+    """Return `persons` with `sentence_months`, the longest imprisonment of each state of a defendant."""
     prison = sentences[sentences["lloji"] == "imprisonment"]
-    whose = pd.DataFrame({"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": _months(prison)})
+    whose = pd.DataFrame(
+        {"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": _months_of_imprisonment(prison)}
+    )
     longest = whose.groupby(["delivery", "record_key"], as_index=False)["sentence_months"].max()
     return persons.merge(longest, how="left", on=["delivery", "record_key"])

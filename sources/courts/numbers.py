@@ -1,5 +1,5 @@
-"""Numbers of the courts: `PKR.nr.12/2013`, typed as `P.K.R. nr. 12/13`, `PKR-12-2013`; of SMIL, which all courts share: `2022:19820`.
-Letters: docs/reference/sources-of-facts.md, Case numbers."""
+"""Case numbers of the courts: `PKR.nr.12/2013`, typed as `P.K.R. nr. 12/13`, `PKR-12-2013`; and numbers of SMIL, the system that all
+courts share: `2022:19820`. Letters: docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 
@@ -8,18 +8,18 @@ from sources.number_forms import BEHIND, START, TAIL, Form, Number, full_year, r
 KIND = "court"
 
 
-def _build(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> Number:
     register = re.sub(r"[\s.]", "", match["register"])
     register = {"PKRP": "PKR", "PA1": "PAI", "PMLKZZ": "PML"}.get(register, register)
     return registered(KIND, register, int(match["serial"]), full_year(match["year"]))
 
 
-def _smil(match: re.Match[str]) -> Number:
+def _build_smil_number(match: re.Match[str]) -> Number:
     year, serial = int(match["year"]), int(match["serial"])
     return Number(KIND, f"{year}:{serial}", "SMIL", serial, year, None)
 
 
-def _bare(serial: int, year: int) -> Number:
+def _build_without_register(serial: int, year: int) -> Number:
     return registered(KIND, "?", serial, year)
 
 
@@ -27,14 +27,14 @@ FORMS = (
     Form(
         normal=f"(?P<register>PAKR|PKR|PK|PML|PN1|PN|P){BEHIND}",
         patterns=(rf"{START}(?P<register>P\.?A\.?K\.?R|P\.?K\.?R(?:\.?\s?P)?|P\.?K|PML(?:\.?\s?KZZ)?|PA\s?(?:II|I|1)|PN1|PN|P|\?){TAIL}",),
-        build=_build,
-        bare=_bare,
+        build=_build_number,
+        bare=_build_without_register,
         continues=True,
     ),
     Form(
         normal="(?P<year>20[0-9]{2}):(?P<serial>[1-9][0-9]{0,6})",
         patterns=(r"(?<![\d:])(?P<year>20\d{2})\s*:\s*(?P<serial>\d{1,7})(?![\d:])",),
-        build=_smil,
+        build=_build_smil_number,
         first=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""From the inspectorate's list of cases to the canonical schema: each row is a case and its only suspect."""
+"""Maps the inspectorate's list of cases to the canonical schema: each row is a case and its only suspect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OFFENCES = (OffenceColumns("lendet", article="Vepra e dyshuar", days=("Data e pr
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`lendet` (typed, with status) to rows of the canonical tables."""
+    """Return rows of the canonical tables from `lendet` (typed, with status)."""
     rows = tables["lendet"]
     sent = (rows["Statusi"] == "sent") | rows["Data e dërgimit:given"]
     records = builders.state(INSTITUTION, rows).assign(

@@ -1,16 +1,17 @@
-"""Numbers of the inspectorate: `IPK-015/2011`, typed as `I.P.K. 15/11`, `ipk.nr.15/2011`. Letters: sources-of-facts.md, Case numbers."""
+"""Case numbers of the inspectorate: `IPK-015/2011`, typed as `I.P.K. 15/11`, `ipk.nr.15/2011`. Letters:
+docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 
 from sources.number_forms import GAP, NR, START, TAIL, Form, Number, full_year
 
 
-def _number(serial: int, year: int) -> Number:
+def _make_number(serial: int, year: int) -> Number:
     return Number("inspectorate", f"IPK-{serial:03d}/{year}", "IPK", serial, year, None)
 
 
-def _build(match: re.Match[str]) -> Number:
-    return _number(int(match["serial"]), full_year(match["year"]))
+def _build_number(match: re.Match[str]) -> Number:
+    return _make_number(int(match["serial"]), full_year(match["year"]))
 
 
 FORMS = (
@@ -20,7 +21,7 @@ FORMS = (
             rf"{START}I\.?\s?P\.?\s?K{TAIL}",
             rf"{START}I\.?\s?P\.?\s?K{NR}{GAP}(?P<year>(?:19|20)\d{{2}})[/\-](?P<serial>\d{{1,4}})(?!\d)",
         ),
-        build=_build,
-        bare=_number,
+        build=_build_number,
+        bare=_make_number,
     ),
 )

@@ -1,4 +1,4 @@
-"""From the police's two tables to the canonical schema."""
+"""Maps the police's two tables to the canonical schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`rastet`, `personat` (typed, with status) to rows of the canonical tables."""
+    """Return rows of the canonical tables from `rastet` and `personat` (typed, with status)."""
     cases, persons = tables["rastet"], tables["personat"]
     number = builders.own_number(cases["Nr_rastit"], "police")
     region = number.str.extract(r"^\d{4}-([A-Z]{2})-", expand=False)
@@ -45,7 +45,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     events = [
         builders.events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),
         builders.events(INSTITUTION, cases, "offence", "Data_e_vepres", entity="case"),
-        builders.events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_sent(cases)),
+        builders.events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_is_sent(cases)),
         builders.events(INSTITUTION, persons[suspects], "arrested", "Data_arrestimit", entity="person"),
     ]
     return {
@@ -56,5 +56,5 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     }
 
 
-def _sent(cases: pd.DataFrame) -> pd.Series:
+def _is_sent(cases: pd.DataFrame) -> pd.Series:
     return (cases["Statusi"] == "sent") | cases["Data_dergimit_PSH:given"]

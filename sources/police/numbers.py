@@ -1,4 +1,5 @@
-"""Numbers of the police: `2013-PR-00276`, typed as `2013PR276`, `2013/PR/00276`, `PR 276/13`. Letters: sources-of-facts.md."""
+"""Case numbers of the police: `2013-PR-00276`, typed as `2013PR276`, `2013/PR/00276`, `PR 276/13`. Letters:
+docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 
@@ -8,7 +9,7 @@ REGIONS = ("PR", "PZ", "PE", "GL", "MJ", "MV", "FE", "GJ")
 _REGION = "(?P<region>" + "|".join(REGIONS) + ")"
 
 
-def _build(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> Number:
     year, serial, region = full_year(match["year"]), int(match["serial"]), match["region"]
     return Number("police", f"{year:04d}-{region}-{serial:05d}", None, serial, year, region)
 
@@ -21,7 +22,7 @@ FORMS = (
             r"(?<!\d)(?P<year>\d{4})-(?P<region>(?!NR|NO|BR)[A-Z]{2})-(?P<serial>\d{1,6})(?!\d)",
             rf"{START}{_REGION}{TAIL}",
         ),
-        build=_build,
+        build=_build_number,
         regions=REGIONS,
     ),
 )

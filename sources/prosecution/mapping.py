@@ -1,4 +1,4 @@
-"""From the prosecution's four tables to the canonical schema."""
+"""Maps the prosecution's four tables to the canonical schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="para
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`lenda`, `pala`, `akuza`, `vendimi` (typed, with status) to rows of the canonical tables."""
+    """Return rows of the canonical tables from `lenda`, `pala`, `akuza`, `vendimi` (typed, with status)."""
     files, parties, charges = tables["lenda"], tables["pala"], tables["akuza"]
     joined = files["statusi"] == "merged"
     records = builders.state(INSTITUTION, files).assign(
@@ -46,14 +46,15 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "charges": [of_parties],
         "events": [
             builders.events(INSTITUTION, files, "received", "data_pranimit", entity="case", present=files["_key"].notna()),
-            *_decisions(tables["vendimi"]),
+            *_decision_events(tables["vendimi"]),
         ],
         "references": [builders.references(INSTITUTION, files[~joined], "nr_burimit")],
     }
 
 
-def _decisions(decisions: pd.DataFrame) -> list[pd.DataFrame]:
-    """Decisions that name a party are events of that person, others of the case; `outcome`: the decision number of an indictment."""
+def _decision_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the decisions as events: of the person if a decision names a party, else of the case. `outcome`: the number of an
+    indictment."""
     known = decisions["lloji"].notna()
     named = decisions["pala_id"].notna()
     of_person = decisions[known & named]

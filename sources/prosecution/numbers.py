@@ -1,13 +1,13 @@
-"""Numbers of the prosecution: `PP.I.nr.34/2013`, `PPS.nr.425/2009`, typed as `PPI-34-2013`, `PP/1 nr. 34/13`; register unknown:
-`PP.?.nr.34/2013`. Letters: docs/reference/sources-of-facts.md, Case numbers."""
+"""Case numbers of the prosecution: `PP.I.nr.34/2013`, `PPS.nr.425/2009`, typed as `PPI-34-2013`, `PP/1 nr. 34/13`; with an unknown
+register `PP.?.nr.34/2013`. Letters: docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 
 from sources.number_forms import BEHIND, GAP, START, TAIL, Form, Number, full_year, registered
 
 
-def _roman(text: str | None) -> str:
-    """`I`, `II`, `III` from Roman or Arabic digits and letters mistaken for them; `?` if the register is missing or unknown."""
+def _read_roman(text: str | None) -> str:
+    """Return `I`, `II` or `III` for Roman or Arabic digits, or letters mistaken for them; `?` if the register is missing or unknown."""
     if not text:
         return "?"
     if text in ("2", "3"):
@@ -15,12 +15,12 @@ def _roman(text: str | None) -> str:
     return "I" * len(text) if set(text) <= set("IL1|") else "?"
 
 
-def _build(match: re.Match[str]) -> Number:
-    register = f"PP{match['letter']}" if match["letter"] else f"PP.{_roman(match['roman'])}"
+def _build_number(match: re.Match[str]) -> Number:
+    register = f"PP{match['letter']}" if match["letter"] else f"PP.{_read_roman(match['roman'])}"
     return registered("prosecution", register, int(match["serial"]), full_year(match["year"]))
 
 
-def _bare(serial: int, year: int) -> Number:
+def _build_without_register(serial: int, year: int) -> Number:
     return registered("prosecution", "PP.?", serial, year)
 
 
@@ -28,8 +28,8 @@ FORMS = (
     Form(
         normal=rf"PP(?:\.(?P<roman>I{{1,3}}|\?)|(?P<letter>[SMNP])){BEHIND}",
         patterns=(rf"{START}P\.?\s?P(?:{GAP}(?P<roman>[IL1|]{{1,3}}|[2-9?])(?=[\s./\-_N]+\D*\d)|\.?(?P<letter>[SMNP]))?{TAIL}",),
-        build=_build,
-        bare=_bare,
+        build=_build_number,
+        bare=_build_without_register,
         continues=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""From the two tables of the centres for social work to the canonical schema: a row of `persona` is a file, and its victim."""
+"""Maps the two tables of the centres for social work to the canonical schema: a row of `persona` is a file and its victim."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OFFENCES: tuple[OffenceColumns, ...] = ()  # its records state the offence as a 
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`persona`, `sherbimet` (typed, with status) to rows of the canonical tables. The name of a shelter is left out."""
+    """Return rows of the canonical tables from `persona` and `sherbimet` (typed, with status). The name of a shelter is left out."""
     files, rows = tables["persona"], tables["sherbimet"]
     records = builders.state(INSTITUTION, files).assign(
         number=builders.own_number(files["Nr_QPS"], "social_work"),
@@ -46,9 +46,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
             builders.events(INSTITUTION, files, "supported", "Data_e_hapjes", entity="person", present=known),
             builders.events(INSTITUTION, files, "referred", "Data_e_referimit", entity="person", present=known),
             builders.events(INSTITUTION, files[files["Statusi"].notna()], files["Statusi"].dropna(), "Data_e_statusit", entity="person"),
-            _entries(services, "assisted", "Prej", present=services["_key"].notna(), outcome=services["Lloji"]),
-            _entries(sheltered, "sheltered", "Prej", present=sheltered["_key"].notna()),
-            _entries(sheltered, "left_shelter", "Deri"),
+            _entry_events(services, "assisted", "Prej", present=services["_key"].notna(), outcome=services["Lloji"]),
+            _entry_events(sheltered, "sheltered", "Prej", present=sheltered["_key"].notna()),
+            _entry_events(sheltered, "left_shelter", "Deri"),
         ],
         "references": [
             builders.references(INSTITUTION, files, "Nr_policise", kind="police"),
@@ -58,9 +58,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     }
 
 
-def _entries(
+def _entry_events(
     rows: pd.DataFrame, event: str, column: str, present: pd.Series | None = None, outcome: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Events of services or stays, each identified in its file by its number."""
+    """Return services or stays as events. The number of each identifies it in its file."""
     number = rows["Nr_rendor"].astype("str")
     return builders.events(INSTITUTION, rows, event, column, entity="person", present=present, outcome=outcome, entry=number)

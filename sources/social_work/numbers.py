@@ -1,12 +1,12 @@
-"""Numbers of the centres for social work: `QPS/05/117` (centre, running number in it), typed as `QPS 05/117`, `qps-05-117`,
-`QPS nr. 5/117`. What ends in a year is no such number unless it is written in the normal form: `QPS 12/2013` is a letter of that year."""
+"""Case numbers of the centres for social work: `QPS/05/117` (centre, running number in the centre), typed as `QPS 05/117`, `qps-05-117`,
+`QPS nr. 5/117`. A number that ends in a year counts only if it is written in the normal form: `QPS 12/2013` is a letter of that year."""
 
 import re
 
 from sources.number_forms import NR, START, Form, Number
 
 
-def _build(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> Number:
     centre, serial = int(match["centre"]), int(match["serial"])
     return Number("social_work", f"QPS/{centre:02d}/{serial}", None, serial, None, None)
 
@@ -18,7 +18,7 @@ FORMS = (
             rf"{START}QPS/(?P<centre>\d{{2}})/(?P<serial>\d{{1,6}})(?![\d/])",
             rf"{START}Q\.?P\.?S{NR}[\s.\-/_:]*(?P<centre>\d{{1,2}})\s*[/\-_.\s]\s*(?!(?:19|20)\d\d(?!\d))(?P<serial>\d{{1,6}})(?![\d/])",
         ),
-        build=_build,
+        build=_build_number,
         first=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""From the victim protection office's export to the canonical schema: each object is a file, and its victim."""
+"""Maps the victim protection office's export to the canonical schema: each object is a file and its victim."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CENTRE_ALONE = r"^\s*(?P<centre>\d{1,2})\s*[/\-]\s*(?P<serial>\d{1,6})\s*$"
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """`viktimat`, `statusi`, `sherbimet`, `seancat` (typed, with status) to rows of the canonical tables."""
+    """Return rows of the canonical tables from `viktimat`, `statusi`, `sherbimet`, `seancat` (typed, with status)."""
     files, statuses, services, hearings = (tables[name] for name in ("viktimat", "statusi", "sherbimet", "seancat"))
     records = builders.state(INSTITUTION, files).assign(
         number=builders.own_number(files["nr_zmnv"], "victim_protection"),
@@ -37,7 +37,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         residence="viktima.vendbanimi",
         year_of_impossible_day=False,
     )
-    people["victim_status"] = _current(statuses, files)
+    people["victim_status"] = _current_statuses(statuses, files)
     known = files["_key"].notna()
     stated = statuses[statuses["lloji"].notna()]
     attended = hearings[hearings["mbrojtesi_i_pranishem"] == "true"]
@@ -47,37 +47,38 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         "events": [
             builders.events(INSTITUTION, files, "supported", "hapur_me", entity="person", present=known),
             builders.events(INSTITUTION, files, "referred", "referimi.data", entity="person", present=known, outcome=files["referimi.nga"]),
-            _entries(stated, stated["lloji"], _position(stated)),
-            _entries(services, "assisted", _id(services), outcome=services["lloji"]),
-            _entries(attended, "represented", _id(attended)),
+            _entry_events(stated, stated["lloji"], _entry_positions(stated)),
+            _entry_events(services, "assisted", _entry_ids(services), outcome=services["lloji"]),
+            _entry_events(attended, "represented", _entry_ids(attended)),
         ],
         "references": [
             builders.references(INSTITUTION, files, "nr_policise", kind="police"),
             builders.references(INSTITUTION, files, "nr_pp", kind="prosecution"),
-            builders.references(INSTITUTION, files.assign(nr_qps=_with_label(files["nr_qps"])), "nr_qps", kind="social_work"),
+            builders.references(INSTITUTION, files.assign(nr_qps=_add_label(files["nr_qps"])), "nr_qps", kind="social_work"),
             builders.references(INSTITUTION, hearings, "nr_gjykates", kind="court"),
         ],
     }
 
 
-def _entries(rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None) -> pd.DataFrame:
-    """Events of entries in the arrays of a file, each on its day."""
+def _entry_events(rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None) -> pd.DataFrame:
+    """Return the entries in an array of a file as events, each on its day. `entry`: what identifies an entry in its file."""
     there = rows["_record"].notna()
     return builders.events(INSTITUTION, rows, event, "data", entity="person", present=there, outcome=outcome, entry=entry)
 
 
-def _id(rows: pd.DataFrame) -> pd.Series:
-    """What identifies an entry in its file: its id, else its position."""
-    return rows["id"].astype("str").where(rows["id"].notna(), _position(rows))
+def _entry_ids(rows: pd.DataFrame) -> pd.Series:
+    """Return what identifies each entry in its file: its id, else its position."""
+    return rows["id"].astype("str").where(rows["id"].notna(), _entry_positions(rows))
 
 
-def _position(rows: pd.DataFrame) -> pd.Series:
-    """Position of each entry in its file: entries are added, never removed."""
+def _entry_positions(rows: pd.DataFrame) -> pd.Series:
+    """Return the position of each entry in its file, as text. It identifies the entry, since entries are added, never removed."""
     return "#" + (rows.groupby(["_delivery", "_parent"], dropna=False).cumcount() + 1).astype("str")
 
 
-def _current(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
-    """The current status of each file: of the entry with the latest day. An entry without a possible day counts with that before it."""
+def _current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
+    """Return the current status of each file: that of the entry with the latest day. An entry with an impossible or missing day counts
+    with the day of the entry before it."""
     possible = statuses["data"].where(statuses["data"] <= statuses["_period_end"])
     day = possible.groupby(statuses["_parent"]).ffill()
     ordered = statuses.assign(day=day).sort_values("day", kind="stable", na_position="first")
@@ -85,6 +86,6 @@ def _current(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
     return files["_row"].map(latest).astype("str")
 
 
-def _with_label(text: pd.Series) -> pd.Series:
-    """A number of a centre without its label (`05/117`) with it."""
+def _add_label(text: pd.Series) -> pd.Series:
+    """Return the numbers of a centre with their label: `05/117` becomes `QPS/05/117`."""
     return text.str.replace(_CENTRE_ALONE, r"QPS/\g<centre>/\g<serial>", regex=True)

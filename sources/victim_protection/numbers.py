@@ -1,4 +1,4 @@
-"""Numbers of the victim protection office: `ZM-PR-2013-0042`, typed as `ZM/PR/2013/42`, `ZMNV-PR-2013-0042`, `ZM-PR-42/2013`,
+"""Case numbers of the victim protection office: `ZM-PR-2013-0042`, typed as `ZM/PR/2013/42`, `ZMNV-PR-2013-0042`, `ZM-PR-42/2013`,
 `PR-2013-0042`. The offices: docs/reference/deliveries.md, "Victim protection"."""
 
 import re
@@ -10,7 +10,7 @@ _OFFICE = "(?P<region>" + "|".join(OFFICES) + ")"
 _LABEL = rf"{START}ZM(?:NV)?{GAP}"
 
 
-def _build(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> Number:
     year, serial, office = full_year(match["year"]), int(match["serial"]), match["region"]
     return Number("victim_protection", f"ZM-{office}-{year:04d}-{serial:04d}", None, serial, year, office)
 
@@ -23,7 +23,7 @@ FORMS = (
             rf"{_LABEL}{_OFFICE}{GAP}(?P<serial>\d{{1,6}}){YEAR}",
             rf"{START}{_OFFICE}[\s.\-/_](?P<year>(?:19|20)\d{{2}})[\s.\-/_](?P<serial>\d{{4}})(?!\d)",
         ),
-        build=_build,
+        build=_build_number,
         regions=OFFICES,
         first=True,
     ),

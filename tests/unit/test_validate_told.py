@@ -58,7 +58,7 @@ def test_white_space_is_told_once_a_column_with_its_number_and_first_rows() -> N
             "rule": "cell-white-space",
         }
     ).astype({"line": "Int64"})
-    told = findings.complete(findings.by_column(cells))
+    told = findings.complete(findings.combine_by_column(cells))
     assert told[["file", "field", "detail"]].to_numpy().tolist() == [["a.csv", "Emri", "7: 2, 3, 4, 5, 6 …"], ["b.csv", "Emri", "1: k7"]]
     assert told[["line", "record_key", "value"]].isna().all(axis=None)
     assert set(told["severity"]) == {"info"}
@@ -71,7 +71,7 @@ def test_white_space_is_told_once_a_column_with_its_number_and_first_rows() -> N
 def test_information_on_very_many_cells_is_told_of_their_column(rule: str, number: int, told: int) -> None:
     rows = {"line": range(number), "record_key": "k", "field": "Shtetesia", "rule": rule}
     cells = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, **rows}).astype({"line": "Int64"})
-    found = findings.complete(findings.folded(cells))
+    found = findings.complete(findings.fold_findings(cells))
     assert len(found) == told
     assert sum(n for n, _ in findings.cells_and_rows(found)) == number
 
@@ -86,7 +86,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_told_once_with_all_their_l
     lines = [*range(2, 700), *range(800, 1103)]
     cells = pd.concat([unknown_codes(range(2, 1103)).query("line < 700 or line >= 800"), unknown_codes(range(700, 703), "Y")])
     records = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, "line": range(2, 2000)}).astype({"line": "Int64"})
-    told = findings.by_value(cells, records)
+    told = findings.combine_by_value(cells, records)
     one = told[told["value"] == "X"]
     assert one[["line", "record_key"]].isna().all(axis=None)
     assert one["detail"].tolist() == ["1001: 2-699, 800-1102"]
@@ -98,7 +98,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_told_once_with_all_their_l
 @pytest.mark.parametrize(("cells", "records"), [(1000, 2000), (1001, 0)])
 def test_errors_in_fewer_cells_or_in_rows_that_are_no_records_are_told_one_by_one(cells: int, records: int) -> None:
     known = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, "line": range(records)}).astype({"line": "Int64"})
-    assert len(findings.by_value(unknown_codes(range(cells)), known)) == cells
+    assert len(findings.combine_by_value(unknown_codes(range(cells)), known)) == cells
 
 
 def test_of_many_lines_the_first_are_shown() -> None:

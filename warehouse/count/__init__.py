@@ -18,7 +18,7 @@ from sqlalchemy import Date
 
 from harmonia.errors import HarmoniaError
 from schemas.declared import declared
-from schemas.findings import affected_lines, of_many
+from schemas.findings import affected_lines, covers_several_cells
 from warehouse import tables
 from warehouse.count import dimensions
 from warehouse.count.coverage import period_coverage
@@ -154,7 +154,7 @@ def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
     found = models.frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
-    many = found[of_many(found)]
+    many = found[covers_several_cells(found)]
     yield many[["n"]].assign(line=many["detail"].map(affected_lines)).explode("line").astype("Int64")
 
 

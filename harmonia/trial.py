@@ -27,7 +27,7 @@ from pipelines.assets.delivery_frames import canonical_rows, refused_delivery, v
 from pipelines.failures import redact_errors
 from pipelines.harmonisation.stage import harmonise
 from pipelines.landing import land_deliveries, landed
-from pipelines.record_status import resolve
+from pipelines.record_status import resolve_statuses
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
 from pipelines.validation import Validated, validate
@@ -85,7 +85,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
             validated = _validated(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
             registry.close()
-    current = resolve(validated)
+    current = resolve_statuses(validated)
     states = validated.files[["file", "state"]]
     every = [frame for frame in (found.frame(report.findings), current.findings) if len(frame)]
     return Trial(

@@ -1,1 +1,1 @@
-"""How does the data move? The stages of a record's way and the Dagster assets over them. No file formats, no counting rules."""
+"""How does the data move? The stages that each record passes, and the Dagster assets over them. No file formats, no counting rules."""

@@ -1,10 +1,12 @@
-"""Crosswalks: records that an institution's new system delivers under new keys (`crosswalk` of a contract; counting-rules.md).
+"""Crosswalks: which record replaced which, when an institution's new system delivers records under new keys (`crosswalk` of a contract;
+counting-rules.md).
 
-Belongs here: which record replaced which, tables in which earlier states have the new keys, findings about the crosswalk itself. Does not
-belong here: record status (`pipelines.record_status`), which party of a file is which where the crosswalk lacks it
+Belongs here: which record replaced which, canonical tables in which earlier states have the new keys, findings about a crosswalk. Does
+not belong here: record status (`pipelines.record_status`), which person of a file is which if the crosswalk lacks them
 (`pipelines.linkage.places`).
 
-A successor is a row `institution, entity, old_key, new_key`. A person of a replaced file whom the crosswalk lacks has only one of the keys.
+A row of `SUCCESSORS` (institution, entity, old_key, new_key) tells the successor of a record. A person of a replaced file whom the
+crosswalk lacks has only one of the two keys.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ SUCCESSORS = ("institution", "entity", "old_key", "new_key")
 _PLACE = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line"}
 
 
-def entries(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """The rows of crosswalks in current deliveries: table, old, new (keys as text), field (the column of the new key), and their place.
+def crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the crosswalks in current deliveries. Columns: table, old, new (keys as text), field (the delivered column with
+    the new key), delivery, file, part, line.
 
-    tables: typed, in the order of the deliveries; deliveries: period, version, state.
+    tables: typed, in the order of the deliveries. deliveries: period, version, state.
     """
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     parts = []
@@ -40,27 +43,30 @@ def entries(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: 
     return pd.concat(parts, ignore_index=True)[columns].dropna(subset=["table", "old", "new"]) if parts else pd.DataFrame(columns=columns)
 
 
-def replaced(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """table, old, new: the record that replaced each old one in the end; the last entry of a key counts.
+def replaced_records(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Return, for each replaced record, the one that replaced it in the end. Columns: table, old, new. If a key has several rows, the
+    last one counts.
 
-    delivered: table -> keys of its accepted records. A key that leads to no accepted record, or in a circle, replaces nothing.
+    rows: from `crosswalk_rows`. delivered: table -> keys of its accepted records. A key that leads to no accepted record, or in a
+    circle, replaces nothing.
     """
-    followed, known = _followed(entries), _sets(delivered)
+    followed, known = _follow_to_end(rows), _keys_as_sets(delivered)
     there = [end in known[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
     return followed.loc[there, ["table", "old", "end"]].rename(columns={"end": "new"}).reset_index(drop=True)
 
 
-def _followed(entries: pd.DataFrame) -> pd.DataFrame:
-    """The last entry of each old key, with `end`: the new key after all changes of system; None where the entries go in a circle."""
-    last = entries.drop_duplicates(["table", "old"], keep="last")
+def _follow_to_end(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of each old key, with `end`: the new key after all changes of system; null if the rows lead in a circle."""
+    last = rows.drop_duplicates(["table", "old"], keep="last")
     last = last[last["old"] != last["new"]]
-    ends = {name: _ends(own.set_index("old")["new"]) for name, own in last.groupby("table")}
+    ends = {name: _chain_ends(own.set_index("old")["new"]) for name, own in last.groupby("table")}
     keys = zip(last["table"], last["old"], strict=True)
     return last.assign(end=pd.Series([ends[table][old] for table, old in keys], index=last.index, dtype="str"))
 
 
-def _ends(then: pd.Series) -> dict[str, str | None]:
-    """The end of the chain that begins at each key. then: the next key by key; each round doubles the steps."""
+def _chain_ends(then: pd.Series) -> dict[str, str | None]:
+    """Return the end of the chain that begins at each key; None for a circle. `then`: the next key by key. Each round doubles the number
+    of steps."""
     for _ in range(len(then).bit_length()):
         onward = then.map(then)
         if onward.isna().all():
@@ -69,15 +75,17 @@ def _ends(then: pd.Series) -> dict[str, str | None]:
     return {str(old): None if new in then.index else new for old, new in then.items()}
 
 
-def findings_of(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) of entries that contradict each other, lead to no record or in a circle. Parameters as for
-    `replaced`."""
-    distinct = entries.drop_duplicates(["table", "old", "new"])
+def findings_of(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Return findings (`schemas.findings.COLUMNS`) on rows of a crosswalk that contradict each other, lead to no record, or lead in a
+    circle. Parameters as for `replaced_records`."""
+    distinct = rows.drop_duplicates(["table", "old", "new"])
     double = distinct.duplicated(["table", "old"], keep=False) | distinct.duplicated(["table", "new"], keep=False)
     onward = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
-    known = np.array([new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_sets(delivered)), strict=True)], dtype=bool)
+    known = np.array(
+        [new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_keys_as_sets(delivered)), strict=True)], dtype=bool
+    )
     unknown = pd.Series(~onward & ~known, index=distinct.index)
-    followed = _followed(entries)
+    followed = _follow_to_end(rows)
     parts = [
         distinct[double].assign(rule="cross-crosswalk-double"),
         distinct[unknown].assign(rule="cross-crosswalk-unknown-key"),
@@ -87,12 +95,13 @@ def findings_of(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd
     return findings.complete(found.assign(record_key=found["new"], value=found["new"], detail=found["old"]))
 
 
-def _sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
+def _keys_as_sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
     return {table: set(keys.dropna()) for table, keys in delivered.items()}
 
 
-def lacking(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
-    """Findings of accepted cases with one number and unit under two keys: on the later one, with the earlier key as `detail`."""
+def missing_from_crosswalk(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
+    """Return findings on accepted cases of one unit that have the same number but different keys: one on each later case, with the
+    earlier key as `detail`."""
     same = [f"{units.number}:text", *units.columns]
     own = cases[(cases["_status"] == "accepted") & cases["_key"].notna()].dropna(subset=same[:1])
     first = own.drop_duplicates(same)[[*same, "_key"]].rename(columns={"_key": "detail"})
@@ -102,7 +111,8 @@ def lacking(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
 
 
 def successors(contract: Contract, tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> pd.DataFrame:
-    """`SUCCESSORS` of an institution. tables: with `_key`, `_case`, `_status`; found: from `replaced`."""
+    """Return the successors of an institution's records (`SUCCESSORS`). tables: with `_key`, `_case`, `_status`; found: from
+    `replaced_records`."""
     parts = []
     for name, spec in contract.tables.items():
         own = found.loc[found["table"] == name, ["old", "new"]].set_axis(["old_key", "new_key"], axis=1)
@@ -110,13 +120,13 @@ def successors(contract: Contract, tables: Mapping[str, pd.DataFrame], found: pd
         parts += [own.assign(entity=entity) for entity in entities]
         if spec.entity == "person" and spec.parent:
             files = found[found["table"] == spec.parent]
-            parts.append(_unmatched(tables[name], files, own).assign(entity="person"))
+            parts.append(_unmatched_persons(tables[name], files, own).assign(entity="person"))
     out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["old_key", "new_key", "entity"])
     return out.assign(institution=contract.institution)[list(SUCCESSORS)].astype("str")
 
 
-def _unmatched(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Persons of replaced files whom the crosswalk lacks, where the new file has such a person too: old_key or new_key."""
+def _unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Return the persons of replaced files whom the crosswalk lacks, if the new file has such a person too. Columns: old_key or new_key."""
     rows = persons[["_key", "_case"]].dropna().drop_duplicates()
     old = rows[rows["_case"].isin(files["old"]) & ~rows["_key"].isin(known["old_key"])]
     old = old.assign(file=old["_case"].map(files.drop_duplicates("old").set_index("old")["new"]))
@@ -127,8 +137,8 @@ def _unmatched(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) 
 
 
 def with_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Canonical tables in which replaced records have their new keys. Persons whom a crosswalk lacks have their own key as `place`, so that
-    `linkage.places` finds who is who."""
+    """Return canonical tables in which replaced records have their new keys. Persons whom the crosswalk lacks get their own key as
+    `place`, so that `linkage.places` decides who is who."""
     out = dict(tables)
     if successors.empty:
         return out
@@ -153,8 +163,8 @@ def with_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) 
 
 
 def with_old_keys(partition: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """`partition` (institution, record_key, cluster) with a row for each replaced record, in the cluster of its successor: the register of
-    identities knows it by that key."""
+    """Return `partition` (institution, record_key, cluster) with a further row for each replaced record, in the cluster of its
+    successor: the register of identities knows the record by its old key."""
     old = successors[successors["entity"] == entity].dropna(subset=["old_key", "new_key"])
     new = partition.rename(columns={"record_key": "new_key"})
     found = old.merge(new, on=["institution", "new_key"]).rename(columns={"old_key": "record_key"})

@@ -34,7 +34,7 @@ SHAPES: Mapping[str, Any] = {
 
 @cache
 def all_assets() -> tuple[dg.AssetsDefinition, ...]:
-    """Every asset, in order of the stages."""
+    """Return every asset, in the order of the stages."""
     names = institutions()
     alone = [asset for name in names for asset in institution_stages.institution_assets(name)]
     shared = (
@@ -51,7 +51,8 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
 
 
 class WorkplaceResource(dg.ConfigurableResource[Workplace]):
-    """The workplace of a run, with the run lock. The URLs are environment variables, since Dagster stores and shows its configuration."""
+    """The workplace of a run, with the run lock. The names of environment variables stand for the URLs, since Dagster stores and shows
+    its configuration."""
 
     inbox: str
     home: str
@@ -61,19 +62,19 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
-        """Check inbox and declarations, create the home, and hold its lock for the run."""
+        """Check the inbox and the declarations, create the home, and lock it for the run."""
         workplace = self.create_resource(context).ready()
         declarations.check()
         with run_lock(workplace.home) if self.hold_lock else nullcontext():
             yield workplace
 
     def create_resource(self, context: dg.InitResourceContext) -> Workplace:
-        """The workplace, without checks."""
+        """Return the workplace, without checks."""
         return Workplace.of(Path(self.inbox), Path(self.home), self.registry_url, self.warehouse_url)
 
 
 class UnlockedWorkplaceResource(WorkplaceResource):
-    """The same for jobs beside a run: without checks and lock."""
+    """The workplace for jobs beside a run: without checks and lock."""
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
@@ -82,7 +83,7 @@ class UnlockedWorkplaceResource(WorkplaceResource):
 
 
 class LakeResource(dg.ConfigurableIOManagerFactory[LakeIOManager]):
-    """Parquet files in the lake, small ones cached in memory during a run."""
+    """The IO manager of the lake: Parquet files, of which small ones are kept in memory during a run."""
 
     lake: str
 
@@ -91,7 +92,7 @@ class LakeResource(dg.ConfigurableIOManagerFactory[LakeIOManager]):
         return LakeIOManager(Path(self.lake), SHAPES)
 
 
-def _resources(workplace: Workplace, hold_lock: bool) -> dict[str, Any]:
+def _make_resources(workplace: Workplace, hold_lock: bool) -> dict[str, Any]:
     variables = {"registry_url": "HARMONIA_REGISTRY_URL", "warehouse_url": "HARMONIA_WAREHOUSE_URL"}
     settings: dict[str, Any] = {name: dg.EnvVar(variable) for name, variable in variables.items() if getattr(workplace, name)}
     settings |= {"inbox": str(workplace.inbox), "home": str(workplace.home.root)}
@@ -105,10 +106,10 @@ def _resources(workplace: Workplace, hold_lock: bool) -> dict[str, Any]:
 def build_definitions(
     workplace: Workplace, *, hold_lock: bool = True, loggers: Mapping[str, dg.LoggerDefinition] | None = None
 ) -> dg.Definitions:
-    """The definitions for a workplace.
+    """Return the definitions for a workplace.
 
-    `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own.
-    A run of a workplace with URLs needs its environment variables (`Workplace.environment`).
+    `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own. A run of a
+    workplace with URLs needs its environment variables (`Workplace.environment`).
     """
     sources = pull.sources_of(workplace)
     first, *later = all_assets()
@@ -116,9 +117,9 @@ def build_definitions(
         assets=[*map(pull.pulled_asset, sources), pull.landing_after_pulls(first, sources), *later, *map(deliveries.asset, institutions())],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=[*schedules.schedules(), *pull.pull_schedules(sources)],
+        schedules=[*schedules.all_schedules(), *pull.pull_schedules(sources)],
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
-        resources=_resources(workplace, hold_lock),
+        resources=_make_resources(workplace, hold_lock),
         executor=dg.in_process_executor,
         loggers=loggers,
     )
@@ -126,5 +127,5 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Definitions for the workplace of the environment (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
+    """Return the definitions for the workplace of the environment (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
     return build_definitions(Workplace.from_environment())

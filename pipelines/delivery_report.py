@@ -1,4 +1,4 @@
-"""What a run changed: its new deliveries with their state, and the yearly totals that differ from the publishing before.
+"""What a run changed: its new deliveries with their state, and the yearly totals that differ from the previous publication.
 
 Belongs here: selecting both from the outputs of a run, as frames, tags and one line. Does not belong here: the state of a delivery
 (`sources.states`), where the report is shown (`assets.publishing`, `summary`, `sensors`). Counts and codes only.
@@ -28,21 +28,21 @@ NOT_COMPLETE = f"{_PREFIX}not_complete"
 NO_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).astype({"indicator": "str", "period": "str"})
 
 
-def totals(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The grand totals by year: indicator, period, as_reported, harmonised. All offence groups together."""
+def yearly_totals(statistics: pd.DataFrame) -> pd.DataFrame:
+    """Return the grand totals by year, over all offence groups. Columns: indicator, period, as_reported, harmonised."""
     grand = (statistics[list(DIMENSIONS)] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
     return statistics.loc[grand, [*_TOTAL, "as_reported", "harmonised"]]
 
 
-def published_totals(home: Path) -> pd.DataFrame | None:
-    """The grand totals by year that are published; None where nothing is, or another version published it."""
+def read_published_totals(home: Path) -> pd.DataFrame | None:
+    """Return the published grand totals by year; None if nothing is published, or another version of the program published it."""
     with suppress(HarmoniaError), open_publication(home) as warehouse:
-        return totals(warehouse.sql("FROM statistics").df())
+        return yearly_totals(warehouse.sql("FROM statistics").df())
     return None
 
 
 def changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """The harmonised yearly totals that differ: indicator, period, before, after."""
+    """Return the harmonised yearly totals that differ. Columns: indicator, period, before, after."""
     both = before[[*_TOTAL, "harmonised"]].merge(after[[*_TOTAL, "harmonised"]], on=_TOTAL, how="outer", suffixes=("_before", "_after"))
     both = both.rename(columns={"harmonised_before": "before", "harmonised_after": "after"}).astype({"before": "Int64", "after": "Int64"})
     same = (both["before"] == both["after"]).fillna(False) | (both["before"].isna() & both["after"].isna())
@@ -50,7 +50,7 @@ def changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
-    """New deliveries: institution, delivery, state, read, accepted, quarantined (rows).
+    """Return the new deliveries. Columns: institution, delivery, state, and the number of rows: read, accepted, quarantined.
 
     landed: institution, delivery, new; states: institution, delivery, state; accounting: rows by file (`pipelines.record_status`).
     """
@@ -59,14 +59,14 @@ def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.Da
     return new.fillna({"read": 0, "accepted": 0, "quarantined": 0}).astype({"read": "int64", "accepted": "int64", "quarantined": "int64"})
 
 
-def not_complete(new: pd.DataFrame) -> str:
-    """The new deliveries that are not complete, with their state; empty where all are."""
+def describe_incomplete(new: pd.DataFrame) -> str:
+    """Return the new deliveries that are not complete, with their state, as text; empty if all are complete."""
     odd = new[new["state"] != COMPLETE]
     return shortened(list(odd["institution"] + " " + odd["delivery"] + " " + odd["state"].astype("str")))
 
 
-def tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:
-    """The report as tags of a run, for Dagster's list of runs."""
-    odd = not_complete(new)
+def run_tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:
+    """Return the report as tags of a run, for Dagster's list of runs."""
+    odd = describe_incomplete(new)
     counts = {f"{_PREFIX}new_deliveries": str(len(new)), f"{_PREFIX}changed_yearly_totals": str(len(changed))}
     return counts | ({NOT_COMPLETE: odd} if odd else {})

@@ -1,4 +1,4 @@
-"""Helpers of all assets: report counts, fail with one line."""
+"""Helpers of all assets: reporting counts, and failing with one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _SHOWN = 60  # rows of a small table; the rest is in the lake or the warehouse
 
 @contextmanager
 def redact_stage_errors(workplace: Workplace, doing: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
-    """Reduce an unexpected error to one line without values, with the path of the log. `doing` is e.g. "police: reading".
+    """Reduce an unexpected error in the block to one line without values, with the path of the log. `doing` reads, for example, "police:
+    reading".
 
     context: passed by assets that do input or output; they are retried on a `TransientError`. Computations are not retried.
     """
@@ -36,7 +37,7 @@ def redact_stage_errors(workplace: Workplace, doing: str, context: dg.AssetExecu
 
 
 def check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
-    """`dg.asset_check(**declared)` for a function that fails with one line, as assets do."""
+    """Return a decorator like `dg.asset_check(**declared)`, for functions whose errors are reduced to one line, as those of assets are."""
 
     def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
         @wraps(function)
@@ -50,7 +51,7 @@ def check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.
 
 
 def table(frame: pd.DataFrame) -> dg.MetadataValue:
-    """A small table of counts for Dagster's pages. `frame` contains keys, codes and numbers only."""
+    """Return a small table of counts for Dagster's pages. `frame` contains keys, codes and numbers only."""
     shown = frame.head(_SHOWN)
     records = [
         dg.TableRecord({str(k): (None if pd.isna(v) else v if isinstance(v, int | float | str | bool) else str(v)) for k, v in row.items()})

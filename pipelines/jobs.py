@@ -25,7 +25,7 @@ harmonise_everything = dg.define_asset_job(
 
 
 def automated() -> bool:
-    """Whether sensor and schedules are on by default (`HARMONIA_AUTOMATION=1`).
+    """Return whether sensor and schedules are on by default (`HARMONIA_AUTOMATION=1`).
 
     The variable is needed because Dagster stores a manual switch in its history, which is not backed up.
     """

@@ -1,7 +1,7 @@
 """Detects that nothing changed since the last run, so that the next run skips all stages except landing and publishing.
 
-Belongs here: a hash over everything that a run reads and writes, and its file. Does not belong here: which stage runs again after a
-change (`pipelines.assets.versions`).
+Belongs here: a hash over everything that a run reads and writes, and the file with this hash. Does not belong here: which stage runs
+again after a change (`pipelines.assets.versions`).
 
 Files are compared by size and modification time, as in the inbox sensor. With a registry or warehouse on a server there is no such hash,
 and every stage checks its own inputs.
@@ -24,14 +24,14 @@ _NOT_READ = ("dagster", "logs", "portal", _FILE)  # of a home: history of runs, 
 
 
 def is_unchanged(workplace: Workplace, inbox: str) -> bool:
-    """Whether inbox (its `inbox_state`), home, program, settings and date are unchanged since the last complete run."""
+    """Return whether inbox (from `inbox_state`), home, program, settings and date are unchanged since the last complete run."""
     file = workplace.home.root / _FILE
-    return file.exists() and file.read_text("utf-8") == _state(workplace, inbox)
+    return file.exists() and file.read_text("utf-8") == _hash_state(workplace, inbox)
 
 
-def remember(workplace: Workplace, inbox: str) -> None:
-    """Store the state at the end of a run. inbox: `inbox_state` at its start, so that later arrivals count as new."""
-    file, state = workplace.home.root / _FILE, _state(workplace, inbox)
+def store_state(workplace: Workplace, inbox: str) -> None:
+    """Store the state at the end of a run. inbox: `inbox_state` at the start of the run, so that later arrivals count as new."""
+    file, state = workplace.home.root / _FILE, _hash_state(workplace, inbox)
     if state is None:
         file.unlink(missing_ok=True)
     else:
@@ -39,29 +39,30 @@ def remember(workplace: Workplace, inbox: str) -> None:
 
 
 def inbox_state(workplace: Workplace) -> str:
-    """A hash of the fingerprints of all delivery folders, and of findings about the inbox. Opens no file."""
+    """Return a hash of the fingerprints of all delivery folders and of the findings on the inbox. Opens no file."""
     found = walk(workplace.inbox)
     folders = [(one.institution, str(one.name), one.fingerprint()) for one in found.folders]
     return hash_values(folders, found.findings, sorted(found.closed))
 
 
-def _state(workplace: Workplace, inbox: str) -> str | None:
+def _hash_state(workplace: Workplace, inbox: str) -> str | None:
+    """Return the hash of everything that a run reads and writes; None with a server."""
     if workplace.registry_url or workplace.warehouse_url:
         return None
-    settings = sorted((name, value, _stat(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
-    files = sorted(_files(workplace.home.root))
+    settings = sorted((name, value, _size_and_time(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
+    files = sorted(_list_files(workplace.home.root))
     places = [str(workplace.inbox), str(workplace.home.root)]
     return hash_values(inbox, files, code_version(), settings, places, datetime.now(UTC).date())
 
 
-def _stat(path: Path) -> tuple[int, int] | None:
-    """Size and modification time if a setting names a file."""
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    """Return size and modification time of a file that a setting names; None if there is none."""
     found = path.stat() if path.is_file() else None
     return found and (found.st_size, found.st_mtime_ns)
 
 
-def _files(home: Path) -> Iterator[tuple[str, int, int]]:
-    """Every file of a home that stages read or write: path, size, modification time in ns."""
+def _list_files(home: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield every file of a home that stages read or write: path, size, modification time in ns."""
     for entry in os.scandir(home):
         if entry.name not in _NOT_READ and not entry.name.endswith(("-shm", ".lock")):
             for path in Path(entry.path).rglob("*") if entry.is_dir(follow_symlinks=False) else [Path(entry.path)]:

@@ -1,4 +1,5 @@
-"""Findings on what a register did with its records over the years (deliveries.md, "Registers over the years"): cancelled, reopened, late.
+"""Findings on what a register did with its records over the years: cancelled, reopened or late cases (deliveries.md, "Registers over the
+years").
 
 Belongs here: comparing the states of one record over deliveries. Does not belong here: record status (`record_status`), crosswalks
 (`crosswalk`), lists of persons (`cross-place-…`), whole deliveries (`over_time`).
@@ -20,7 +21,7 @@ _WHERE = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "l
 
 
 def life_findings(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) on the case records of an institution.
+    """Return findings (`schemas.findings.COLUMNS`) on the case records of an institution.
 
     tables: typed, with `_status`, in the order of the deliveries; deliveries: delivery, period, version, state.
     """
@@ -31,56 +32,59 @@ def life_findings(contract: Contract, tables: Mapping[str, pd.DataFrame], delive
             continue
         states = tables[name][tables[name]["_status"].isin(["accepted", "superseded"]) & tables[name]["_key"].notna()]
         if state:
-            parts += [_cancelled(states, state.name), _reopened(states, state.name)]
+            parts += [_find_cancelled(states, state.name), _find_reopened(states, state.name)]
         if opened:
-            parts.append(_late(states, opened, deliveries))
+            parts.append(_find_late(states, opened, deliveries))
     found = [part for part in parts if len(part)]
     out = findings.complete(pd.concat(found, ignore_index=True)) if found else findings.frame()
     return out.assign(institution=contract.institution)
 
 
 def columns_read(spec: TableSpec) -> set[str]:
-    """The columns of a table that are compared."""
+    """Return the columns of a table that `life_findings` reads."""
     return {column.name for column in (_state_column(spec), _opening_column(spec)) if column}
 
 
 def _state_column(spec: TableSpec) -> ColumnSpec | None:
-    """The column with the state of a case."""
+    """Return the column with the state of a case; None if the table has none."""
     own = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in own if c.type == "code" and {"cancelled", *_ENDED} & {*c.meanings}), None)
 
 
 def _opening_column(spec: TableSpec) -> ColumnSpec | None:
-    """The column with the day on which a case was opened."""
+    """Return the column with the day on which a case was opened; None if the table has none."""
     own = spec.columns if spec.entity in ("case", "both") else ()
     return next((c for c in own if c.type == "date" and c.event and c.required), None)
 
 
-def _rows(states: pd.DataFrame, hit: pd.Series, field: str, rule: str, **more: pd.Series) -> pd.DataFrame:
+def _make_findings(states: pd.DataFrame, hit: pd.Series, field: str, rule: str, **more: pd.Series) -> pd.DataFrame:
+    """Return findings of `rule` on the column `field` for the rows for which `hit` is true. `more`: values of further columns."""
     rows = states.loc[hit, list(_WHERE)].rename(columns=_WHERE)
     return rows.assign(field=field, rule=rule, **{name: values[hit] for name, values in more.items()})
 
 
-def _cancelled(states: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Records from the state on that says that they are cancelled: known before, or never delivered before."""
+def _find_cancelled(states: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Find the first state of a record that says the record is cancelled, if it was delivered before, and records that were never
+    delivered before they were cancelled."""
     cancelled = states[column] == "cancelled"
     before = states.groupby("_key")[column].shift()
     first = ~states["_key"].duplicated()
-    known = _rows(states, cancelled & ~first & (before != "cancelled").fillna(True), column, "cross-cancelled")
-    return pd.concat([known, _rows(states, cancelled & first, column, "cross-cancelled-never-delivered")])
+    known = _make_findings(states, cancelled & ~first & (before != "cancelled").fillna(True), column, "cross-cancelled")
+    return pd.concat([known, _make_findings(states, cancelled & first, column, "cross-cancelled-never-delivered")])
 
 
-def _reopened(states: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Records under investigation again after they had ended."""
+def _find_reopened(states: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Find records that are under investigation again after they had ended."""
     before = states.groupby("_key")[column].shift()
-    return _rows(states, (before.isin(_ENDED) & (states[column] == "investigating")).fillna(False), column, "cross-reopened")
+    return _make_findings(states, (before.isin(_ENDED) & (states[column] == "investigating")).fillna(False), column, "cross-reopened")
 
 
-def _late(states: pd.DataFrame, opened: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Records that first came two periods or more after they were opened, although the period in which they were was delivered complete."""
+def _find_late(states: pd.DataFrame, opened: ColumnSpec, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Find records that first came two periods or more after they were opened, although a complete delivery of the period of their
+    opening came."""
     complete = deliveries.loc[deliveries["state"] == COMPLETE, "period"].unique()
     cadence = periods.cadence_of(str(states["_period"].iloc[0]))
     first = states[~states["_key"].duplicated() & states[opened.name].notna()]
     period = first[opened.name].map(lambda day: periods.containing(day.date(), cadence)).astype("str")
     lag = first["_period"].map(periods.number) - period.map(periods.number)
-    return _rows(first, period.isin(complete) & (lag > 1), opened.name, "cross-late-entry", detail=period)
+    return _make_findings(first, period.isin(complete) & (lag > 1), opened.name, "cross-late-entry", detail=period)

@@ -1,5 +1,5 @@
-"""Findings across deliveries of one institution: columns that became blank, deliveries unlike the own past, corrections that replace
-nothing or lose records.
+"""Findings from comparing the deliveries of one institution: columns that became blank, deliveries unlike the institution's own past,
+corrections that replace nothing or lose records.
 
 Does not belong here: the record status (`record_status`), the comparison with the own past (`own_past`).
 """
@@ -27,22 +27,24 @@ def findings_of(
     deliveries: pd.DataFrame,
     lineage: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Findings in `schemas.findings.COLUMNS` from the stacked tables, the deliveries and the lineage of one institution."""
+    """Return the findings (`schemas.findings.COLUMNS`) of one institution. tables: typed, of all deliveries; deliveries, lineage: of
+    `pipelines.record_status`."""
     rows: list[dict[str, Any]] = []
     for name, spec in contract.tables.items():
         if len(tables[name]):
-            rows += _blank_columns(tables[name], [c.name for c in spec.columns])
+            rows += _find_blank_columns(tables[name], [c.name for c in spec.columns])
     rows += own_past.findings_of(contract, tables, deliveries)
-    rows += _merged_into_nothing(tables, contract)
-    rows += _corrections(deliveries)
-    rows += _never_delivered(deliveries)
-    withdrawn = _withdrawn(lineage, deliveries)
+    rows += _find_mergers_into_nothing(tables, contract)
+    rows += _find_faulty_corrections(deliveries)
+    rows += _find_gaps(deliveries)
+    withdrawn = _find_withdrawn_records(lineage, deliveries)
     parts = [f for f in (findings.frame(rows), findings.complete(withdrawn)) if len(f)]
     out = pd.concat(parts, ignore_index=True) if parts else findings.frame()
     return out.assign(institution=institution)
 
 
-def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+def _find_blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+    """Find columns that are empty in a file although they are usually filled."""
     is_filled = frame[[f"{c}:given" for c in columns]].astype(float).set_axis(columns, axis=1)
     delivery_file = [frame["_delivery"], frame["_file"]]
     share, rows = is_filled.groupby(delivery_file).mean(), is_filled.groupby(delivery_file).size()
@@ -52,7 +54,8 @@ def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, An
     return [{"delivery": d, "file": f, "field": c, "rule": "cross-column-blank"} for d, f, c in hits.index[hits.to_numpy(bool)]]
 
 
-def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:
+def _find_mergers_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:
+    """Find cases that were merged into a case which was never delivered."""
     out: list[dict[str, Any]] = []
     for name, spec in contract.tables.items():
         frame = tables[name]
@@ -69,16 +72,16 @@ def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) ->
     return out
 
 
-def _withdrawn(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Records missing from a correction: a finding of the delivery that omits them."""
+def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Find records that are missing from a correction. The finding is on the delivery that lacks them."""
     complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
     period = withdrawn["delivery"].map(deliveries.set_index("delivery")["period"])
     return pd.DataFrame({"delivery": period.map(complete), "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
 
 
-def _never_delivered(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Periods between the first and the last delivered one that never came: a finding of the next delivery."""
+def _find_gaps(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Find periods that never came, between delivered ones. The finding is on the next delivery."""
     quarters = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
     out = []
     for (_, previous), (delivery, period) in pairwise(zip(quarters["delivery"], quarters["period"], strict=True)):
@@ -87,7 +90,8 @@ def _never_delivered(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
     return out
 
 
-def _corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+def _find_faulty_corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Find corrections that could not be read in full, so that they withdraw or replace nothing."""
     corrections = deliveries[deliveries["version"] > 1]
     rules = {"partial": "cross-partial-withdraws-nothing", "unreadable": "cross-unreadable-replaces-nothing"}
     return [{"delivery": d, "rule": rules[s]} for d, s in zip(corrections["delivery"], corrections["state"], strict=True) if s in rules]

@@ -1,4 +1,4 @@
-"""Progress of a run: a line per finished stage, and a progress bar on a terminal.
+"""Progress of a run: a line for each finished stage, and a progress bar on a terminal.
 
 Does not belong here: the results of the run (`summary.py`).
 """
@@ -19,7 +19,7 @@ class Listener(Protocol):
     """Receives progress of a run. Steps are named as in Dagster: `police__raw`."""
 
     def planned(self, steps: Mapping[str, str]) -> None:
-        """The planned steps and the stage of each, in order of execution."""
+        """Receive the planned steps and the stage of each, in order of execution."""
 
     def started(self, step: str) -> None:
         """A step started."""
@@ -42,7 +42,7 @@ class Silence:
 
 
 class Display:
-    """A line per stage on `console`; with a progress bar on a terminal."""
+    """A listener that shows a line for each finished stage on `console`, and a progress bar on a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

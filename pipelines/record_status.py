@@ -1,7 +1,7 @@
-"""Record status over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
+"""The record status over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
 
-Belongs here: status of every row, lineage of records, row accounting that shows that no row is lost. Deliveries are ordered by quarter,
-then version, never by arrival.
+Belongs here: the status of every row, the lineage of records, and the row accounting, which shows that no row is lost. Deliveries are
+ordered by quarter, then version, never by arrival.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
 
 
 @dataclass
-class Current:
+class RecordStatuses:
     """All deliveries of one institution, each row with its status.
 
     tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
-    quarantined pipelines.validation.QUARANTINED
-    lineage     `LINEAGE`: one row per record and delivery whose key can be read; `unit` and `number` (`pipelines.units`)
-    accounting  institution, delivery, file, read and `ACCOUNTS`: physical rows
-    findings    schemas.findings.COLUMNS, of validation and of this stage
+    quarantined `pipelines.validation.QUARANTINED`
+    lineage     `LINEAGE`, one row for each record and delivery whose key can be read; also `unit` and `number` (`pipelines.units`)
+    accounting  number of physical rows by file: institution, delivery, file, read and `ACCOUNTS`
+    findings    `schemas.findings.COLUMNS`, of validation and of this stage
     deliveries  institution, delivery, period, version, state
-    successors  pipelines.crosswalk.SUCCESSORS
+    successors  `pipelines.crosswalk.SUCCESSORS`
     """
 
     tables: dict[str, pd.DataFrame]
@@ -49,7 +49,7 @@ class Current:
     successors: pd.DataFrame
 
 
-def resolve(validated: Validated) -> Current:
+def resolve_statuses(validated: Validated) -> RecordStatuses:
     """Set the record status of every row. Raises `HarmoniaError`, naming the file, if the rows of a file do not add up."""
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
@@ -59,12 +59,12 @@ def resolve(validated: Validated) -> Current:
         if spec.entity or spec.own_states:
             tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
-            left = _left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
+            left = _find_left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
             tables[name].loc[left.index, "_status"] = "superseded"
             later_findings.append(
                 findings.complete(left.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
             )
-    replaced, found = _replaced(contract, tables, deliveries)
+    replaced, found = _apply_crosswalk(contract, tables, deliveries)
     later_findings.append(found)
     old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
     for name, spec in parents_first(contract):
@@ -75,34 +75,34 @@ def resolve(validated: Validated) -> Current:
             tables[name]["_status"] = _child_status(tables[name], spec, tables)
         of_old = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
         tables[name].loc[of_old, "_status"] = "superseded"
-    lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
-    accounting = _accounting(validated, tables)
+    lineage = _build_lineage(validated.institution, contract.tables, tables, quarantined)
+    accounting = _account_rows(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
     later_findings.append(life_findings(contract, tables, deliveries))
-    reported = _without_blanks(validated.findings, later)
+    reported = _drop_blank_cells(validated.findings, later)
     found = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)
     found = findings.combine_by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
     successors = crosswalk.successors(contract, tables, replaced)
-    return Current(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors)
+    return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors)
 
 
-def _replaced(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The records that a crosswalk replaces (`pipelines.crosswalk.replaced`), and the findings about it."""
-    entries = crosswalk.entries(contract, tables, deliveries)
+def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the records that a crosswalk replaces (see `pipelines.crosswalk.replaced_records`), and the findings on the crosswalk."""
+    entries = crosswalk.crosswalk_rows(contract, tables, deliveries)
     records = {name: tables[name] for name, spec in contract.tables.items() if spec.entity}
     accepted = {name: frame.loc[frame["_status"] == "accepted", "_key"] for name, frame in records.items()}
-    replaced = crosswalk.replaced(entries, accepted)
+    replaced = crosswalk.replaced_records(entries, accepted)
     found = [crosswalk.findings_of(entries, accepted)]
     if len(entries) and contract.units and contract.units.number:
         cases = tables[contract.units.table]
         cases = cases[~cases["_key"].isin(replaced.loc[replaced["table"] == contract.units.table, "old"])]
-        found.append(crosswalk.lacking(cases, contract.units))
+        found.append(crosswalk.missing_from_crosswalk(cases, contract.units))
     return replaced, pd.concat(found, ignore_index=True).assign(institution=contract.institution)
 
 
-def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    """Drop the findings of single empty cells in a column that is reported as blank."""
+def _drop_blank_cells(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """Drop the findings on single empty cells of a column that is reported as blank."""
     columns = ["delivery", "file", "field"]
     blank = later.loc[later["rule"] == "cross-column-blank", columns]
     there = (found["rule"] == "cell-empty") & found["delivery"].isin(blank["delivery"])
@@ -112,7 +112,8 @@ def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 
 def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Keys that occur in a delivery only in a quarantined row, by table: such records are not withdrawn."""
+    """Return, by table, the keys that a delivery has only in a quarantined row (period, version, record_key): such records are not
+    withdrawn."""
     if quarantined.empty:
         return {}
     known = quarantined[quarantined["record_key"].notna()].merge(deliveries[["delivery", "period", "version"]], on="delivery")
@@ -120,11 +121,12 @@ def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> di
 
 
 def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
-    """Status of each row of a record table. In: `_key`, `_content`, `_delivery`, `_period`, `_version` in delivery order."""
+    """Return the status of each row of a record table. In: `_key`, `_content`, `_delivery`, `_period`, `_version`, in the order of the
+    deliveries."""
     status = pd.Series("superseded", index=frame.index, dtype="str")
     if frame.empty:
         return status
-    survivor = _survivor_in_delivery(frame)
+    survivor = _representatives(frame)
     states = frame.loc[survivor, ["_key", "_period", "_version"]]
     key, period = pd.factorize(states["_key"])[0], pd.factorize(states["_period"], sort=True)[0]
     corrected = states["_version"].groupby(group_numbers(period, key)).transform("max")
@@ -142,13 +144,13 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_ke
     return status
 
 
-def _left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
-    """Accepted rows whose list position is missing from a later list of their case: the latest list is valid (counting-rules.md).
+def _find_left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
+    """Find accepted rows whose list position is missing from a later list of their case: the latest list is valid (counting-rules.md).
 
-    Out: record_key and delivery (the latest one that lists the record), on the index of `frame`.
+    Out, on the index of `frame`: record_key, and delivery (the last one with a list of the case).
 
-    The list of a quarter is that of the last version whose file was read completely, plus rows that later versions add. A quarantined row
-    keeps its position. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
+    The list of a quarter is that of the last version whose file was read completely, plus rows that later versions add. A quarantined
+    row keeps its position. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
     """
     complete_files = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
     rows = frame[frame["_case"].notna() & frame["_key"].notna()]
@@ -170,8 +172,8 @@ def _left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.Dat
     return pd.DataFrame({"record_key": gone["_key"], "delivery": gone["_case"].map(by)}, index=gone.index)
 
 
-def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
-    """The row that represents a key in its delivery: the first of identical rows, the last of different ones."""
+def _representatives(frame: pd.DataFrame) -> pd.Index:
+    """Return the index of the row that represents each key in its delivery: the first of identical rows, the last of different ones."""
     group = pd.Series(group_numbers(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
     if group.is_unique:
         return frame.index
@@ -181,7 +183,7 @@ def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
 
 
 def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
-    """A child row has the status of its parent row. If the delivery lacks the parent, the latest row of the key is accepted."""
+    """Return the status of child rows: that of the parent row. If the delivery lacks the parent, the latest row of the key is accepted."""
     parent = tables[str(spec.parent)]
     status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
     parentless = status.isna()
@@ -195,10 +197,13 @@ def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.Dat
     return status
 
 
-def _lineage(institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame) -> pd.DataFrame:
+def _build_lineage(
+    institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame
+) -> pd.DataFrame:
+    """Build the lineage of all records (`LINEAGE`), including quarantined rows whose key could be read."""
     parts = []
     for name, spec in specs.items():
-        for entity in _entities(spec):
+        for entity in _entities_of(spec):
             frame = tables[name]
             parts.append(
                 pd.DataFrame(
@@ -223,12 +228,14 @@ def _lineage(institution: str, specs: Mapping[str, TableSpec], tables: dict[str,
     return out.drop_duplicates(["entity", "record_key", "delivery", "line", "part", "status"], ignore_index=True)
 
 
-def _entities(spec: TableSpec) -> tuple[str, ...]:
+def _entities_of(spec: TableSpec) -> tuple[str, ...]:
+    """Return the entities that the rows of a table are: case, person, both or none."""
     return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
 
 
-def _accounting(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Rows per file. `read` is counted from the reader's output, the others from the record status; they must agree."""
+def _account_rows(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Count the rows of each file. `read` comes from the reader, the other counts from the record status. Raises `HarmoniaError` if they
+    do not agree."""
     files = validated.files[["delivery", "file", "read"]]
     statuses = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]
     statuses.append(validated.quarantined[["delivery", "file"]].assign(status="quarantined"))

@@ -1,4 +1,5 @@
-"""A complete run, as started by `harmonia run`: the same job as in Dagster's pages, in this process, recorded in the home's instance.
+"""A complete run, as `harmonia run` starts it: the same job as on Dagster's pages, in this process, recorded in Dagster's instance in
+the home.
 
 Belongs here: Dagster's instance of a home, starting the job, reporting progress to a listener, cleaning up after a failure. Does not
 belong here: what the stages do, what the console shows.
@@ -50,7 +51,8 @@ _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRu
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that published. `values`: the outputs of the assets (`pipelines.resources.lake.RunOutputs`); of the last run if `unchanged`."""
+    """The result of a run that published. `values`: the outputs of the assets (`pipelines.resources.lake.RunOutputs`); those of the last
+    run if `unchanged`."""
 
     run_id: str
     seconds: float
@@ -59,7 +61,7 @@ class Outcome:
 
 
 class _ProgressHandler(logging.Handler):
-    """Passes Dagster's events on to a listener. `failed_checks`: blocking checks that failed."""
+    """Passes Dagster's events on to a listener. `failed_checks`: the blocking checks that failed."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()
@@ -86,7 +88,7 @@ class _ProgressHandler(logging.Handler):
             self._listener.ended(event.step_key, self._rows.get(event.step_key))
 
 
-class _Unquoted(io.TextIOBase):
+class _StderrWithoutEvents(io.TextIOBase):
     """Standard error without Dagster's message about an event that it could not store: the message quotes the event."""
 
     def __init__(self, out: TextIO) -> None:
@@ -99,7 +101,7 @@ class _Unquoted(io.TextIOBase):
         self._out.flush()
 
 
-def _logger(handler: _ProgressHandler) -> dg.LoggerDefinition:
+def _make_logger(handler: _ProgressHandler) -> dg.LoggerDefinition:
     @dg.logger({}, description="Reports the progress of the run; keeps Dagster's own lines off the console")
     def console(_: dg.InitLoggerContext) -> logging.Logger:
         log = logging.Logger("harmonia.run", logging.DEBUG)  # a separate logger, without inherited handlers
@@ -113,17 +115,18 @@ _RUNNING: ContextVar[dg.JobDefinition] = ContextVar("running")
 
 
 def this_run(_: str) -> dg.JobDefinition:
-    """The job of the current run. Dagster calls this function several times, by name, with an id of the run."""
+    """Return the job of the current run. Dagster calls this function several times, by name, with an id of the run."""
     return _RUNNING.get()
 
 
-def _job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinition:
-    return build_definitions(workplace, hold_lock=False, loggers={"console": _logger(handler)}).resolve_job_def(HARMONISE_EVERYTHING)
+def _build_job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinition:
+    return build_definitions(workplace, hold_lock=False, loggers={"console": _make_logger(handler)}).resolve_job_def(HARMONISE_EVERYTHING)
 
 
 @contextmanager
-def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance of the home. Closes runs that a killed process left open: under the run lock none can be alive."""
+def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """Open Dagster's instance of the home. Runs that a killed process left open are closed: under the run lock, none of them can be
+    alive."""
     folder = install_dagster(home)
     with fast_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         created = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
@@ -134,8 +137,8 @@ def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
 
 
 @contextmanager
-def _environment(workplace: Workplace) -> Iterator[None]:
-    """The environment variables from which Dagster's resources take the URLs."""
+def _set_environment(workplace: Workplace) -> Iterator[None]:
+    """Set, within the block, the environment variables from which Dagster's resources read the URLs."""
     before = {name: os.environ.get(name) for name in workplace.environment()}
     os.environ.update(workplace.environment())
     try:
@@ -169,13 +172,13 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     with run_lock(workplace.home):
         if _may_have_new_files(workplace):
             bounded.start_first_process()
-        inbox, before = last_run.inbox_state(workplace), _landed(workplace)
+        inbox, before = last_run.inbox_state(workplace), _landing_version(workplace)
         unchanged = last_run.is_unchanged(workplace, inbox)
         try:
-            run_id = _execute(workplace, listener, _ALWAYS if unchanged else None)
-            if unchanged and _landed(workplace) != (before[0], False):  # a database that the inbox points to has new records
-                unchanged, run_id = False, _execute(workplace, listener)
-            last_run.remember(workplace, inbox)
+            run_id = _execute_job(workplace, listener, _ALWAYS if unchanged else None)
+            if unchanged and _landing_version(workplace) != (before[0], False):  # a database that the inbox points to has new records
+                unchanged, run_id = False, _execute_job(workplace, listener)
+            last_run.store_state(workplace, inbox)
         except BaseException:
             with suppress(HarmoniaError):  # e.g. disk full: report the first error; the next run closes this one
                 _close_as_failed(workplace)
@@ -186,16 +189,16 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     return Outcome(run_id, time.monotonic() - started, values, unchanged)
 
 
-def _landed(workplace: Workplace) -> tuple[str | None, bool]:
-    """The version of the landing output, and whether it has a new delivery."""
+def _landing_version(workplace: Workplace) -> tuple[str | None, bool]:
+    """Return the version of the landing output, and whether it has a new delivery."""
     folder = workplace.home.lake / "landing"
     there = read_version(folder)
     return (there.version, bool(Tables(folder)["deliveries"]["new"].any())) if there else (None, False)
 
 
 def _may_have_new_files(workplace: Workplace) -> bool:
-    """Whether the inbox may hold files newer than the published warehouse: then the reading process is started early. A wrong guess only
-    costs a few seconds."""
+    """Return whether the inbox may have files newer than the published warehouse: then the reading process is started early. A wrong
+    guess only costs a few seconds."""
     published = current_folder(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
         return True
@@ -203,14 +206,14 @@ def _may_have_new_files(workplace: Workplace) -> bool:
     return any(path.stat().st_mtime > since for path in workplace.inbox.glob("*/*"))
 
 
-def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
-    """Run the job, or `only` some of its assets; return the run id."""
+def _execute_job(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
+    """Run the job, or only the assets `only`. Return the id of the run."""
     handler = _ProgressHandler(listener)
-    token = _RUNNING.set(_job(workplace, handler))
+    token = _RUNNING.set(_build_job(workplace, handler))
     assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]
     listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
-        with _environment(workplace), _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
+        with _set_environment(workplace), _open_instance(workplace.home) as instance, redirect_stderr(_StderrWithoutEvents(sys.stderr)):
             # not `execute_in_process`, which keeps every output in memory until the end
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
             # Dagster caches the last job: without a unique argument a run would get the job, and the home, of the run before.

@@ -1,4 +1,4 @@
-"""Schedules: verification of the stores every night, the register of reports every Monday.
+"""Schedules: verification of the stores every night, a check of the register of reports every Monday.
 
 Belongs here: read-only jobs and their times. Does not belong here: runs over deliveries (started by a sensor), releases (created by the
 coordinator).
@@ -18,7 +18,7 @@ from pipelines.resources.workplace import Workplace
 
 @dg.op(description="Verify landing, ledger, warehouse and releases; fails if anything was changed or lost.")
 def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
-    """Verify every store in the backup. Logs paths, never contents."""
+    """Verify every store that is backed up. Logs paths, never contents."""
     from harmonia.operations.backup.verify import verify_home
 
     if (
@@ -67,21 +67,21 @@ _TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dag
     tags=_TIME_LIMIT,
 )
 def nightly_checks() -> None:
-    """One read-only op."""
+    """The job that verifies the stores."""
     verify_stores()
 
 
 @dg.job(description="Every Monday: check for due and late reports.", executor_def=dg.in_process_executor, tags=_TIME_LIMIT)
 def register_of_reports() -> None:
-    """One read-only op."""
+    """The job that checks the register of reports."""
     reports_due()
 
 
 JOBS = (nightly_checks, register_of_reports)
 
 
-def schedules() -> list[dg.ScheduleDefinition]:
-    """Both schedules, on by default if automation is enabled (`pipelines.jobs.automated`)."""
+def all_schedules() -> list[dg.ScheduleDefinition]:
+    """Return both schedules, which are on by default if automation is enabled (`pipelines.jobs.automated`)."""
     status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
     times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
     return [dg.ScheduleDefinition(job=job, cron_schedule=at, execution_timezone=ZONE, default_status=status) for job, at in times]

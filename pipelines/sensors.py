@@ -1,9 +1,9 @@
-"""Sensors: start a run for new deliveries, send an alert when a run fails.
+"""Sensors: start a run for new deliveries, and send an alert when a run fails.
 
-Does not belong here: landing (it checks again and ingests only complete files).
+Does not belong here: landing, which checks the files again and ingests only complete ones.
 
-The inbox is inspected without opening files: a delivery is stable if nothing of it (size, times, inode) changed between two ticks. Each
-state of a delivery requests one run; several waiting deliveries share one run, since a run ingests everything.
+The inbox is inspected without opening files. A delivery is stable if none of its files changed (size, times, inode) between two ticks.
+Each state of a delivery requests one run; several waiting deliveries share one run, since a run ingests everything.
 """
 
 from __future__ import annotations
@@ -32,21 +32,22 @@ _RETRY_ONCE = {"dagster/max_retries": "1", "dagster/retry_strategy": "ALL_STEPS"
 _ALIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
-def fingerprints(workplace: Workplace) -> dict[str, str]:
-    """Every delivery folder of the inbox → fingerprint of its files. Raises `HarmoniaError` if the inbox cannot be read."""
+def inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
+    """Return the fingerprint of the files of every delivery folder in the inbox. Raises `HarmoniaError` if the inbox cannot be read."""
     workplace.ready()
     return {f"{folder.institution}/{folder.name}": folder.fingerprint() for folder in walk(workplace.inbox).folders}
 
 
-def stable(now: Mapping[str, str], before: Mapping[str, str], requested: Mapping[str, str]) -> dict[str, str]:
-    """Deliveries unchanged since the last tick whose state has not requested a run yet."""
+def stable_deliveries(now: Mapping[str, str], before: Mapping[str, str], requested: Mapping[str, str]) -> dict[str, str]:
+    """Return the deliveries (with fingerprint) that are unchanged since the last tick, and whose state has not requested a run yet."""
     return {name: mark for name, mark in now.items() if before.get(name) == mark and requested.get(name) != mark}
 
 
 def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
-    """Requests a run for stable deliveries. The run key is a hash of institutions, deliveries and contents.
+    """Return the sensor that requests a run for stable deliveries. The run key is a hash of institutions, deliveries and contents.
 
-    It also closes runs whose process is gone: with runs as local processes Dagster does not, and all later runs would wait for ever.
+    It also closes runs whose process is gone: Dagster does not do that for runs in local processes, and all later runs would wait for
+    ever.
     """
 
     @dg.sensor(
@@ -59,18 +60,18 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         state = json.loads(context.cursor or "{}")
         try:
-            now, locked = fingerprints(workplace), run_is_held(workplace.home)
+            now, locked = inbox_fingerprints(workplace), run_is_held(workplace.home)
         except HarmoniaError as error:
             return _skip_on_error(state, error)
         before, requested = state.get("seen", {}), state.get("asked", {})
-        ready = stable(now, before, requested)
+        ready = stable_deliveries(now, before, requested)
         moving = sum(before.get(name) != mark for name, mark in now.items())
         active = context.instance.get_runs(dg.RunsFilter(job_name=HARMONISE_EVERYTHING, statuses=_ALIVE))
         watched = locked or context.instance.run_launcher.supports_check_run_worker_health  # Dagster checks it
         lifeless = [] if watched else [run for run in active if run.status is dg.DagsterRunStatus.STARTED]
         for run in (run for run in lifeless if run.run_id in state.get("lifeless", [])):
             context.instance.report_run_failed(run, DIED)
-        cursor = _cursor(now, requested, lifeless)
+        cursor = _make_cursor(now, requested, lifeless)
         if not ready:
             return dg.SensorResult(skip_reason=f"{count(len(now), 'delivery', 'deliveries')}, {moving} new or changing", cursor=cursor)
         if active or locked:
@@ -78,21 +79,22 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=f"{count(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor)
         key = hashlib.sha256(json.dumps(sorted(ready.items())).encode()).hexdigest()
         request = dg.RunRequest(run_key=key, tags={"harmonia/deliveries": str(len(ready)), **_RETRY_ONCE})
-        return dg.SensorResult(run_requests=[request], cursor=_cursor(now, {**requested, **ready}, []))
+        return dg.SensorResult(run_requests=[request], cursor=_make_cursor(now, {**requested, **ready}, []))
 
     return inbox
 
 
 def _skip_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
-    """Keep the state; send one alert, at the second failed tick in a row."""
+    """Keep the state, and send one alert at the second failed tick in a row."""
     ticks = state.get("in vain", 0) + 1
     if ticks == _FAILED_TICKS:
         alert("Harmonia: inbox or home cannot be read, no delivery is ingested. See the sensor `inbox` in Dagster's pages.")
     return dg.SensorResult(skip_reason=str(error), cursor=json.dumps({**state, "in vain": ticks}))
 
 
-def _cursor(now: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
-    """State for the next tick: deliveries seen, states requested, runs that are marked as running although nobody holds the home."""
+def _make_cursor(now: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
+    """Return the state for the next tick: deliveries seen, states requested, and runs that are marked as running although nobody has
+    locked the home."""
     still_there = {name: mark for name, mark in requested.items() if name in now}
     return json.dumps({"seen": now, "asked": still_there, "lifeless": [run.run_id for run in lifeless]})
 
@@ -104,7 +106,7 @@ def _cursor(now: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequ
     default_status=dg.DefaultSensorStatus.RUNNING,  # failures are always reported
 )
 def failed_run(context: dg.RunFailureSensorContext) -> None:
-    """Report the failed job and run; never the error message, which may quote a cell."""
+    """Report the failed job and run, but never the error message, which may quote a cell."""
     run = context.dagster_run
     channels = alert(f"Harmonia: run {run.run_id} of {run.job_name} failed. See Dagster's pages and docs/how-to/troubleshoot.md.")
     context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")
@@ -118,7 +120,7 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def incomplete_delivery(context: dg.RunStatusSensorContext) -> None:
-    """Name new deliveries that are not complete, as the run tagged them."""
+    """Report new deliveries that are not complete, as the tags of the run name them."""
     run = context.dagster_run
     if named := run.tags.get(NOT_COMPLETE):
         channels = alert(f"Harmonia: run {run.run_id} received deliveries that are not complete: {named}. Their feedback says why.")

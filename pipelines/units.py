@@ -1,7 +1,6 @@
-"""Routing of findings: the unit of the institution and the institution's own case number.
+"""Which unit of the institution a finding belongs to, and the institution's own case number.
 
-Belongs here: unit and case number of a record, language of a unit. Does not belong here: creating findings.
-Source: `units` in the contract.
+Belongs here: unit and case number of a record, language of a unit (`units` in the contract). Does not belong here: creating findings.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class UnitIndex:
         frame = {
             "delivery": unit_table["_delivery"],
             "case": unit_table["_case"],
-            "unit": _unit_names(unit_table, contract.units, contract),
+            "unit": _make_unit_names(unit_table, contract.units, contract),
             "number": case_number,
         }
         unit_rows = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
@@ -49,7 +48,8 @@ class UnitIndex:
         self._case_by_record = self._cases_of_records(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def add_units(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """`findings` (findings or records with delivery, part, record_key) with `unit` and `number` of that delivery, else the latest."""
+        """Return `findings` (or records: delivery, part, record_key) with `unit` and `number` as that delivery gives them, else as the
+        latest delivery does."""
         units = self._contract.units
         if units is None or findings.empty:
             empty = pd.Series(None, index=findings.index, dtype="str")
@@ -66,20 +66,21 @@ class UnitIndex:
         )
 
     def _cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
-        """Records and the index of each record's case; -1 at the end, for unknown records."""
+        """Return the records, and the index of each record's case; -1 at the end, for unknown records."""
         return pd.Index(part["_record"]), np.append(text_positions(part["_case"], self._case_index), -1)
 
     def _delivery_case_numbers(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
-        """One number per delivery and case, -1 if either is unknown."""
+        """Return one number for each combination of delivery and case; -1 if either is unknown."""
         index = text_positions(delivery, self._delivery_index)
         return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
     def _units_at(self, rows: np.ndarray) -> pd.DataFrame:
-        """Unit and number at these rows, null at -1."""
+        """Return unit and number at these rows; null for -1."""
         return pd.DataFrame({name: self._unit_rows[name].array.take(rows, allow_fill=True) for name in self._unit_rows})
 
     def _cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
-        """The case index of each finding's record. If a part is a table, only its rows are used: tables may share record numbers."""
+        """Return the case index of each finding's record. If a part of a file is a table, only the rows of that table are used: tables
+        may share record numbers."""
         records, cases = self._case_by_record
         case = cases[text_positions(findings["record_key"], records)]
         for part in set(findings["part"].dropna().unique()) & set(self._case_by_part):
@@ -90,9 +91,9 @@ class UnitIndex:
 
 
 def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Add unit and number of the record to findings without them. lineage: as returned by `pipelines.record_status`.
+    """Add unit and number of the record to findings that lack them. lineage: of `pipelines.record_status`.
 
-    If a part is a table, records belong to their table: a file and a party with the same number are two records.
+    If a part of a file is a table, records belong to their table: a file and a party with the same number are two records.
     """
     key = ["institution", "record_key", "table"]
     missing = findings["unit"].isna() & findings["record_key"].notna()
@@ -105,7 +106,7 @@ def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.Dat
 
 
 def _with_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """`rows` with the `table` of their records; empty if the part is not a table."""
+    """Return `rows` with the `table` of their records; empty if the part of the file is not a table."""
     parts = rows[["institution", "part"]].astype("str").drop_duplicates()
     tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
     with_table = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
@@ -113,13 +114,13 @@ def _with_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def language_of(unit: str | None, contract: Contract) -> str:
-    """The feedback language of a unit; the institution's language if no pattern matches."""
+    """Return the language of the feedback to a unit: that of the institution if no pattern of the contract matches."""
     patterns = contract.units.languages if contract.units else {}
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
 
-def _unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
-    """The unit name per row: seats by label, others tidied; spelling variants are replaced by the most frequent one."""
+def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
+    """Return the name of the unit in each row: seats by their label, other names tidied, and of several spellings the most frequent one."""
     names: pd.Series | None = None
     for column in units.columns:
         seat = column in unit_table and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"

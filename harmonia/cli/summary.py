@@ -17,7 +17,7 @@ from rich.table import Table
 
 from harmonia.console import grid
 from harmonia.status import inbox_lines, shortened, unlike_past
-from pipelines.delivery_report import not_complete as not_complete_new
+from pipelines.delivery_report import describe_incomplete as not_complete_new
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES

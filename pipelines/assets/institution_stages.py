@@ -12,7 +12,7 @@ from pipelines.assets.delivery_frames import ROW, count_validated, load_validate
 from pipelines.assets.versions import versioned_asset
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.landing import landed
-from pipelines.record_status import ACCOUNTS, resolve
+from pipelines.record_status import ACCOUNTS, resolve_statuses
 from pipelines.resources.delivery_store import DeliveryStore, stage_key
 from pipelines.resources.workplace import Workplace
 
@@ -96,9 +96,9 @@ def _current_asset(institution: str) -> dg.AssetsDefinition:
     def current(
         context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]
     ) -> dict[str, pd.DataFrame]:
-        """The fields of `pipelines.record_status.Current`; instead of the tables `statuses`: `ROW`, `_status`."""
+        """The fields of `pipelines.record_status.RecordStatuses`; instead of the tables `statuses`: `ROW`, `_status`."""
         with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
-            current_state = resolve(load_validated(institution, validated))
+            current_state = resolve_statuses(load_validated(institution, validated))
             statuses = pd.concat([frame[[ROW, "_status"]] for frame in current_state.tables.values()], ignore_index=True).astype(
                 {ROW: "int64"}
             )

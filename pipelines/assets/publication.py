@@ -74,7 +74,7 @@ def warehouse(
         if unchanged:
             remove_previous(home)  # readers had a whole run to switch; it may contain data erased since
         else:
-            before = delivery_report.published_totals(home)
+            before = delivery_report.read_published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
             stores = arrange_stores(published, identified_persons(records, identities["cases"], identities["persons"]), pseudonym_key(home))
             server = (
@@ -85,7 +85,7 @@ def warehouse(
             if version is not None:
                 write_version(current_folder(home), DataVersion(version, None))
             if before is not None:
-                changed = delivery_report.changed_totals(before, delivery_report.totals(statistics["statistics"]))
+                changed = delivery_report.changed_totals(before, delivery_report.yearly_totals(statistics["statistics"]))
         counts = {name: n for name, n in statistics.row_counts().items() if name in tables.WAREHOUSE.tables}
         releases.remove_unfinished(workplace.home.releases)
         registry = open_registry(workplace.registry)
@@ -96,7 +96,7 @@ def warehouse(
         finally:
             registry.close()
         new = delivery_report.new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
-        context.instance.add_run_tags(context.run.run_id, delivery_report.tags(new, changed))
+        context.instance.add_run_tags(context.run.run_id, delivery_report.run_tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
     metadata = {
         "new deliveries": table(new),

@@ -15,7 +15,7 @@ from harmonia.feedback.answers import read
 from harmonia.registry import open_registry
 from pipelines.assets.finding_states import write_finding_states
 from pipelines.assets.versions import hash_frames, hash_values, versioned_asset
-from pipelines.delivery_report import totals
+from pipelines.delivery_report import yearly_totals
 from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
@@ -122,7 +122,7 @@ def statistics(
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")
-    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": table(totals(figures))})
+    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": table(yearly_totals(figures))})
     return output
 
 

@@ -114,7 +114,7 @@ def test_whatever_a_run_reads_or_writes_and_changed_makes_every_stage_look(
         "day": lambda: monkeypatch.setattr(last_run, "datetime", Tomorrow),
     }
     for name, change in changes.items():
-        last_run.remember(place, last_run.inbox_state(place))
+        last_run.store_state(place, last_run.inbox_state(place))
         assert last_run.is_unchanged(place, last_run.inbox_state(place))
         change()
         assert not last_run.is_unchanged(place, last_run.inbox_state(place)), name

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines import record_status as current
 from pipelines.harmonisation.stage import Canonical, harmonise
-from pipelines.record_status import Current
+from pipelines.record_status import RecordStatuses
 from pipelines.validation import Validated, validate
 from sources import contract
 from sources.readers.result import ReadResult
@@ -42,7 +42,7 @@ def judged(institution: str, deliveries: dict[str, Rows]) -> Validated:
     return validate(institution, {name: read(institution, rows) for name, rows in deliveries.items()})
 
 
-def standing(institution: str, deliveries: dict[str, Rows]) -> Current:
+def standing(institution: str, deliveries: dict[str, Rows]) -> RecordStatuses:
     """What stands of the deliveries."""
     return current.resolve(judged(institution, deliveries))
 
@@ -52,7 +52,7 @@ def canonical(institution: str, deliveries: dict[str, Rows]) -> Canonical:
     return harmonise(institution, standing(institution, deliveries).tables)
 
 
-def rules(found: Validated | Current) -> dict[str, set[str | None]]:
+def rules(found: Validated | RecordStatuses) -> dict[str, set[str | None]]:
     """rule -> record keys."""
     out: dict[str, set[str | None]] = {}
     for rule, key in zip(found.findings["rule"], found.findings["record_key"], strict=True):

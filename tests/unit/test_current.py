@@ -10,7 +10,7 @@ from volume import examples
 
 from harmonia.errors import HarmoniaError
 from pipelines import record_status as current
-from pipelines.record_status import Current
+from pipelines.record_status import RecordStatuses
 from pipelines.validation import validate
 from sources.readers.result import ReadResult
 
@@ -51,7 +51,7 @@ def delivery(name: str, keys: list[int], state: str = "complete", broken: list[i
     return name, result
 
 
-def resolve(*deliveries) -> Current:
+def resolve(*deliveries) -> RecordStatuses:
     return current.resolve(validate("police", dict(deliveries)))
 
 

@@ -48,11 +48,11 @@ def test_new_deliveries_are_told_with_state_and_rows_and_the_incomplete_ones_in_
         "accepted": [5, 0],
         "quarantined": [2, 0],
     }
-    tags = delivery_report.tags(new, frame([1, 2, 3]))
+    tags = delivery_report.run_tags(new, frame([1, 2, 3]))
     assert tags["harmonia/new_deliveries"] == "2"
     assert tags["harmonia/changed_yearly_totals"] == "3"
     assert tags[delivery_report.NOT_COMPLETE] == "a 2013-Q2 partial, b 2013-Q1 unreadable"
-    assert delivery_report.NOT_COMPLETE not in delivery_report.tags(new.assign(state="complete"), frame([1, 2, 3]))
+    assert delivery_report.NOT_COMPLETE not in delivery_report.run_tags(new.assign(state="complete"), frame([1, 2, 3]))
 
 
 def test_an_incomplete_delivery_is_alerted_by_what_the_run_tagged(caplog) -> None:

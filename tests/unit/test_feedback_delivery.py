@@ -13,7 +13,7 @@ from harmonia.feedback.figures import affected_figures, most_affected_figures
 from harmonia.feedback.life import states_of_findings
 from harmonia.feedback.trend import delivery_trends
 from pipelines.harmonisation.stage import harmonise
-from pipelines.record_status import Current, resolve
+from pipelines.record_status import RecordStatuses, resolve_statuses
 from pipelines.validation import validate
 from schemas import findings
 from sources.readers.result import SourceFile
@@ -41,14 +41,14 @@ def delivered(folder: Path, name: str, rows: int, faults: list[Fault]) -> Path:
     return where
 
 
-def taken(*folders: Path) -> Current:
+def taken(*folders: Path) -> RecordStatuses:
     read = {}
     for folder in folders:
         read[folder.name] = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
-    return resolve(validate("police", read))
+    return resolve_statuses(validate("police", read))
 
 
-def lived(current: Current) -> pd.DataFrame:
+def lived(current: RecordStatuses) -> pd.DataFrame:
     found = states_of_findings(current.findings, current.deliveries, current.lineage)
     return found[found["severity"] != "info"]
 

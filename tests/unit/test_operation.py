@@ -19,7 +19,7 @@ from pipelines import schedules
 from pipelines.definitions import build_definitions
 from pipelines.jobs import AUTOMATION, HARMONISE_EVERYTHING
 from pipelines.resources.workplace import Workplace
-from pipelines.sensors import failed_run, inbox_sensor, stable
+from pipelines.sensors import failed_run, inbox_sensor, stable_deliveries
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_run_by_hand_that_failed_is_told_too_and_the_alert_is_on_from_the_star
 
 def test_only_what_is_as_before_and_was_not_asked_for_is_still():
     now = {"a": "1", "b": "2", "c": "3", "d": "4"}
-    assert stable(now, {"a": "1", "b": "other", "c": "3"}, {"c": "3"}) == {"a": "1"}
+    assert stable_deliveries(now, {"a": "1", "b": "other", "c": "3"}, {"c": "3"}) == {"a": "1"}
 
 
 def test_definitions_load_with_sensor_and_schedules(workplace):

@@ -18,7 +18,7 @@ from pipelines.describing import WRITER, redact_stage_errors
 from pipelines.resources import lake
 from pipelines.resources.instance import URL, install_dagster
 from pipelines.resources.workplace import Workplace
-from pipelines.run import _instance
+from pipelines.run import _open_instance
 from sources.contract import institutions
 
 
@@ -67,7 +67,7 @@ def test_what_fails_for_good_is_said_as_it_was(tmp_path, monkeypatch):
 def test_assets_that_write_share_one_slot(tmp_path):
     pools = {key.to_user_string(): found.op.pool for found in all_assets() for key in found.keys if found.op.pool}
     assert pools == {"landing": WRITER, "warehouse": WRITER}
-    with _instance(Home(tmp_path)) as instance:
+    with _open_instance(Home(tmp_path)) as instance:
         settings = instance.get_concurrency_config()
         assert (settings.pool_config.default_pool_limit, settings.pool_config.pool_granularity.value) == (1, "run")
         assert not instance.telemetry_enabled
@@ -123,7 +123,7 @@ def test_the_history_goes_to_postgresql_where_the_environment_says_so(tmp_path, 
     @dg.asset
     def something() -> None: ...
 
-    with _instance(home) as instance:
+    with _open_instance(home) as instance:
         assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
         assert dg.materialize([something], instance=instance).success
     with psycopg.connect(url) as connection:

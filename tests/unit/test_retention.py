@@ -14,7 +14,7 @@ from harmonia.operations.retention.expired import find_expired, remove, rules
 from harmonia.registry import open_registry
 from pipelines.landing import land_deliveries
 from pipelines.resources.workplace import Workplace
-from pipelines.run import _instance
+from pipelines.run import _open_instance
 
 LATER = date.today() + timedelta(days=200)  # noqa: DTZ011 - past the 180 days of feedback, not past a year
 
@@ -70,7 +70,7 @@ def test_old_runs_leave_dagsters_history(place):
     @dg.asset
     def something() -> None: ...
 
-    with _instance(Home(place.home.root)) as instance:
+    with _open_instance(Home(place.home.root)) as instance:
         dg.materialize([something], instance=instance)
     far = datetime.now(UTC).date() + timedelta(days=401)
     assert items(place, far)["dagster"] == 1

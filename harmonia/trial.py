@@ -99,7 +99,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
 def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
     """Validate the files as a run would, within the same resource limits."""
     try:
-        return bounded.run_one_task(_validate, (institution, dict(delivered)), Bounds.of())
+        return bounded.run_one_task(_validate, (institution, dict(delivered)), Bounds.from_environment())
     except ExceededError as ended:
         rule, detail = RULES[ended.reason], ended.detail
         replacement = {

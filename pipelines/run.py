@@ -168,7 +168,7 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     workplace.ready()
     if workplace.warehouse_url:
         postgres.displayed_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
-    Bounds.of()  # a wrong limit as well
+    Bounds.from_environment()  # a wrong limit as well
     with run_lock(workplace.home):
         if _may_have_new_files(workplace):
             bounded.start_first_process()

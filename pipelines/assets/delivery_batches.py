@@ -136,7 +136,7 @@ def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[st
 
 def with_refusal_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
     """`keys` (delivery -> key), with the refusal key for each delivery that was refused under the same limits."""
-    bounds = Bounds.of()
+    bounds = Bounds.from_environment()
     refusal_keys = {name: _refusal_key(key, bounds) for name, key in keys.items()}
     new = {name for store in stores for name in store.missing(keys)}
     not_refused_before = {name for store in stores for name in store.missing(refusal_keys)}
@@ -149,7 +149,7 @@ def _refusal_key(key: str, bounds: Bounds) -> str:
 
 def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
     """Run a step on every batch; if one exceeds its limits, on each of its deliveries alone. Returns the keys of refused deliveries."""
-    bounds = Bounds.of()
+    bounds = Bounds.from_environment()
     processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
     single = [batch for batch in batches if len(batch.keys) < 2]
     multiple = [batch for batch in batches if len(batch.keys) > 1]
@@ -203,9 +203,11 @@ def _read_batch(batch: DeliveryBatch) -> None:
         ]
         for delivery in read:
             _require_at_most(
-                sum(map(len, delivery.tables.values())) + len(delivery.structure) + len(delivery.unreadable), Bounds.of().rows, "rows"
+                sum(map(len, delivery.tables.values())) + len(delivery.structure) + len(delivery.unreadable),
+                Bounds.from_environment().rows,
+                "rows",
             )
-            _require_at_most(len(delivery.findings), Bounds.of().findings, "findings")
+            _require_at_most(len(delivery.findings), Bounds.from_environment().findings, "findings")
         batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
 
 
@@ -240,7 +242,7 @@ def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mappin
     result = validate(batch.institution, read, partial=partial)
     _require_at_most(
         int(result.findings["delivery"].value_counts().max()) if len(result.findings) else 0,
-        Bounds.of().findings,
+        Bounds.from_environment().findings,
         _most_frequent_rules(result),
     )
     validated = validated_frames(result)

@@ -1,6 +1,6 @@
 """`harmonia pull`: options and output.
 
-Does not belong here: pulling; heavy modules are imported inside.
+Does not belong here: pulling. Heavy modules are imported inside.
 """
 
 from __future__ import annotations

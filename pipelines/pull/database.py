@@ -1,5 +1,5 @@
-"""Databases: the tables of a contract as files, read in one consistent snapshot. SQLAlchemy over PostgreSQL, MariaDB or MySQL, SQL
-Server, Oracle.
+"""Databases as sources: the tables of a contract are read in one consistent snapshot and written as files. SQLAlchemy over PostgreSQL,
+MariaDB or MySQL, SQL Server, Oracle.
 
 Belongs here: connection, snapshot, statements. Does not belong here: the form of the files (`table_files`), when a snapshot is due
 (`steps`). Only the columns that the contract declares are read.
@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import BLOB, CLOB, JSON, LargeBinary, Text
 
 from pipelines.pull.failure import PullError, as_pull_error
-from pipelines.pull.source import ANSWER_SECONDS, CLOSED, MIB, Look, Offer, Problem, Request, SecretPlace, Secrets, Source
+from pipelines.pull.source import ANSWER_SECONDS, CLOSED, MIB, Look, Offer, Problem, Request, SecretLocation, Secrets, Source
 from pipelines.pull.table_files import ROWS, Rows, write_delimited, write_sqlite
 from sources.contract import Contract, FileSpec, TableSpec
 
@@ -38,9 +38,13 @@ _NOT_TRANSACTIONAL = (
 
 @dataclass(frozen=True)
 class TableSource:
-    """Where a table of the contract comes from. `name`: the table or view; `columns`: declared column -> the one there, where they differ;
-    `day`: column that limits the rows to the period; `changed`: column that grows with every change, so that an unchanged table is not
-    read again."""
+    """Where a table of the contract is in the database.
+
+    - `name`: the table or view
+    - `columns`: declared column -> the column in the database, if the names differ
+    - `day`: the column that limits the rows to the period
+    - `changed`: a column that grows with every change, so that an unchanged table is not read again
+    """
 
     __pydantic_config__: ClassVar = CLOSED
 
@@ -52,7 +56,8 @@ class TableSource:
 
 @dataclass(frozen=True)
 class Server:
-    """What one product needs: SQLAlchemy's driver, how a snapshot begins, its codes for a refused login and an impossible snapshot."""
+    """What one database product needs: SQLAlchemy's driver, the statements that begin a snapshot, and its error codes for a refused
+    login and an impossible snapshot."""
 
     driver: str
     begin: tuple[str, ...]
@@ -107,7 +112,7 @@ _CERTIFICATE = re.compile("certificate|SSL", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """A table as it is in the database: the columns that the contract and `TableSource` name, by that name."""
+    """A table as it is in the database. `columns`: the columns that the contract and `TableSource` name, by that name."""
 
     spec: TableSpec
     table: sa.TableClause
@@ -116,8 +121,9 @@ class DatabaseTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Database(Source):
-    """`days`: days after the end of a period on which a snapshot is due (default: the contract's `due_days`); `tables`: table of the
-    contract -> where it comes from (default: the table of the same name); `ca`: certificates that the server is verified with."""
+    """The declaration of a database as a source. `days`: days after the end of a period on which a snapshot is due (default: the
+    contract's `due_days`); `tables`: table of the contract -> where it is (default: the table of the same name); `ca`: certificates by
+    which the server is verified."""
 
     secret: ClassVar = ("password",)
 
@@ -126,7 +132,7 @@ class Database(Source):
     database: str
     host: str | None = None  # PostgreSQL and MariaDB also take the folder or path of a socket
     port: int | None = None
-    password: SecretPlace | None = None
+    password: SecretLocation | None = None
     schema: str | None = None
     tables: Mapping[str, TableSource] = field(default_factory=dict)
     days: tuple[Annotated[int, Field(ge=1, le=365)], ...] = ()
@@ -134,17 +140,17 @@ class Database(Source):
 
     @property
     def server(self) -> Server:
-        """What the product needs."""
+        """The needs of the database product."""
         return SERVERS["mysql" if self.kind == "mariadb" else self.kind]
 
     def look(self, secrets: Secrets, request: Request) -> Look:
-        """The period that is due; its state is known where every table declares `changed`."""
+        """Offer the period that is due, if there is one. The state of the offer is known only if every table declares `changed`."""
         if request.period is None or request.days is None:
             return Look()
         for attempt in self.retrying():
-            with attempt, self._snapshot(secrets) as db:
-                tables = [table for file in request.contract.files for table in self._tables(db, request.contract, file)]
-                counts = {table.spec.name: self._rows_and_mark(db, table, request.days) for table in tables}
+            with attempt, self._open_snapshot(secrets) as db:
+                tables = [table for file in request.contract.files for table in self._find_tables(db, request.contract, file)]
+                counts = {table.spec.name: self._count_rows(db, table, request.days) for table in tables}
                 if not any(rows for rows, _ in counts.values()):
                     return Look(problems=[Problem(request.period, "pull-folder-empty", "no table has a row")])
                 certain = all((at := self.tables.get(name)) and at.changed for name in counts)
@@ -153,37 +159,37 @@ class Database(Source):
         raise AssertionError  # the last attempt raises
 
     def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
-        """Read all tables in one snapshot and write the files of the contract."""
+        """Read all tables in one snapshot, and write the files of the contract."""
         for attempt in self.retrying():
-            with attempt, self._snapshot(secrets) as db:
-                return {file.name: self._write(db, request, file, folder / file.name) for file in request.contract.files}
+            with attempt, self._open_snapshot(secrets) as db:
+                return {file.name: self._write_file(db, request, file, folder / file.name) for file in request.contract.files}
         raise AssertionError  # the last attempt raises
 
-    def _write(self, db: sa.Connection, request: Request, file: FileSpec, target: Path) -> str:
-        tables = [(table.spec, self._rows(db, table, request.days)) for table in self._tables(db, request.contract, file)]
+    def _write_file(self, db: sa.Connection, request: Request, file: FileSpec, target: Path) -> str:
+        tables = [(table.spec, self._fetch_rows(db, table, request.days)) for table in self._find_tables(db, request.contract, file)]
         if file.reader == "database":
             return write_sqlite(tables, target, self.largest * MIB)
         return write_delimited(*tables[0], file.options, target, self.largest * MIB)
 
-    def url(self, secrets: Secrets) -> sa.URL:
-        """The address with login; for a socket the host is a query."""
+    def connection_url(self, secrets: Secrets) -> sa.URL:
+        """Return the address with the login. The path of a socket is passed as a query."""
         socket = self.host is not None and self.host.startswith("/")
         query = {"host" if self.kind == "postgresql" else "unix_socket": self.host or ""} if socket else {}
         name = {"query": {"service_name": self.database}} if self.kind == "oracle" else {"database": self.database, "query": query}
         return sa.URL.create(self.server.driver, self.user, secrets.get("password"), None if socket else self.host, self.port, **name)
 
-    def _engine(self, secrets: Secrets) -> sa.Engine:
+    def _create_engine(self, secrets: Secrets) -> sa.Engine:
         options = dict(self.server.options)
         if self.ca is not None:
-            options |= self._verified(str(self.ca))
+            options |= self._certificate_options(str(self.ca))
         if self.kind == "oracle":
             import oracledb
 
             oracledb.defaults.fetch_lobs = False
-        engine = sa.create_engine(self.url(secrets), poolclass=NullPool, hide_parameters=True, connect_args=options)
+        engine = sa.create_engine(self.connection_url(secrets), poolclass=NullPool, hide_parameters=True, connect_args=options)
         return engine.execution_options(isolation_level=self.server.isolation) if self.server.isolation else engine
 
-    def _verified(self, ca: str) -> dict[str, Any]:
+    def _certificate_options(self, ca: str) -> dict[str, Any]:
         if self.kind == "postgresql":
             return {"sslmode": "verify-full", "sslrootcert": ca}
         if self.server is SERVERS["mysql"]:
@@ -191,33 +197,33 @@ class Database(Source):
         raise PullError("pull-not-configured", f"ca: set it in the settings of {'FreeTDS' if self.kind == 'sqlserver' else 'the wallet'}")
 
     @contextmanager
-    def _snapshot(self, secrets: Secrets) -> Iterator[sa.Connection]:
-        """A connection inside one read-only, consistent snapshot. Raises `PullError`."""
+    def _open_snapshot(self, secrets: Secrets) -> Iterator[sa.Connection]:
+        """Open a connection in one read-only, consistent snapshot. Raises `PullError`."""
         with as_pull_error():
-            engine = self._engine(secrets)
+            engine = self._create_engine(secrets)
             try:
                 with engine.connect() as db:
-                    for statement in self.server.begin:
-                        db.exec_driver_sql(statement)
+                    for select_statement in self.server.begin:
+                        db.exec_driver_sql(select_statement)
                     if self.server is SERVERS["mysql"]:
-                        self._require_transactions(db)
+                        self._require_innodb(db)
                     yield db
             except DBAPIError as error:
-                raise self._reason(error) from None
+                raise self._as_pull_error(error) from None
             finally:
                 engine.dispose()
 
-    def _require_transactions(self, db: sa.Connection) -> None:
-        """Engines other than InnoDB show every statement another state."""
+    def _require_innodb(self, db: sa.Connection) -> None:
+        """Raise `PullError` for tables in other engines than InnoDB, in which every statement sees another state."""
         used = {at.name or name for name, at in self.tables.items()}
         place = {"place": self.schema or self.database}
         odd = sorted(name for (name,) in db.execute(sa.text(_NOT_TRANSACTIONAL), place) if not used or name in used)
         if odd:
             raise PullError("pull-snapshot", f"{odd[0]}: not InnoDB")
 
-    def _reason(self, error: DBAPIError) -> PullError:
-        """The rule behind an error of a driver, by the codes of the product."""
-        codes = _codes(error.orig)
+    def _as_pull_error(self, error: DBAPIError) -> PullError:
+        """Return the rule that an error of a driver breaks, by the codes of the product."""
+        codes = _error_codes(error.orig)
         if codes.intersection(self.server.refused):
             return PullError("pull-refused")
         if codes.intersection(self.server.no_snapshot):
@@ -231,21 +237,22 @@ class Database(Source):
             return PullError("pull-unreachable", "the connection was refused or cut", transient=True)
         return PullError("pull-failed", type(error.orig).__name__)
 
-    def _tables(self, db: sa.Connection, agreed: Contract, file: FileSpec) -> list[DatabaseTable]:
-        """The tables of a file; a crosswalk is there only where records were renumbered. Raises `PullError` where another is missing."""
-        found = ((agreed.tables[name], self._table(db, agreed.tables[name])) for name in file.tables)
+    def _find_tables(self, db: sa.Connection, agreed: Contract, file: FileSpec) -> list[DatabaseTable]:
+        """Return the tables of a file. A crosswalk exists only if records were renumbered. Raises `PullError` if another table is
+        missing."""
+        found = ((agreed.tables[name], self._find_table(db, agreed.tables[name])) for name in file.tables)
         there = [(spec, table) for spec, table in found if table is not None or spec.crosswalk is None]
-        if missing := [self._name(spec) for spec, table in there if table is None]:
+        if missing := [self._name_of(spec) for spec, table in there if table is None]:
             raise PullError("pull-table-missing", ", ".join(missing))
         return [table for _, table in there if table is not None]
 
-    def _name(self, spec: TableSpec) -> str:
+    def _name_of(self, spec: TableSpec) -> str:
         return self.tables.get(spec.name, TableSource()).name or spec.name
 
-    def _table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable | None:
-        """The table with the declared columns, or None. Raises `PullError` where one of them is missing."""
+    def _find_table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable | None:
+        """Return the table with the declared columns; None if it does not exist. Raises `PullError` if a column is missing."""
         at = self.tables.get(spec.name, TableSource())
-        name = self._name(spec)
+        name = self._name_of(spec)
         try:
             there = {str(column["name"]): column["type"] for column in sa.inspect(db).get_columns(name, schema=self.schema)}
         except NoSuchTableError:
@@ -263,35 +270,37 @@ class Database(Source):
         table = sa.table(name, *columns, schema=self.schema)
         return DatabaseTable(spec, table, {declared: table.c[one] for declared, one in found.items()})
 
-    def _rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date] | None) -> Rows:
-        """The rows of a table in a fixed order, `ROWS` at a time."""
-        with db.execution_options(stream_results=True, max_row_buffer=ROWS).execute(self.statement(table, days)) as result:
+    def _fetch_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date] | None) -> Rows:
+        """Yield the rows of a table in a fixed order, `ROWS` at a time."""
+        with db.execution_options(stream_results=True, max_row_buffer=ROWS).execute(self.select_statement(table, days)) as result:
             yield from (rows for rows in result.yield_per(ROWS).partitions())
 
-    def statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
-        """The declared columns; by key, then by all others, so that the same rows give the same bytes."""
+    def select_statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
+        """Return the statement that selects the declared columns, ordered by key and then by all other columns, so that the same rows
+        give the same bytes."""
         spec = table.spec
         columns = [table.columns[column.name].label(column.name) for column in spec.columns]
         order = [table.columns[name] for name in dict.fromkeys((*spec.key, *(column.name for column in spec.columns)))]
         sortable = [one for one in order if not isinstance(one.type, _UNSORTED) or self.kind in ("postgresql", "mysql", "mariadb")]
-        return sa.select(*columns).where(*self._limits(table, days)).order_by(*sortable)
+        return sa.select(*columns).where(*self._period_limits(table, days)).order_by(*sortable)
 
-    def _limits(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
+    def _period_limits(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
         at = self.tables.get(table.spec.name)
         if at is None or at.day is None or days is None:
             return []
         column = table.columns[at.day]
         return [column >= days[0], column < days[1] + timedelta(days=1)]
 
-    def _rows_and_mark(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date]) -> tuple[int, str]:
+    def _count_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date]) -> tuple[int, str]:
+        """Return the number of rows in the period, and the largest value of the column `changed`."""
         at = self.tables.get(table.spec.name)
         mark = sa.func.max(table.columns[at.changed]) if at and at.changed else sa.null()
-        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._limits(table, days))).one()
+        row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._period_limits(table, days))).one()
         return int(row[0]), str(row[1])
 
 
-def _codes(error: Any) -> set[str]:
-    """The codes of a driver's error: SQLSTATE, or the number with or without leading words (`ORA-01017`)."""
+def _error_codes(error: Any) -> set[str]:
+    """Return the codes of a driver's error: SQLSTATE, or the number with or without leading words (`ORA-01017`)."""
     found = {str(getattr(error, "sqlstate", None)), str(getattr(error, "number", None))}
     for one in getattr(error, "args", ()):
         found.add(str(one[0]) if isinstance(one, tuple) and one else str(one))

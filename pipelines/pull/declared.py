@@ -1,7 +1,8 @@
-"""Where each institution's deliveries are: `pull:` of its contract, and over it the installation's own file.
+"""Where each institution's deliveries are: `pull:` of its contract, which the installation's own file can override.
 
-Belongs here: merging and checking the two. The contract holds what was agreed (kind, layout, tables), the installation's file
-(`HARMONIA_PULL`, else `HOME/pull.yaml`) what belongs to the place: hosts, users, where secrets are. Its keys replace those of the contract.
+Belongs here: merging and checking the two. The contract has what was agreed (kind, layout, tables). The installation's file
+(`HARMONIA_PULL`, else `HOME/pull.yaml`) has what belongs to the installation: hosts, users, where secrets are. Its keys replace those of
+the contract.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ _LOGIN = re.compile(r"//[^/@]*@")
 
 
 def installation_file(home: Home) -> Path:
-    """The installation's own file, there or not."""
+    """Return the path of the installation's own file, which need not exist."""
     return Path(os.environ[SETTING]).expanduser() if os.environ.get(SETTING) else home.root / "pull.yaml"
 
 
 def configured(home: Home) -> dict[str, Source | DeclarationError]:
-    """The source of every institution that has one, or what is wrong with its declaration: that stops this institution alone.
+    """Return the source of every institution that has one, or the error in its declaration, which stops this institution only.
 
-    Raises `DeclarationError` for an installation's file that is no mapping of institutions.
+    Raises `DeclarationError` if the installation's file is no mapping of institutions.
     """
     path = installation_file(home)
     local = (declared(path) or {}) if path.is_file() else {}
@@ -55,14 +56,14 @@ def configured(home: Home) -> dict[str, Source | DeclarationError]:
         if agreed is None and own is None:
             continue
         try:
-            found[name] = _source(name, agreed, own, path if own is not None else contract.folder_of()[name] / "contract.yaml")
+            found[name] = _read_source(name, agreed, own, path if own is not None else contract.folder_of()[name] / "contract.yaml")
         except DeclarationError as error:
             found[name] = error
     return found
 
 
-def _source(name: str, agreed: Any, own: Any, path: Path) -> Source:
-    """One source. Raises `DeclarationError`, which never shows what is in the place of a secret."""
+def _read_source(name: str, agreed: Any, own: Any, path: Path) -> Source:
+    """Return one source. Raises `DeclarationError`, which never shows what is written in place of a secret."""
     for part in (agreed, own):
         if part is not None and not isinstance(part, Mapping):
             raise wrong(path, name, type(part).__name__, "it must be a mapping of keys to values")
@@ -82,7 +83,7 @@ def _source(name: str, agreed: Any, own: Any, path: Path) -> Source:
 
 
 def _check_database(name: str, source: Database, path: Path) -> None:
-    """A database fills only files that can be written from rows."""
+    """Check that the files of a database can be written from rows."""
     agreed = contract.load(name)
     for file in agreed.files:
         plain = file.reader == "delimited" and len(file.tables) == 1 and not {"header_row", "total", "earlier"} & set(file.options)

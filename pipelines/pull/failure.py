@@ -1,4 +1,4 @@
-"""Why a pull failed: a rule of `schemas/rules/pull.yaml`, with a detail that names no host, user, secret or value.
+"""Why a pull failed: a rule of `schemas/rules/pull.yaml`, with a detail that contains no host, user, secret or value.
 
 Belongs here: from any exception of a driver to a rule. Messages of drivers are never shown: they quote URLs, statements and cells.
 """
@@ -14,7 +14,7 @@ from pipelines.failures import disk_full
 
 
 class PullError(Exception):
-    """A pull failed for the reason that `rule` gives. `transient`: another try may succeed."""
+    """Raised if a pull fails for the reason that `rule` gives. `transient`: another attempt may succeed."""
 
     def __init__(self, rule: str, detail: str = "", transient: bool = False) -> None:
         super().__init__(rule, detail, transient)
@@ -23,7 +23,7 @@ class PullError(Exception):
 
 @contextmanager
 def as_pull_error() -> Iterator[None]:
-    """Convert every exception of the block to a `PullError`, but a `HarmoniaError` and a full disk, which stop everything."""
+    """Convert every exception of the block to a `PullError`, except a `HarmoniaError` and a full disk, which stop everything."""
     try:
         yield
     except (PullError, HarmoniaError, MemoryError):
@@ -31,12 +31,12 @@ def as_pull_error() -> Iterator[None]:
     except Exception as error:
         if disk_full(error):
             raise
-        raise of(error) from None
+        raise find_rule(error) from None
 
 
-def of(error: BaseException) -> PullError:
-    """The rule behind an exception or one of its causes, by type alone."""
-    chain = _chain(error)
+def find_rule(error: BaseException) -> PullError:
+    """Return the error with the rule for an exception or one of its causes, by type alone."""
+    chain = _causes_of(error)
     names = {base.__name__ for one in chain for base in type(one).__mro__}
     for one in chain:
         if isinstance(one, PullError):
@@ -67,7 +67,7 @@ def of(error: BaseException) -> PullError:
 _CUT = {"ConnectionError", "DisconnectError", "SFTPError", "ProtocolError", "ClientError", "BotoCoreError"}
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def _causes_of(error: BaseException) -> list[BaseException]:
     found: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in found:

@@ -1,4 +1,4 @@
-"""Sources of files: which deliveries lie there, complete and at rest, and their bytes.
+"""Sources of files: which deliveries are there, complete and no longer changing, and their bytes.
 
 Belongs here: what SFTP, HTTPS, S3 and shares have in common. Does not belong here: a connection (`sftp`, `https`, `s3`, `share`).
 """
@@ -28,7 +28,12 @@ from sources.contract import Contract, DeliveryName
 CHUNK = 4 * MIB  # bytes that are held at a time
 _MOST = 1000  # files of a delivery
 _NAMED = 5  # entries of a source that are no deliveries
-_PARTIAL = (".filepart", ".partial", ".crdownload", ".uploading")  # in addition to `kind_of`: how transfer programs name what they write
+_PARTIAL = (
+    ".filepart",
+    ".partial",
+    ".crdownload",
+    ".uploading",
+)  # in addition to `kind_of`: how transfer programs name what they write
 
 
 Kind = Literal["file", "folder", "other"]
@@ -38,7 +43,7 @@ Files = dict[str, RemoteFile]
 
 @dataclass(frozen=True)
 class Entry:
-    """What lies in a folder of a source. `other`: a link or device."""
+    """A file or folder in a folder of a source. The kind `other` is a link or device."""
 
     name: str
     kind: Kind
@@ -47,19 +52,19 @@ class Entry:
 
 
 class Remote(Protocol):
-    """An open connection to a source of files. Paths are relative to the root of the source, "" is the root."""
+    """An open connection to a source of files. Paths are relative to the root of the source; "" is the root."""
 
     def entries(self, folder: str) -> list[Entry]:
-        """What lies directly in a folder."""
+        """Return the files and folders directly in a folder."""
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file, at most `CHUNK` at a time."""
+        """Yield the bytes of a file, at most `CHUNK` at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSource(Source):
-    """A source of files. `layout`: where a file of a delivery lies below the root; `optional`: files of the contract that may be absent;
-    `settle`: seconds between two looks that must see the same."""
+    """A source of files. `layout`: the path of a file of a delivery below the root; `optional`: files of the contract that may be
+    absent; `settle`: seconds between two looks that must see the same."""
 
     layout: Annotated[str, Field(pattern=r"^(\{delivery\}/\{file\}|\{delivery\}[-_.]\{file\}|\{file\}[-_.]\{delivery\})$")] = (
         "{delivery}/{file}"
@@ -72,41 +77,43 @@ class FileSource(Source):
         """Open a connection."""
 
     def look(self, secrets: Secrets, request: Request) -> Look:
-        """Look twice; deliveries that changed in between, or lack a file, are problems and no offers."""
+        """Look twice. A delivery that changed in between, or lacks a file, is a problem and not an offer."""
         for attempt in self.retrying():
             with attempt, as_pull_error(), self.connect(secrets) as remote:
-                first = self._deliveries(remote, request.contract)
+                first = self._list_deliveries(remote, request.contract)
                 time.sleep(self.settle if first[0] else 0)
-                return self._settled(first[0], *self._deliveries(remote, request.contract), request.contract)
+                return self._check_deliveries(first[0], *self._list_deliveries(remote, request.contract), request.contract)
         raise AssertionError  # the last attempt raises
 
     def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
-        """Write the files; those that came whole are kept between attempts. Raises `PullError` if one changed meanwhile."""
+        """Write the files of an offer. Files that were received completely are kept between attempts. Raises `PullError` if a file
+        changed meanwhile."""
         there: dict[str, str] = {}
         for attempt in self.retrying():
             with attempt, as_pull_error(), self.connect(secrets) as remote:
                 for file in offer.files:
                     if file.name not in there:
-                        there[file.name] = write(remote.chunks(file.path), folder / file.name, file.size, self.largest * MIB)
-                now = self._deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
-                if _state(now) != _state({file.name: file for file in offer.files}):
+                        there[file.name] = write_stream(remote.chunks(file.path), folder / file.name, file.size, self.largest * MIB)
+                now = self._list_deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
+                if _hash_state(now) != _hash_state({file.name: file for file in offer.files}):
                     raise PullError("pull-file-growing")
         return there
 
-    def _deliveries(self, remote: Remote, agreed: Contract, only: str | None = None) -> tuple[dict[str, Files], list[Problem]]:
-        """Files by delivery and name, of all deliveries or one; a source without any, or names that are none, as a problem."""
+    def _list_deliveries(self, remote: Remote, agreed: Contract, only: str | None = None) -> tuple[dict[str, Files], list[Problem]]:
+        """Return files by delivery and name, of all deliveries or only of `only`. Also return a problem if there are none, or if there
+        are names that are not expected."""
         found: dict[str, Files] = {}
         odd: list[str] = []
-        pattern = self._pattern(agreed)
+        pattern = self._name_pattern(agreed)
         for entry in remote.entries(""):
             match = pattern.fullmatch(entry.name)
-            expected = "folder" if self._in_folders else "file"
+            expected = "folder" if self._is_folder_layout else "file"
             if match is None or entry.kind != expected or DeliveryName.parse(match["delivery"], agreed.cadence) is None:
                 odd += [entry.name] if kind_of(entry.name) != "system" else []
             elif only not in (None, match["delivery"]):
                 continue
-            elif self._in_folders:
-                found[entry.name], others = self._folder(remote, entry.name)
+            elif self._is_folder_layout:
+                found[entry.name], others = self._list_folder(remote, entry.name)
                 odd += others
             else:
                 file = match["file"]
@@ -116,8 +123,8 @@ class FileSource(Source):
             return found, [Problem(None, "pull-folder-empty", names)]
         return found, [Problem(None, "pull-name", names)] if odd else []
 
-    def _folder(self, remote: Remote, delivery: str) -> tuple[Files, list[str]]:
-        """The files of a delivery's folder, and what else is in it: landing reads neither folders nor links."""
+    def _list_folder(self, remote: Remote, delivery: str) -> tuple[Files, list[str]]:
+        """Return the files in the folder of a delivery, and the names of everything else in it: landing reads neither folders nor links."""
         entries = [one for one in remote.entries(delivery) if kind_of(one.name) != "system"]
         if len(entries) > _MOST:
             raise PullError("pull-too-large", f"{delivery}: more than {_MOST:,} files")
@@ -125,16 +132,17 @@ class FileSource(Source):
         return files, [f"{delivery}/{one.name}" for one in entries if one.kind != "file"]
 
     @property
-    def _in_folders(self) -> bool:
+    def _is_folder_layout(self) -> bool:
         return "/" in self.layout
 
-    def _pattern(self, agreed: Contract) -> re.Pattern[str]:
-        """Of the names directly in the source."""
+    def _name_pattern(self, agreed: Contract) -> re.Pattern[str]:
+        """Return the pattern of the names directly in the root of the source."""
         names = "|".join(re.escape(n) for file in agreed.files for n in (file.name, *file.alternatives))
         first = re.escape(self.layout.partition("/")[0])
         return re.compile(first.replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})"))
 
-    def _settled(self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract) -> Look:
+    def _check_deliveries(self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract) -> Look:
+        """Return the deliveries that are complete and did not change between two looks as offers, and the others as problems."""
         look = Look(problems=problems)
         for delivery, files in sorted(now.items()):
             partial = [name for name in files if kind_of(name) == "leftover" or name.lower().endswith(_PARTIAL)]
@@ -152,23 +160,25 @@ class FileSource(Source):
                 look.problems.append(Problem(delivery, "pull-name", shown(unsafe[0][:100])))
             elif large:
                 look.problems.append(Problem(delivery, "pull-too-large", f"{shown(large[0])}: more than {self.largest:,} MiB"))
-            elif partial or _state(before.get(delivery, {})) != _state(files):
+            elif partial or _hash_state(before.get(delivery, {})) != _hash_state(files):
                 look.problems.append(Problem(delivery, "pull-file-growing", shown(partial[0]) if partial else ""))
             elif missing:
                 look.problems.append(Problem(delivery, "pull-file-missing", ", ".join(missing)))
             else:
                 certain = all(file.size is not None and file.mark for file in files.values())
-                look.offers.append(Offer(delivery, _state(files) if certain else None, tuple(files[name] for name in sorted(files))))
+                look.offers.append(Offer(delivery, _hash_state(files) if certain else None, tuple(files[name] for name in sorted(files))))
         return look
 
 
-def _state(files: Files) -> str:
+def _hash_state(files: Files) -> str:
+    """Return a hash of the names, sizes and marks of files."""
     listed = sorted((file.name, file.size, file.mark) for file in files.values())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def write(chunks: Iterator[bytes], target: Path, size: int | None, largest: int) -> str:
-    """Write a stream to a file, durably; return its SHA-256. Raises `PullError` where it has more than `largest` bytes, or not `size`."""
+def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, largest: int) -> str:
+    """Write a stream to a file, durably. Return its SHA-256. Raises `PullError` if it has more than `largest` bytes, or not `size`
+    bytes."""
     digest, written = hashlib.sha256(), 0
     with storage(target):
         out = target.open("wb", buffering=0)
@@ -183,7 +193,7 @@ def write(chunks: Iterator[bytes], target: Path, size: int | None, largest: int)
             rest = memoryview(chunk)
             with storage(target):
                 while rest:
-                    rest = rest[out.write(rest) :]
+                    rest = rest[out.write_stream(rest) :]
         with storage(target):
             os.fsync(out.fileno())
     if size is not None and written < size:

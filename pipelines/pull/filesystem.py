@@ -1,4 +1,4 @@
-"""A file system of fsspec as a `Remote`: SFTP, S3 and shares."""
+"""A file system of fsspec as a `Remote`, for SFTP, S3 and shares."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _KINDS: Mapping[str, Kind] = {"file": "file", "directory": "folder"}
 
 
 class FileSystem:
-    """The folder `root` of an fsspec file system. `options`: of its `open`."""
+    """The folder `root` of an fsspec file system. `options` are passed to its `open`."""
 
     def __init__(self, system: Any, root: str, **options: Any) -> None:
         self._system, self._root, self._options = system, root.rstrip("/") or "/", options
 
     def entries(self, folder: str) -> list[Entry]:
-        """What lies directly in a folder."""
+        """Return the files and folders directly in a folder."""
         path = posixpath.join(self._root, folder).rstrip("/") or "/"
         self._system.invalidate_cache()
         found = []
@@ -31,7 +31,7 @@ class FileSystem:
         return found
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file."""
+        """Yield the bytes of a file."""
         with self._system.open(posixpath.join(self._root, path), "rb", **self._options) as file:
             while chunk := file.read(CHUNK):
                 yield chunk

@@ -1,4 +1,5 @@
-"""HTTPS: folders as the pages of links that web servers make of them (Apache, nginx, `python -m http.server`). requests.
+"""HTTPS as a source: folders are the pages of links that web servers make of them (Apache, nginx, `python -m http.server`). Uses
+requests.
 
 Belongs here: the connection. fsspec's own file system for HTTP is not used: it takes any error for an absent file and follows redirects.
 """
@@ -16,7 +17,7 @@ from pydantic import Field
 
 from pipelines.pull.failure import PullError
 from pipelines.pull.files import CHUNK, Entry, FileSource
-from pipelines.pull.source import ANSWER_SECONDS, MIB, SecretPlace, Secrets
+from pipelines.pull.source import ANSWER_SECONDS, MIB, SecretLocation, Secrets
 
 _LARGEST_PAGE = 4 * MIB
 _REFUSED, _ABSENT = (401, 403, 407), (404, 410)
@@ -24,8 +25,8 @@ _REFUSED, _ABSENT = (401, 403, 407), (404, 410)
 
 @dataclass(frozen=True, kw_only=True)
 class Https(FileSource):
-    """`ca`: certificates that the server is verified with, else the system's; `certificate` and `key`: of this client; `token`: sent as
-    `Authorization: Bearer`."""
+    """The declaration of an HTTPS server. `ca`: certificates by which the server is verified, else the system's; `certificate` and
+    `key`: of this client; `token`: sent as `Authorization: Bearer`."""
 
     secret: ClassVar = ("token",)
 
@@ -34,11 +35,11 @@ class Https(FileSource):
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
-    token: SecretPlace | None = None
+    token: SecretLocation | None = None
 
     @contextmanager
-    def connect(self, secrets: Secrets) -> Iterator[_Pages]:
-        """A session without proxies, netrc or redirects."""
+    def connect(self, secrets: Secrets) -> Iterator[_HttpsConnection]:
+        """Open a session without proxies, netrc or redirects."""
         import requests
 
         for name in ("ca", "certificate", "key"):
@@ -53,22 +54,22 @@ class Https(FileSource):
             session.headers["Accept-Encoding"] = "identity"
             if "token" in secrets:
                 session.headers["Authorization"] = f"Bearer {secrets['token']}"
-            yield _Pages(session, self.url.rstrip("/") + "/")
+            yield _HttpsConnection(session, self.url.rstrip("/") + "/")
 
 
-class _Pages:
-    """Folders and files below an address."""
+class _HttpsConnection:
+    """Folders and files below a URL."""
 
     def __init__(self, session: Any, root: str) -> None:
         self._session, self._root = session, root
 
     def entries(self, folder: str) -> list[Entry]:
-        """Links of the folder's page to what lies directly in it; size and mark of each file by HEAD."""
+        """Return the files and folders to which the page of a folder links; size and mark of each file come from a HEAD request."""
         from lxml import html
 
         url = self._url(f"{folder}/" if folder else "")
-        with self._ask("get", url) as answer:
-            page = b"".join(_bounded(answer))
+        with self._request("get", url) as answer:
+            page = b"".join(_read_page(answer))
         if not page.strip():
             return []
         found: dict[str, Entry] = {}
@@ -77,16 +78,16 @@ class _Pages:
             inside = target.geturl().startswith(url) and not target.query and not target.fragment
             name = unquote(target.path[len(urlsplit(url).path) :]) if inside else ""
             if name.rstrip("/") and "/" not in name[:-1]:
-                found[name] = Entry(name[:-1], "folder") if name.endswith("/") else self._file(folder, name)
+                found[name] = Entry(name[:-1], "folder") if name.endswith("/") else self._head_file(folder, name)
         return list(found.values())
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file; fewer than the server announced are an error."""
-        with self._ask("get", self._url(path)) as answer:
+        """Yield the bytes of a file. Fewer bytes than the server announced are an error."""
+        with self._request("get", self._url(path)) as answer:
             yield from answer.iter_content(CHUNK)
 
-    def _file(self, folder: str, name: str) -> Entry:
-        with self._ask("head", self._url(f"{folder}/{name}" if folder else name)) as answer:
+    def _head_file(self, folder: str, name: str) -> Entry:
+        with self._request("head", self._url(f"{folder}/{name}" if folder else name)) as answer:
             length, headers = answer.headers.get("Content-Length", ""), answer.headers
         mark = " ".join(headers[key] for key in ("ETag", "Last-Modified") if key in headers)
         return Entry(name, "file", int(length) if length.isdigit() else None, mark)
@@ -95,7 +96,7 @@ class _Pages:
         return self._root + quote(path)
 
     @contextmanager
-    def _ask(self, method: str, url: str) -> Iterator[Any]:
+    def _request(self, method: str, url: str) -> Iterator[Any]:
         timeout = (ANSWER_SECONDS, ANSWER_SECONDS)
         with self._session.request(method, url, stream=True, allow_redirects=False, timeout=timeout) as answer:
             if answer.status_code in _REFUSED:
@@ -109,7 +110,7 @@ class _Pages:
             yield answer
 
 
-def _bounded(answer: Any) -> Iterator[bytes]:
+def _read_page(answer: Any) -> Iterator[bytes]:
     room = _LARGEST_PAGE
     for chunk in answer.iter_content(64 << 10):
         room -= len(chunk)

@@ -1,4 +1,4 @@
-"""S3 and stores that speak its protocol (MinIO, Ceph). s3fs."""
+"""S3 and stores with the same protocol (MinIO, Ceph) as a source. Uses s3fs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from pydantic import Field
 
 from pipelines.pull.files import CHUNK, FileSource
 from pipelines.pull.filesystem import FileSystem
-from pipelines.pull.source import ANSWER_SECONDS, SecretPlace, Secrets
+from pipelines.pull.source import ANSWER_SECONDS, SecretLocation, Secrets
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3(FileSource):
-    """`path`: bucket and prefix. `endpoint`: another store than Amazon's; `ca`: certificates that it is verified with."""
+    """The declaration of an S3 store. `path`: bucket and prefix; `endpoint`: of another store than Amazon's; `ca`: certificates by which
+    it is verified."""
 
     secret: ClassVar = ("access_key", "secret_key")
 
     kind: Literal["s3"]
     path: Annotated[str, Field(pattern="^[^/]+(/.*)?$")]
-    access_key: SecretPlace
-    secret_key: SecretPlace
+    access_key: SecretLocation
+    secret_key: SecretLocation
     endpoint: Annotated[str, Field(pattern=r"^https?://[^@]+$")] | None = None
     region: str | None = None
     ca: Path | None = None
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """A connection with these keys alone: no profile, no role of the machine."""
+        """Open a connection with these keys only: no profile, no role of the machine."""
         from s3fs import S3FileSystem
 
         system = S3FileSystem(

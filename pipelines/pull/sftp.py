@@ -1,4 +1,4 @@
-"""SFTP, with one key an institution and the server's key pinned. asyncssh, through fsspec's `sshfs`."""
+"""SFTP as a source, with one key for each institution and the server's key pinned. Uses asyncssh through fsspec's `sshfs`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from pydantic import Field
 
 from pipelines.pull.files import FileSource
 from pipelines.pull.filesystem import FileSystem
-from pipelines.pull.source import ANSWER_SECONDS, SecretPlace, Secrets
+from pipelines.pull.source import ANSWER_SECONDS, SecretLocation, Secrets
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sftp(FileSource):
-    """`host_key`: the server's public key as in `known_hosts` (`ssh-ed25519 AAAA…`); no other is accepted, and none is learnt."""
+    """The declaration of an SFTP server. `host_key`: the server's public key as in `known_hosts` (`ssh-ed25519 AAAA…`); no other key is
+    accepted, and none is learnt."""
 
     secret: ClassVar = ("key", "passphrase")
 
     kind: Literal["sftp"]
     host: str
     user: str
-    key: SecretPlace  # private key in OpenSSH's form
+    key: SecretLocation  # private key in OpenSSH's form
     host_key: Annotated[str, Field(pattern=r"^(ssh|ecdsa)-\S+ \S+")]
     port: Annotated[int, Field(ge=1, le=65535)] = 22
-    passphrase: SecretPlace | None = None
+    passphrase: SecretLocation | None = None
     path: str = "."
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """A connection that uses nothing of the user's own SSH settings, agent or known hosts."""
+        """Open a connection that uses nothing of the user's own SSH settings, agent or known hosts."""
         import asyncssh
         from sshfs import SSHFileSystem
 

@@ -1,4 +1,4 @@
-"""A share that the system has mounted (SMB, NFS), or any folder. fsspec's local file system."""
+"""A share that the system has mounted (SMB, NFS), or any folder, as a source. Uses fsspec's local file system."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, kw_only=True)
 class Share(FileSource):
-    """`path`: where the share is mounted. Its login is the mount's."""
+    """The declaration of a share. `path`: where the share is mounted; its login is that of the mount."""
 
     kind: Literal["share"]
     path: Path
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """The folder."""
+        """Open the folder."""
         from fsspec.implementations.local import LocalFileSystem
 
-        yield _Folder(LocalFileSystem(skip_instance_cache=True), self.path.absolute())
+        yield _SharedFolder(LocalFileSystem(skip_instance_cache=True), self.path.absolute())
 
 
-class _Folder(FileSystem):
-    """A folder that others write to: no link in it is followed, also none that took a file's place meanwhile."""
+class _SharedFolder(FileSystem):
+    """A folder that others write to: no link in it is followed, not even one that takes a file's place meanwhile."""
 
     def __init__(self, system: Any, root: Path) -> None:
         super().__init__(system, str(root))
         self._path = root
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file."""
+        """Yield the bytes of a file."""
         *parts, name = path.split("/")
         try:
             with opened(self._path, *parts) as folder:

@@ -1,4 +1,4 @@
-"""What all kinds of sources have in common: their declaration, their secrets, what they offer.
+"""What all kinds of sources have in common: their declaration, their secrets, and what they offer.
 
 Belongs here: the types that the kinds share. Does not belong here: a kind (`sftp`, `https`, `s3`, `share`, `database`).
 """
@@ -33,8 +33,8 @@ _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # minute, hour, day, month
 Secrets = Mapping[str, str]
 
 
-def _cron(text: str) -> str:
-    """A time as cron writes it, in numbers. Raises `ValueError`."""
+def _check_cron(text: str) -> str:
+    """Return a time in cron syntax, in numbers, unchanged. Raises `ValueError` for any other text."""
     parts = text.split()
     bounded = list(zip(parts, _CRON, strict=False))
     if len(parts) != len(_CRON) or not all(_is_within(one, *bounds) for part, bounds in bounded for one in part.split(",")):
@@ -43,14 +43,15 @@ def _cron(text: str) -> str:
 
 
 def _is_within(part: str, least: int, most: int) -> bool:
+    """Return whether a part of a cron expression has only numbers from `least` to `most`."""
     match = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?", part)
     numbers = [int(number) for number in match.groups() if number] if match else [most + 1]
     return numbers == sorted(numbers) and all(least <= number <= most for number in numbers)
 
 
 @dataclass(frozen=True)
-class SecretPlace:
-    """Where a secret is: an environment variable or a file. The secret itself is never declared."""
+class SecretLocation:
+    """Where a secret is: in an environment variable or in a file. The secret itself is never declared."""
 
     __pydantic_config__: ClassVar = CLOSED
 
@@ -58,16 +59,16 @@ class SecretPlace:
     file: Path | None = None
 
     def read(self, name: str) -> str:
-        """The secret. Raises `PullError` (`pull-no-secret`), which names the key of the declaration alone."""
+        """Return the secret. Raises `PullError` (`pull-no-secret`), which only names the key of the declaration."""
         if (self.environment is None) == (self.file is None):
             raise PullError("pull-no-secret", f"{name}: needs either `environment` or `file`")
-        found = os.environ.get(self.environment, "") if self.environment else self._content(name, self.file or Path())
+        found = os.environ.get(self.environment, "") if self.environment else self._read_file(name, self.file or Path())
         if not found.strip():
             raise PullError("pull-no-secret", f"{name}: its {'variable' if self.environment else 'file'} is not set or empty")
         return found if "-----BEGIN" in found else found.strip()
 
     @staticmethod
-    def _content(name: str, path: Path) -> str:
+    def _read_file(name: str, path: Path) -> str:
         try:
             if path.stat().st_mode & 0o007:
                 raise PullError("pull-no-secret", f"{name}: everybody can read its file; chmod it to 0600")
@@ -79,7 +80,8 @@ class SecretPlace:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that a source offers. `size` in bytes, None if the source does not tell; `mark` changes with its content (time, ETag)."""
+    """A file that a source offers. `size`: in bytes, None if the source does not tell it; `mark`: a text that changes with the content
+    (time, ETag)."""
 
     name: str
     path: str
@@ -89,7 +91,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Offer:
-    """A delivery that a source offers. `state` stays the same while nothing of it changes; None if the source cannot tell."""
+    """A delivery that a source offers. `state` is the same as long as nothing of the delivery changes; None if the source cannot tell."""
 
     delivery: str
     state: str | None
@@ -98,7 +100,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something about a source (`delivery` None) or one of its deliveries that is told."""
+    """A problem of a source (`delivery` None) or of one of its deliveries: the rule of the finding, and a detail."""
 
     delivery: str | None
     rule: str
@@ -107,7 +109,7 @@ class Problem:
 
 @dataclass
 class Look:
-    """What a source offers now, and what is wrong with it."""
+    """The result of looking at a source: what it offers now, and what is wrong with it."""
 
     offers: list[Offer] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -115,7 +117,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Request:
-    """For whom a source is looked at: the contract, and for databases the period of the snapshot with its first and last day."""
+    """What a source is asked for: the contract, and for a database the period of the snapshot with its first and last day."""
 
     contract: Contract
     period: str | None = None
@@ -124,24 +126,24 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """The declaration of a source: endpoint, login, form. Subclasses are the kinds."""
+    """The declaration of a source: address, login, form. Each subclass is a kind of source."""
 
     __pydantic_config__: ClassVar = CLOSED
-    secret: ClassVar[tuple[str, ...]] = ()  # fields with a SecretPlace
+    secret: ClassVar[tuple[str, ...]] = ()  # fields with a SecretLocation
 
     kind: str
-    schedule: Annotated[str, AfterValidator(_cron)] = SCHEDULE  # of Dagster's schedule
+    schedule: Annotated[str, AfterValidator(_check_cron)] = SCHEDULE  # of Dagster's schedule
     largest: Annotated[int, Field(ge=1, le=1024)] = 1024  # MiB of a file; landing takes no larger one
     attempts: Annotated[int, Field(ge=1, le=10)] = 3  # at a source that does not answer, with pauses that double
     pause: Annotated[float, Field(ge=0, le=60)] = 2.0  # seconds before the second attempt
 
     def secrets(self) -> dict[str, str]:
-        """The secrets of the declaration, by field. Raises `PullError`."""
+        """Return the secrets of the declaration by field. Raises `PullError`."""
         places = {one.name: getattr(self, one.name) for one in fields(self) if one.name in self.secret}
         return {name: place.read(name) for name, place in places.items() if place is not None}
 
     def retrying(self) -> Retrying:
-        """Attempts at what a transient failure stopped."""
+        """Return the attempts by which a transient failure is retried."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
         return Retrying(
@@ -153,8 +155,9 @@ class Source(ABC):
 
     @abstractmethod
     def look(self, secrets: Secrets, request: Request) -> Look:
-        """What the source offers. Raises `PullError`."""
+        """Look at the source, and return what it offers. Raises `PullError`."""
 
     @abstractmethod
     def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
-        """Write the files of an offer into `folder`; return their SHA-256 by name. Raises `PullError`, and leaves what it likes behind."""
+        """Write the files of an offer into `folder`, and return their SHA-256 by name. Raises `PullError`; then the folder may contain
+        anything."""

@@ -1,7 +1,7 @@
-"""One pull: look at the sources, fetch what is new, put it into the inbox, record it.
+"""One pull: looks at the sources, fetches what is new, puts it into the inbox and records it.
 
-Belongs here: the order of the steps, the watermark, processes with bounds. What goes wrong at one source is an outcome of its institution;
-the others go on. Does not belong here: a kind of source, schedules (`pipelines.schedules`).
+Belongs here: the order of the steps, what was pulled before, processes with bounds. An error at one source is the outcome of its
+institution, and the others go on. Does not belong here: a kind of source, schedules (`pipelines.schedules`).
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _PROCESSES = 4  # sources that are looked at, or deliveries that are fetched, at
 
 @dataclass(frozen=True)
 class Limits:
-    """What fetching one delivery may cost: seconds on the clock, MiB of memory."""
+    """Limits of fetching one delivery: wall-clock seconds and MiB of memory."""
 
     seconds: int = 1800
     memory: int = 512
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
-        """As `HARMONIA_PULL_SECONDS` and `HARMONIA_PULL_MEMORY` say. Raises `HarmoniaError` where one is no number."""
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+        """Read the limits from `HARMONIA_PULL_SECONDS` and `HARMONIA_PULL_MEMORY`. Raises `HarmoniaError` if one is not a number."""
         found = {}
         for name in ("seconds", "memory"):
             value = environment.get(f"HARMONIA_PULL_{name.upper()}") or str(getattr(cls, name))
@@ -59,19 +59,19 @@ class Limits:
 
     @property
     def look(self) -> Bounds:
-        """Of a look at a source."""
+        """The bounds of looking at a source."""
         return Bounds(seconds=min(self.seconds, _LOOK_SECONDS), memory=self.memory, patience=1)
 
     @property
     def fetch(self) -> Bounds:
-        """Of fetching a delivery."""
+        """The bounds of fetching a delivery."""
         return Bounds(seconds=self.seconds, memory=self.memory, patience=1)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a source (`delivery` None) or a delivery that it offers. `new`: found by a dry run. `inbox_name`: the delivery in the
-    inbox that has its content."""
+    """The result of a pull for a source (`delivery` None) or for a delivery that it offers. `inbox_name`: the delivery in the inbox that
+    has this content. The result `new` only occurs in a dry run."""
 
     institution: str
     kind: str
@@ -89,8 +89,8 @@ class Outcome:
 
 
 @dataclass(frozen=True, repr=False)
-class _Task:
-    """The work of a process: a look, or with `offer` the fetching of its files. It contains secrets and must not be shown."""
+class _PullTask:
+    """The work of a process: a look at a source, or, if `offer` is given, fetching its files. It contains secrets and must not be shown."""
 
     institution: str
     source: Source
@@ -109,23 +109,23 @@ def pull(
     today: date | None = None,
     limits: Limits | None = None,
 ) -> list[Outcome]:
-    """Pull from the sources of the institutions `names`, or of all that have one. A dry run looks, and writes nothing.
+    """Pull from the sources of the institutions `names`, or of all that have a source. A dry run only looks, and writes nothing.
 
-    Raises `HarmoniaError` for a name without a source, and where inbox, home or registry cannot be used: nothing of a source raises.
+    Raises `HarmoniaError` for a name without a source, and if inbox, home or registry cannot be used. Errors of a source are outcomes.
     """
     sources = configured(workplace.home)
     for name in names or ():
         if name not in sources:
             raise HarmoniaError(f"{name} declares no source: add `pull:` to its contract, or name it in HOME/pull.yaml (or {SETTING})")
     chosen = {name: source for name, source in sources.items() if names is None or name in names}
-    pulling = _Pulling(workplace, registry, dry_run, limits or Limits.of())
+    pulling = _Pull(workplace, registry, dry_run, limits or Limits.from_environment())
     pulling.close_without_source(set(sources))
     return pulling.run(chosen, today or datetime.now(UTC).date())
 
 
 @dataclass
-class _Pulling:
-    """State of one pull. `before`: the ledger at its start."""
+class _Pull:
+    """The state of one pull. `before`: the records of earlier pulls at its start."""
 
     workplace: Workplace
     registry: Registry
@@ -144,22 +144,24 @@ class _Pulling:
                 add(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
     def run(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[Outcome]:
-        """Look, fetch, put, record; outcomes in order of the institutions."""
+        """Look at the sources, fetch, put into the inbox and record. Return the outcomes in the order of the institutions."""
         with ExitStack() as held:
             folders = self._reserve(sources, held)
             with self.registry.read() as session:
                 self.before, self.landed = current(session), current_files(session)
-            tasks = [self._task(name, sources[name], today) for name in folders]
-            new = [task for task in self._looks([task for task in tasks if task]) if not self._is_known(task)]
+            tasks = [self._make_task(name, sources[name], today) for name in folders]
+            new = [task for task in self._look_at_sources([task for task in tasks if task]) if not self._is_known(task)]
             if self.dry_run:
                 self.outcomes += [Outcome(t.institution, t.source.kind, t.offer.delivery, "new") for t in new if t.offer]
             else:
-                self._fetch_all([replace(t, folder=inbox.folder_for(folders[t.institution], t.offer.delivery)) for t in new if t.offer])
+                self._fetch_all(
+                    [replace(t, folder=inbox.make_delivery_folder(folders[t.institution], t.offer.delivery)) for t in new if t.offer]
+                )
         order = list(sources)
         return sorted(self.outcomes, key=lambda one: (order.index(one.institution), one.delivery or ""))
 
     def _reserve(self, sources: Mapping[str, Source | DeclarationError], held: ExitStack) -> dict[str, Path]:
-        """Lock each institution and make the folder for its deliveries; one that another process pulls is left to it."""
+        """Lock each institution and make the folder for its deliveries. An institution that another process is pulling is left to it."""
         folders = {}
         for name, source in sources.items():
             if self.dry_run:
@@ -174,73 +176,76 @@ class _Pulling:
             folders[name] = held.enter_context(inbox.staging(self.workplace.inbox, name))
         return folders
 
-    def _task(self, name: str, source: Source | DeclarationError, today: date) -> _Task | None:
-        """The look at a source; None where its declaration or a secret is missing."""
+    def _make_task(self, name: str, source: Source | DeclarationError, today: date) -> _PullTask | None:
+        """Return the task of looking at a source; None if its declaration is invalid or a secret is missing."""
         try:
             if isinstance(source, DeclarationError):
                 raise PullError("pull-not-configured", str(source))
             request = Request(contract.load(name))
             if isinstance(source, Database):
-                request = _with_period(request, source, self.before, today)
-            return _Task(name, source, source.secrets(), request)
+                request = _add_due_period(request, source, self.before, today)
+            return _PullTask(name, source, source.secrets(), request)
         except PullError as error:
-            self._problem(name, source, Problem(None, error.rule, error.detail))
+            self._record_problem(name, source, Problem(None, error.rule, error.detail))
             return None
 
-    def _looks(self, tasks: list[_Task]) -> Iterator[_Task]:
-        """A task for every delivery that a source offers. Problems are recorded, and closed where they are gone."""
+    def _look_at_sources(self, tasks: list[_PullTask]) -> Iterator[_PullTask]:
+        """Yield a task for every delivery that the sources offer. Problems are recorded, and those that are gone are closed."""
         for done in bounded.run_each(look_at, tasks, self.limits.look, min(_PROCESSES, len(tasks))):
-            task, seen = done.task, cast(Look | PullError, _result(done))
+            task, seen = done.task, cast(Look | PullError, _task_result(done))
             if isinstance(seen, PullError):
-                self._problem(task.institution, task.source, Problem(None, seen.rule, seen.detail))
+                self._record_problem(task.institution, task.source, Problem(None, seen.rule, seen.detail))
                 continue
             for problem in seen.problems:
-                self._problem(task.institution, task.source, problem)
-            self._close(task, seen)
+                self._record_problem(task.institution, task.source, problem)
+            self._close_problems(task, seen)
             if not seen.offers and not seen.problems:
                 self.outcomes.append(Outcome(task.institution, task.source.kind, None, "unchanged", detail="no snapshot is due"))
             yield from (replace(task, offer=offer) for offer in seen.offers)
 
-    def _is_known(self, task: _Task) -> bool:
-        """Whether the offer is what was fetched before, by its state."""
+    def _is_known(self, task: _PullTask) -> bool:
+        """Return whether an offer was fetched before and has the same state; if so, record this outcome."""
         offer = cast(Offer, task.offer)
         row = self.before.get((task.institution, offer.delivery))
         if row is None or row.rule is not None or row.state is None or row.state != offer.state:
             return False
-        self._record(task, row, row.state, cast(str, row.content), cast(str, row.inbox_name))
+        self._record_pull(task, row, row.state, cast(str, row.content), cast(str, row.inbox_name))
         self.outcomes.append(Outcome(task.institution, task.source.kind, offer.delivery, "unchanged", row.inbox_name))
         return True
 
-    def _fetch_all(self, tasks: list[_Task]) -> None:
+    def _fetch_all(self, tasks: list[_PullTask]) -> None:
+        """Fetch the deliveries in processes, and put each into the inbox."""
         for done in bounded.run_each(fetch, tasks, self.limits.fetch, min(_PROCESSES, len(tasks))):
-            task, hashes = done.task, cast(dict[str, str] | PullError, _result(done))
+            task, hashes = done.task, cast(dict[str, str] | PullError, _task_result(done))
             try:
                 if isinstance(hashes, PullError):
                     raise hashes
-                self.outcomes.append(self._put(task, hashes))
+                self.outcomes.append(self._put_into_inbox(task, hashes))
             except PullError as error:
-                self._problem(task.institution, task.source, Problem(cast(Offer, task.offer).delivery, error.rule, error.detail))
+                self._record_problem(task.institution, task.source, Problem(cast(Offer, task.offer).delivery, error.rule, error.detail))
 
-    def _put(self, task: _Task, hashes: dict[str, str]) -> Outcome:
-        """Put fetched files into the inbox and record them. Raises `PullError` if the institution's folder there cannot be written."""
-        offer, new = cast(Offer, task.offer), inbox.content(hashes)
+    def _put_into_inbox(self, task: _PullTask, hashes: dict[str, str]) -> Outcome:
+        """Put fetched files into the inbox and record the pull. Raises `PullError` if the institution's folder in the inbox cannot be
+        written."""
+        offer, new = cast(Offer, task.offer), inbox.hash_content(hashes)
         row = self.before.get((task.institution, offer.delivery))
         again = row is not None and row.content is not None and row.content != new
         name = cast(DeliveryName, DeliveryName.parse(offer.delivery))
         folder = cast(Path, task.folder)
-        inbox_name, is_new = inbox.put(self.workplace.inbox, task.institution, name, folder, new, self.landed, again)
-        self._record(task, row, offer.state, new, inbox_name)
+        inbox_name, is_new = inbox.put_delivery(self.workplace.inbox, task.institution, name, folder, new, self.landed, again)
+        self._record_pull(task, row, offer.state, new, inbox_name)
         return Outcome(task.institution, task.source.kind, offer.delivery, "pulled" if is_new else "unchanged", inbox_name)
 
-    def _record(self, task: _Task, row: Pull | None, state: str | None, content: str, inbox_name: str) -> None:
-        """Record what was fetched; of a database also that it was unchanged, since the next snapshot is due by the day of the last."""
+    def _record_pull(self, task: _PullTask, row: Pull | None, state: str | None, content: str, inbox_name: str) -> None:
+        """Record what was fetched. Of a database it is also recorded that nothing changed, since the day of the last snapshot tells when
+        the next is due."""
         same = row is not None and (row.rule, row.state, row.content, row.inbox_name) == (None, state, content, inbox_name)
         if not self.dry_run and not (same and not isinstance(task.source, Database)):
             place = (task.institution, cast(Offer, task.offer).delivery)
             add(self.registry, place, row, state=state, content=content, inbox_name=inbox_name)
 
-    def _problem(self, institution: str, source: Source | DeclarationError, problem: Problem) -> None:
-        """Record what stops a source or a delivery."""
+    def _record_problem(self, institution: str, source: Source | DeclarationError, problem: Problem) -> None:
+        """Record what prevents pulling from a source, or pulling a delivery."""
         kind = source.kind if isinstance(source, Source) else ""
         result: Result = "failed" if rules()[problem.rule].severity == "error" else "waiting"
         self.outcomes.append(Outcome(institution, kind, problem.delivery, result, None, problem.rule, problem.detail))
@@ -248,16 +253,17 @@ class _Pulling:
             place = (institution, problem.delivery)
             add(self.registry, place, self.before.get(place), rule=problem.rule, detail=problem.detail)
 
-    def _close(self, task: _Task, seen: Look) -> None:
-        """Close problems of the source, and of deliveries that it no longer offers."""
+    def _close_problems(self, task: _PullTask, seen: Look) -> None:
+        """Close the problems of a source that it no longer has, also those of deliveries that it no longer offers."""
         still = {problem.delivery for problem in seen.problems} | {offer.delivery for offer in seen.offers}
         for (institution, delivery), row in self.before.items():
             if institution == task.institution and row.rule is not None and delivery not in still and not self.dry_run:
                 add(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
 
-def _with_period(request: Request, source: Database, before: Mapping[Place, Pull], today: date) -> Request:
-    """With the last period that ended, from each day of `days` until a snapshot was taken; else unchanged."""
+def _add_due_period(request: Request, source: Database, before: Mapping[Place, Pull], today: date) -> Request:
+    """Return the request with the last period that ended, if a snapshot of it is due: from each of `days` after its end until the
+    snapshot is taken. Otherwise return it unchanged."""
     agreed = request.contract
     period = periods.previous(periods.containing(today, agreed.cadence))
     first, last = periods.first_day(period), periods.last_day(period)
@@ -268,16 +274,16 @@ def _with_period(request: Request, source: Database, before: Mapping[Place, Pull
     return replace(request, period=period, days=(first, last))
 
 
-def _result(done: TaskResult[_Task]) -> Look | dict[str, str] | PullError:
-    """What a process returned, or the rule behind its end."""
+def _task_result(done: TaskResult[_PullTask]) -> Look | dict[str, str] | PullError:
+    """Return what a process returned, or the error that stands for the reason why it was ended."""
     if done.ended is None:
         return cast(Look | dict[str, str] | PullError, done.result)
     rule = {"seconds": "pull-deadline", "memory": "pull-too-large"}.get(done.ended.reason, "pull-failed")
     return PullError(rule, done.ended.detail or done.ended.reason)
 
 
-def look_at(task: _Task) -> Look | PullError:
-    """Look at a source, in a process of its own."""
+def look_at(task: _PullTask) -> Look | PullError:
+    """Look at a source; runs in a process of its own."""
     try:
         with as_pull_error():
             return task.source.look(task.secrets, task.request)
@@ -285,8 +291,8 @@ def look_at(task: _Task) -> Look | PullError:
         return error
 
 
-def fetch(task: _Task) -> dict[str, str] | PullError:
-    """Fetch a delivery, in a process of its own."""
+def fetch(task: _PullTask) -> dict[str, str] | PullError:
+    """Fetch a delivery; runs in a process of its own."""
     try:
         with as_pull_error():
             return task.source.fetch(task.secrets, task.request, cast(Offer, task.offer), cast(Path, task.folder))

@@ -1,6 +1,6 @@
-"""Rows of a database as a file in the form that the contract's reader takes: delimited text or SQLite, every value as text.
+"""Writes rows of a database as a file in the form that the contract's reader takes: delimited text or SQLite, every value as text.
 
-Belongs here: values to text, the two forms. The same rows give the same bytes; a batch of rows is held at a time.
+Belongs here: values to text, the two forms. The same rows give the same bytes; only a batch of rows is in memory at a time.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _FORM = {"encoding", "delimiter", "line_end"}
 Rows = Iterator[Sequence[Sequence[Any]]]
 
 
-def text(value: Any, column: ColumnSpec) -> str | None:
-    """A value as the institution would deliver it: dates in the declared form, whole numbers without a point, booleans as 1 and 0."""
+def value_as_text(value: Any, column: ColumnSpec) -> str | None:
+    """Return a value as the institution would deliver it: dates in the declared form, whole numbers without a point, booleans as 1 and
+    0."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -49,10 +50,10 @@ def text(value: Any, column: ColumnSpec) -> str | None:
     return str(value)
 
 
-def texts(batches: Rows, columns: Sequence[ColumnSpec], what: str, room: int) -> Iterator[list[list[str | None]]]:
-    """Rows as text. Raises `PullError` after `room` bytes."""
+def rows_as_text(batches: Rows, columns: Sequence[ColumnSpec], what: str, room: int) -> Iterator[list[list[str | None]]]:
+    """Yield batches of rows as text. Raises `PullError` after `room` bytes. `what`: the name that the error shows."""
     for rows in batches:
-        found = [[text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
+        found = [[value_as_text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
         room -= sum(len(value) + 1 for row in found for value in row if value is not None)
         if room < 0:
             raise PullError("pull-too-large", shown(what))
@@ -60,14 +61,15 @@ def texts(batches: Rows, columns: Sequence[ColumnSpec], what: str, room: int) ->
 
 
 def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, largest: int) -> str:
-    """Delimited text with a header, in the declared dialect; in UTF-8 where its code page lacks a character. Returns its SHA-256."""
+    """Write delimited text with a header in the declared dialect; in UTF-8 if the declared encoding lacks a character. Return the
+    SHA-256 of the file."""
     form = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _FORM & set(options)}
     encodable, plain = True, target.with_suffix(".utf-8")
     with storage(plain):
         out = plain.open("w", encoding="utf-8", errors="replace", newline="")
     with out:
-        for block in _lines(table, texts(rows, table.columns, target.name, largest), form):
-            encodable = encodable and _encodes(block, form["encoding"])
+        for block in _format_blocks(table, rows_as_text(rows, table.columns, target.name, largest), form):
+            encodable = encodable and _is_encodable(block, form["encoding"])
             with storage(plain):
                 out.write(block)
     encoding = form["encoding"] if encodable else "utf-8"
@@ -75,31 +77,31 @@ def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], ta
         while block := source.read(MIB):
             copy.write(block)
     plain.unlink()
-    return _finished(target, largest)
+    return _finish_file(target, largest)
 
 
 def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest: int) -> str:
-    """A SQLite file with a table of texts for each. Returns its SHA-256."""
+    """Write a SQLite file with a table of text columns for each table. Return the SHA-256 of the file."""
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(target, isolation_level=None)) as db:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384"):  # KiB
             db.execute(f"PRAGMA {pragma}")
         db.execute("BEGIN")
         for table, rows in tables:
-            names = ", ".join(f"{_quoted(column.name)} TEXT" for column in table.columns)
-            db.execute(f"CREATE TABLE {_quoted(table.name)} ({names})")
-            insert = f"INSERT INTO {_quoted(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
-            for batch in texts(rows, table.columns, target.name, largest):
+            names = ", ".join(f"{_quote(column.name)} TEXT" for column in table.columns)
+            db.execute(f"CREATE TABLE {_quote(table.name)} ({names})")
+            insert = f"INSERT INTO {_quote(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
+            for batch in rows_as_text(rows, table.columns, target.name, largest):
                 db.executemany(insert, batch)
         db.execute("COMMIT")
-    return _finished(target, largest)
+    return _finish_file(target, largest)
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _lines(table: TableSpec, batches: Iterable[list[list[str | None]]], form: Mapping[str, str]) -> Iterator[str]:
+def _format_blocks(table: TableSpec, batches: Iterable[list[list[str | None]]], form: Mapping[str, str]) -> Iterator[str]:
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=form["delimiter"], lineterminator=form["line_end"])
     writer.writerow([column.name for column in table.columns])
@@ -111,7 +113,7 @@ def _lines(table: TableSpec, batches: Iterable[list[list[str | None]]], form: Ma
     yield out.getvalue()
 
 
-def _encodes(block: str, encoding: str) -> bool:
+def _is_encodable(block: str, encoding: str) -> bool:
     try:
         block.encode(encoding)
     except UnicodeEncodeError:
@@ -119,8 +121,8 @@ def _encodes(block: str, encoding: str) -> bool:
     return True
 
 
-def _finished(target: Path, largest: int) -> str:
-    """Make a file durable and hash it. Raises `PullError` where it is larger than `largest`."""
+def _finish_file(target: Path, largest: int) -> str:
+    """Make a file durable and hash it. Raises `PullError` if it is larger than `largest`."""
     if target.stat().st_size > largest:
         raise PullError("pull-too-large", shown(target.name))
     with storage(target), target.open("rb") as file:

@@ -43,7 +43,7 @@ class Bounds:
     patience: float = 10
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
         """From `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`. Raises `HarmoniaError` where one is not a number."""
         limits = {}
         for name in ("seconds", "memory", "rows", "findings"):

@@ -122,7 +122,7 @@ class _EventCollector:
     def __init__(self, forms: dict[str, str], known: dict[str, KnownPerson]) -> None:
         self.forms, self.known = forms, known
         self.found: dict[tuple[str, str, str], tuple[date, list[str]]] = {}
-        self.form_stated: set[tuple[str, str, str]] = set()  # true_events of institutions that deliver a form
+        self.form_stated: set[tuple[str, str, str]] = set()  # events of institutions that deliver a form
 
     def add(
         self,

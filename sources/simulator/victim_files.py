@@ -84,7 +84,7 @@ class VictimFile:
     police: PoliceFile | None = None
     prosecution: ProsecutionFile | None = None
     other: VictimFile | None = None
-    cites_since: dict[str, date] = field(default_factory=dict)  # `police`, `prosecution`, `other`: the day a reference became is_cited
+    cites_since: dict[str, date] = field(default_factory=dict)  # `police`, `prosecution`, `other`: the day a reference became known
     again: VictimFile | None = None
     number: str = ""
 

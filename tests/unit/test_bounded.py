@@ -65,7 +65,7 @@ def test_an_error_for_people_is_raised_as_it_is() -> None:
 
 
 def test_bounds_are_numbers() -> None:
-    assert Bounds.of({}) == Bounds()
-    assert Bounds.of({"HARMONIA_DELIVERY_SECONDS": "5", "HARMONIA_DELIVERY_ROWS": "700"}) == Bounds(5, rows=700)
+    assert Bounds.from_environment({}) == Bounds()
+    assert Bounds.from_environment({"HARMONIA_DELIVERY_SECONDS": "5", "HARMONIA_DELIVERY_ROWS": "700"}) == Bounds(5, rows=700)
     with pytest.raises(HarmoniaError, match="HARMONIA_DELIVERY_MEMORY is '2G': give a whole number of MiB"):
-        Bounds.of({"HARMONIA_DELIVERY_MEMORY": "2G"})
+        Bounds.from_environment({"HARMONIA_DELIVERY_MEMORY": "2G"})

@@ -1,1 +1,1 @@
-"""Resources of the assets: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""
+"""What the assets work with: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""

@@ -1,7 +1,7 @@
 """Processes with limits of time and memory, for work on untrusted deliveries.
 
-Belongs here: the processes, their limits, the reason why one was ended. Does not belong here: the work, and the finding on a delivery that
-exceeded a limit (`pipelines.assets.delivery_batches`). A process does one task after another; one that dies is replaced.
+Belongs here: the processes, their limits, the reason why one was ended. Does not belong here: the work, and the finding on a delivery
+that exceeded a limit (`pipelines.assets.delivery_batches`). A process does one task after another; a process that dies is replaced.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _PRELOADED = ["__main__", "pipelines.assets.delivery_batches"]
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits for one delivery in a stage: CPU seconds, MiB of memory, rows, findings. Wall-clock time is limited to `patience` times the
-    CPU seconds, since disks, servers and other processes take time."""
+    """Limits for one delivery in a stage: CPU seconds, MiB of memory, number of rows, number of findings. Wall-clock time is limited to
+    `patience` times the CPU seconds, since disks, servers and other processes take time."""
 
     seconds: int = 60
     memory: int = 1536
@@ -44,7 +44,8 @@ class Bounds:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
-        """From `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`. Raises `HarmoniaError` where one is not a number."""
+        """Read the limits from `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`. Raises `HarmoniaError` if one is
+        not a number."""
         limits = {}
         for name in ("seconds", "memory", "rows", "findings"):
             variable = f"HARMONIA_DELIVERY_{name.upper()}"
@@ -55,14 +56,14 @@ class Bounds:
         return cls(**limits)
 
     def format_bound(self, reason: Reason) -> str:
-        """Format the limit that `reason` names, as a finding shows the limit."""
+        """Return the limit that `reason` names, as a finding shows it."""
         return {"seconds": f"> {self.seconds} s", "memory": f"> {self.memory} MiB"}.get(reason, "")
 
 
 class ExceededError(Exception):
-    """A task was ended: it took too long or too much memory, its delivery has too many rows or findings (`size`), its process was killed
-    from outside, or it failed. Contains no value of a delivery. `detail`: text for a finding; `permanent`: a retry on the same machine
-    would end in the same way."""
+    """Raised if a task was ended: it took too long or too much memory, its delivery has too many rows or findings (`size`), its process
+    was killed from outside, or it failed. Contains no value of a delivery. `detail`: text for a finding; `permanent`: another attempt on
+    the same machine would end in the same way."""
 
     def __init__(self, reason: Reason, detail: str, permanent: bool = False) -> None:
         super().__init__(reason, detail, permanent)
@@ -113,7 +114,8 @@ class _Worker:
         self.pipe.send((work, task, bounds))
 
     def result_of_work(self) -> Any:
-        """Return the result of the task once the pipe can be read or the time is over. Raises `ExceededError` and `HarmoniaError`."""
+        """Return the result of the task; to be called once the pipe can be read or the time is over. Raises `ExceededError` and
+        `HarmoniaError`."""
         kind: Any = "seconds"
         value: Any = None
         permanent = False  # exceeded wall-clock time: a retry may be faster
@@ -183,9 +185,10 @@ def run_one_task(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
 
 
 def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
-    """`work` on every task, each within `bounds`, in parallel `processes`; yields results in the order of completion.
+    """Run `work` on every task, each within `bounds`, with `processes` at a time. Yields the results in the order of completion.
 
-    `work` is a module-level function; tasks and results can be pickled. Raises `HarmoniaError` where the work does, and ends running tasks.
+    `work` is a module-level function; tasks and results can be pickled. If `work` raises `HarmoniaError`, it is raised here, and running
+    tasks are ended.
     """
     waiting, running = list(tasks)[::-1], dict[_Worker, T]()
     try:
@@ -213,7 +216,7 @@ def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, process
 
 
 def _run_tasks_from_pipe(pipe: Connection) -> None:
-    """Run tasks from the pipe, in a process group of its own, until the pipe is closed."""
+    """Run tasks from the pipe until it is closed, in a process group of its own."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles interrupts
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the last words of a library may quote a cell
@@ -256,7 +259,8 @@ def _run_task(work: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[st
 
 
 def _set_limits(bounds: Bounds) -> None:
-    """Limit memory and CPU time from now on. A library without memory may abort the process; the system ends it after its CPU time."""
+    """Limit memory and CPU time of this process from now on. A library without memory may abort the process; the system ends the process
+    after its CPU time."""
     with open("/proc/self/statm") as file:  # noqa: PTH123
         used_bytes = int(file.read().split()[5]) * resource.getpagesize()
     hard_limit = resource.getrlimit(resource.RLIMIT_DATA)[1]

@@ -1,4 +1,4 @@
-"""A hash of the code and libraries that an output was made with.
+"""A hash of the code and libraries by which an output was made.
 
 Belongs here: the hash. Does not belong here: the outputs.
 """
@@ -19,8 +19,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def digest_code(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
-    """Hash of the repository's files that match `patterns` (a folder: all files below it), of the domain and the institutions in folders
-    outside the repository (`HARMONIA_DOMAIN`, `HARMONIA_SOURCES`), and of the versions of `libraries`."""
+    """Return a hash of the repository's files that match `patterns` (a folder stands for all files below it), of the domain and the
+    institutions in folders outside the repository (`HARMONIA_DOMAIN`, `HARMONIA_SOURCES`), and of the versions of `libraries`."""
     hasher = hashlib.sha256()
     repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files_below(_ROOT.glob(pattern))})
     outside = _files_below([*filter(None, [domain_folder.folder()]), *contract.further()])

@@ -1,6 +1,6 @@
-"""Tables with dictionary-encoded text: each text is stored once and compared as a number.
+"""Tables with dictionary-encoded texts: each distinct text is stored once, and texts are compared as numbers.
 
-Belongs here: reading a table from the lake in this form, the union of such tables, numbering equal rows. Does not belong here: what is
+Belongs here: reading a table of the lake in this form, concatenating such tables, numbering equal rows. Does not belong here: what is
 compared (`harmonia.feedback.life`).
 """
 
@@ -20,25 +20,25 @@ _MAX_NUMBER = 2**62
 
 
 def encode_frame(frame: pd.DataFrame) -> pa.Table:
-    """Encode the texts of a frame as numbers (dictionary encoding)."""
+    """Return a frame as an Arrow table in which texts are dictionary-encoded."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     return table.cast(pa.schema([(field.name, _TEXT if _is_text_type(field.type) else field.type) for field in table.schema]))
 
 
 def read_encoded(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of a table of the lake with texts encoded; each distinct text is read once."""
+    """Read columns of a table of the lake with texts encoded. Each distinct text is read once."""
     texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text_type(field.type)]
     table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
     return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Encoded tables concatenated as a frame: texts are unordered categories; integers with missing values are floats."""
+    """Concatenate encoded tables as a frame: texts are unordered categories; integers with missing values are floats."""
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
 def decode_frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """Encoded rows with texts as texts and integers as integers; other columns unchanged."""
+    """Return encoded rows with texts as texts and integers as integers. Other columns are unchanged."""
     return pd.DataFrame({name: _decode_column(column) for name, column in rows.items()}, index=rows.index)
 
 
@@ -61,13 +61,13 @@ def codes_in_column(column: pd.Series, other: pd.Series) -> np.ndarray:
 
 
 def text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
-    """The position of each text in `values`, -1 where it is missing: as `get_indexer`, but without converting each text to Python."""
+    """Return the position of each text in `values`, -1 if it is missing: like `get_indexer`, but without converting each text to Python."""
     result = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(values.astype("str").array))
     return result.fill_null(-1).to_numpy()
 
 
 def is_text_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
-    """Whether each text is in `others`: as `isin`, but without converting each of `others` to Python."""
+    """Return whether each text is in `others`: like `isin`, but without converting each of `others` to Python."""
     result = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
     return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 

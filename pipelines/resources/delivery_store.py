@@ -1,11 +1,11 @@
-"""The output of a stage by delivery, stored in the lake, so that the next run processes new deliveries only.
+"""The output of a stage by delivery, stored in the lake, so that the next run processes only new deliveries.
 
-Belongs here: frames by delivery and key, in few files, and which of them are current. Does not belong here: what the frames mean, what a
-key contains (`stage_key`). A stored part is used again only if its key is the same.
+Belongs here: frames by delivery and key in few files, and which of them are current. Does not belong here: what the frames mean, what a
+key contains (`stage_key`). A stored output is used again only if its key is the same.
 
-The stage's folder holds numbered folders of Parquet. Each is written as a whole and holds parts of one or more deliveries. A run adds one;
-two neighbours are merged when the newer has grown to the size of the older, so that there are never many. `manifest.json` lists the current
-parts in order. Everything here may be deleted at any time: the next run makes it again.
+The stage's folder has numbered folders of Parquet files. Each is written as a whole and contains the outputs of one or more deliveries.
+A run adds a folder; two neighbours are merged when the newer has grown to at least half the size of the older, so that there are never
+many. `manifest.json` lists the current outputs in order. Everything here may be deleted at any time: the next run makes it again.
 """
 
 from __future__ import annotations
@@ -33,20 +33,19 @@ _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lx
 _CurrentPart = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
 
 
-def _all_names(*_: str) -> bool:
+def _select_all(*_: str) -> bool:
     return True
 
 
 def code_version() -> str:
-    """Hash the code and data that turn bytes into validated rows:
-
-    readers, contracts, rules, code lists, validation, harmonisation, libraries.
-    """
+    """Return a hash of the code and data that turn bytes into validated rows: readers, contracts, rules, code lists, validation,
+    harmonisation, libraries."""
     return code.digest_code(_CODE, _LIBRARIES)
 
 
 def stage_key(receipt: str, incomplete: bool) -> str:
-    """The key of an output that depends on a delivery's bytes alone. receipt, incomplete: of `pipelines.landing.LandedDelivery`."""
+    """Return the key of an output that depends only on the bytes of a delivery. receipt, incomplete: of
+    `pipelines.landing.LandedDelivery`."""
     return hashlib.sha256(f"{receipt} {incomplete} {code_version()}".encode()).hexdigest()
 
 
@@ -59,14 +58,14 @@ class DeliveryStore(StoredOutput):
         self.manifest: dict[str, str] = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
 
     def missing(self, wanted: Mapping[str, str]) -> list[str]:
-        """Deliveries of `wanted` (delivery -> key) for which no output with that key is stored."""
+        """Return the deliveries of `wanted` (delivery -> key) for which no output with that key is stored."""
         stored = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
         return [delivery for delivery, key in wanted.items() if (delivery, key) not in stored]
 
     def add(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
-        """Store outputs. frames: with the delivery of each row in `DELIVERY`. keys: delivery -> key, also of deliveries without rows.
+        """Store outputs. frames: with the delivery of each row in `DELIVERY`; keys: delivery -> key, also of deliveries without rows.
 
-        number: of the folder (`next_number` or above), where several processes add at a time.
+        number: number of the folder (`next_number` or above), for several processes that add outputs at a time.
         """
         index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
@@ -82,7 +81,8 @@ class DeliveryStore(StoredOutput):
             shutil.rmtree(path)
 
     def set_current(self, wanted: Mapping[str, str]) -> None:
-        """Make `wanted` (delivery -> key) the current outputs, in this order; remove folders without any, and merge small ones."""
+        """Make `wanted` (delivery -> key) the current outputs, in this order. Folders without current outputs are removed, and small
+        folders merged."""
         self.manifest = dict(wanted)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
@@ -95,10 +95,11 @@ class DeliveryStore(StoredOutput):
         partial.write_text(json.dumps(self.manifest))
         partial.replace(self.folder / MANIFEST)
 
-    def load(self, names: Callable[[str], bool] = _all_names, columns: Callable[[str, str], bool] = _all_names) -> Frames:
-        """The current frames, rows in the order of the deliveries, without `DELIVERY`.
+    def load(self, names: Callable[[str], bool] = _select_all, columns: Callable[[str, str], bool] = _select_all) -> Frames:
+        """Return the current frames without `DELIVERY`, with rows in the order of the deliveries.
 
-        names: selects frames; columns: selects columns by frame and column. Raises `FileNotFoundError` where some are missing.
+        names: selects frames by name; columns: selects columns by frame and column. Raises `FileNotFoundError` if some outputs are
+        missing.
         """
         parts = self._all_current_parts()
         out: Frames = {}
@@ -109,8 +110,9 @@ class DeliveryStore(StoredOutput):
         return out
 
     def table(self, name: str) -> pa.Table | None:
-        """One frame as `load` returns it, in Arrow; None where there is none. Raises `FileNotFoundError` where some is missing."""
-        tables, order = self._tables_and_order(name, self._all_current_parts(), _all_names)
+        """Return one frame as `load` does, as an Arrow table; None if there is no such frame. Raises `FileNotFoundError` if some outputs
+        are missing."""
+        tables, order = self._tables_and_order(name, self._all_current_parts(), _select_all)
         if not tables:
             return None
         table = pa.concat_tables(tables, promote_options="permissive")
@@ -125,7 +127,8 @@ class DeliveryStore(StoredOutput):
     def _tables_and_order(
         self, name: str, parts: list[_CurrentPart], columns: Callable[[str, str], bool]
     ) -> tuple[list[pa.Table], np.ndarray]:
-        """A frame as one table per folder, without `DELIVERY`, and the position in the manifest of the delivery of each row."""
+        """Return one frame as a table for each folder, without `DELIVERY`, and for each row the position of its delivery in the
+        manifest."""
         tables = []
         for path, index, own in parts:
             if (file := path / f"{name}.parquet").exists():
@@ -138,15 +141,15 @@ class DeliveryStore(StoredOutput):
         return [table.drop_columns([DELIVERY]) for table in tables], order
 
     def keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
-        """By folder, the keys of those of `deliveries` that it stores, and its number of rows."""
+        """Return, for each folder, the keys of those of `deliveries` that it stores, and its number of rows."""
         return [(_keys_of_index(own), int(index["rows"].max())) for _, index, own in self._current_parts(set(deliveries))]
 
     def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
-        """The current outputs of `deliveries`, one folder at a time: their keys, and the frames with `DELIVERY`."""
+        """Yield the current outputs of `deliveries`, one folder at a time: their keys, and the frames with `DELIVERY`."""
         yield from ((_keys_of_index(own), _read_outputs(path, index, own)) for path, index, own in self._current_parts(set(deliveries)))
 
     def _current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
-        """The folders with current outputs of `deliveries` (None: of all)."""
+        """Yield the folders with current outputs of `deliveries` (None: of all deliveries)."""
         seen: set[str] = set()
         for path, index in self._parts():
             own = index[self._is_current(index) & ~index["delivery"].isin(seen)]
@@ -192,7 +195,7 @@ def _keys_of_index(index: pd.DataFrame) -> dict[str, str]:
 
 
 def _remove_folder(path: Path) -> None:
-    """Remove a folder whole or not at all."""
+    """Remove a folder as a whole or not at all."""
     renamed = path.rename(path.with_name(f".{path.name}.old"))
     shutil.rmtree(renamed)
 
@@ -216,10 +219,10 @@ def _read_outputs(
     path: Path,
     index: pd.DataFrame,
     own: pd.DataFrame,
-    names: Callable[[str], bool] = _all_names,
-    columns: Callable[[str, str], bool] = _all_names,
+    names: Callable[[str], bool] = _select_all,
+    columns: Callable[[str, str], bool] = _select_all,
 ) -> Frames:
-    """Frames of one folder: the outputs `own` among all that it stores (`index`)."""
+    """Return the frames of one folder: the outputs `own` among all that the folder stores (`index`)."""
     out: Frames = {}
     for file in _frame_files(path, names):
         frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or columns(file.stem, c)])

@@ -1,7 +1,7 @@
-"""Operations on integer arrays in place of merges and groups of frames: row numbers, lookups, first occurrences.
+"""Operations on integer arrays in place of merging and grouping frames: row numbers, lookups, first occurrences.
 
-Belongs here: functions on plain integers. Does not belong here: anything about persons or files; text as numbers (`coded`). Stored linkage
-results are used again only if this file has not changed (`pipelines.linkage.memory`).
+Belongs here: functions on plain integers. Does not belong here: anything about persons or files; texts as numbers (`coded`). Stored
+results of linkage are used again only if this file has not changed (`pipelines.linkage.memory`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def find_positions(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np
 
 
 class CodeLookup:
-    """A lookup of one value by code: the minimum of `values` (or another reduction) among the rows with this code."""
+    """A lookup of one value by code: the minimum (or another reduction) of `values` over the rows with this code."""
 
     def __init__(self, codes: np.ndarray, values: np.ndarray, reduction: np.ufunc = np.minimum) -> None:
         order = np.argsort(codes, kind="stable")
@@ -62,7 +62,7 @@ class CodeLookup:
 
 
 class RowIndexByOwner:
-    """An index of rows by owner: `owner` is the number of the owner of each row, from 0 to `size` - 1; negative for none."""
+    """An index of rows by their owner. `owner` is the number of the owner of each row, from 0 to `size` - 1; negative if it has none."""
 
     def __init__(self, owner: np.ndarray, size: int) -> None:
         order = np.argsort(owner, kind="stable")
@@ -76,7 +76,7 @@ class RowIndexByOwner:
         return np.repeat(np.arange(len(numbers)), counts), self._rows[concatenate_ranges(self._start[numbers], counts)]
 
     def at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Return the row at position `places` (from 0) among the rows of each owner in `numbers`."""
+        """Return, for each owner in `numbers`, the row at position `places` (from 0) among its rows."""
         return np.asarray(self._rows[self._start[numbers] + places])
 
     def across(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

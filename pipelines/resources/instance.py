@@ -1,7 +1,7 @@
 """Dagster's settings and storage in a home.
 
-Belongs here: installing the shipped `dagster.yaml`, and faster writes to its SQLite files. Imports Dagster only where a run needs it, so
-that commands start faster.
+Belongs here: installing the shipped `dagster.yaml`, and faster writes to Dagster's SQLite files. Dagster is only imported where a run
+needs it, so that commands start faster.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def install_dagster(home: Home) -> Path:
 def fast_sqlite_writes(folder: Path) -> Iterator[None]:
     """Write SQLite files under `folder` without waiting for the disk at every event, within the `with` block.
 
-    Dagster creates an engine for every event, which compiles the same statements again and reopens the database: half of a run's time.
-    Here each file has one engine with open connections, and commits are not synchronised one by one. A crash of the machine may lose the
-    last events of Dagster's history, but not damage the file (write-ahead log).
+    Dagster creates an engine for every event, which compiles the same statements again and opens the database again: half of the time of
+    a run. Within the block each file has one engine with open connections, and commits are not synchronised one by one. If the machine
+    crashes, the last events of Dagster's history may be lost, but the file is not damaged (write-ahead log).
     """
     from dagster._core.storage.event_log.sqlite import sqlite_event_log
     from dagster._core.storage.runs.sqlite import sqlite_run_storage

@@ -1,11 +1,11 @@
-"""The lake: the outputs of the stages, as Parquet under `home/lake/<institution>/<stage>/<table>.parquet`.
+"""The lake: the outputs of the stages as Parquet files, `home/lake/<institution>/<stage>/<table>.parquet`.
 
-Belongs here: the layout of a stage's value in frames and back, writing it as a whole or not at all, reading it. Does not belong here: what
-the frames mean, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, and the next run writes it again.
+Belongs here: turning the value of a stage into frames and back, writing it as a whole or not at all, reading it. Does not belong here:
+what the frames mean, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, and the next run writes it again.
 
-A value is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. There is
-no pickle: any tool can read a lake, and reading it runs no code. A large value is not kept in memory for the rest of a run: each reader
-loads the frames that it needs.
+A value is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses.
+Nothing is pickled: any tool can read a lake, and reading it runs no code. A large value is not kept in memory for the rest of a run:
+each reader loads the frames that it needs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ take few bytes in the lake, but as many as others in memory."""
 
 
 class _CachedFrames(Frames):
-    """The frames of a small folder, each read on first use and kept in memory."""
+    """The frames of a small folder. Each is read on first use and kept in memory."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _CachedFrames(Frames):
 
 
 class Tables(Mapping[str, pd.DataFrame]):
-    """Frames by name: in memory, or read from a stage's folder on every access."""
+    """Frames by name, which are in memory, or are read from a stage's folder on every access."""
 
     def __init__(self, source: Frames | Path, without: Collection[str] = (), only: Mapping[str, Collection[str]] | None = None) -> None:
         self._source, self._excluded, self._selected = source, without, only
@@ -84,7 +84,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         )
 
     def encoded(self, name: str, columns: Sequence[str]) -> pa.Table:
-        """Some columns of a frame, texts dictionary-encoded (`pipelines.resources.coded`)."""
+        """Return some columns of the frame `name`, with texts dictionary-encoded (`pipelines.resources.coded`)."""
         return (
             coded.encode_frame(self._source[name][list(columns)])
             if isinstance(self._source, dict)
@@ -92,7 +92,8 @@ class Tables(Mapping[str, pd.DataFrame]):
         )
 
     def batches(self, name: str, rows: int, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
-        """The rows of a frame, or some of its columns, in order, `rows` at a time; one empty batch where there are none."""
+        """Yield the rows of the frame `name`, or some of its columns, in order, `rows` at a time. A frame without rows gives one empty
+        batch."""
         if isinstance(self._source, dict):
             frame = self._source[name] if columns is None else self._source[name][columns]
             yield from (frame.iloc[first : first + rows].reset_index(drop=True) for first in range(0, max(len(frame), 1), rows))
@@ -103,13 +104,14 @@ class Tables(Mapping[str, pd.DataFrame]):
                 yield parquet.to_frame(table)
 
     def row_counts(self) -> dict[str, int]:
-        """The number of rows of each frame."""
+        """Return the number of rows of each frame."""
         if isinstance(self._source, _CachedFrames | Path):
             return {name: pq.read_metadata(self._file(name)).num_rows for name in self._names}
         return {name: len(self._source[name]) for name in self._names}
 
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
-        """The frame, with all its columns, in a form that DuckDB can query; a frame that is not in memory is not read whole."""
+        """Return the frame `name`, with all its columns, in a form that DuckDB can query. A frame that is not in memory is not read as a
+        whole."""
         return self._source[name] if isinstance(self._source, dict) else parquet.open_dataset([self._file(name)])
 
     def without(self, columns: Collection[str]) -> Tables:
@@ -133,24 +135,24 @@ class Tables(Mapping[str, pd.DataFrame]):
 
 
 def read_columns(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of a frame of `tables`, whether these are in the lake or not."""
+    """Return some columns of a frame of `tables`, which may be in the lake or in memory."""
     return tables.select(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
 
 
 def as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a frame of `tables` in Arrow, whether these are in the lake or not."""
+    """Return some columns of a frame of `tables` as an Arrow table, whether the frame is in the lake or in memory."""
     return tables.as_arrow(name, columns) if isinstance(tables, Tables) else parquet.to_arrow(name, tables[name][list(columns)])
 
 
 def read_matching_rows(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
-    """The rows of a frame of `tables` that have these `values`, with some of their columns."""
+    """Return the rows of a frame of `tables` that have these `values` (column -> value), with some of their columns."""
     parts = tables.batches(name, _BATCH_ROWS, list(columns)) if isinstance(tables, Tables) else iter([tables[name][list(columns)]])
     frames_ = [part[(part[list(values)] == pd.Series(values)).all(axis=1)] for part in parts]
     return pd.concat(frames_, ignore_index=True)
 
 
 class StoredOutput:
-    """An output that is already written to its stage's folder."""
+    """An output of an asset that is already written to its stage's folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -161,7 +163,7 @@ VERSION = "version.json"
 
 @dataclasses.dataclass(frozen=True)
 class DataVersion:
-    """The data version of a stage's output: a hash of everything that it depends on; and the number of rows shown in Dagster."""
+    """The data version of a stage's output: a hash of everything that the output depends on, and the number of rows that Dagster shows."""
 
     version: str
     rows: int | None
@@ -169,7 +171,7 @@ class DataVersion:
 
 @dataclasses.dataclass(frozen=True)
 class VersionedOutput:
-    """An output with the version that is written beside it."""
+    """An output, with the version that is written into its folder."""
 
     value: Any
     version: DataVersion
@@ -183,7 +185,7 @@ def write_version(folder: Path, version: DataVersion) -> None:
 
 
 def read_version(folder: Path) -> DataVersion | None:
-    """The version of the output in `folder`; None where it is missing or cannot be read."""
+    """Return the version of the output in `folder`; None if it is missing or cannot be read."""
     try:
         return DataVersion(**json.loads((folder / VERSION).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -191,7 +193,7 @@ def read_version(folder: Path) -> DataVersion | None:
 
 
 def _frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
-    """Frames (by `field` or `field.key`) and plain values of one dataclass."""
+    """Return the frames of a dataclass (by `field` or `field.key`), and its plain values by field."""
     frames: Frames = {}
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(value):
@@ -206,14 +208,15 @@ def _frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
 
 
 def _json_default(value: Any) -> Any:
-    """A value that JSON cannot encode: numpy numbers become numbers, missing values null, everything else text."""
+    """Convert a value that JSON cannot encode: numpy numbers become numbers, missing values null, everything else text."""
     if isinstance(value, np.number):
         return value.item()
     return None if value is pd.NA else str(value)
 
 
 def pack_frames(value: Any) -> Frames:
-    """Lay out a stage's value in frames. A list of dataclasses becomes one frame per name over all of them, with column `_item`."""
+    """Convert a stage's value to frames by name. A list of dataclasses becomes one frame per name over all of them, with the column
+    `_item`."""
     if isinstance(value, Mapping):
         return dict(value)
     items = value if isinstance(value, Sequence) else [value]
@@ -249,7 +252,7 @@ def _build_value(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
 
 
 def _sort_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows sorted by item, and the position where each item begins (and the last ends)."""
+    """Return the rows sorted by item, and the position at which each item begins and the last item ends."""
     item_of_row = frame[ITEM].to_numpy()
     if not frame[ITEM].is_monotonic_increasing:
         order = np.argsort(item_of_row, kind="stable")
@@ -258,7 +261,7 @@ def _sort_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.nda
 
 
 def unpack_frames(shape: Any, frames: Frames) -> Any:
-    """The value that `pack_frames` laid out. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
+    """Return the value of which `pack_frames` made the frames. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
     if shape is dict or get_origin(shape) is dict:
         return frames
     item_type = get_args(shape)[0] if get_origin(shape) is list else shape
@@ -277,10 +280,10 @@ def unpack_frames(shape: Any, frames: Frames) -> Any:
 
 
 def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.BatchStream | Path]) -> int:
-    """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`.
+    """Replace the tables in `folder` by `frames`, all or none. Return the number of bytes written. Raises `OSError`.
 
-    A `Path` is a finished Parquet file that is never modified: it is linked instead of copied where the file system allows. Requires the
-    run lock, since leftovers of killed runs beside `folder` are removed.
+    A `Path` is a finished Parquet file that is never modified: it is linked instead of copied if the file system allows that. Requires
+    the run lock, since leftovers of killed runs beside `folder` are removed.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     for leftover in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
@@ -305,14 +308,14 @@ def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Batch
 
 
 def size_of_tables(folder: Path) -> int:
-    """Return the size of the tables in `folder` in bytes. Raises `FileNotFoundError` where there are none."""
+    """Return the size of the tables in `folder` in bytes. Raises `FileNotFoundError` if there are none."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
     return sum(path.stat().st_size for path in folder.glob("*.parquet"))
 
 
 def is_small(folder: Path) -> bool:
-    """Whether the tables in `folder` are small enough to stay in memory. Raises `FileNotFoundError` where there are none."""
+    """Return whether the tables in `folder` are small enough to stay in memory. Raises `FileNotFoundError` if there are none."""
     return size_of_tables(folder) <= MAX_SMALL_BYTES and sum(map(_count_cells, folder.glob("*.parquet"))) <= MAX_SMALL_CELLS
 
 
@@ -322,13 +325,13 @@ def _count_cells(path: Path) -> int:
 
 
 def read_tables(folder: Path) -> Frames:
-    """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
+    """Return the tables in `folder` by name, with the types with which they were written. Raises `FileNotFoundError` if there are none."""
     size_of_tables(folder)
     return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
 def open_output(shape: Any, folder: Path) -> Any:
-    """The output of type `shape` stored in `folder`. Frames by name are `Tables`, which keep small frames in memory."""
+    """Return the output of type `shape` that is stored in `folder`. Frames by name are `Tables`, which keep small frames in memory."""
     if isinstance(shape, type) and issubclass(shape, StoredOutput):
         return shape(folder)
     if shape is dict:
@@ -337,7 +340,7 @@ def open_output(shape: Any, folder: Path) -> Any:
 
 
 class RunOutputs(Mapping[str, Any]):
-    """The output of each asset by its key joined with `/`, read from the lake on access."""
+    """The output of each asset, by its key joined with `/`. It is read from the lake on access."""
 
     def __init__(self, root: Path, keys: Sequence[str], shapes: Mapping[str, Any]) -> None:
         self._root, self._keys, self._shapes = root, tuple(keys), shapes

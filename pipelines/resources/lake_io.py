@@ -1,6 +1,6 @@
-"""The lake as Dagster's IO manager: it writes the output of an asset and loads it as input of another.
+"""The lake as Dagster's IO manager, which writes the output of an asset and loads it as the input of another.
 
-Belongs here: the IO manager. Does not belong here: the layout of a value (`lake`), which processes without Dagster write too.
+Belongs here: the IO manager. Does not belong here: turning values into frames (`lake`), which processes without Dagster do too.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from pipelines.resources.memory import release_free_memory
 
 
 class LakeIOManager(dg.IOManager):
-    """Stores the outputs of assets as Parquet, and small ones also in memory for the rest of the run.
+    """Stores the outputs of assets as Parquet files, and keeps small ones in memory for the rest of the run.
 
-    shapes: last part of an asset's key -> type of its output, where that is not a dictionary of frames.
+    shapes: last part of an asset's key -> type of its output, if that is not a dictionary of frames.
     """
 
     def __init__(self, root: Path, shapes: Mapping[str, Any]):
@@ -37,7 +37,7 @@ class LakeIOManager(dg.IOManager):
         self._logs = root.parent / "logs"
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Write `obj`, unless it is a `StoredOutput`; the rows of each table become metadata of the materialisation."""
+        """Write `obj`, unless it is a `StoredOutput`. The number of rows of each table becomes metadata of the materialisation."""
         with redact_errors(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
             self._write(context, obj)
 
@@ -66,7 +66,7 @@ class LakeIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The output of the upstream asset: of this run, else of the last run that wrote it."""
+        """Return the output of the upstream asset, of this run or of the last run that wrote it."""
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         if key in self._cache:
             return self._cache[key]

@@ -1,6 +1,7 @@
 """Returning freed memory to the system.
 
-Belongs here: how. Does not belong here: when; a caller does it after freeing something large and before starting processes or idling.
+Belongs here: how this is done. Does not belong here: when; a caller does it after freeing something large and before starting processes
+or waiting.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ _MIN_ROWS = 60_000  # with fewer rows, starting processes costs more than it sav
 
 
 def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
-    """Do `work` on every task; `rows`: about how many they have together. Raises the error of the first task that fails, and
-    `HarmoniaError` where a process is killed.
+    """Run `work` on every task. `rows`: approximate number of rows of all tasks together. Raises the error of the first task that fails,
+    and `HarmoniaError` if a process is killed.
 
     `work` is a module-level function; tasks can be pickled, and may be generated while the first are running.
     """

@@ -1,7 +1,7 @@
 """The folders and databases of a run: inbox, home, registry, warehouse.
 
-Belongs here: these four and their environment variables. Does not belong here: their content. Imports nothing heavy, since every
-command of `harmonia` starts here.
+Belongs here: these four and their environment variables. Does not belong here: their content. Imports nothing heavy, since every command
+of `harmonia` starts here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
 
 @dataclass(frozen=True)
 class Workplace:
-    """The folders and databases of a run. The URLs are None for files in the home; they may contain a password and are never shown."""
+    """The folders and databases of a run. The URLs are None if the databases are files in the home. A URL may contain a password and is
+    never shown."""
 
     inbox: Path
     home: Home
@@ -38,7 +39,8 @@ class Workplace:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workplace:
-        """From `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL`, else the defaults."""
+        """Read `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL`; the defaults stand for those
+        that are not set."""
 
         def path(name: str) -> Path | None:
             return Path(environment[name]) if environment.get(name) else None
@@ -51,13 +53,14 @@ class Workplace:
         )
 
     def environment(self) -> dict[str, str]:
-        """The environment variables for a Dagster process with the same folders and databases."""
+        """Return the environment variables by which a Dagster process gets the same folders and databases."""
         urls = {"HARMONIA_REGISTRY_URL": self.registry_url or "", "HARMONIA_WAREHOUSE_URL": self.warehouse_url or ""}
         return {"HARMONIA_INBOX": str(self.inbox), "HARMONIA_HOME": str(self.home.root), **urls}
 
     @property
     def registry(self) -> str:
-        """URL of the registry. Raises `HarmoniaError` if the home was published with another one: a new registry would assign new ids."""
+        """The URL of the registry. Raises `HarmoniaError` if the home was published with another registry, since a new one would assign
+        new ids."""
         if self.registry_url is None and self.home.published and not self.home.registry_file.exists():
             raise HarmoniaError(
                 f"home {self.home.root} was published with a registry that is not in it: name it with --registry-url (or "
@@ -67,11 +70,12 @@ class Workplace:
 
     @property
     def logs(self) -> Path:
-        """Folder of the logs of failures."""
+        """The folder of the logs of failures."""
         return self.home.root / "logs"
 
     def ready(self) -> Workplace:
-        """Create the home and check the inbox. Raises `HarmoniaError` with the way out if one of them cannot be used."""
+        """Create the home, check the inbox, and return this workplace. Raises `HarmoniaError` with the way out if one of them cannot be
+        used."""
         if not self.inbox.is_dir():
             kind = "is a file" if self.inbox.exists() else "does not exist"
             raise HarmoniaError(

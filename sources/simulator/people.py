@@ -96,7 +96,7 @@ class PersonMaker:
         )
 
     def make_brother(self, of: Person, twin: bool = False) -> Person:
-        """A make_brother: surname, parent and home are the same; a twin has the birth date too."""
+        """Make a brother of a person, with the same surname, parent and home; a twin also has the same birth date."""
         rng = self.rng
         lists = _name_lists(of.community if of.community in names() else of.citizenship)
         given = rng.choice([name for name in lists["M"] if name != of.given])

@@ -114,7 +114,12 @@ def build_definitions(
     sources = pull.sources_of(workplace)
     first, *later = all_assets()
     return dg.Definitions(
-        assets=[*map(pull.pulled_asset, sources), pull.landing_after_pulls(first, sources), *later, *map(deliveries.asset, institutions())],
+        assets=[
+            *map(pull.pulled_asset, sources),
+            pull.landing_after_pulls(first, sources),
+            *later,
+            *map(deliveries.deliveries_asset, institutions()),
+        ],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
         schedules=[*schedules.all_schedules(), *pull.pull_schedules(sources)],

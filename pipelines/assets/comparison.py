@@ -1,4 +1,5 @@
-"""Comparison between institutions: evidence collected once a quarter, reported as far as agreements allow, the rest for stewards."""
+"""Comparison between institutions: evidence is collected once a quarter, reported as far as agreements allow, and the rest is kept for
+stewards."""
 
 from typing import Any
 
@@ -30,7 +31,8 @@ def comparison(
     record_status: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dg.Output[Any]:
-    """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence on each institution that no agreement allows to show."""
+    """Tables: `findings` (`schemas.findings.COLUMNS`), and `withheld`, the newest evidence on each institution that no agreement allows
+    to show."""
     with redact_stage_errors(workplace, "comparing between institutions"):
         agreements, deliveries = load_agreements(), record_status["deliveries"]
         quarters, duplicates = snapshots.current_quarters(deliveries, _early_deliveries(record_status)), duplicate_registrations(canonical)
@@ -72,6 +74,6 @@ def comparison(
 
 
 def _early_deliveries(record_status: Tables) -> pd.DataFrame:
-    """Deliveries that came before their quarter's end: institution, delivery."""
+    """Return the deliveries that came before the end of their quarter. Columns: institution, delivery."""
     found = coded.concatenate([record_status.encoded("findings", ["institution", "delivery", "rule"])])
     return found.loc[found["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

@@ -1,7 +1,7 @@
-"""Reading, validating and harmonising deliveries in batches, in bounded processes.
+"""Reads, validates and harmonises deliveries in batches, in bounded processes.
 
-Belongs here: the size of a batch, the work on it from the lake to the lake, and the refusal of a delivery that exceeds its bounds. Does not
-belong here: which deliveries are new (`institution_stages`), the layout of the result (`delivery_frames`), the processes
+Belongs here: the size of a batch, the work on it from the lake to the lake, and the refusal of a delivery that exceeds its bounds. Does
+not belong here: which deliveries are new (`institution_stages`), the layout of the result (`delivery_frames`), the processes
 (`pipelines.resources.bounded`).
 """
 
@@ -55,7 +55,7 @@ RULES: Mapping[Reason, str] = {
 
 @dataclass(frozen=True)
 class DeliveryFiles:
-    """The input of reading a delivery: its files, or the redacted reading that replaces them after an erasure."""
+    """The input for reading a delivery: its files, or the redacted reading that replaces the files after an erasure."""
 
     name: str
     files: tuple[SourceFile, ...]
@@ -65,7 +65,8 @@ class DeliveryFiles:
 
 @dataclass(frozen=True)
 class DeliveryBatch:
-    """Some deliveries of an institution: `keys` (delivery -> key), `number` of the output folder, and their files, for reading."""
+    """Some deliveries of an institution. `keys`: delivery -> key; `number`: number of the output folder; and their files, if they are to
+    be read."""
 
     workplace: Workplace
     institution: str
@@ -92,7 +93,7 @@ class DeliveryBatch:
 
 @dataclass(frozen=True)
 class _BatchStage:
-    """A step on batches: the work, the stages that it writes, and how it stores a refused delivery."""
+    """A step that is done on batches: its work, the stages that it writes, and how it stores a refused delivery."""
 
     step: str
     work: Callable[[DeliveryBatch], None]
@@ -103,7 +104,7 @@ class _BatchStage:
 def read_deliveries(
     workplace: Workplace, institution: str, new: Sequence[LandedDelivery], keys: Mapping[str, str], store: DeliveryStore
 ) -> dict[str, str]:
-    """Read the deliveries `new` into `store`; keys: delivery -> key. Returns the keys of those that were refused."""
+    """Read the deliveries `new` into `store`. keys: delivery -> key. Return the keys of the deliveries that were refused."""
     sizes = [sum(file.size or 0 for file in delivery.files) for delivery in new]
     max_bytes = max(_MIN_BATCH_BYTES, min(_MAX_BATCH_BYTES, sum(sizes) // 2))
     begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
@@ -127,7 +128,7 @@ def read_deliveries(
 
 
 def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
-    """Validate and harmonise the deliveries `new`. Returns the keys of those that were refused."""
+    """Validate and harmonise the deliveries `new`. Return the keys of those that were refused."""
     result = raw.keys_by_folder(new)
     numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).next_number() for stage in _VALIDATE.output_stages))
     batches = [DeliveryBatch(workplace, institution, keys, next(numbers)) for keys, _ in result]
@@ -135,7 +136,7 @@ def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[st
 
 
 def with_refusal_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
-    """`keys` (delivery -> key), with the refusal key for each delivery that was refused under the same limits."""
+    """Return `keys` (delivery -> key), in which each delivery that was refused under the same limits has its refusal key."""
     bounds = Bounds.from_environment()
     refusal_keys = {name: _refusal_key(key, bounds) for name, key in keys.items()}
     new = {name for store in stores for name in store.missing(keys)}
@@ -144,11 +145,13 @@ def with_refusal_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) 
 
 
 def _refusal_key(key: str, bounds: Bounds) -> str:
+    """Return the key of a delivery that is refused under `bounds`: with other limits it is tried again."""
     return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
 
 
 def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
-    """Run a step on every batch; if one exceeds its limits, on each of its deliveries alone. Returns the keys of refused deliveries."""
+    """Run a step on every batch. If a batch exceeds its limits, run the step on each of its deliveries alone. Return the keys of refused
+    deliveries."""
     bounds = Bounds.from_environment()
     processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
     single = [batch for batch in batches if len(batch.keys) < 2]
@@ -175,14 +178,14 @@ def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int
 
 
 def _drop_partial_output(stage: _BatchStage, batch: DeliveryBatch) -> None:
-    """Remove what a process wrote before it was ended."""
+    """Remove what a process had written before it was ended."""
     for name in stage.output_stages:
         batch.stage(name).drop(batch.number)
 
 
 @contextmanager
 def _log_unexpected(batch: DeliveryBatch, step: str) -> Iterator[None]:
-    """Turn an unexpected error into the failure of the batch, with its trace in a log."""
+    """Turn an unexpected error in the block into the failure of the batch, and write its trace to a log."""
     try:
         yield
     except (HarmoniaError, ExceededError, MemoryError):
@@ -196,6 +199,7 @@ def _log_unexpected(batch: DeliveryBatch, step: str) -> Iterator[None]:
 
 
 def _read_batch(batch: DeliveryBatch) -> None:
+    """Read the deliveries of a batch, and store what was read. Runs in a bounded process."""
     with _log_unexpected(batch, "reading"):
         read = [
             RawDelivery(**vars(_read_result(batch.institution, delivery)), delivery=delivery.name, incomplete=delivery.incomplete)
@@ -218,11 +222,12 @@ def _require_at_most(number: int, limit: int, what: str) -> None:
 
 
 def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
-    """A delivery as read from its files, or its redacted reading after an erasure."""
+    """Return a delivery as read from its files, or its redacted reading after an erasure."""
     return reading.load(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
 
 
 def _store_refused_raw(batch: DeliveryBatch, error: ExceededError) -> None:
+    """Store a delivery that exceeded its limits while it was read, with all its files as unreadable."""
     read = [
         refused_delivery(batch.institution, delivery.name, [file.name for file in delivery.files], RULES[error.reason], error.detail)
         for delivery in batch.files_by_delivery
@@ -231,13 +236,14 @@ def _store_refused_raw(batch: DeliveryBatch, error: ExceededError) -> None:
 
 
 def _validate_batch(batch: DeliveryBatch) -> None:
-    """Validate and harmonise together: a delivery that cannot be harmonised is refused as a whole."""
+    """Validate and harmonise a batch together: a delivery that cannot be harmonised is refused as a whole. Runs in a bounded process."""
     with _log_unexpected(batch, "validating and harmonising"):
         for keys, frames in batch.stage("raw").batches(batch.keys):
             _store_validated(batch, keys, {delivery.delivery: delivery for delivery in deliveries_from_frames(frames)})
 
 
 def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
+    """Store the validated and the harmonised rows of a batch."""
     partial = {name for name, delivery in read.items() if delivery.incomplete}
     result = validate(batch.institution, read, partial=partial)
     _require_at_most(
@@ -252,12 +258,13 @@ def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mappin
 
 
 def _most_frequent_rules(result: Validated) -> str:
-    """The most frequent rules, since the single findings are not shown."""
+    """Return the rules that a delivery breaks most often, as text, since the single findings of a refused delivery are not shown."""
     rules = result.findings["rule"].value_counts().head(3)
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
 
 def _store_refused_validated(batch: DeliveryBatch, error: ExceededError) -> None:
+    """Store a delivery that exceeded its limits while it was validated, with all its files as unreadable."""
     (name,) = batch.keys
     _, frames = next(batch.stage("raw").batches([name]))
     files = next(iter(deliveries_from_frames(frames))).files

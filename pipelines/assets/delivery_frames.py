@@ -1,7 +1,7 @@
 """The frames of a stage by delivery, and their union over all deliveries.
 
-Belongs here: adding the delivery to each row of what reading, validation and harmonising return, and reading it back. Does not belong here:
-storing them (`pipelines.resources.delivery_store`), the stages (`institution`).
+Belongs here: adding the delivery to each row of the results of reading, validation and harmonising, and converting such frames back.
+Does not belong here: storing the frames (`pipelines.resources.delivery_store`), the stages (`institution_stages`).
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ _TABLE = "tables."
 
 @dataclass
 class RawDelivery(ReadResult):
-    """One delivery as read, with its name. `incomplete`: a file was still being written, so that missing records mean nothing."""
+    """One delivery as read, with its name. `incomplete`: a file was still being written, so that a missing record does not count as
+    withdrawn."""
 
     delivery: str = ""
     incomplete: bool = False
 
 
 def refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
-    """A refused delivery: all its files count as unreadable, with a finding that says why."""
+    """Return a refused delivery: all its files count as unreadable, and a finding says why."""
     declared = contract.load(institution)
     readings = [FileReading(file, state="unreadable") for file in files]
     result = assemble(readings, declared)
@@ -53,12 +54,12 @@ def refused_delivery(institution: str, delivery: str, files: Iterable[str], rule
 
 
 def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
-    """Folder of the lake for a stage of an institution."""
+    """Return the folder of the lake for a stage of an institution."""
     return workplace.home.lake / institution / stage
 
 
 def deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
-    """Frames of deliveries as read, with the delivery of each row; `row_counts`: numbers for the asset's page in Dagster."""
+    """Return the frames of deliveries as read, with the delivery of each row. `row_counts`: numbers for the asset's page in Dagster."""
     names = pd.Series([delivery.delivery for delivery in deliveries], dtype="str")
     frames = lake.pack_frames(deliveries)
     items = frames.pop(lake.ITEMS).assign(**{DELIVERY: names})
@@ -72,7 +73,7 @@ def deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
 
 
 def deliveries_from_frames(frames: Frames) -> list[RawDelivery]:
-    """The deliveries in frames from `deliveries_to_frames`."""
+    """Return the deliveries in frames from `deliveries_to_frames`."""
     index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS][DELIVERY])}
     numbered = {name: frame.assign(**{lake.ITEM: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
     deliveries: list[RawDelivery] = lake.unpack_frames(list[RawDelivery], numbered)
@@ -80,7 +81,7 @@ def deliveries_from_frames(frames: Frames) -> list[RawDelivery]:
 
 
 def load_validated(institution: str, store: DeliveryStore) -> Validated:
-    """The validated rows of all deliveries; of the tables only the columns that decide the record status."""
+    """Return the validated rows of all deliveries, with only those columns that decide the record status."""
     if not store.manifest:
         return deepcopy(_validated_nothing(institution))
     declared = contract.load(institution)
@@ -94,7 +95,7 @@ def load_validated(institution: str, store: DeliveryStore) -> Validated:
 
 @cache
 def _validated_nothing(institution: str) -> Validated:
-    """The result of validation for an institution without deliveries; never modified."""
+    """Return the result of validation for an institution without deliveries. It must not be modified."""
     return validate(institution, {})
 
 
@@ -107,7 +108,7 @@ def count_validated(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
 
 
 def _status_columns(spec: TableSpec) -> set[str]:
-    """The columns of a validated table that decide the record status, and those for findings across deliveries."""
+    """Return the columns of a validated table that decide the record status, and those that findings across deliveries need."""
     position_columns = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
     filled_columns = {f"{column.name}:given" for column in spec.columns}
     argument_columns = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
@@ -137,8 +138,8 @@ def validated_frames(validated: Validated) -> Frames:
 
 
 def canonical_rows(institution: str, frames: Frames) -> Frames:
-    """Canonical rows of validated ones, without status, with `ROW` and `DELIVERY`. Mappings copy the status of a row unchanged, so that the
-    number of the row is passed in its place."""
+    """Return the canonical rows of validated ones, without status, with `ROW` and `DELIVERY`. Mappings copy the status of a row
+    unchanged, so the number of the row is passed to them in place of the status."""
     tables = {name.removeprefix(_TABLE): frame for name, frame in frames.items() if name.startswith(_TABLE)}
     canonical_tables = harmonise(institution, {name: frame.assign(_status=frame[ROW].astype("str")) for name, frame in tables.items()})
     rows = {name: frame["status"].astype("int64") for name, frame in canonical_tables.items()}
@@ -149,7 +150,8 @@ def canonical_rows(institution: str, frames: Frames) -> Frames:
 
 
 def add_record_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
-    """A canonical table of an institution: all versions of its records, with record status. status: `_status` (a category) by `ROW`."""
+    """Return a canonical table of an institution with all versions of its records and their record status. status: `_status` (a
+    category) by `ROW`."""
     rows, schema = harmonised.table(name), arrow_schema(name)
     if rows is None:
         return schema.empty_table()

@@ -1,4 +1,4 @@
-"""Writing the feedback of a run in batches, so that several processes can share the work.
+"""Writes the feedback of a run in batches, so that several processes can share the work.
 
 Belongs here: the size of a batch, and reading its data from the lake. Does not belong here: which reports are due and what they contain
 (`harmonia.feedback.deliveries`).
@@ -37,7 +37,7 @@ _MAX_FINDINGS = 30_000  # per batch
 
 @dataclass(frozen=True)
 class ReportBatch:
-    """Some reports, and the folder of the lake with their content."""
+    """Some reports that are due, and the folder of the lake with their content."""
 
     workplace: Workplace
     due: tuple[DueReport, ...]
@@ -53,10 +53,10 @@ def write_reports(
     found: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """Write the report of every delivery whose report is missing or would differ from the existing one.
+    """Write the report of every delivery that has none, or whose report would differ from the existing one.
 
-    The arguments are those of `harmonia.feedback.deliveries.report_inputs` and `reports_of`. Returns institution, delivery, files (of the
-    report), written (in this run), new, remains, fixed (findings).
+    The arguments are those of `harmonia.feedback.deliveries.report_inputs` and `reports_of`. Columns of the result: institution,
+    delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
     parts = report_inputs(landed, record_status, found, canonical)
@@ -69,7 +69,7 @@ def write_reports(
 
 
 def write_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date, parts: Parts) -> None:
-    """Write the reports `due`. Their content is passed in the folder of `feedback` in the lake, which the run replaces."""
+    """Write the reports `due`. Their content is passed to the processes in the folder of `feedback` in the lake, which the run replaces."""
     rows = {name: rows_by_delivery(frame) for name, frame in parts.items()}
     sizes = {(report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), [])) for report in due}
     batches = []
@@ -82,13 +82,13 @@ def write_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date
 
 
 def _row_numbers(group: Sequence[DueReport], rows: Mapping[Place, np.ndarray]) -> np.ndarray:
-    """The row numbers of these deliveries."""
+    """Return the row numbers of the deliveries in `group`, in ascending order."""
     nothing = np.empty(0, "int64")
     return np.concatenate([rows.get((report.institution, report.delivery), nothing) for report in group])
 
 
 def _group_by_size(due: Sequence[DueReport], sizes: dict[tuple[str, str], int]) -> Iterator[tuple[DueReport, ...]]:
-    """Groups of consecutive reports with up to `_MAX_FINDINGS` findings."""
+    """Yield groups of consecutive reports with at most `_MAX_FINDINGS` findings together."""
     group: list[DueReport] = []
     group_size = 0
     for report in due:

@@ -1,4 +1,4 @@
-"""Findings with their state and answer, processed in batches: all together may exceed memory.
+"""Findings with their state and answer, which are processed in batches, since all of them together may exceed the memory.
 
 Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
 (`harmonia.feedback.life`), the effect of an answer (`harmonia.feedback.answers`).
@@ -24,9 +24,9 @@ _GROUP_BY = ["institution", "severity", "state"]
 
 
 class FindingStates(parquet.BatchStream):
-    """The open findings of `stages` in order, then the fixed ones. `counts`: their number by `_GROUP_BY`, after iteration.
+    """Yields the open findings of `stages` in order, then the fixed ones. After the iteration, `counts` has their number.
 
-    records: the lineage of records whose findings lack a unit. answers, key: arguments of `harmonia.feedback.answers.apply_answers`.
+    records: the lineage of the records whose findings lack a unit. answers, key: arguments of `harmonia.feedback.answers.apply_answers`.
     """
 
     def __init__(self, stages: Sequence[Tables], life: FindingLives, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
@@ -50,15 +50,15 @@ class FindingStates(parquet.BatchStream):
 
     @property
     def counts(self) -> pd.DataFrame:
-        """`_GROUP_BY`, findings."""
+        """Return the number of findings. Columns: `_GROUP_BY`, findings."""
         return pd.concat(self._counts).groupby(level=_GROUP_BY).sum().rename("findings").reset_index()
 
 
 def write_finding_states(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
 ) -> tuple[StoredOutput, pd.DataFrame]:
-    """Write `findings` into the lake: `harmonia.feedback.life.LIVED`, `answer` and `answer_id`. Returns the output, and the number of
-    findings by institution, severity and state."""
+    """Write `findings` into the lake (columns `harmonia.feedback.life.LIVED`, `answer`, `answer_id`). Return the output, and the number
+    of findings by institution, severity and state."""
     stages = (record_status, comparison)
     findings = coded.concatenate([stage.encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
     records = coded.concatenate([record_status.encoded("lineage", [*HELD, *_UNIT_COLUMNS])])

@@ -1,6 +1,6 @@
 """The four stages that run for each institution alone: read, validate, current, harmonise.
 
-One factory makes them for every institution with a contract: a new institution needs no edit here.
+One factory makes them for every institution that has a contract, so that a new institution needs no edit here.
 """
 
 import dagster as dg
@@ -140,5 +140,5 @@ def _harmonised_asset(institution: str) -> dg.AssetsDefinition:
 
 
 def institution_assets(institution: str) -> list[dg.AssetsDefinition]:
-    """`<institution>/raw`, `/validated`, `/current`, `/harmonised`."""
+    """Return the assets `<institution>/raw`, `/validated`, `/current`, `/harmonised`."""
     return [_raw_asset(institution), _validated_asset(institution), _current_asset(institution), _harmonised_asset(institution)]

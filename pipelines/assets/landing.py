@@ -1,4 +1,4 @@
-"""Landing: every file is stored as received, and every delivery gets a receipt."""
+"""Landing: stores every file as received, and writes a receipt for every delivery."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from sources import contract
 
 
 def _deliveries_frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
-    """institution, delivery, files, new: whether this run received it, or other bytes for it."""
+    """Return the landed deliveries. Columns: institution, delivery, files, new (whether this run received it, or other bytes for it)."""
     new_keys = {(delivery.institution, str(delivery.name)) for delivery in new}
     rows = [
         (delivery.institution, str(delivery.name), len(delivery.files), (delivery.institution, str(delivery.name)) in new_keys)
@@ -48,7 +48,7 @@ def _write_receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
 
 
 def _require_matching_registry(workplace: Workplace, registry: Registry) -> None:
-    """Raise `HarmoniaError` if the home was published with another registry: this one would assign new ids."""
+    """Raise `HarmoniaError` if the home was published with another registry, since this one would assign new ids."""
     with registry.read() as session:
         registry_is_used = session.scalar(select(File.sha256).limit(1)) or session.scalar(
             select(Run.id).where(Run.outcome == "published").limit(1)
@@ -68,7 +68,7 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
     description="Files as received, stored by content hash, and a receipt for each delivery.",
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.Output[Any]:
-    """`deliveries`: all landed deliveries. `findings`: problems of the inbox itself. `run`: its number in the registry."""
+    """Tables: `deliveries` (all landed deliveries), `findings` (problems of the inbox itself), `run` (its number in the registry)."""
     with redact_stage_errors(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:

@@ -70,7 +70,7 @@ def _register_version(workplace: Workplace) -> object:
     description="Record linkage: which records are of the same person, and which of the same case.",
 )
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
-    """Clusters of person and case records, as stewards' judgements demand."""
+    """Clusters of person and case records; the judgements of stewards are constraints."""
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
         model, tables, spark = load_model(), canonical.restricted_to(INPUT), Spark.from_environment()
@@ -99,8 +99,8 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
 def identities(
     context: dg.AssetExecutionContext, links: Linked, canonical: Tables, workplace: dg.ResourceParam[Workplace]
 ) -> dict[str, pd.DataFrame]:
-    """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`, also of replaced records. `listed`: of
-    `pipelines.linkage.places`, with `person_id`."""
+    """Tables: `cases` and `persons` (institution, record_key, and `case_id` or `person_id`, also for replaced records), and `listed` (of
+    `pipelines.linkage.places`, with `person_id`)."""
     with redact_stage_errors(workplace, "assigning ids", context):
         registry = open_registry(workplace.registry)
         try:
@@ -120,7 +120,8 @@ def identities(
 
 
 def _assign_persons(links: Linked, successors: pd.DataFrame, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """`links.persons`, and replaced records, with `person_id`; the register knows a listed person by the key that stays."""
+    """Return `links.persons` and the replaced records with `person_id`. The register knows a listed person by the key that never
+    changes."""
     persons = with_old_keys(links.persons, successors, "person")
     assigned = assign_(with_first_keys(persons, links.listed))
     return assigned.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})

@@ -1,4 +1,4 @@
-"""Publishing: the warehouse, replaced as a whole; feedback for every delivery; scorecards."""
+"""Publishing: replaces the warehouse as a whole, and writes feedback for every delivery and scorecards."""
 
 from contextlib import nullcontext
 
@@ -36,7 +36,7 @@ _PERSON_COLUMNS = ["status", "case_key", *(c.name for c in tables.PERSONS.column
 
 
 def _delivery_states(record_status: Tables) -> list[DeliveryState]:
-    """Return the state of each delivery, and its rows by record status, for the ledger."""
+    """Return the state of each delivery and its rows by record status, for the ledger."""
     counted = record_status["accounting"].groupby(_DELIVERY)[_COUNT_COLUMNS].sum().reset_index()
     rows = record_status["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
     return [
@@ -60,9 +60,9 @@ def warehouse(
     statistics: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """`published`: table, rows. `new` and `changed`: the delivery report (`pipelines.delivery_report`).
+    """Tables: `published` (table, rows); `new` and `changed`, the delivery report (`pipelines.delivery_report`).
 
-    The registry records each delivery's state and rows, and that the run published.
+    The registry records the state and rows of each delivery, and that the run published.
     """
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
@@ -110,7 +110,8 @@ def warehouse(
 
 
 def _publication_version(workplace: Workplace) -> str | None:
-    """Hash of everything that the published files depend on; None if unknown, or if a server gets them too, whose tables may be changed."""
+    """Return a hash of everything that the published files depend on. Return None if it is unknown, or if a server gets the tables too,
+    where they may be changed."""
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
@@ -130,7 +131,7 @@ def feedback(
     canonical: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """`reports`: one row per delivery."""
+    """Table: `reports`, one row for each delivery."""
     with redact_stage_errors(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
@@ -161,7 +162,7 @@ def feedback(
     description="Scorecard of every institution: quality over twelve quarters against tolerance and its own past.",
 )
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
-    """`pages`: institution, pages."""
+    """Table: `pages` (institution, pages)."""
     with redact_stage_errors(workplace, "scorecards", context):
         quality = statistics["quality"]
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name))) for name in contract.institutions()]

@@ -1,6 +1,6 @@
-"""Pulls: one asset a source, its job and its schedule.
+"""Pulls: one asset for each source of deliveries, with its job and its schedule.
 
-Does not belong here: pulling (`pipelines.pull`); the run over what came, which the sensor `inbox` starts.
+Does not belong here: pulling itself (`pipelines.pull`); the run over what came, which the sensor `inbox` starts.
 """
 
 from collections import Counter
@@ -25,13 +25,14 @@ _LONGEST_RUN = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Da
 
 
 class PullConfig(dg.Config):
-    """What the launchpad asks for a pull."""
+    """The settings of a pull that Dagster's launchpad asks for."""
 
     dry_run: bool = False
 
 
 def sources_of(workplace: Workplace) -> Sources:
-    """The sources of the installation; where its file cannot be read, the reason for every institution, so that its pull says so."""
+    """Return the sources of the installation. If its file cannot be read, every institution gets the reason, so that its pull reports
+    it."""
     try:
         return configured(workplace.home)
     except DeclarationError as error:
@@ -39,7 +40,8 @@ def sources_of(workplace: Workplace) -> Sources:
 
 
 def pulled_asset(institution: str) -> dg.AssetsDefinition:
-    """`<institution>/pulled`: new deliveries of its source, in the inbox. Fails, with the rule and the way out, where the source did."""
+    """Return the asset `<institution>/pulled`: new deliveries of its source, in the inbox. It fails, with the rule and the way out, if
+    the source did."""
 
     @dg.asset(
         key=[institution, "pulled"],
@@ -74,13 +76,13 @@ def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
 
 
 def landing_after_pulls(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
-    """`landing`, with the pulls before it in the graph."""
+    """Return the asset `landing` with the pulls before it in the graph."""
     pulled = [dg.AssetKey([name, "pulled"]) for name in sources]
     return landing.map_asset_specs(lambda spec: spec.merge_attributes(deps=pulled)) if pulled else landing
 
 
 def pull_schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
-    """`pull_<institution>`: a job and its schedule for each source, on by default if automation is enabled."""
+    """Return a job and its schedule, `pull_<institution>`, for each source. Schedules are on by default if automation is enabled."""
     status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(

@@ -52,7 +52,7 @@ def findings(
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """`findings`: `harmonia.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
+    """Table: `findings` (columns `harmonia.feedback.life.LIVED`, and what was answered: `answer`, `answer_id`)."""
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
         try:
@@ -76,7 +76,7 @@ class ModelTable(parquet.BatchStream):
 
 
 def memory_limit() -> str:
-    """Memory limit of DuckDB while counting, beside some 300 MiB of this process: `HARMONIA_COUNTING_MEMORY`, in MiB.
+    """Return the memory limit of DuckDB while it counts, beside some 300 MiB of this process: `HARMONIA_COUNTING_MEMORY`, in MiB.
 
     Raises `HarmoniaError` if it is not a number.
     """
@@ -86,8 +86,8 @@ def memory_limit() -> str:
     return f"{value}MiB"
 
 
-def _signatures(workplace: Workplace) -> pd.DataFrame:
-    """The quarters that the heads of institutions signed."""
+def _read_signatures(workplace: Workplace) -> pd.DataFrame:
+    """Return the quarters that the heads of institutions have signed."""
     registry = open_registry(workplace.registry)
     try:
         return signing.frame(registry)
@@ -96,7 +96,8 @@ def _signatures(workplace: Workplace) -> pd.DataFrame:
 
 
 def _signatures_version(workplace: Workplace) -> object:
-    return hash_frames(_signatures(workplace))
+    """Hash the signatures."""
+    return hash_frames(_read_signatures(workplace))
 
 
 @versioned_asset(
@@ -117,7 +118,7 @@ def statistics(
     output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
-            signatures = _signatures(workplace)
+            signatures = _read_signatures(workplace)
             _write_tables(run_inputs(canonical, identities, record_status, findings, signatures), output, spill_folder)
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
@@ -127,6 +128,7 @@ def statistics(
 
 
 def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
+    """Count, and write every table into `output`. DuckDB spills to `spill_folder`."""
     with counting_models(inputs, spill_folder, memory_limit()) as models:
         require_bridges(models)
         names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE]

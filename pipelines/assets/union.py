@@ -26,7 +26,8 @@ def _concatenate_frames(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 class CanonicalTable(parquet.BatchStream):
-    """A canonical table, one institution at a time. stages: `harmonised` of each; status: `_status` by `ROW` of each."""
+    """A canonical table, one institution at a time. stages: the output `harmonised` of each institution; status: `_status` by `ROW` of
+    each."""
 
     def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
         self._stages, self._status, self._name = stages, status, name
@@ -60,7 +61,7 @@ def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
 
 
 class ConcatenatedTable(parquet.BatchStream):
-    """A table of several stages, concatenated. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
+    """A table of several stages, concatenated. columns: of texts, or of numbers (`schemas.findings.NUMBERS`)."""
 
     def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
         self._stages, self._name = stages, name
@@ -74,10 +75,13 @@ class ConcatenatedTable(parquet.BatchStream):
 def record_status_tables(
     landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]
 ) -> dict[str, pd.DataFrame | parquet.BatchStream]:
-    """The tables of `record_status`, of all deliveries.
+    """Return the tables of `record_status`, over all deliveries.
 
-    deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
-    (institution, delivery, file, rows read and rows by status), lineage, quarantined, findings (also of the inbox)
+    - deliveries: institution, delivery, period, version, state
+    - files: institution, delivery, file, state
+    - accounting: institution, delivery, file, rows read, and rows by status
+    - lineage, quarantined: as in `pipelines.record_status.RecordStatuses`
+    - findings: also those on the inbox
     """
     return {
         "deliveries": _concatenate_frames(outputs["deliveries"] for outputs in current),
@@ -116,5 +120,5 @@ def _record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
 
 
 def union_assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
-    """`canonical`, `record_status`."""
+    """Return the assets `canonical` and `record_status`."""
     return [_canonical_asset(institutions), _record_status_asset(institutions)]

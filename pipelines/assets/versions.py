@@ -1,10 +1,10 @@
-"""Skipping a stage whose code and inputs have not changed.
+"""Skips a stage whose code and inputs have not changed.
 
 Belongs here: the data version of a stage's output, and an asset that keeps its output if the version is the same. Does not belong here:
 what a stage does, the layout of an output (`pipelines.resources.lake`).
 
-A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`other_inputs`). It is stored with the output
-in the lake. A killed run stores none, and the next run repeats the stage. Dagster shows it as the data version.
+A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`other_inputs`). It is stored with the
+output in the lake. A killed run stores none, and the next run repeats the stage. Dagster shows it as the data version.
 """
 
 from __future__ import annotations
@@ -35,23 +35,24 @@ def hash_values(*parts: object) -> str:
 
 
 def code_version() -> str:
-    """A hash of all code that a stage runs, and of the libraries that compute."""
+    """Return a hash of all code that a stage runs, and of the libraries that compute."""
     return code.digest_code(_CODE, _LIBRARIES)
 
 
 def hash_frames(*frames: pd.DataFrame) -> str:
-    """A hash of the content of frames, for outputs that depend on more than their inputs."""
+    """Return a hash of the content of frames, for outputs that depend on more than their inputs."""
     return hash_values(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
 
 
 def versioned_asset(
     other_inputs: Callable[[Workplace], object] = lambda _: None, changes_inputs: bool = False, **asset_options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dg.asset(**asset_options)` over a function that is not called if its output already has the expected version.
+    """Return a decorator like `dg.asset(**asset_options)`. The asset does not call its function if its output already has the expected
+    version.
 
-    other_inputs    what the stage reads besides its inputs, as plain values
-    changes_inputs  whether the stage changes `other_inputs` itself. If another process changed them meanwhile, the output gets no version,
-                    and the next run repeats the stage
+    - other_inputs: returns what the stage reads besides its inputs, as plain values
+    - changes_inputs: whether the stage changes `other_inputs` itself. If another process changed them meanwhile, the output gets no
+      version, and the next run repeats the stage
     """
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -79,13 +80,14 @@ def versioned_asset(
 
 
 def _expected_version(context: dg.AssetExecutionContext, workplace: Workplace, other_inputs: Callable[[Workplace], object]) -> str:
+    """Return the version that the output of an asset must have to be kept."""
     keys = sorted(key.path for key in context.assets_def.keys_by_input_name.values())
     inputs = [(key, _input_version(workplace.home.lake.joinpath(*key))) for key in keys]
     return hash_values(code_version(), inputs, other_inputs(workplace))
 
 
 def _input_version(folder: Path) -> str | None:
-    """Return the version of an upstream output: the version of its manifest for outputs by delivery, else the stored version."""
+    """Return the version of an upstream output: that of its manifest for an output by delivery, else the stored version."""
     manifest = folder / MANIFEST
     if manifest.exists():
         return hash_values(manifest.read_text("utf-8"))

@@ -1,9 +1,13 @@
 """Asset checks in Dagster, with the counts behind each.
 
-Belongs here: the list of checks. `institutions`: row accounting, one current state per record. `deliveries`: no rule exceeds its tolerance
-(partitioned by delivery, reported by the run). `pipeline_wide`: nothing is lost between stages, the bridge adds up, the published tables
-are the counted ones. `model`: the linkage model still fits. A blocking check stops the run before publishing; the others warn. Does not
-belong here: problems of single rows, which are findings (`schemas/rules`).
+Belongs here: the list of checks. Does not belong here: problems of single rows, which are findings (`schemas/rules`). A blocking check
+stops the run before publishing; the others warn.
+
+- `institutions`: rows add up, and each record has one current state
+- `deliveries`: no rule exceeds its tolerance (partitioned by delivery, reported by the run)
+- `pipeline_wide`: nothing is lost between stages, the bridge adds up, the published tables are the counted ones
+- `model`: the linkage model still fits
+- `quality`: the scores of the newest quarter are within the tolerances
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from pipelines.checks import model, pipeline_wide, quality
 
 
 def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
-    """Every check, in the order of a record's way."""
+    """Return every check, in the order of the stages."""
     return [
         *pipeline_wide.landing_checks(),
         *(check for name in institutions for check in institution_checks.checks(name)),

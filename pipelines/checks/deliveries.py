@@ -1,7 +1,7 @@
-"""Tolerance checks: for each institution one check, partitioned by delivery.
+"""Tolerance checks: one check for each institution, partitioned by delivery.
 
-Belongs here: the rules whose findings exceed their tolerance in a delivery, and reporting them to Dagster. Does not belong here: rules,
-severity and tolerance (`schemas/rules`), scores over quarters (`quality`).
+Belongs here: finding the rules whose findings exceed their tolerance in a delivery, and reporting them to Dagster. Does not belong here:
+rules, severity and tolerance (`schemas/rules`), scores over quarters (`quality`).
 
 A delivery is a partition of the asset `<institution>/delivery`. It is materialised on receipt, so that its freshness shows whether the
 institution delivers on time. The run reports the check's result for each partition and does not wait for it: one institution's bad
@@ -29,20 +29,21 @@ _A_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of every period of a
 _SHORTEST_MONTH = 28  # days
 
 
-def partitions(institution: str) -> dg.DynamicPartitionsDefinition:
-    """The deliveries of an institution, by their names."""
+def delivery_partitions(institution: str) -> dg.DynamicPartitionsDefinition:
+    """Return the partitions of an institution: its deliveries by name."""
     return dg.DynamicPartitionsDefinition(name=f"{institution}_deliveries")
 
 
-def freshness(institution: str) -> dg.FreshnessPolicy:
-    """A delivery is due so many days after each period (`due_days` and `cadence` of the contract)."""
+def delivery_freshness(institution: str) -> dg.FreshnessPolicy:
+    """Return Dagster's freshness policy: a delivery is due `due_days` after the end of each period (`cadence` of the contract)."""
     declared = contract.load(institution)
     cron = deadline_cron(declared.due_days, declared.cadence)
     return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=timedelta(days=declared.due_days), timezone=ZONE)
 
 
 def deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
-    """The deadline in cron syntax: the same day of every due month, the latest that is `due_days` after the end of any period of a year."""
+    """Return the deadline in cron syntax: the same day of every due month. The day is the latest that is `due_days` after the end of any
+    period of a year."""
     months = periods.MONTHS[cadence]
     ends = [periods.last_day(period) for period in periods.between(*_A_YEAR, cadence)]
     month, day = max(((last.month - 1) % months, last.day) for last in (end + timedelta(days=due_days + 1) for end in ends))
@@ -54,16 +55,17 @@ def deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
 def register_deliveries(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:
     """Register new or changed deliveries (institution, delivery, files) as partitions in Dagster."""
     for institution, rows in received.groupby("institution"):
-        context.instance.add_dynamic_partitions(str(partitions(str(institution)).name), rows["delivery"].tolist())
+        context.instance.add_dynamic_partitions(str(delivery_partitions(str(institution)).name), rows["delivery"].tolist())
     for institution, delivery, files in received[[*_BY, "files"]].itertuples(index=False, name=None):
         context.log_event(dg.AssetMaterialization([institution, "delivery"], partition=delivery, metadata={"files": files}))
 
 
 def rules_with_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Rules broken in a delivery: rule, severity, findings, share, tolerance, broken (exceeds its tolerance); most severe first.
+    """Return the rules that a delivery breaks, the most severe first. Columns: rule, severity, findings, share, tolerance, broken
+    (whether the share exceeds the tolerance).
 
-    found: findings of one delivery (`harmonia.feedback.life.LIVED`). Counted are open causes above severity info, once per affected cell.
-    rows: number of data rows (0 counts as 1, so that one finding on a whole file breaks its rule).
+    found: findings of one delivery (`harmonia.feedback.life.LIVED`). Only open causes above severity info count, once for each affected
+    cell. rows: number of data rows (0 counts as 1, so that one finding on a whole file breaks its rule).
     """
     cause_findings = found[(found["origin"] == "cause") & (found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
     by_rule = cause_findings.assign(findings=number_of_cells(cause_findings)).groupby(["rule", "severity"])["findings"].sum().reset_index()
@@ -76,8 +78,8 @@ def rules_with_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 def evaluate_delivery(institution: str, delivery: str, state: str, found: pd.DataFrame, rows: int) -> dg.AssetCheckEvaluation:
-    """The check result of one delivery, with its state (`sources.states`); an error if a rule of severity reject or error exceeds its
-    tolerance."""
+    """Return the check result of one delivery, with its state (`sources.states`). It is an error if a rule of severity reject or error
+    exceeds its tolerance."""
     rules_found = rules_with_tolerance(found, rows)
     broken = rules_found[rules_found["broken"]]
     is_error = broken["severity"].isin(["reject", "error"]).any()
@@ -98,11 +100,11 @@ def report_evaluations(
 ) -> None:
     """Report to Dagster the check results of deliveries whose report changed, or that Dagster does not know yet.
 
-    deliveries: with their state; accounting: rows by file (`pipelines.record_status`). changed: institution, delivery.
+    deliveries: with their state; accounting: rows by file (`pipelines.record_status`); changed: institution, delivery.
     """
     changed_deliveries = set(changed[_BY].itertuples(index=False, name=None))
     for institution, own in deliveries.groupby("institution"):
-        name = str(partitions(str(institution)).name)
+        name = str(delivery_partitions(str(institution)).name)
         unknown = set(own["delivery"]).difference(context.instance.get_dynamic_partitions(name))
         context.instance.add_dynamic_partitions(name, sorted(unknown))
         changed_deliveries |= {(institution, delivery) for delivery in unknown}
@@ -110,7 +112,7 @@ def report_evaluations(
 
 
 def _evaluations(found: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
-    """The result for each of `deliveries`."""
+    """Return the check result of each of `deliveries`."""
     counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
     rows = deliveries[[*_BY, "state"]].merge(counts, on=_BY, how="left").fillna({"rows": 0})
     relevant = found.loc[found["severity"] != "info", [*_BY, *_FINDING_COLUMNS]]  # the others never count
@@ -128,16 +130,16 @@ def _report_events(context: dg.AssetExecutionContext, evaluations: list[dg.Asset
         context.instance.report_dagster_event(event, run_id=run)
 
 
-def asset(institution: str) -> dg.AssetsDefinition:
-    """The deliveries of an institution as partitions, with the check. A single partition can be checked again, from the lake of the last
-    run."""
+def deliveries_asset(institution: str) -> dg.AssetsDefinition:
+    """Return the asset whose partitions are the deliveries of an institution, with the check. A single partition can be checked again,
+    from the lake of the last run."""
     key = dg.AssetKey([institution, "delivery"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # a check of a partition
         spec = dg.AssetCheckSpec(
             CHECK,
             asset=key,
-            partitions_def=partitions(institution),
+            partitions_def=delivery_partitions(institution),
             description="No rule exceeds its tolerance in the delivery.",
         )
 
@@ -158,16 +160,16 @@ def asset(institution: str) -> dg.AssetsDefinition:
             key=key,
             deps=[[institution, "current"], "findings"],
             group_name="deliveries",
-            partitions_def=partitions(institution),
+            partitions_def=delivery_partitions(institution),
             backfill_policy=dg.BackfillPolicy.single_run(),
-            freshness_policy=freshness(institution),
+            freshness_policy=delivery_freshness(institution),
             check_specs=[spec],
             description=f"Deliveries of {institution}, with the result of their findings.",
         )(delivery)
 
 
 def _combined_result(evaluations: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
-    """One result for all: that of a single delivery, or the most severe one."""
+    """Return one result for all evaluations: that of a single delivery, or the most severe one."""
     worst = min(evaluations, key=lambda evaluation: (evaluation.passed, evaluation.severity != dg.AssetCheckSeverity.ERROR))
     exceeding = sum(not evaluation.passed for evaluation in evaluations)
     text = worst.description if len(evaluations) == 1 else f"{exceeding} of {len(evaluations)} deliveries are beyond a tolerance."

@@ -1,4 +1,4 @@
-"""Checks on the records of one institution; a factory makes them for all."""
+"""Checks on the records of one institution. A factory makes them for every institution."""
 
 import dagster as dg
 import pandas as pd
@@ -10,18 +10,19 @@ from schemas.canonical import STATUSES
 
 
 def unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
-    """Files whose rows read are not the sum of the rows by status (`docs/reference/counting-rules.md`, "Record status")."""
+    """Return the files whose number of rows read is not the sum of the rows by status (`docs/reference/counting-rules.md`, "Record
+    status")."""
     return accounting[accounting["read"] != accounting[list(ACCOUNTS)].sum(axis=1)]
 
 
 def count_ambiguous_records(lineage: pd.DataFrame) -> int:
-    """Number of records with more than one accepted state."""
+    """Return the number of records with more than one accepted state."""
     accepted = lineage[lineage["status"] == "accepted"]
     return int(accepted.duplicated(["entity", "record_key"]).sum())
 
 
 def checks(institution: str) -> list[dg.AssetChecksDefinition]:
-    """The checks on `<institution>/current`."""
+    """Return the checks on `<institution>/current`."""
     stage = dg.AssetKey([institution, "current"])
 
     @check(asset=stage, blocking=True, description="Every row read is accounted for.")

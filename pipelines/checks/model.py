@@ -1,4 +1,4 @@
-"""Whether the linkage model still fits the incoming records. A warning; it never stops a run.
+"""Checks whether the linkage model still fits the incoming records. The check warns; it never stops a run.
 
 Belongs here: the check on `links`. Does not belong here: the measure of drift (`pipelines.linkage.drift`).
 """
@@ -18,8 +18,8 @@ from pipelines.resources.workplace import Workplace
     description="Agreement of fields between institutions is as it was when the linkage model was trained.",
 )
 def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Per institution, quarter and field. The delivery may be wrong (shifted dates, another script), or the world has changed: look, then
-    retrain."""
+    """For each institution, quarter and field. An alarm means that the delivery is wrong (shifted dates, another script), or that the
+    world has changed: look at the records, then train the model again."""
     with redact_stage_errors(workplace, "comparing with the linkage model"):
         model = load_model()
         found = measure_drift(links.reached, model)

@@ -25,7 +25,7 @@ _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 
 def damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
-    """Hashes whose file is missing from the landing store or has other content."""
+    """Return the hashes whose file is missing from the landing store or has other content."""
     store = LandingStore(landing)
     out = []
     for sha256 in hashes:
@@ -42,7 +42,7 @@ def damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
 
 @check(asset="landing", blocking=True, description="Every landed file still matches its content hash.")
 def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Reads the landing store whole."""
+    """Reads the whole landing store."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -68,7 +68,8 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
 
 
 def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Accepted records by institution and entity: institution, entity, accepted (of the lineage), harmonised; where the two differ."""
+    """Return the institutions and entities of which a number of accepted records was lost. Columns: institution, entity, accepted (by
+    the lineage), harmonised."""
     accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
     parts = []
     for entity, name in _ENTITIES.items():
@@ -80,7 +81,8 @@ def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
-    """Number of records of the published lineage without a case, or of a natural person without a person id; quarantined ones excluded.
+    """Return the number of records of the published lineage that have no case, or are of a natural person without a person id.
+    Quarantined ones do not count.
 
     people: institution, delivery, record_key, kind of every state.
     """
@@ -95,7 +97,8 @@ def count_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
 
 
 def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
-    """Indicators and periods where as_reported + the bridge is not harmonised: indicator, period, as_reported, steps, harmonised."""
+    """Return the indicators and periods in which as_reported plus the bridge is not harmonised. Columns: indicator, period, as_reported,
+    steps, harmonised."""
     dimensions = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
     totals = statistics.loc[(statistics[dimensions] == "total").all(axis=1), ["indicator", "period", "as_reported", "harmonised"]]
     steps = bridge.groupby(["indicator", "period"])["n"].sum().rename("steps").reset_index()
@@ -125,7 +128,7 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
     description="Every record belongs to a case, every record of a natural person to a person.",
 )
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
-    """On the lineage as it will be published."""
+    """Checks the lineage as it will be published."""
     lineage = statistics.select("lineage", [*_STATE, "entity", "status", "case_id", "person_id"])
     missing = count_without_ids(lineage, canonical.select("person_records", [*_STATE, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
@@ -133,7 +136,7 @@ def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.Asset
 
 @check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
 def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
-    """On all grand totals."""
+    """Checks all grand totals."""
     differing = bridge_gaps(statistics["statistics"], statistics["bridge"])
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
     return dg.AssetCheckResult(
@@ -143,7 +146,7 @@ def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
 
 @check(asset="statistics", description="Every institution delivered every published quarter completely.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
-    """Figures of a period with an incomplete delivery are flagged wherever they are shown; this lists those deliveries."""
+    """Lists incomplete deliveries. Figures of a period with such a delivery are flagged wherever they are shown."""
     coverage = statistics["coverage"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
     gaps = quarters[quarters["state"] != COMPLETE]
@@ -155,7 +158,7 @@ def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
 
 
 def rows_published(home: Home) -> dict[str, int]:
-    """Rows of each contract table in the published warehouse."""
+    """Return the number of rows of each contract table in the published warehouse."""
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         return {name: connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in CONTRACT}
 
@@ -170,12 +173,12 @@ def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.Re
 
 
 def landing_checks() -> list[dg.AssetChecksDefinition]:
-    """Checks of landing, before anything is read."""
+    """Return the checks of landing, which run before anything is read."""
     return [bytes_are_as_received, ledger_is_as_entered]
 
 
 def output_checks() -> list[dg.AssetChecksDefinition]:
-    """Checks of figures and published tables."""
+    """Return the checks of figures and published tables."""
     return [
         nothing_is_lost,
         every_record_has_its_case,

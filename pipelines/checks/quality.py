@@ -1,7 +1,6 @@
-"""Quality of each institution's newest quarter against its tolerance, from the table `quality`.
+"""Checks the quality of each institution's newest quarter against its tolerance, from the table `quality`.
 
-Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`). A warning: it blocks
-nobody.
+Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`). It warns, and blocks nobody.
 """
 
 from collections.abc import Sequence
@@ -16,15 +15,16 @@ from schemas.findings import DIMENSIONS
 _SHOWN = ["period", "score", "tolerance", "state", "before", "trend", "records", "faulty", "whole"]
 
 
-def newest_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
-    """State of the newest quarter that the institution delivered (`not_applicable` where there is none), and its quarters."""
+def newest_quality_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
+    """Return the state of the newest quarter that the institution delivered (`not_applicable` if there is none), and the rows of its
+    quarters."""
     own = quality[(quality["institution"] == institution) & (quality["dimension"] == dimension) & quality["unit"].isna()]
     own = own.sort_values("period")
     delivered = own[(own["records"] > 0) | (own["whole"] > 0)]
     return ("not_applicable" if delivered.empty else str(delivered["state"].iloc[-1])), own[_SHOWN]
 
 
-def _check(institution: str) -> dg.AssetChecksDefinition:
+def _make_check(institution: str) -> dg.AssetChecksDefinition:
     @check(
         asset="statistics",
         name=f"{institution}_quality_within_tolerance",
@@ -32,7 +32,7 @@ def _check(institution: str) -> dg.AssetChecksDefinition:
     )
     def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
         quality = statistics["quality"]
-        found = {name: newest_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
+        found = {name: newest_quality_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
         exceeding = [name for name, (state, _) in found.items() if state == "beyond"]
         not_applicable = [name for name, (state, _) in found.items() if state == "not_applicable"]
         sentences = [f"Beyond its own tolerance: {', '.join(exceeding)}."] if exceeding else []
@@ -51,5 +51,5 @@ def _check(institution: str) -> dg.AssetChecksDefinition:
 
 
 def checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
-    """A check for each institution, over the dimensions that rules judge on records."""
-    return [_check(name) for name in institutions]
+    """Return a check for each institution, over the dimensions that rules judge on records."""
+    return [_make_check(name) for name in institutions]

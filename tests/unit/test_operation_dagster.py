@@ -75,14 +75,14 @@ def test_assets_that_write_share_one_slot(tmp_path):
 
 @pytest.mark.parametrize("institution", institutions())
 def test_a_delivery_is_due_when_its_contract_says(institution):
-    policy = deliveries.freshness(institution)
+    policy = deliveries.delivery_freshness(institution)
     monthly = institution == "social_work"
     assert policy.deadline_cron == ("0 0 11 1,2,3,4,5,6,7,8,9,10,11,12 *" if monthly else "0 0 16 1,4,7,10 *")
     assert policy.lower_bound_delta.days == (10 if monthly else 15)
 
 
 def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):
-    asset = deliveries.asset("police")
+    asset = deliveries.deliveries_asset("police")
     place = Workplace.of(tmp_path, tmp_path)
     columns = ["institution", "delivery", "rule", "origin", "severity", "state", "line", "record_key", "detail"]
     found = pd.DataFrame(columns=columns, dtype="str")

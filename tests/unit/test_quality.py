@@ -10,7 +10,7 @@ import pytest
 from count_world import World
 
 from harmonia.scorecard.page import load_texts, render_pages
-from pipelines.checks.quality import newest_state
+from pipelines.checks.quality import newest_quality_state
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete as findings_of
 from sources.contract import institutions
@@ -160,8 +160,8 @@ def test_a_record_in_more_figures_weighs_more() -> None:
 
 def test_the_check_says_not_applicable_and_does_not_call_it_passed() -> None:
     table = scored(deliveries(("courts", PERIODS[0], "complete")), lineage(("courts", PERIODS[0], "x")), findings())
-    assert newest_state(table, "courts", "validity")[0] == "within"
-    assert newest_state(table, "police", "validity")[0] == "not_applicable"
+    assert newest_quality_state(table, "courts", "validity")[0] == "within"
+    assert newest_quality_state(table, "police", "validity")[0] == "not_applicable"
 
 
 @pytest.mark.parametrize("institution", institutions())

@@ -1,11 +1,17 @@
 """Record linkage: which records are of the same person, and which of the same case.
 
-Belongs here: the entry point. The steps: `standardise` makes feature frames, `blocking` finds candidate pairs, `compare` and `score`
-give match weights by the frozen `model`; `cases` (with `references`, `evidence`, `certain_pairs` and `person_overlap`) and `persons`
-decide, `cluster` forms clusters, `constraints` apply the decisions of stewards, `decisions` records the reasons; `solving` alternates
-between cases and persons. A large history uses statistics that are `common` to it, is divided into connected components (`pair_graph`,
-`partition`), and only components that are not in the `memory` are decided (`incremental`); pairs across components are recorded
-(`cross_component`). Does not belong here: permanent identifiers (`harmonia.registry.identity`), counting.
+Belongs here: the entry point. Does not belong here: permanent identifiers (`harmonia.registry.identity`), counting.
+
+The steps are:
+
+- `standardise` makes feature frames, `blocking` finds candidate pairs
+- `compare` and `score` give match weights by the frozen `model`
+- `cases` (with `references`, `evidence`, `certain_pairs` and `person_overlap`) and `persons` decide; `cluster` forms clusters;
+  `constraints` apply the decisions of stewards; `decisions` records the reasons
+- `solving` alternates between cases and persons
+
+A large history uses statistics that are `common` to it, and is divided into connected components (`pair_graph`, `partition`). Only
+components that are not in the `memory` are decided (`incremental`); pairs across components are recorded (`cross_component`).
 
 Persons and cases are evidence for each other: similar persons tie files, and records in files of one case need less evidence to be one
 person.
@@ -43,12 +49,14 @@ __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
 class Linked:
     """What linkage decided: the person and the case of every record, with reasons and statistics.
 
-    `persons`, `cases`: `institution, record_key, cluster`, one row per record over all its states, ordered by earliest delivery,
-    institution and key; clusters are numbered from 0 in that order. `cases` includes implied case records.
-    `decisions`: see `pipelines.linkage.decisions.with_record_keys`. `statistics`: counts, no personal data. `judged`: outcomes of the
-    judgements of stewards, see `pipelines.linkage.constraints.judgement_outcomes`. `reached`: levels reached by linked records, see
-    `pipelines.linkage.drift.count_levels_reached`. `listed`: person keys of the states of lists in which a position changed hands
-    (`pipelines.linkage.places`); all other frames use these keys for persons.
+    - `persons`, `cases`: institution, record_key, cluster; one row for each record over all its states, ordered by earliest delivery,
+      institution and key. Clusters are numbered from 0 in that order. `cases` includes implied case records.
+    - `decisions`: see `pipelines.linkage.decisions.with_record_keys`
+    - `statistics`: counts, no personal data
+    - `judged`: outcomes of the judgements of stewards, see `pipelines.linkage.constraints.judgement_outcomes`
+    - `reached`: levels that linked records reach, see `pipelines.linkage.drift.count_levels_reached`
+    - `listed`: person keys of the states of lists in which a position changed hands (`pipelines.linkage.places`); all other frames use
+      these keys for persons
     """
 
     persons: pd.DataFrame
@@ -61,7 +69,7 @@ class Linked:
 
 
 def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
-    """Link records and return the intermediate results as well; parameters as for `link`."""
+    """Link records, and return the intermediate results as well. Parameters as for `link`."""
     model = model or load_model()
     tables = read_columns(canonical)
     tables = with_person_keys(tables, find_listed_persons(tables["person_records"], model))
@@ -124,7 +132,7 @@ def link(
     }
     counts = run_statistics(records, partition.blocked.report, found.cases, found.persons, counts)
     reached = level_counts(records.persons, found.alike, model)
-    return _as_linked(records, found.cases, found.persons, found.decisions, found.against, judgements, counts, reached, places)
+    return _make_linked(records, found.cases, found.persons, found.decisions, found.against, judgements, counts, reached, places)
 
 
 def _link_whole(records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: Spark | None) -> Linked:
@@ -140,10 +148,10 @@ def _link_whole(records: Records, model: Model, judgements: pd.DataFrame | None,
     found, against = decision_records(records, people, cases, persons), against_rules(people, persons)
     counts = run_statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
     reached = level_counts(records.persons, linked_pairs(records, people, persons.cluster), model)
-    return _as_linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached, places)
+    return _make_linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached, places)
 
 
-def _as_linked(
+def _make_linked(
     records: Records,
     cases: np.ndarray,
     persons: np.ndarray,
@@ -154,12 +162,14 @@ def _as_linked(
     reached: pd.DataFrame,
     places: pd.DataFrame,
 ) -> Linked:
-    clusters = {"person": _cluster_frame(records.persons, persons), "case": _cluster_frame(records.files, cases)}
+    """Put the clusters and decisions together as a `Linked`."""
+    clusters = {"person": _add_clusters(records.persons, persons), "case": _add_clusters(records.files, cases)}
     judged = judgement_outcomes(judgements, clusters, record_keys_of(against, records.persons))
     return Linked(
         clusters["person"], clusters["case"], with_record_keys(found, records), counts | outcome_counts(judged), judged, reached, places
     )
 
 
-def _cluster_frame(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+def _add_clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+    """Return institution, record_key and cluster of each record."""
     return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))

@@ -1,8 +1,8 @@
-"""Blocking: which pairs of records are compared at all.
+"""Blocking: selects which pairs of records are compared at all.
 
-Belongs here: the blocking keys of person records as data; for any records and keys the count of pairs before they are generated, the
-narrowing and refusal of too common values. Does not belong here: how rows that share a value form pairs (`sharing`), comparison and
-weights. No value of a key leaves this module, only names of keys and counts.
+Belongs here: the blocking keys of person records, as data; for any records and keys, counting the pairs before they are generated, and
+narrowing or refusing values that too many records share. Does not belong here: how rows that share a value form pairs (`sharing`),
+comparison and weights. No value of a key leaves this module, only names of keys and counts.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ FEW = 20
 
 @dataclass(frozen=True)
 class BlockingKey:
-    """A blocking key:
+    """A blocking key.
 
-    an SQL expression over `records` (text; `several`: a list of texts), null if the record does not take part; the errors that it
-    `catches`; `further`: columns (of `FURTHER`) of which pairs must agree in one if more than `FEW` share a value.
+    - an SQL expression over `records`, which gives a text, or with `several` a list of texts; null if the record does not take part
+    - `catches`: the errors in spite of which the pair is still found
+    - `further`: columns (of `FURTHER`); if more than `FEW` records share a value, pairs must also agree in one of these
     """
 
     name: str
@@ -122,8 +123,13 @@ KEYS: tuple[BlockingKey, ...] = (
 
 @dataclass(frozen=True)
 class SharedValues:
-    """Rows that share a value of a key: `groups` of rows, `report` (see `group_by_keys`), `refused` (hashes of values that were refused or
-    narrowed), and the rows that `moved`: they have a value that was not refused before and now is, or the reverse."""
+    """Rows that share a value of a blocking key.
+
+    - `groups`: the groups of rows
+    - `report`: see `group_by_keys`
+    - `refused`: hashes of values that were refused or narrowed
+    - `moved`: rows with a value that was not refused in the last run and now is, or the reverse
+    """
 
     groups: Groups
     report: pd.DataFrame
@@ -133,8 +139,8 @@ class SharedValues:
 
 @dataclass(frozen=True)
 class BlockedPairs:
-    """Sorted pairs (`left` < `right`, rows of the input frame), `report` (see `group_by_keys`), and the `likelihoods` of pairs that are
-    already scored (`pipelines.linkage.spark`)."""
+    """Sorted pairs of rows of the input frame (`left` < `right`), the `report` of `group_by_keys`, and the `likelihoods` of pairs that
+    are already scored (`pipelines.linkage.spark`)."""
 
     left: np.ndarray
     right: np.ndarray
@@ -160,9 +166,9 @@ def group_by_keys(
 ) -> SharedValues:
     """Group the rows of `records` that share the value of a blocking key, if at most `most` rows share that value.
 
-    Missing values and absent columns of `COLUMNS` make a key null. `refused`: `Shared.refused` of the run before. The report has one row
-    per key: `key, pairs` (including pairs of other keys), `refused_values, refused_records, refused_pairs` (values that more than `most`
-    rows share; of these only pairs with further agreement remain).
+    If a column of `COLUMNS` is missing or empty, the key is null. `refused`: `SharedValues.refused` of the last run. The report has one
+    row for each key. Columns: key, pairs (including pairs that other keys find too), refused_values, refused_records, refused_pairs (of
+    values that more than `most` rows share; only their pairs with further agreement remain).
     """
     before = np.sort(refused) if refused is not None else None
     moved, size = np.zeros(len(records), dtype=bool), len(records)
@@ -189,12 +195,13 @@ def group_by_keys(
 
 
 def _count_refused(groups: Groups, most: int) -> tuple[int, int, int]:
+    """Count the values, the records and the pairs of groups with more than `most` rows."""
     refused = groups.at(groups.sizes > most)
     return len(refused.sizes), len(refused.row), refused.many_pairs
 
 
 def _narrow_values(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Values of `groups` combined with each of `further` (a hash per row, 0 if missing), and their rows."""
+    """Return the values of `groups` combined with each of `further` (a hash per row, 0 if missing), and their rows."""
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
     for number, hashed in enumerate(further):
         agreed = hashed[groups.row]
@@ -210,7 +217,7 @@ def _open_evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
 
 
 def _as_expression_input(name: str, values: pd.Index) -> pa.Array:
-    """Values of a column as expressions read them: text, except for days."""
+    """Return the values of a column in the types that the expressions read: text, except for days."""
     if name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
     values = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
@@ -219,7 +226,8 @@ def _as_expression_input(name: str, values: pd.Index) -> pa.Array:
 
 @dataclass(frozen=True)
 class _Evaluator:
-    """Values of expressions over `records`; evaluated once per distinct combination of the columns read, unless most are distinct."""
+    """Evaluates expressions over `records`: once for each distinct combination of the columns that an expression reads, unless most
+    combinations are distinct."""
 
     records: pd.DataFrame
     database: duckdb.DuckDBPyConnection
@@ -250,7 +258,7 @@ class _Evaluator:
         return hashed[order][entry], row
 
     def hashes(self, expression: str) -> np.ndarray:
-        """A hash per record, 0 if `expression` is null or empty."""
+        """Return a hash for each record, 0 if `expression` is null or empty."""
         query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
         place, found = self._query_distinct(query, self._columns_read(expression))
         out = np.zeros(int(place.max(initial=-1)) + 1, dtype="uint64")
@@ -262,7 +270,7 @@ class _Evaluator:
         return [name for name in dict.fromkeys([*COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
 
     def _query_distinct(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Number per record of the combination of values in `names`, and the result of `query` by such number (`id`)."""
+        """Return, for each record, the number of its combination of values in `names`, and the result of `query` by this number (`id`)."""
         code = np.zeros(len(self.records), dtype="int64")
         for name in names:
             own, distinct = self.column(name)
@@ -276,7 +284,7 @@ class _Evaluator:
         return place, self._run_query(query, columns, len(first))
 
     def _mostly_distinct(self, names: list[str]) -> bool:
-        """Whether few rows agree in `names`, all of them texts: estimated from the duplicates in a sample."""
+        """Return whether few rows agree in `names`, all of them texts. This is estimated from the duplicates in a sample."""
         if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in names):
             return False
         size = len(self.records)

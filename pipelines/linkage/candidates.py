@@ -1,4 +1,4 @@
-"""Every pair that linkage compares, with its match weight: the population for samples of the review.
+"""Every pair that linkage compares, with its match weight: the population from which the review draws samples.
 
 Belongs here: the frame of candidate pairs. Does not belong here: sampling (`harmonia.review`), decisions.
 """
@@ -19,10 +19,11 @@ LEAST_BITS = -20.0
 
 
 def list_candidate_pairs(canonical: Mapping[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The candidate pairs of the canonical tables: `entity, institution_a, key_a, institution_b, key_b, weight` (bits), in a fixed order.
+    """Return the candidate pairs of the canonical tables, in a fixed order. Columns: entity, institution_a, key_a, institution_b, key_b,
+    weight (bits).
 
-    A candidate is a pair from a blocking key, or a pair that was compared because of its files and weighs `LEAST_BITS` or more; not
-    a pair that a hard rule forbids. Also the number of pairs left out, by reason: `forbidden`, `nothing_shared`.
+    A candidate is a pair that a blocking key finds, or one that was compared because of its files and weighs `LEAST_BITS` or more. A
+    pair that a hard rule forbids is no candidate. Also return the number of pairs left out, by reason: `forbidden`, `nothing_shared`.
     """
     solved = solve(canonical, model)
     people, pairs = solved.people, solved.cases.pairs

@@ -1,4 +1,4 @@
-"""Linkage of case files to cases: evidence of references, persons, dates, seats, offences and sentences.
+"""Linkage of case files to cases, by evidence of references, persons, dates, seats, offences and sentences.
 
 Belongs here: candidate pairs of files, their weight in bits, the clusters. Does not belong here: comparison of persons (`score`),
 resolving of case numbers (`references`), the shares of dates and codes (`evidence`).
@@ -44,10 +44,8 @@ SEPARATED_BITS = 5.0
 
 @dataclass(frozen=True)
 class PriorRound:
-    """Results of the previous round:
-
-    the cluster of each person record (None in the first round), and the share of persons who are in several cases.
-    """
+    """Results of the previous round. `persons`: the cluster of each person record, None in the first round; `again`: the share of
+    persons who are in several cases."""
 
     persons: np.ndarray | None
     again: float
@@ -55,8 +53,13 @@ class PriorRound:
 
 @dataclass(frozen=True)
 class Cases:
-    """`cluster` per file; `pairs`: one row per candidate pair with `a, b`, the bits of `PARTS`, `weight`; `bits`: further evidence by pair
-    (`Weigher.bits`); `shares`: the shares used to weigh it."""
+    """The decided cases.
+
+    - `cluster`: the cluster of each file
+    - `pairs`: one row for each candidate pair: a, b, the bits of `PARTS`, weight
+    - `bits`: further evidence by pair (`Weigher.bits`)
+    - `shares`: the shares by which this evidence was weighed
+    """
 
     cluster: np.ndarray
     pairs: pd.DataFrame
@@ -66,8 +69,9 @@ class Cases:
 
 @dataclass(frozen=True)
 class FileTies:
-    """Ties between files: citations (`references.find_citations`), mergers (`merged`), citations of the same number (`cited_together`),
-    stays that begin together (`detained_together`). `component` per file, if only pairs within a component count."""
+    """Pairs of files that are tied. `cites`: citations (`references.find_citations`); `joins`: mergers (`references.find_mergers`);
+    `together`: citations of the same number (`references.cited_together`); `detained`: stays that begin together
+    (`references.detained_together`). `component`: the component of each file, if only pairs within a component count."""
 
     cites: pd.DataFrame
     joins: pd.DataFrame
@@ -93,7 +97,8 @@ def link_cases(
 ) -> Cases:
     """Decide which case files of `records` are of one case.
 
-    `before`: results of the round before. `constraints`: decisions of stewards. `shares`: by default estimated from the records.
+    `before`: results of the previous round. `constraints`: decisions of stewards. `shares`: shares of evidence, by default estimated
+    from the records.
     """
     ties = ties or find_ties(records)
     pairs, _ = gather_file_pairs(records, people, model, before, constraints.every, ties)
@@ -104,17 +109,17 @@ def link_cases(
         pairs, bits, shares = weigh_files(records, model, pairs, shares)
         pairs["another"] = cites_another(records, model, pairs, ties.cites, pairs)
         pairs["weight"] += pairs["another"]
-    pairs, bits = _with_detained(records, model, pairs, bits, ties.detained)
+    pairs, bits = _add_detained_together(records, model, pairs, bits, ties.detained)
     return Cases(_cluster_files(records, model, pairs, constraints), pairs, bits, shares)
 
 
-def _with_detained(
+def _add_detained_together(
     records: Records, model: Model, pairs: pd.DataFrame, bits: pd.DataFrame, detained: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` and their evidence `bits`, with stays that began together and have no other tie.
+    """Return `pairs` and their evidence `bits`, extended by the pairs of stays that began together and have no other tie.
 
-    A stay is left out if it probably belongs to the case of a file of an institution that registers cases: that file names everybody who
-    was arrested, so any other stay of that case is tied by its person.
+    A stay is left out if it probably belongs to the case of a file of an institution that registers cases: such a file names everybody
+    who was arrested, so any other stay of that case is tied through its person.
     """
     found = orient_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
     known = _pair_codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -133,8 +138,8 @@ def _with_detained(
 def weigh_files(
     records: Records, model: Model, pairs: pd.DataFrame, shares: EvidenceShares | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, EvidenceShares]:
-    """`pairs` of `gather_file_pairs` with `weight` from the evidence of the two files alone (`another` still 0); further evidence; its
-    shares."""
+    """Return `pairs` of `gather_file_pairs` with `weight` by the evidence of the two files alone (`another`, the evidence of third
+    files, is still 0), their further evidence, and the shares of that evidence."""
     shares = shares or estimate_shares(records, certain_pairs(records, pairs), model)
     bits = Weigher(records, shares, model).bits(pairs, pairs["left"].ge(0).to_numpy())
     beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
@@ -152,11 +157,12 @@ def gather_file_pairs(
     chosen: pd.DataFrame | None = None,
     overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Candidate pairs of files, and those of `extra` (`a, b`), with the evidence of persons and references; citations (`cited`).
+    """Return the candidate pairs of files, including the pairs `a, b` of `extra`, with the evidence of persons and references; also
+    return the citations (`cited`).
 
-    Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 if none is similar), `best` (bits of that match),
-    `single` (a number with a single bearer is cited), and bits `persons, prior, citation, together, apart`. `chosen`: only these pairs;
-    `overlaps`: their persons, if already compared.
+    Columns of the pairs: a, b (oriented, see `orient_pairs`); left, right (the best matching persons, -1 if no persons are similar);
+    best (bits of that match); single (whether a number with a single bearer is cited); and the bits persons, prior, citation, together,
+    apart. `chosen`: return only these pairs; `overlaps`: their persons, if already compared.
     """
     ties = ties or find_ties(records)
     cites, joins, together = ties.cites, ties.joins, ties.together
@@ -172,13 +178,14 @@ def gather_file_pairs(
 
 
 def expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
-    """What is expected of a pair of institutions (`pair_kinds`): as in the model, else by whether they open a file for each person."""
+    """Return what is expected of a pair of institutions (`pair_kinds`): the entry of the model, else an entry that depends only on
+    whether they open a file for each person."""
     persons = sum(name in contract.of_one_person() for name in kind.split("-"))
     return model.between.get(kind) or UNKNOWN_PAIR[persons]
 
 
 def shared_bits(records: Records, model: Model) -> float:
-    """Match weight from which a pair of persons makes their files candidates."""
+    """Return the match weight from which a pair of persons makes their files candidates."""
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     most = max((n for name, n in counts.items() if name != "persons"), default=1)
     return float(model.cases["share_bits"] + max(np.log2(most / FEW_FILES), 0.0))
@@ -217,7 +224,7 @@ def candidate_files(
     ties: FileTies,
     extra: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Pairs of files (`a, b`) that share a person, are tied by a reference, or are in `extra`."""
+    """Return the pairs of files (`a, b`) that share a person, are tied by a reference, or are in `extra`."""
     enough = people.weight >= shared_bits(records, model)
     left, right = people.left[enough], people.right[enough]
     if person_cluster is not None:
@@ -246,8 +253,8 @@ def _file_counts(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 def _add_person_bits(
     records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: PriorRound
 ) -> pd.DataFrame:
-    """`pairs` with the bits of the persons of both files (`persons`), and the best matching pair of persons (`left` of `a`, `right`
-    of `b`, `best`). `coverage`: expected share of the persons of one file that are in the other."""
+    """Return `pairs` with `persons`, the bits of the persons of both files, and with the best matching pair of persons (`left` of `a`,
+    `right` of `b`, `best`). `coverage`: expected share of the persons of one file that are in the other."""
     pair, left, right, weight = overlaps.pair, overlaps.left, overlaps.right, overlaps.weight
     if before.persons is not None:
         one = before.persons[left] == before.persons[right]
@@ -270,7 +277,7 @@ def _add_person_bits(
 
 
 def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
-    """Bits per pair for persons of one file in the other: the clearest person counts in full, companions less."""
+    """Return the bits of each pair for persons of one file being in the other. The clearest person counts in full, its companions less."""
     share, chance = coverage[pair], wrong[pair]
     hit = np.log2(1 - share + share * likelier)
     alone = hit - np.log2(1 - chance + chance * likelier)
@@ -286,8 +293,13 @@ def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarr
 def _reference_bits(
     records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, joins: pd.DataFrame, together: pd.DataFrame
 ) -> pd.DataFrame:
-    """`citation` (either file cites the other; both add up), `together` (both cite the same number), `apart` (both cite numbers of
-    one kind, but different ones), `single` (a number with a single bearer is cited)."""
+    """Return the evidence of references for each pair of files, in bits.
+
+    - `citation`: either file cites the other; both citations add up
+    - `together`: both files cite the same number
+    - `apart`: both files cite numbers of one kind, but different ones
+    - `single`: whether a number with a single bearer is cited
+    """
     setting, files = model.cases, np.log2(_file_counts(records, pairs))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     directions = _pair_codes(records, a, b), _pair_codes(records, b, a)
@@ -309,14 +321,14 @@ def _reference_bits(
     both = np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
-    apart = references.cite_different_numbers(records, pairs) | (_no_second_file_named(records, pairs) & ~both)
+    apart = references.cite_different_numbers(records, pairs) | (_name_no_second_file(records, pairs) & ~both)
     apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
-def _no_second_file_named(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Pairs of files of a prosecution that mention no second file: it has two files of one case only if a party is separated or cases are
-    joined, and its files record both."""
+def _name_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Return which pairs of files of a prosecution mention no second file. A prosecution has two files of one case only if a party is
+    separated or cases are joined, and its files record both."""
     silent = records.files["institution"].isin(contract.at("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
@@ -330,11 +342,11 @@ def _smallest_by_pair(records: Records, frame: pd.DataFrame, column: str) -> Cod
 
 
 def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame) -> np.ndarray:
-    """Bits against a pair if one of its files cites, or is cited by, a third file of the other's institution.
+    """Return the bits against each pair if one of its files cites, or is cited by, a third file of the other file's institution.
 
     The bits are weighted by the probability that the third file belongs to the case of the first, and not to that of the second. If one
-    file cites both, the likelier citation is taken as right, and the other no longer counts.
-    `weighed`: `a, b, weight` of pairs of files from other evidence, including `pairs` (with `citation`).
+    file cites both, the likelier citation is taken as right, and the other no longer counts. `weighed`: a, b, weight of pairs of files
+    by other evidence, including `pairs` (with `citation`).
     """
     exact, size = cites[~cites["near"]], len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
@@ -354,15 +366,15 @@ def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd
             tied = known.at(_pair_codes(records, first[pair], third), UNTIED) - np.where(both, own[pair], 0.0)
             between = known.at(_pair_codes(records, second[pair], third), UNTIED)
             most = model.cases[name] - np.where(both, citation[pair], 0.0)
-            np.minimum.at(out, pair, most * _probability_of(tied) * (1 - _probability_of(between)))
+            np.minimum.at(out, pair, most * _as_probability(tied) * (1 - _as_probability(between)))
     return out
 
 
 def _third_files(
     records: Records, first: np.ndarray, second: np.ndarray, tied_to: RowIndexByOwner, other: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Other files of the institution of `second` to which the file `first` of a pair is tied: row of the pair, file, whether `first` is
-    also tied to `second`."""
+    """Find the other files of the institution of `second` to which the file `first` of a pair is tied. Return the row of the pair, the
+    file, and whether `first` is also tied to `second`."""
     institution, _ = number_institutions(records)
     pair, tie = tied_to.of(first)
     third = other[tie]
@@ -374,16 +386,18 @@ def _third_files(
     return pair[others], third[others], own[pair[others]]
 
 
-def _probability_of(bits: np.ndarray) -> np.ndarray:
+def _as_probability(bits: np.ndarray) -> np.ndarray:
+    """Return the probability that corresponds to odds in bits."""
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
 
 
 def _cluster_files(records: Records, model: Model, pairs: pd.DataFrame, constraints: Constraints) -> np.ndarray:
+    """Cluster the files by their weighted pairs and the decisions of stewards. Return the cluster of each file."""
     setting = model.cases
     rules = cluster.JoiningRules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     spine = [name for name in contract.bearers().values() if name not in contract.of_one_person()]
     kind = map_to_numbers(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
-    found = replace(cluster.from_weights(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
+    found = replace(cluster.pairs_from_weights(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
     return cluster.agglomerate(len(records.files), found, rules, kind, constraints)

@@ -1,6 +1,7 @@
-"""Pairs of files that are certainly of one case, or of two, before weighing: shares of evidence are estimated on them.
+"""Selects pairs of files that are certainly of one case, or certainly of two cases, before pairs are weighed. Shares of evidence are
+estimated on these pairs.
 
-Belongs here: selection of these pairs. Does not belong here: the shares (`evidence`), decisions (`cases`).
+Belongs here: this selection. Does not belong here: the shares (`evidence`), decisions (`cases`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ CERTAIN_PERSON = 10.0
 
 
 def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
-    """Pairs certainly of one case: a number with a single bearer is cited and a person agrees clearly; and all pairs of the groups that
-    these form.
+    """Return pairs of files that are certainly of one case, and pairs that are certainly of different cases.
 
-    Pairs certainly of different cases: a person agrees clearly, and the two files are in different groups of that kind, each with its own
+    Certainly of one case are pairs in which a number with a single bearer is cited and a person agrees clearly; these form groups, of
+    which all pairs count.
+
+    Certainly of different cases are pairs in which a person agrees clearly, but whose files are in different groups, each with its own
     file of the same institution that opens cases.
     """
     sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
@@ -41,10 +44,8 @@ def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
 
 
 def _opening_institutions(records: Records, groups: np.ndarray) -> np.ndarray:
-    """Return, as bits, the institutions that open cases and have a file in each group:
-
-    such an institution keeps one file per case, while a court may divide a case.
-    """
+    """Return, as bits, the institutions that open cases and have a file in each group. Such an institution keeps one file per case,
+    while a court may divide a case."""
     origins = contract.at("registration", "prosecution")
     code, names = number_institutions(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
@@ -54,7 +55,8 @@ def _opening_institutions(records: Records, groups: np.ndarray) -> np.ndarray:
 
 
 def separated_pairs(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Pairs of one institution in which the person of one file was separated on the day on which the other file was received."""
+    """Return which pairs of one institution were separated: the person of one file was separated on the day on which the other file was
+    received."""
     institution, _ = number_institutions(records)
     received = records.files["received"].to_numpy()
     day = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))

@@ -1,12 +1,14 @@
-"""Clusters from weighted pairs: agglomeration, best pair first.
+"""Forms clusters from weighted pairs: agglomeration, best pair first.
 
 Belongs here: agglomeration with vetoes. Does not belong here: the meaning of a weight.
 
-The nearness of two groups is `best_share` times their best pair plus the rest times the average of their pairs, part by part (a part is
-e.g. a field) and only over the pairs in which that part is known: a record without a number must not bridge two with different numbers,
-and a chain of chance agreements must not join strangers. The nearest are joined first, until no nearness is above zero.
+The nearness of two groups is `best_share` times their best pair, plus the rest times the average of their pairs. It is computed part by
+part (a part is, for example, a field), and only over the pairs in which that part is known: a record without a number must not bridge
+two records with different numbers, and a chain of chance agreements must not join strangers. The nearest groups are joined first, until
+no nearness is above zero.
 
-Members not connected by positive pairs can never be joined, so every connected component joins its nearest two groups at the same time.
+Members that positive pairs do not connect can never be joined, so every connected component joins its nearest two groups at the same
+time.
 """
 
 from __future__ import annotations
@@ -21,9 +23,14 @@ from pipelines.resources.flat import is_run_start
 
 @dataclass(frozen=True)
 class WeightedPairs:
-    """Pairs of members, each at most once. `weight`: evidence and prior odds together; `odds`: the prior odds in it
-    (between groups the best counts); `parts`: the evidence part by part, NaN if a part is unknown.
-    `strong`: pairs that may tie two groups with spine members; `veto`: pairs that keep their groups apart."""
+    """Pairs of members, each at most once.
+
+    - `weight`: evidence and prior odds together
+    - `odds`: the prior odds in the weight; between two groups the best counts
+    - `parts`: the evidence part by part, NaN if a part is unknown
+    - `strong`: whether the pair may tie two groups with spine members
+    - `veto`: whether the pair keeps the groups of its members apart
+    """
 
     left: np.ndarray
     right: np.ndarray
@@ -34,17 +41,20 @@ class WeightedPairs:
     veto: np.ndarray
 
 
-def from_weights(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
-    """`WeightedPairs` with a weight alone: no parts, odds or vetoes."""
+def pairs_from_weights(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
+    """Return `WeightedPairs` with weights only: without parts, odds or vetoes."""
     none, every = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
     return WeightedPairs(left, right, weight, weight.reshape(-1, 1).astype("float64"), np.zeros(len(left)), every, none)
 
 
 @dataclass(frozen=True)
 class JoiningRules:
-    """Rules for joining groups: `best_share`, see above; `spine`, the weight that the best strong pair needs if both groups have a
-    spine member and no pair of one kind supports them; `occupied`, the penalty for each spine kind that both groups already have,
-    unless a pair of one kind reaches `waived`."""
+    """Rules for joining groups. Spine members are those of certain kinds, of which a group normally has one each.
+
+    - `best_share`: see the module
+    - `spine`: the weight that the best strong pair needs if both groups have a spine member and no pair of one kind supports them
+    - `occupied`: the penalty for each spine kind that both groups already have, unless a pair of one kind reaches `waived`
+    """
 
     best_share: float
     spine: float = -np.inf
@@ -55,7 +65,7 @@ class JoiningRules:
 def agglomerate(
     size: int, pairs: WeightedPairs, rules: JoiningRules, spine: np.ndarray | None = None, constraints: Constraints | None = None
 ) -> np.ndarray:
-    """Group number per member 0..`size`-1, numbered in the order of their first member.
+    """Return the group number of each member 0..`size`-1; groups are numbered in the order of their first member.
 
     `spine`: kind of each member as a number from 0, or -1 if it is not a spine member. `constraints`: members that must, or must not, be
     in one group, regardless of weights and vetoes. The result does not depend on the order of the pairs.
@@ -81,7 +91,8 @@ def agglomerate(
 
 
 def connected_members(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
-    """Number the connected components over pairs above zero and `constraints.same`, by member; no group extends beyond its component."""
+    """Number the connected components over the pairs above zero and `constraints.same`, by member. No group extends beyond its
+    component."""
     positive = weight > 0
     return connected_components(
         size, np.concatenate([left[positive], constraints.same[:, 0]]), np.concatenate([right[positive], constraints.same[:, 1]])
@@ -114,8 +125,8 @@ def _first_member(number: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _GroupLinks:
-    """All pairs between two groups `a` < `b` (identified by their first members): the best weight and odds, the best strong pair, the best
-    pair of one spine kind, sums and counts by part, and whether they must stay apart."""
+    """All pairs between two groups `a` < `b`, each identified by its first member: the best weight and odds, the best strong pair, the
+    best pair of one spine kind, sums and counts by part, and whether the groups must stay apart."""
 
     a: np.ndarray
     b: np.ndarray
@@ -131,7 +142,7 @@ class _GroupLinks:
         return _GroupLinks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def between(self, group: np.ndarray) -> _GroupLinks:
-        """Combine the links of groups that were merged; `group`: the group of each member."""
+        """Combine the links of groups that were merged. `group`: the group of each member."""
         a, b = group[self.a], group[self.b]
         apart = a != b
         a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
@@ -160,7 +171,7 @@ class _GroupLinks:
 
 
 def _links_of_pairs(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _GroupLinks:
-    """Convert each pair to a link; members that must stay apart become links without support."""
+    """Convert each pair to a link. Members that must stay apart become links without support."""
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)
     apart, width = len(constraints.apart), pairs.parts.shape[1]

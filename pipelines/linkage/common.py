@@ -1,11 +1,12 @@
-"""Statistics of the whole history that each decision uses: frequencies of names, counts, shares of evidence, share of repeated persons.
+"""Statistics of the whole history that every decision uses: frequencies of names, counts, shares of evidence, share of persons in
+several cases.
 
-Belongs here: the choice of records from which they are estimated, so that they rarely change. Does not belong here: decisions.
+Belongs here: choosing the records from which the statistics are estimated, so that they rarely change. Does not belong here: decisions.
 
-A small history is used as a whole. A larger one is used up to a landmark: the period in which the number of person rows, each period in
-its first version, reached the last step of a ladder (`FIRST`, each step half as much again). Until the next step is reached, and unless a
-period before the landmark arrives late, the statistics stay identical, and so do the decisions on unchanged records. They depend only on
-the records, not on the time of arrival.
+A small history is used as a whole. A larger one is used up to a landmark: the period in which the number of person rows, counting each
+period in its first version, reached the last step of a ladder (`FIRST`, each step half as much again). The statistics, and the decisions
+on unchanged records, stay identical until the next step is reached, unless a period before the landmark arrives late. They depend only
+on the records, not on the time of arrival.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class CommonStatistics:
-    """Statistics of a history: `frequencies` of names, `counts` (files by institution, `persons`), and by round the `shares` of evidence
-    and the share `again` of persons who are in several cases."""
+    """Statistics of a history: `frequencies` of names; `counts` of files by institution, and of `persons`; and by round the `shares` of
+    evidence and the share `again` of persons who are in several cases."""
 
     frequencies: Frequencies
     counts: dict[str, int]
@@ -48,9 +49,9 @@ def record_counts(records: Records) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Landmark:
-    """The rows of each table of a large history up to the day `until`, the last of a delivered period.
+    """The rows of each table of a large history up to the day `until`, the last day of a delivered period.
 
-    Of each period of an institution the first version. Later changes of status are ignored: all rows count as accepted, except
+    The first version of each period of an institution is used. Later changes of status are ignored: all rows count as accepted, except
     quarantined ones.
     """
 
@@ -66,7 +67,7 @@ class Landmark:
         }
 
     def fingerprint(self, tables: Tables) -> str:
-        """Hash of the rows, independent of their order."""
+        """Return a hash of the rows that is independent of their order."""
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
             frame = tables[name]
@@ -76,7 +77,7 @@ class Landmark:
 
 
 def find_landmark(canonical: Tables) -> Landmark | None:
-    """The landmark of a large history (tables of `standardise.read_columns`); None if the history is small."""
+    """Return the landmark of a large history (tables of `standardise.read_columns`); None if the history is small."""
     if len(canonical["person_records"]) < FIRST:
         return None
     delivered = {name: _numbered_deliveries(frame) for name, frame in canonical.items()}

@@ -1,9 +1,9 @@
-"""Comparison of pairs of person records: the level that each field reaches.
+"""Comparison of pairs of person records: the level that each field of a pair reaches.
 
-Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs
-are compared (`blocking`).
+Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs are
+compared (`blocking`).
 
-Properties of a single value (its letters, its tokens) are computed once per value, however many pairs it is in; texts whose letters
+Properties of a single value (its letters, its tokens) are computed once for each value, however many pairs it is in. Texts whose letters
 differ too much are not compared in full.
 """
 
@@ -24,17 +24,17 @@ from pipelines.linkage.model import Field
 MISSING = -1
 WORKERS = 2  # threads per scoring; the result does not depend on it
 # The most that Jaro–Winkler adds to Jaro, as a share of the difference to 1: a tenth for each of the first four letters.
-PREFIX = 0.4
+PREFIX_WEIGHT = 0.4
 # Number of texts split into letters at a time.
-AT_ONCE = 1 << 16
+BATCH_SIZE = 1 << 16
 # Threads are not worth starting for fewer pairs of texts.
-THREADS = 20_000
+PAIRS_FOR_THREADS = 20_000
 Values = list[np.ndarray]
 Mask = np.ndarray
 
 
 def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndarray) -> Values:
-    """The values of `columns` at `rows` as arrays for the tests: text (empty if missing), days as text `yyyymmdd`, numbers."""
+    """Return the values of `columns` at `rows` as arrays for the tests: text (empty if missing), days as text `yyyymmdd`, numbers."""
     found = []
     for name in columns:
         column = records[name]
@@ -51,40 +51,40 @@ def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndar
 
 
 class FieldValues:
-    """Values of a field (one array per column), and properties of single values, computed once."""
+    """The values of a field (one array for each column), and properties of single values, each computed once."""
 
     def __init__(self, columns: Values) -> None:
         self.columns = columns
         self._derived: dict[Hashable, np.ndarray] = {}
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
-        """Apply `make` to each value of the first column; the result is cached."""
+        """Apply `make` to each value of the first column. The result is cached."""
         if (make, args) not in self._derived:
             self._derived[make, args] = make(self.columns[0], *args)
         return self._derived[make, args]
 
 
 class ValuePairs:
-    """Pairs of values of a field: `a`, `b` are their rows in `known`."""
+    """Pairs of values of a field. `a` and `b` are the rows of the two values in `field_values`."""
 
-    def __init__(self, known: FieldValues, a: np.ndarray, b: np.ndarray) -> None:
-        self.known, self.a, self.b = known, a, b
+    def __init__(self, field_values: FieldValues, a: np.ndarray, b: np.ndarray) -> None:
+        self.field_values, self.a, self.b = field_values, a, b
 
     def __len__(self) -> int:
         return len(self.a)
 
     def at(self, rows: np.ndarray) -> ValuePairs:
         """Return the pairs at `rows`."""
-        return ValuePairs(self.known, self.a[rows], self.b[rows])
+        return ValuePairs(self.field_values, self.a[rows], self.b[rows])
 
     def column(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return the values of column number `n` on both sides of the pairs."""
-        values = self.known.columns[n]
+        values = self.field_values.columns[n]
         return values[self.a], values[self.b]
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
         """Apply `make` to the texts on both sides of the pairs."""
-        derived = self.known.derived(make, *args)
+        derived = self.field_values.derived(make, *args)
         return derived[self.a], derived[self.b]
 
     def apart(self) -> np.ndarray:
@@ -99,11 +99,12 @@ class ValuePairs:
 
 
 def compare_field(field: Field, left: Values, right: Values) -> np.ndarray:
-    """Number of the level of `field` that each pair reaches, `MISSING` if either side has no value; the first test that holds wins."""
+    """Return the number of the level of `field` that each pair reaches; the first test that holds decides. It is `MISSING` if either
+    side has no value."""
     size = len(left[0])
-    known = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
-    absent = missing_rows(known.columns)
-    level = levels_reached(field, ValuePairs(known, np.arange(size), np.arange(size, 2 * size)))
+    field_values = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
+    absent = missing_rows(field_values.columns)
+    level = levels_reached(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
     level[absent[:size] | absent[size:]] = MISSING
     return level
 
@@ -140,21 +141,23 @@ def missing_rows(values: Values) -> Mask:
 
 
 def _text_lengths(texts: np.ndarray) -> np.ndarray:
+    """Return the number of letters of each text."""
     return pc.utf8_length(pa.array(texts, type=pa.string())).to_numpy(zero_copy_only=False).astype("int64")
 
 
 def _letters_as_bits(texts: np.ndarray) -> np.ndarray:
-    """The letters of each text as bits; a repeated letter gets a further bit; some letters share one."""
+    """Return the letters of each text as bits. A repeated letter sets a further bit; some letters share a bit."""
     return _in_batches(_letter_bits, texts)
 
 
 def _in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
     """Apply `make` to the letters of `texts` (one row per text, padded with 0), one batch of texts at a time."""
-    some = [texts[begin : begin + AT_ONCE].astype("U") for begin in range(0, len(texts), AT_ONCE)]
+    some = [texts[begin : begin + BATCH_SIZE].astype("U") for begin in range(0, len(texts), BATCH_SIZE)]
     return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in some)])
 
 
 def _letter_bits(letters: np.ndarray) -> np.ndarray:
+    """Return the bits of each row of `letters`, in which the n-th occurrence of a letter has a bit of its own."""
     letters = np.sort(letters, axis=1)
     place = np.arange(letters.shape[1], dtype="uint32")
     begins = np.ones(letters.shape, dtype=bool)
@@ -164,12 +167,13 @@ def _letter_bits(letters: np.ndarray) -> np.ndarray:
 
 
 def _as_bits(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
+    """Combine the bit numbers of the letters of each row into one number; padding is ignored."""
     bits = np.uint64(1) << bit.astype("uint64")
     return np.asarray(np.bitwise_or.reduce(np.where(letters > 0, bits, np.uint64(0)), axis=1))
 
 
 def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
-    """The digits of days `yyyymmdd` at `places` as one number; the same number for all missing days."""
+    """Return the digits of days `yyyymmdd` at `places` as one number; the number is the same for all missing days."""
     digits = days.astype("U8").view("uint32").reshape(len(days), 8)
     out = np.zeros(len(days), dtype="int64")
     for place in places:
@@ -179,16 +183,16 @@ def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
 
 def _days_agree(sides: ValuePairs, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
     """Return whether both days are known, and the digits at `places` of the left day equal those at `against` of the right day."""
-    one, other = sides.known.derived(_day_digits, places)[sides.a], sides.known.derived(_day_digits, against)[sides.b]
+    one, other = sides.field_values.derived(_day_digits, places)[sides.a], sides.field_values.derived(_day_digits, against)[sides.b]
     return np.asarray((one == other) & sides.both(), dtype=bool)
 
 
 def _similarities(sides: ValuePairs, least: float) -> np.ndarray:
-    """Jaro–Winkler similarity of pairs of texts, 0 if it is well below `least`."""
+    """Return the Jaro–Winkler similarity of each pair of texts; 0 if it is well below `least`."""
     one, other = (length.astype("float64") for length in sides.derived(_text_lengths))
     # Jaro is the mean of the shares of common letters in either text and the share of these in order (at most 1).
     common = (one + other - sides.apart()) / 2
-    enough = common * (one + other) >= (3 * (least - PREFIX) / (1 - PREFIX) - 1 - 1e-4) * one * other
+    enough = common * (one + other) >= (3 * (least - PREFIX_WEIGHT) / (1 - PREFIX_WEIGHT) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
     out = np.zeros(len(sides))
     out[rows] = _jaro_winkler(*sides.at(rows).column(), least)
@@ -197,16 +201,19 @@ def _similarities(sides: ValuePairs, least: float) -> np.ndarray:
 
 def _jaro_winkler(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
     # Exactly at the cutoff rapidfuzz may round either way.
+    """Return the Jaro–Winkler similarity of texts; 0 if it is below `least`."""
     return _run_scorer(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
 
 
 def _run_scorer(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
-    workers = WORKERS if len(left) >= THREADS else 1
+    """Apply a scorer of rapidfuzz to pairs of texts, in threads if there are many."""
+    workers = WORKERS if len(left) >= PAIRS_FOR_THREADS else 1
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
 def _edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
-    """Edits between pairs of texts (a swap of neighbours is one edit); any number above `most` if there are more."""
+    """Return the number of edits between the texts of each pair (a swap of neighbours is one edit); any number above `most` if there are
+    more."""
     out = np.full(len(sides), most + 1, dtype="float64")
     rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit replaces at most one letter
     out[rows] = _run_scorer(OSA.distance, *sides.at(rows).column(), int(most))
@@ -216,7 +223,7 @@ def _edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
 def equal_values(sides: ValuePairs) -> Mask:
     """Return whether the first column is equal and not empty."""
     out = np.zeros(len(sides), dtype=bool)
-    if sides.known.columns[0].dtype.kind != "O":
+    if sides.field_values.columns[0].dtype.kind != "O":
         left, right = sides.column()
         return np.asarray(left == right, dtype=bool)
     rows = np.flatnonzero(sides.apart() == 0)
@@ -261,7 +268,7 @@ def _pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
 
 
 def _token_sets(texts: np.ndarray) -> np.ndarray:
-    """The tokens of more than one letter of each text, as sets."""
+    """Return, for each text, the set of its tokens of more than one letter."""
     return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
 
 
@@ -322,7 +329,7 @@ def _core_lengths(texts: np.ndarray) -> np.ndarray:
 
 
 def _letter_sets(texts: np.ndarray) -> np.ndarray:
-    """The set of letters of each text as bits; letters outside a to z share bits."""
+    """Return the set of letters of each text as bits. Letters outside a to z share bits."""
     return _in_batches(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
 
 
@@ -333,15 +340,15 @@ def _core_letter_sets(texts: np.ndarray) -> np.ndarray:
 def common_stem(sides: ValuePairs, letters: float) -> Mask:
     """Return whether two names have their first `letters` letters in common, or one name without its last vowel is part of the other name
     (short forms: `Miri`, `Fatmir`)."""
-    n, known, (one, other), (begin, start) = (
+    n, field_values, (one, other), (begin, start) = (
         int(letters),
-        sides.known,
+        sides.field_values,
         sides.derived(_text_lengths),
         sides.derived(_leading_letters, int(letters)),
     )
     out = (one >= n) & (other >= n) & (begin == start)
-    cores, texts = known.derived(_name_cores), known.columns[0]
-    size, inside, whole = known.derived(_core_lengths), known.derived(_core_letter_sets), known.derived(_letter_sets)
+    cores, texts = field_values.derived(_name_cores), field_values.columns[0]
+    size, inside, whole = field_values.derived(_core_lengths), field_values.derived(_core_letter_sets), field_values.derived(_letter_sets)
     # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
         likely = (size[short] >= n) & (shorter <= longer) & (inside[short] & ~whole[full] == 0) & ~out

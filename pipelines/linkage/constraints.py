@@ -1,10 +1,10 @@
 """Decisions of stewards as constraints of clustering.
 
-Belongs here: current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each judgement.
-Does not belong here: which judgements are current (`harmonia.review.judgements.effective`), clustering (`cluster`).
+Belongs here: converting current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each
+judgement. Does not belong here: which judgements are current (`harmonia.review.judgements.effective`), clustering (`cluster`).
 
-`same` puts two records into one cluster regardless of weights and hard rules. `different` keeps whole clusters apart. If judgements
-contradict each other, `different` takes precedence, and among `same` the earlier ones.
+A judgement `same` puts two records into one cluster, regardless of weights and hard rules. A judgement `different` keeps their clusters
+apart. If judgements contradict each other, `different` takes precedence, and among `same` the earlier ones.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "verdic
 BINDING = ("same", "different")
 
 
-def _empty_pairs() -> np.ndarray:
+def _no_pairs() -> np.ndarray:
     return np.empty((0, 2), dtype="int64")
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """Pairs of rows (arrays of shape n × 2): `same` must be in one cluster, `apart` must not. They do not contradict each other."""
+    """Pairs of rows (arrays of shape n × 2) that must be in one cluster (`same`), and pairs that must not (`apart`). They do not
+    contradict each other."""
 
-    same: np.ndarray = field(default_factory=_empty_pairs)
-    apart: np.ndarray = field(default_factory=_empty_pairs)
+    same: np.ndarray = field(default_factory=_no_pairs)
+    apart: np.ndarray = field(default_factory=_no_pairs)
 
     @property
     def every(self) -> pd.DataFrame:
@@ -39,8 +40,8 @@ class Constraints:
 def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
     """Convert the judgements on one entity (persons or cases) to constraints of its clusters.
 
-    judgements: `COLUMNS`, the current ones, oldest first; verdicts not in `BINDING` are ignored.
-    records: institution, record_key; the constraints refer to its rows; judgements on other records are ignored.
+    judgements: `COLUMNS`, only current ones, oldest first; verdicts that are not in `BINDING` are ignored. records: institution,
+    record_key; the constraints refer to its rows, and judgements on other records are ignored.
     """
     if judgements is None or judgements.empty:
         return Constraints()
@@ -55,7 +56,8 @@ def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.D
 
 
 def clashes(judgements: pd.DataFrame) -> np.ndarray:
-    """Rows of `judgements` (`COLUMNS`) that do not hold because others contradict them: only `same`, of records kept apart by others."""
+    """Return the rows of `judgements` (`COLUMNS`) that do not hold because others contradict them. These are only judgements `same` on
+    records that others keep apart."""
     lost = np.zeros(len(judgements), dtype=bool)
     named = pd.concat([judgements[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["e", "i", "k"], axis=1) for s in "ab"])
     number, distinct = pd.factorize(pd.MultiIndex.from_frame(named.astype("str")))
@@ -87,8 +89,12 @@ def clashes(judgements: pd.DataFrame) -> np.ndarray:
 def judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
     """Return `COLUMNS` and the `outcome` of each current judgement.
 
-    `holds`; `against_rule`: holds against a hard rule; `contradicted`: does not hold, because of other judgements;
-    `record_gone`. clusters: by entity institution, record_key, cluster; against: pairs of persons joined against a rule.
+    - `holds`
+    - `against_rule`: it holds, against a hard rule
+    - `contradicted`: it does not hold, because of other judgements
+    - `record_gone`: one of the records no longer exists
+
+    clusters: by entity institution, record_key, cluster; against: pairs of persons that were joined against a rule.
     """
     if judgements is None:
         return pd.DataFrame(columns=[*COLUMNS, "outcome"], dtype="str")
@@ -109,6 +115,6 @@ def judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.D
 
 
 def outcome_counts(judged: pd.DataFrame) -> dict[str, int | float | str]:
-    """Counts of judgements by outcome (`judgement_outcomes`), for the statistics of a run."""
+    """Count the judgements by outcome (`judgement_outcomes`), for the statistics of a run."""
     found = judged["outcome"].value_counts()
     return {f"judgements_{name}": int(found.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

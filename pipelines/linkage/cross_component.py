@@ -1,6 +1,7 @@
-"""Pairs of records of two components: never joined, and recorded if refused in some doubt, as within a component.
+"""Decision records for pairs of records of two components. Such pairs are never joined; they are recorded if they were refused in some
+doubt, as pairs within a component are.
 
-Belongs here: their final weight and evidence, and its lookup in the memory. Does not belong here: components (`partition`), which
+Belongs here: their final weight and evidence, and looking it up in the memory. Does not belong here: components (`partition`), which
 decisions are recorded (`decisions`).
 """
 
@@ -26,7 +27,7 @@ from pipelines.resources.flat import find_positions
 
 @dataclass(frozen=True)
 class CrossComponent:
-    """Decision records as in `decisions`; the number of pairs of files and of persons in doubt; `cross_reasons` of a memory."""
+    """Decision records (`decisions`), the number of pairs of files and of persons in doubt, and the `cross_reasons` of a memory."""
 
     decisions: pd.DataFrame
     cases_in_doubt: int
@@ -35,7 +36,8 @@ class CrossComponent:
 
 
 def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None) -> CrossComponent:
-    """Decision records of pairs across components. cited: `a, b, weight` of files that cite each other, within their components."""
+    """Return the decision records of pairs across components. cited: a, b, weight of files that cite each other, within their
+    components."""
     known = None if memory is None else memory.cross_reasons
     cases, of_cases = _case_decisions(partition, setting, cited, known)
     persons, of_persons = _person_decisions(partition, setting, known)
@@ -45,13 +47,14 @@ def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.
 
 
 def _count_in_doubt(records: pd.DataFrame) -> int:
+    """Count the decision records in doubt."""
     return int(records["weight"].abs().lt(IN_DOUBT).sum())
 
 
 def _case_decisions(
     partition: Partition, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """`decision_records` of pairs of files, and the hash of each with its evidence from third files."""
+    """Return the `decision_records` of pairs of files, and the hash of each pair with its evidence from third files."""
     pairs = partition.files_across
     weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
     pairs = pairs[pairs["weight"] >= LEAST_WEIGHT]
@@ -73,7 +76,7 @@ def _case_decisions(
 
 
 def _person_decisions(partition: Partition, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
-    """`decision_records` of pairs of persons, and the hash of each."""
+    """Return the `decision_records` of pairs of persons, and the hash of each pair."""
     pairs = partition.persons_across
     weight = pairs["weight"].to_numpy() + prior_between_cases(partition.records, setting.model.persons, setting.common.again[0])
     anonymous = lacks_identity(partition.records.persons)

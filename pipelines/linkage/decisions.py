@@ -1,6 +1,7 @@
 """Decision records: which pairs were joined or refused, with weight and evidence.
 
-Belongs here: the frame of decisions and the counts of a run. Does not belong here: making decisions; names, dates or numbers of persons.
+Belongs here: the frame of decisions, and the counts of a run. Does not belong here: making decisions; names, dates or numbers of
+persons.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ LEAST_BITS = 0.3
 
 
 def decision_records(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
-    """One row per pair that was joined, or refused in some doubt: `person` (whether of persons), `a, b` (rows of the frames), `weight`,
-    `joined`, `reasons` (`evidence +bits`, largest first, separated by a space). `weight` is log2 of the odds that both are one case or
-    one person.
+    """Return one row for each pair that was joined, or refused in some doubt. Cases come before persons, and pairs are in the order of
+    their records.
 
-    Cases come before persons, pairs in the order of their records.
+    - `person`: whether the pair is of persons
+    - `a`, `b`: rows of the frames
+    - `weight`: log2 of the odds that both are one case, or one person
+    - `joined`: whether the pair is in one cluster
+    - `reasons`: `evidence +bits`, the largest first, separated by a space
     """
     case_rows = case_decision_records(cases)
     left, right, weight = people.left, people.right, persons.weight
@@ -54,27 +58,25 @@ def case_decision_records(cases: Cases) -> pd.DataFrame:
 
 
 def case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
-    """Write the `reasons` of the pairs of files at `recorded` (rows, ascending);
-
-    `pairs` and further evidence `bits` as in `cases.Cases`.
-    """
+    """Write the `reasons` of the pairs of files at `recorded` (rows, ascending). `pairs` and further evidence `bits`: as in
+    `cases.Cases`."""
     return _reason_texts(pd.concat([_evidence_rows(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded)
 
 
 def person_reasons(bits: pd.DataFrame) -> pd.Series:
-    """Write the `reasons` of pairs of persons; `bits`: one column per kind of evidence, one row per pair."""
+    """Write the `reasons` of pairs of persons. `bits`: one column for each kind of evidence, one row for each pair."""
     every = np.arange(len(bits))
     return _reason_texts(_evidence_rows(bits, every), every)
 
 
 def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
-    """Pairs of person records that are in one cluster although a hard rule forbids it: rows `a, b`."""
+    """Return the pairs of person records (rows `a, b`) that are in one cluster although a hard rule forbids it."""
     rows = np.flatnonzero(persons.never & (persons.cluster[people.left] == persons.cluster[people.right]))
     return pd.DataFrame({"a": people.left[rows], "b": people.right[rows]})
 
 
 def with_record_keys(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
-    """`decision_records` with record keys instead of rows, and `joined` or `refused` as `decision`: columns `COLUMNS`."""
+    """Return `decision_records` with record keys instead of rows, and with `joined` or `refused` as `decision`. Columns: `COLUMNS`."""
     person = rows_["person"].to_numpy(dtype=bool)
     found = []
     for entity, frame, rows in (("case", records.files, rows_[~person]), ("person", records.persons, rows_[person])):
@@ -84,7 +86,8 @@ def with_record_keys(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
 
 
 def record_keys_of(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """`institution_a, key_a, institution_b, key_b` of pairs of rows `a, b` of `frame`, on the same index."""
+    """Return the record keys of the pairs of rows `a, b` of `frame`, on the same index. Columns: institution_a, key_a, institution_b,
+    key_b."""
     sides = [(f"{name}_{side}", frame[column].array.take(pairs[side].to_numpy())) for side in "ab" for name, column in KEY.items()]
     return pd.DataFrame(dict(sides), index=pairs.index).astype("str")
 
@@ -95,7 +98,8 @@ def _worth_recording(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cl
 
 
 def _evidence_rows(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
-    """`pair, name, bits` from a frame with one column per kind of evidence and one row for each of `pairs`."""
+    """Return one row for each piece of evidence (pair, name, bits), from a frame with one column for each kind of evidence and one row
+    for each of `pairs`."""
     values = bits.to_numpy("float64")
     row, column = np.nonzero(np.abs(values) >= LEAST_BITS)
     return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
@@ -142,7 +146,8 @@ def count_compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[
 def run_statistics(
     records: Records, report: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, counted: Mapping[str, int | float | str]
 ) -> dict[str, int | float | str]:
-    """Count the records, clusters and refused blocks (`report` of blocking) of a run, and add the counts in `counted`; no personal data."""
+    """Count the records, clusters and refused blocks of a run (`report`: of blocking), and add the counts in `counted`. Contains no
+    personal data."""
     refused = report.set_index("key")
     refused = refused[refused["refused_values"] > 0]
     counts: dict[str, int | float | str] = {

@@ -1,10 +1,10 @@
-"""Model drift: comparison levels per institution and period of its deliveries against those of the training data.
+"""Model drift: the comparison levels that records reach, by institution and period of delivery, against those of the training data.
 
-Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm.
-Does not belong here: training (`training`), presentation (`pipelines.checks.model`).
+Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm. Does
+not belong here: training (`training`), presentation (`pipelines.checks.model`).
 
 A delivery with shifted birth dates, or with names in another script, links worse but does not fail. Its records then reach other
-comparison levels than before with those of other institutions.
+comparison levels, in pairs with those of other institutions, than earlier records did.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ WORTH = 0.5
 
 
 def count_levels_reached(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """Count the linked records that reach each comparison level: `institution, period, field, level, n`.
+    """Count the linked records that reach each comparison level. Columns: institution, period, field, level, n.
 
-    canonical: the tables of `schemas.canonical`. persons: `institution, record_key, cluster` as linked. A record is compared with those of
-    other institutions in its cluster. It counts once for each field that is known on both sides, divided over the levels reached. The
-    period is that of its first delivery.
+    canonical: the tables of `schemas.canonical`; persons: institution, record_key, cluster, as linked. A record is compared with the
+    records of other institutions in its cluster. It counts once for each field that is known on both sides, divided over the levels
+    reached. The period is that of its first delivery.
     """
     records = build_features(canonical)
     keys, linked = (pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, persons))
@@ -48,10 +48,8 @@ def count_levels_reached(canonical: Mapping[str, pd.DataFrame], persons: pd.Data
 
 
 def linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
-    """Find the pairs of records of different institutions in one `cluster` (below zero:
-
-    in none): rows `a, b`, and the level of each field.
-    """
+    """Find the pairs of records of different institutions in one `cluster` (a number below zero: in none). Columns: rows a, b, and the
+    level of each field."""
     own = RowIndexByOwner(cluster, int(cluster.max(initial=-1)) + 1)
     institution = pd.factorize(records.persons["institution"])[0]
     several = np.flatnonzero((own.sizes > 1) & (own.sizes <= MOST_IN_CLUSTER))
@@ -62,7 +60,7 @@ def linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray) -> 
 
 
 def level_counts(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """Count the records that reach each level, as `count_levels_reached`. persons: `institution, period`; pairs: from `linked_pairs`."""
+    """Count the records that reach each level, as `count_levels_reached` does. persons: institution, period; pairs: from `linked_pairs`."""
     cell, cells = number_rows(persons[["institution", "period"]])
     named = persons[["institution", "period"]].iloc[first_rows(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
     row = np.concatenate([pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")])
@@ -80,7 +78,8 @@ def level_counts(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd
 
 
 def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, dict[str, tuple[float, ...]]]:
-    """The `expected` shares of a model file: share per level, by institution and field, over several results of `count_levels_reached`."""
+    """Return the `expected` shares of a model file: the share of each level by institution and field, over several results of
+    `count_levels_reached`."""
     every = pd.concat(list(counted), ignore_index=True)
     out: dict[str, dict[str, tuple[float, ...]]] = {}
     for field in model.fields:
@@ -94,8 +93,8 @@ def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, 
 
 
 def measure_drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """`COLUMNS`, one row per institution, period, field and level: its share of `n` records, the share that the model expects, and whether
-    the difference raises an alarm.
+    """Compare the share of each level with the share that the model expects. Columns: `COLUMNS`; one row for each institution, period,
+    field and level, with the number `n` of records and whether the difference raises an alarm.
 
     counted: from `count_levels_reached`. Institutions and fields without expected shares are left out.
     """
@@ -117,7 +116,7 @@ def measure_drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
 
 
 def _raises_alarm(share: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Whether `expected` is outside the Wilson interval around `share`, and by at least `LEAST_SHIFT`."""
+    """Return whether `expected` is outside the Wilson interval around `share`, and differs from it by at least `LEAST_SHIFT`."""
     size, z2 = np.maximum(n, 1.0) * WORTH, DEVIATIONS**2
     centre = (share + z2 / (2 * size)) / (1 + z2 / size)
     half = DEVIATIONS / (1 + z2 / size) * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2))

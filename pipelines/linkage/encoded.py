@@ -1,10 +1,10 @@
 """Values as codes, and the level that each pair of codes reaches.
 
-Belongs here: one code per distinct value of a field, each comparison done once. Does not belong here: the tests of the levels
+Belongs here: giving each distinct value of a field a code, and doing each comparison once. Does not belong here: the tests of the levels
 (`compare`), the weight of a level (`score`).
 
-The values of a field are factorised once. Codes are numbered by frequency, so that the levels of pairs of frequent values are cached in a
-small table; pairs of rare values are compared each time.
+Codes are numbered by frequency, so that the levels of pairs of frequent values can be cached in a small table. Pairs of rare values are
+compared each time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ TABLED = 2
 
 @dataclass(frozen=True)
 class EncodedValues:
-    """Values of columns of records: `codes` per record, `values` per code (one array per column, as for `compare_field`), `count` of
-    records per code. The most frequent value has code 0."""
+    """The values of columns of records. `codes`: code of each record; `values`: value of each code (one array per column, as for
+    `compare_field`); `count`: number of records with each code. The most frequent value has code 0."""
 
     codes: np.ndarray
     values: Values
@@ -34,7 +34,7 @@ class EncodedValues:
 
 
 def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedValues:
-    """Codes for the distinct combinations of `columns` in `records`."""
+    """Give a code to each distinct combination of `columns` in `records`."""
     combined = np.zeros(len(records), dtype="int64")
     for column in columns:
         codes, distinct = pd.factorize(records[column])
@@ -54,7 +54,7 @@ def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedVal
 
 
 class Comparer:
-    """Levels of one field for pairs of codes; `absent`: codes without any value."""
+    """Compares pairs of codes of one field. `absent`: whether a code has no value."""
 
     def __init__(self, field: Field, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
@@ -66,7 +66,7 @@ class Comparer:
         self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
     def levels(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Level (int8) per pair of codes, `MISSING` if either side is absent."""
+        """Return the level (int8) of each pair of codes, `MISSING` if either side is absent."""
         found = self._itself[a]
         rows = np.flatnonzero(a != b)
         found[rows] = self._levels_if_different(a[rows], b[rows])

@@ -1,7 +1,7 @@
 """Evidence of dates, seats, offences and sentences that two case files are one case.
 
-Belongs here: the levels of each kind of evidence, their shares among files certainly of one case and among random files, estimated from
-the data with the model as prior. Does not belong here: references and persons (`references`, `cases`).
+Belongs here: the levels of each kind of evidence; their shares among files that are certainly of one case, and among random files,
+estimated from the data with the model as prior. Does not belong here: references and persons (`references`, `cases`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
 def pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Number of the kind of each pair of files, and the kinds: `institution-institution`, in the order of the pair."""
+    """Return the number of the kind of each pair of files, and the kinds (`institution-institution`, in the order of the pair)."""
     code, names = number_institutions(records)
     return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
 
@@ -33,10 +33,11 @@ def number_institutions(records: Records) -> tuple[np.ndarray, list[str]]:
 
 
 def evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
-    """Level of `evidence` per row of `pairs` (`a, b` files, `left, right` their best matching persons or -1); -1 if a value is missing."""
+    """Return the level of `evidence` for each row of `pairs` (files `a, b`, and their best matching persons `left, right` or -1); -1 if
+    a value is missing."""
     first, second = (
-        _values_of_pairs(records, pairs, evidence.first, "a", "left"),
-        _values_of_pairs(records, pairs, evidence.second, "b", "right"),
+        _paired_values(records, pairs, evidence.first, "a", "left"),
+        _paired_values(records, pairs, evidence.second, "b", "right"),
     )
     if evidence.kind == "gap":
         days = np.abs(second - first) if evidence.either_way else second - first
@@ -44,15 +45,15 @@ def evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges:
     return np.where((first >= 0) & (second >= 0), (first != second).astype("int64"), -1)
 
 
-def _values_of_pairs(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
+def _paired_values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
     rows = np.asarray(pairs[file if column.startswith("file.") else person])
     values: np.ndarray = records.once(("column", column), lambda: _comparable_column(records, column))
     return values[rows]  # row -1 is the missing value appended
 
 
 def _comparable_column(records: Records, column: str) -> np.ndarray:
-    """`file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN), texts as numbers (-1), equal texts in
-    all columns with the same number."""
+    """Return the column `file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN if missing), texts as
+    numbers (-1 if missing). Equal texts have the same number in all columns."""
     table, name = column.split(".")
     values = (records.files if table == "file" else records.persons)[name]
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -66,15 +67,15 @@ def _comparable_column(records: Records, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CertainPairs:
-    """Pairs of files (`a, b, left, right` as for `evidence_levels`) that are certainly of one case (`same`), or of different cases of one
-    person (`again`)."""
+    """Pairs of files (`a, b, left, right` as for `evidence_levels`) that are certainly of one case (`same`), or of different cases of
+    one person (`again`)."""
 
     same: pd.DataFrame
     again: pd.DataFrame
 
 
 def count_levels(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
-    """Counts of each level of `evidence` among pairs `same`, `again` and random pairs: `m`, `again`, `u`."""
+    """Count each level of `evidence` among the pairs `same` (`m`), the pairs `again` (`again`), and random pairs (`u`)."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
         kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -98,13 +99,13 @@ def _random_pairs(records: Records, between: str) -> pd.DataFrame:
     if not len(sides[0]) or not len(sides[1]):
         return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
     a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
-    some = _some_person(records)
+    some = _draw_person(records)
     left, right = (some.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
     return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
 
 
-def _some_person(records: Records) -> pd.Series:
-    """Draw one person record of each file; returns the row of the record by file."""
+def _draw_person(records: Records) -> pd.Series:
+    """Draw one person record of each file; return the row of the record by file."""
 
     def drawn() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
@@ -116,7 +117,8 @@ def _some_person(records: Records) -> pd.Series:
 
 @dataclass(frozen=True)
 class EvidenceShares:
-    """Shares of the levels of each kind of evidence (`m`, `again`, `u`), and the number of certain pairs observed for `m`."""
+    """The shares of the levels of each kind of evidence (`m`, `again`, `u`), and the number of certain pairs from which `m` was
+    estimated."""
 
     levels: dict[str, dict[str, np.ndarray]]
     observed: dict[str, int]
@@ -145,9 +147,10 @@ class Weigher:
         self.shares = shares.levels
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
-        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`; of each family the first kind that is known.
+        """Return the evidence on `pairs` (`a, b, left, right`). Columns: pair (row of `pairs`), name, bits. Of each family only the
+        first kind that is known counts.
 
-        `again`: pairs that share a person, so that the alternative is another case of that person, not a random case.
+        `again`: whether a pair shares a person, so that the alternative is another case of that person, not a random case.
         """
         found = []
         rest: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds

@@ -1,4 +1,5 @@
-"""Stable 64-bit hashes of rows and numbers, and the database connection that computes them. Does not belong here: their use."""
+"""Stable 64-bit hashes of rows and numbers, and the database connection that computes them. Does not belong here: what they are used
+for."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def _database(threads: int) -> duckdb.DuckDBPyConnection:
 
 
 def open_cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """A connection to a shared empty database (tables must be temporary): opening a new one takes longer than most queries.
+    """Open a connection to a shared empty database, in which tables must be temporary: opening a new database takes longer than most
+    queries.
 
     Most queries are short, and long ones hardly gain from a second thread.
     """

@@ -1,7 +1,7 @@
-"""Incremental linkage: decide the components that are not in the memory, and combine them with those that are.
+"""Incremental linkage: decides the components that are not in the memory, and combines them with those that are.
 
-Belongs here: storing the results of a component in the memory, and reading them back. Does not belong here: components
-(`partition`), deciding (`solving`).
+Belongs here: storing the results of a component in the memory, and reading them back. Does not belong here: components (`partition`),
+deciding (`solving`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt",
 
 @dataclass(frozen=True)
 class DecidedComponents:
-    """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), linked pairs (see
-    `drift.linked_pairs`), counts, and the memory for the next run. `solved`: number of components decided in this run."""
+    """The decisions on all components: cluster of each file and each person record, decision records and pairs against a rule (see
+    `decisions`), linked pairs (see `drift.linked_pairs`), counts, and the memory for the next run. `solved`: number of components that
+    were decided in this run."""
 
     cases: np.ndarray
     persons: np.ndarray
@@ -46,7 +47,7 @@ class DecidedComponents:
 
 
 class RowIndex:
-    """Rows by component and rank within it: of files (`False`) and of persons (`True`)."""
+    """The rows by component and rank within the component, separately for files (`False`) and persons (`True`)."""
 
     def __init__(self, partition: Partition) -> None:
         self.component = {False: partition.of_files, True: partition.of_persons}
@@ -54,7 +55,7 @@ class RowIndex:
         self._rows = {person: RowIndexByOwner(component, len(partition.keys)) for person, component in self.component.items()}
 
     def rows(self, person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        """The row of each record: of a person if `person` is true, else of a file."""
+        """Return the row of each record: of a person if `person` is true, else of a file."""
         out = np.empty(len(component), dtype="int64")
         for which, rows in self._rows.items():
             mine = person == which
@@ -134,8 +135,8 @@ def _rows_of_components(frame: pd.DataFrame, keys: np.ndarray) -> pd.DataFrame:
 
 
 def _make_task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
-    """The records in `files` and `persons` (whole components) with everything that deciding them needs: `left, right` of blocked pairs,
-    and component key and rank of files and persons."""
+    """Return a task: the records in `files` and `persons` (whole components) with everything that deciding them needs, including the
+    blocked pairs (`left, right`), and the component key and rank of files and persons."""
     number = np.full(len(partition.of_persons), -1)
     number[persons] = np.arange(len(persons))
     left, right = number[partition.blocked.left], number[partition.blocked.right]
@@ -158,7 +159,7 @@ def _make_task(partition: Partition, index: RowIndex, files: np.ndarray, persons
 
 
 def decide_task(task: Frames, setting: Setting) -> Frames:
-    """Decide a task of whole components: `records`, `decisions`, `against`, `alike`, `cited` and `counts` as in `LinkageMemory`."""
+    """Decide a task of whole components. Return `records`, `decisions`, `against`, `alike`, `cited` and `counts` as in `LinkageMemory`."""
     keys, number = np.unique(
         np.concatenate([task[name]["component"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True
     )
@@ -198,7 +199,7 @@ def decide_task(task: Frames, setting: Setting) -> Frames:
 
 
 def _citing_pairs(solved: Solved, ties: FileTies) -> pd.DataFrame:
-    """`a, b, weight` of the pairs of files of which one cites the other, without evidence from third files."""
+    """Return a, b, weight of the pairs of files of which one cites the other, without evidence from third files."""
     pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
     size = max(len(solved.records.files), 1)
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
@@ -218,7 +219,8 @@ def _count_by_component(keys: np.ndarray, solved: Solved, of_files: np.ndarray, 
 
 
 def _number_clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster per file and per person record, numbered in the order of their first record. component: of each row of `records`."""
+    """Return the cluster of each file and each person record, numbered in the order of their first record. component: of each row of
+    `records`."""
     out = []
     for person, of_records in index.component.items():
         mine = (records["person"] == person).to_numpy()

@@ -1,8 +1,9 @@
-"""The linkage memory: results kept from run to run, so that only changes are decided again.
+"""The linkage memory: results that are kept from run to run, so that only changes are decided again.
 
-Belongs here: layout and files of the memory. Does not belong here: its content. The memory is a cache: a run without it, or with that of
-another model, code or landmark (`data_version`), has the same result and takes longer. It contains hashes, weights, and tokens of names
-with their frequency; it is in the lake, readable by its owner only.
+Belongs here: layout and files of the memory. Does not belong here: its content.
+
+The memory is a cache. A run without it, or with that of another model, code or landmark (`data_version`), has the same result and takes
+longer. It contains hashes, weights, and tokens of names with their frequency; it is in the lake, and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -32,12 +33,22 @@ _MANIFEST, _COMMON = "manifest.json", "common.json"
 
 @dataclass
 class LinkageMemory:
-    """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed.
-    pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round,
-    bits of `citation`. cross_reasons: pair (hash of two records of different components), reasons, see `pipelines.linkage.cross_component`.
-    All others by component (its key), with the rank of records in it: records: component, person (whether of a person), rank, cluster
-    (within the component); decisions: `pipelines.linkage.decisions.decision_records`; against: pairs of persons against a rule; cited:
-    a, b, weight of files that cite each other; alike: linked pairs of persons and the levels that they reach; counts of a run.
+    """The frames of the memory.
+
+    - persons: hash of every person record whose blocked pairs were compared
+    - refused: values that blocking refused or narrowed
+    - pairs: left, right (hashes), weight; compared pairs that can matter
+    - files: pair (hash of two files and their ties), weight by round, bits of `citation`
+    - cross_reasons: pair (hash of two records of different components), reasons; see `pipelines.linkage.cross_component`
+
+    All other frames are by component (its key) and rank of the records in it:
+
+    - records: component, person (whether it is a person), rank, cluster (within the component)
+    - decisions: `pipelines.linkage.decisions.decision_records`
+    - against: pairs of persons against a rule
+    - cited: a, b, weight of files that cite each other
+    - alike: linked pairs of persons, and the levels that they reach
+    - counts: counts of a run
     """
 
     persons: pd.DataFrame
@@ -91,7 +102,7 @@ def save_memory(folder: Path, wanted: str, common: CommonStatistics, memory: Lin
 def write_common(folder: Path, common: CommonStatistics) -> None:
     """Write the common statistics into `folder`."""
     _write_frame(folder / "frequencies.parquet", _frequency_table(common.frequencies))
-    (folder / _COMMON).write_text(json.dumps(_common_as_json(common)))
+    (folder / _COMMON).write_text(json.dumps(_common_to_json(common)))
 
 
 def read_common(folder: Path) -> CommonStatistics:
@@ -115,7 +126,7 @@ def _frequency_table(known: Frequencies) -> pd.DataFrame:
     )
 
 
-def _common_as_json(common: CommonStatistics) -> dict[str, Any]:
+def _common_to_json(common: CommonStatistics) -> dict[str, Any]:
     shares = [
         {"levels": {e: {s: list(v) for s, v in found.items()} for e, found in one.levels.items()}, "observed": one.observed}
         for one in common.shares

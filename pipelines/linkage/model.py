@@ -3,10 +3,10 @@
 Belongs here: the structure of a model file and its checks. Does not belong here: comparison of records (`compare`), estimation of the
 numbers (`training`). `*-v0.json` are declared by hand and are the start of training; the last version is in use.
 
-A model is two files in `models/`, or one file with both under `persons` and `cases` (as written by `harmonia link train`); all have
-a checksum (`modelfile`). `persons-*.json`: for each compared field its levels in the order in which they are tried,
-with `m` (share among pairs of one person) and `u` (among pairs of different persons), and whether it runs in families (`family`).
-`cases-*.json`: for each kind of evidence between two case files its levels with `m` and `u`, and named settings.
+A model is two files in `models/`, or one file with both under `persons` and `cases` (as `harmonia link train` writes it); all have a
+checksum (`modelfile`). `persons-*.json` has, for each compared field, its levels in the order in which they are tried, with `m` (share
+among pairs of one person) and `u` (share among pairs of different persons), and whether the field runs in families (`family`).
+`cases-*.json` has, for each kind of evidence between two case files, its levels with `m` and `u`, and named settings.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Field:
-    """One compared field: the columns of the persons frame that it reads, and its levels; a missing value has weight 0.
+    """One compared field: the columns of the persons frame that it reads, and its levels. A missing value has weight 0.
 
-    `family`: whether members of a family agree in it, so that agreement is no evidence if the first names differ.
+    `family`: whether members of a family agree in the field, so that agreement is no evidence if the first names differ.
     """
 
     name: str
@@ -83,11 +83,13 @@ class Field:
 class Evidence:
     """A kind of evidence between the files of two institutions: `first` of the first file is compared with `second` of the second file.
 
-    `kind`: `gap` (days between, in classes bounded by the model's `edges`; `either_way`: in either order) or `equal`
-    (equal, different). `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`. Of the
-    kinds in one `family` only the first that is known for a pair counts. Shares per level: `m` among files of one case, `u`
-    among random files, `again` among files of different cases of one person (often at the same seat and for the same offence, so
-    that both are weaker evidence). `slip`: the share of wrong values where it is not that of the model's settings.
+    - `kind`: `gap` (days between, in classes with the bounds `edges` of the model; `either_way`: in either order) or `equal` (equal,
+      different)
+    - `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`
+    - `family`: of the kinds in one family only the first that is known for a pair counts
+    - shares of each level: `m` among files of one case, `u` among random files, `again` among files of different cases of one person
+      (often at the same seat and for the same offence, so that both are weaker evidence)
+    - `slip`: the share of wrong values, if it is not that of the model's settings
     """
 
     name: str
@@ -105,11 +107,8 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ExpectedOverlap:
-    """What is expected of two institutions:
-
-    the number of files of the first institution in the case of a file of the second (`expected`), and the share of its persons who are
-    found there.
-    """
+    """What is expected of two institutions. `expected`: the number of files of the first institution in the case of a file of the
+    second; `coverage`: the share of the persons of that file who are found there."""
 
     expected: float
     coverage: float
@@ -117,7 +116,7 @@ class ExpectedOverlap:
 
 @dataclass(frozen=True)
 class Model:
-    """A persons model and a cases model; `version` names both, `provenance` gives training data, method and date."""
+    """A persons model and a cases model. `version` names both; `provenance` tells training data, method and date."""
 
     version: str
     fields: tuple[Field, ...]
@@ -132,7 +131,7 @@ class Model:
 
 
 def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
-    """The model in two files, or in one file with both; by default the one that `HARMONIA_MODEL` names, else the one shipped.
+    """Read the model in two files, or in one file with both. The default is the one that `HARMONIA_MODEL` names, else the one shipped.
 
     Raises `HarmoniaError` with the file, the fault and the remedy.
     """
@@ -143,7 +142,7 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
 
 
 def named_model() -> str | None:
-    """The content of the model file that `HARMONIA_MODEL` names; None if the shipped model is used. Raises `HarmoniaError`."""
+    """Return the content of the model file that `HARMONIA_MODEL` names; None if the shipped model is used. Raises `HarmoniaError`."""
     named = os.environ.get("HARMONIA_MODEL")
     if not named:
         return None

@@ -1,10 +1,10 @@
-"""Model files: layout, checksum, never overwritten.
+"""Model files: layout and checksum. A model file is never overwritten.
 
 Belongs here: reading and writing JSON with a checksum. Does not belong here: the meaning of a model (`model`), estimation of its numbers
 (`training`).
 
-The checksum protects against accidents (a truncated file, a manual edit, another version), not against forgery: whoever can write a model
-file can also write its checksum.
+The checksum protects against accidents (a truncated file, a manual edit, another version), not against forgery: whoever can write a
+model file can also write its checksum.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _SHORT = 4  # a nested mapping of numbers up to this length is written on one li
 
 
 def content_checksum(content: dict[str, Any]) -> str:
-    """SHA-256 of the content without `checksum`, independent of order and white space."""
+    """Return the SHA-256 of the content without `checksum`, independent of order and white space."""
     plain = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_model_file(path: Path) -> dict[str, Any]:
-    """The content of the model file `path`, without format and checksum.
+    """Return the content of the model file `path`, without format and checksum.
 
-    Raises `HarmoniaError` with the file and the remedy if it is missing, not JSON, of another format or changed.
+    Raises `HarmoniaError` with the file and the remedy if the file is missing, not JSON, of another format, or changed.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
@@ -69,21 +69,21 @@ def write_model_file(path: Path, content: dict[str, Any]) -> None:
 
 def as_text(content: dict[str, Any]) -> str:
     """Write `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
-    return "{\n" + ",\n".join(_entry_lines(key, value, 1) for key, value in content.items()) + "\n}\n"
+    return "{\n" + ",\n".join(_format_entries(key, value, 1) for key, value in content.items()) + "\n}\n"
 
 
-def _entry_lines(key: str, value: Any, depth: int) -> str:
+def _format_entries(key: str, value: Any, depth: int) -> str:
     pad = " " * depth
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        entries = ",\n".join(f"{pad} {_entry_as_json(entry, depth)}" for entry in value)
+        entries = ",\n".join(f"{pad} {_format_entry(entry, depth)}" for entry in value)
         return f"{pad}{json.dumps(key)}: [\n{entries}\n{pad}]"
     if isinstance(value, dict) and (depth == 1 or len(value) > _SHORT or any(isinstance(inner, dict | list) for inner in value.values())):
-        entries = ",\n".join(_entry_lines(name, inner, depth + 1) for name, inner in value.items())
+        entries = ",\n".join(_format_entries(name, inner, depth + 1) for name, inner in value.items())
         return f"{pad}{json.dumps(key)}: {{\n{entries}\n{pad}}}"
     return f"{pad}{json.dumps(key)}: {json.dumps(value)}"
 
 
-def _entry_as_json(entry: dict[str, Any], depth: int) -> str:
+def _format_entry(entry: dict[str, Any], depth: int) -> str:
     levels = entry.get("levels")
     if not levels:
         return json.dumps(entry)

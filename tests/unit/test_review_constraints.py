@@ -16,7 +16,7 @@ from volume import examples
 
 from harmonia.review.pairs import PAIR, one_pair
 from pipelines.linkage import link, load_model
-from pipelines.linkage.cluster import JoiningRules, agglomerate, from_weights
+from pipelines.linkage.cluster import JoiningRules, agglomerate, pairs_from_weights
 from pipelines.linkage.constraints import Constraints, clashes
 
 
@@ -36,7 +36,7 @@ def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Co
 
 def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
-    pairs = from_weights(left, right, np.array(list(weights.values()), dtype="float64"))
+    pairs = pairs_from_weights(left, right, np.array(list(weights.values()), dtype="float64"))
     return agglomerate(size, pairs, JoiningRules(0.7), constraints=decided).tolist()
 
 
@@ -52,7 +52,7 @@ def test_different_holds_between_whole_clusters():
 
 
 def test_same_stands_against_a_veto():
-    pairs = from_weights(np.array([0]), np.array([1]), np.array([-1000.0]))
+    pairs = pairs_from_weights(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
     assert agglomerate(2, pairs, JoiningRules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
 

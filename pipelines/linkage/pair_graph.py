@@ -1,13 +1,15 @@
-"""The pair graph: its connected components can be decided one by one; the key of a component changes with every input of its decision.
+"""The pair graph of a history: its connected components can be decided one by one, and the key of a component changes with every input
+of its decision.
 
-Belongs here: which pairs are edges, division of records into components, keys. Does not belong here: decisions, their storage (`memory`).
+Belongs here: which pairs are edges, division of records into components, keys. Does not belong here: decisions, their storage
+(`memory`).
 
-Two files are tied if one cites the other, if two stays begin together, if a steward judged them, or if their pair, by the evidence of the
-two alone, can weigh more than zero in either round; two persons if they are in one file, if a steward judged them, or if their pair can
-weigh that much between cases. No other pair can join anything: without a common person a pair of files stays below zero also in the second
-round, in which persons of different components are different persons; and the evidence of third files only counts against a pair.
-Clusters grow only along pairs above zero. Pairs across components that are refused in some doubt are recorded by `cross_component`.
-`tests/pipeline/test_linkage_memory.py` compares the result with that of the undivided engine.
+Two files are tied if one cites the other, if two stays begin together, if a steward judged them, or if their pair, by the evidence of
+the two files alone, can weigh more than zero in either round. Two persons are tied if they are in one file, if a steward judged them, or
+if their pair can weigh more than zero although they are in different cases. No other pair can join anything. Without a common person a
+pair of files stays below zero also in the second round, in which persons of different components are different persons; and the evidence
+of third files only counts against a pair. Clusters grow only along pairs above zero. Pairs across components that are refused in some
+doubt are recorded by `cross_component`. `tests/pipeline/test_linkage_memory.py` compares the result with that of the undivided engine.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ _READ_BEFORE = {
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """The hash of each person record and of each file; the hash of a file includes its persons and references."""
+    """The hash of each person record and of each file. The hash of a file includes its persons and references."""
 
     persons: np.ndarray
     files: np.ndarray
@@ -63,7 +65,7 @@ def fingerprint_records(records: Records) -> Fingerprints:
 
 
 def tie_fingerprints(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame:
-    """`a, b` (a < b) and a hash of every tie."""
+    """Return a, b (a < b) and a hash for every tie."""
     found = []
     for n, frame in enumerate((ties.cites, ties.joins, ties.together, ties.detained)):
         a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
@@ -73,7 +75,8 @@ def tie_fingerprints(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame
 
 
 def weigh_task(frames: Frames, setting: Setting) -> Frames:
-    """Weights of the `pairs` (`a, b` oriented) of a task from the evidence of the two files alone: `weights`, columns `OWN_EVIDENCE`."""
+    """Weigh the `pairs` (`a, b` oriented) of a task by the evidence of the two files alone. Return `weights`, with the columns
+    `OWN_EVIDENCE`."""
     records, ties = unpack_records(frames, setting)
     people = PersonPairs(records, setting.model)
     overlaps = compare_persons_of_files(records, people, frames["pairs"])
@@ -91,7 +94,8 @@ def weigh_alone(
     n: int,
     overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` weighed by `cases.weigh_files` in round `n`, and further evidence; without known common persons of the two files."""
+    """Return `pairs` weighed by `cases.weigh_files` as in round `n`, and their further evidence, without knowing which persons the two
+    files have in common."""
     model, common = setting.model, setting.common
     before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
     gathered, _ = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
@@ -99,12 +103,12 @@ def weigh_alone(
 
 
 def least_between(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
-    """Match weight from which a pair of persons of different cases can weigh `bits` in either round."""
+    """Return the match weight from which a pair of persons of different cases can weigh `bits` in either round."""
     return bits - max(prior_between_cases(records, model.persons, again) for again in (model.persons["again"], *common.again))
 
 
 def label_components(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the component per file and per person record. files, persons: tied pairs, arrays of shape n x 2."""
+    """Return the number of the component of each file and of each person record. files, persons: tied pairs, arrays of shape n x 2."""
     own, size = records.persons["file"].to_numpy(), len(records.files)
     placed = np.flatnonzero(own >= 0)
     edges = [np.column_stack([placed + size, own[placed]]), *files, *(pairs + size for pairs in persons)]
@@ -116,10 +120,8 @@ def label_components(records: Records, files: list[np.ndarray], persons: list[np
 def component_keys(
     components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, within: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """Return a key for each component:
-
-    a hash of its records in their order, and of the hashes `within` components (number of the component, hash).
-    """
+    """Return a key for each component: a hash of its records in their order, and of the hashes `within` components (number of the
+    component, hash)."""
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
     for n, (component, hashed) in enumerate(zip(components, (fingerprints.files, fingerprints.persons), strict=True)):
@@ -130,20 +132,20 @@ def component_keys(
 
 
 def rank_within_component(component: np.ndarray) -> np.ndarray:
-    """Rank of every record within its component."""
+    """Return the rank of every record within its component."""
     return pd.Series(component).groupby(component).cumcount().to_numpy("int64")
 
 
 def drop_unread_texts(records: Records, model: Model) -> Records:
-    """`records` without texts that tasks do not read: cutting and passing texts is most of the cost of tasks. Columns that the evidence of
-    `model` reads stay."""
+    """Return `records` without texts that tasks do not read, since cutting and passing texts is most of the cost of tasks. Columns that
+    the evidence of `model` reads stay."""
     read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
     unused = {name: [text for text in texts if f"{name[:-1]}.{text}" not in read] for name, texts in _READ_BEFORE.items()}
     return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in unused.items()})
 
 
 def cut_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
-    """The records at the given rows of both frames, renumbered in the same order."""
+    """Return the records at the given rows of both frames, renumbered in the same order."""
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
     people = records.persons.iloc[persons].reset_index(drop=True)
@@ -153,7 +155,7 @@ def cut_records(records: Records, files: np.ndarray, persons: np.ndarray) -> Rec
 
 
 def cut_to_pairs(records: Records, ties: FileTies, pairs: pd.DataFrame) -> Frames:
-    """The records of the files of `pairs`, with their persons and ties, and the `pairs`, renumbered."""
+    """Return the records of the files of `pairs`, with their persons and ties, and the `pairs`, all renumbered."""
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))

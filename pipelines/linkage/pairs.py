@@ -1,4 +1,4 @@
-"""The compared pairs of person records; each pair is compared once.
+"""The compared pairs of person records. Each pair is compared once.
 
 Belongs here: the store of pairs with their likelihoods. Does not belong here: decisions by weight.
 """
@@ -18,7 +18,7 @@ from pipelines.resources.flat import distinct_numbers, find_positions
 
 
 class PersonPairs:
-    """Pairs of rows of `persons` with their likelihoods; a new pair is compared when it is added."""
+    """Pairs of rows of `persons` with their likelihoods. A pair that is new to the store is compared when it is added."""
 
     def __init__(self, records: Records, model: Model) -> None:
         """Weights by the scorer in the memo of `records`, else by the frequencies of their own names."""
@@ -48,11 +48,11 @@ class PersonPairs:
 
     @property
     def bits(self) -> pd.DataFrame:
-        """Bits per field of each pair."""
+        """The bits of each field of each pair."""
         return self._found.bits
 
     def parts(self, rows: np.ndarray) -> np.ndarray:
-        """Evidence of the pairs at `rows`, field by field: bits, NaN if a field is missing."""
+        """Return the evidence of the pairs at `rows`, field by field: bits, NaN if a field is missing."""
         bits = self._found.bits.to_numpy()[rows].astype("float64")
         missing = self._found.levels.to_numpy()[rows] == MISSING
         return np.where(missing, np.nan, bits)
@@ -76,11 +76,11 @@ class PersonPairs:
         self._found = _concatenate_likelihoods([self._found, fresh], order)
 
     def at(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Positions of pairs that were added before."""
+        """Return the positions of pairs that were added before."""
         return np.searchsorted(self._codes, self._code(left, right))
 
     def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-        """The comparison level of each field for the given pairs; they need not be stored here."""
+        """Return the comparison level of each field for the given pairs, which need not be in the store."""
         place, there = find_positions(self._code(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
         fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
@@ -91,7 +91,7 @@ class PersonPairs:
 
     @property
     def weight(self) -> np.ndarray:
-        """Match weight (bits) of each pair."""
+        """The match weight (bits) of each pair."""
         return self._found.weight
 
     def _code(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A history divided into the connected components of its pair graph, reusing pairs from the memory.
+"""Divides a history into the connected components of its pair graph, and uses the pairs in the memory again.
 
 Belongs here: looking up or computing weights of pairs, the components, their keys. Does not belong here: which pairs are edges
 (`pair_graph`), the decisions in a component (`incremental`).
@@ -31,11 +31,14 @@ AT_ONCE = 50_000
 
 @dataclass(frozen=True)
 class Partition:
-    """Number of the component per file and per person record; per component its key, and whether it is `open` (not in the memory).
+    """The components of a history: the number of the component of each file and each person record, and for each component its key, and
+    whether it is `open` (not in the memory).
 
-    `ties` are those within components, `blocked` the pairs within open ones. `files_across` (`a, b, weight, citation`) and
-    `persons_across` (`left, right, weight`), both with the hash of the `pair`: pairs across components that may be recorded. `known`: the
-    updated frames `persons`, `refused`, `pairs` and `files` of `LinkageMemory`.
+    - `ties`: the ties within components
+    - `blocked`: the blocked pairs within open components
+    - `files_across` (a, b, weight, citation), `persons_across` (left, right, weight): pairs across components that may be recorded; both
+      also have the hash of the `pair`
+    - `known`: the updated frames `persons`, `refused`, `pairs` and `files` of `LinkageMemory`
     """
 
     records: Records
@@ -106,7 +109,8 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
 def _close_persons(
     records: Records, shared_: SharedValues, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
 ) -> pd.DataFrame:
-    """Sorted `left, right, weight` of the pairs of persons that can matter across cases. fresh: rows whose pairs are not in the memory."""
+    """Return the pairs of persons that can matter across cases, sorted. Columns: left, right, weight. fresh: rows whose pairs are not in
+    the memory."""
     least = pair_graph.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
     least = min(shared_bits(records, setting.model), least)
     found, groups = [], shared_.groups
@@ -135,7 +139,7 @@ def _sort_pairs(found: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _weigh_chunk(frames: Frames, setting: Setting) -> Frames:
-    """`pairs` (`left, right, weight`) of persons that weigh enough, of the chunks of this task (every `of`-th)."""
+    """Return `pairs` (left, right, weight) of persons that weigh enough, among the chunks of this task (every `of`-th chunk)."""
     fresh = frames["fresh"]["fresh"].to_numpy()
     groups = Groups(frames["rows"]["row"].to_numpy(), run_starts(frames["sizes"]["size"].to_numpy()), len(fresh))
     first, of, least = frames["stride"].iloc[0]

@@ -1,6 +1,6 @@
 """Persons of two files who can be the same person.
 
-Belongs here: which persons of pairs of files are compared. Does not belong here: the evidence for the files (`cases`).
+Belongs here: which persons of a pair of files are compared. Does not belong here: the evidence for the files (`cases`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ MOST_ACROSS = 22_500
 
 @dataclass(frozen=True)
 class PersonOverlap:
-    """Pairs of persons of two files who can be one, sorted by row of the pair of files, `left` (of `a`), `right` (of `b`), with the match
-    `weight`. `sides`: for each of the two files the row of the pair of files per person, and the number of that person per row here."""
+    """Pairs of persons of two files `a`, `b` who can be one, sorted by the row of the pair of files (`pair`), `left` (of `a`), `right`
+    (of `b`), with the match `weight`. `sides`: for each of the two files, the row of the pair of files of each person, and the number of
+    that person for each row here."""
 
     pair: np.ndarray
     left: np.ndarray
@@ -45,8 +46,8 @@ def compare_persons_of_files(records: Records, people: PersonPairs, pairs: pd.Da
 
 
 def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`; none if both files
-    have very many persons, and none of records without identifying values."""
+    """Return the pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`. There are
+    none if both files have very many persons, and none of records without identifying values."""
     of_file: RowIndexByOwner = records.once(
         "of_file", lambda: RowIndexByOwner(records.persons["file"].to_numpy("int64"), len(records.files))
     )

@@ -1,7 +1,7 @@
 """Linkage of person records to persons, given which files are one case.
 
-Belongs here: the prior odds (within a case, between cases), vetoes, the clusters. Does not belong here: match
-weights (`score`), which pairs are compared (`blocking`, `cases`).
+Belongs here: the prior odds (within a case, between cases), vetoes, the clusters. Does not belong here: match weights (`score`), which
+pairs are compared (`blocking`, `cases`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ IDENTITY = ("given", "surname", "number", "birth_date", "register_id")
 
 @dataclass(frozen=True)
 class Persons:
-    """`cluster` per person record; per pair `weight` (with prior odds, log2), `within` (whether its files are one case) and
-    `never` (whether a hard rule forbids it)."""
+    """The decided persons. `cluster`: the cluster of each person record; and for each pair `weight` (log2, with prior odds), `within`
+    (whether its files are one case) and `never` (whether a hard rule forbids it)."""
 
     cluster: np.ndarray
     weight: np.ndarray
@@ -40,13 +40,13 @@ class Persons:
 def link_persons(
     records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, constraints: Constraints
 ) -> Persons:
-    """Cluster the person records of `records`; `case_cluster`: the case of each file.
+    """Cluster the person records of `records`. `case_cluster`: the case of each file.
 
     `again`: share of persons who are in several cases. `constraints`: decisions of stewards.
     """
     persons = records.persons
     case = case_of_persons(persons, case_cluster)
-    left, right = _pairs_within(case)
+    left, right = _pairs_within_cases(case)
     people.add(np.concatenate([left, constraints.every["a"]]), np.concatenate([right, constraints.every["b"]]))
     left, right = people.left, people.right
     within = case[left] == case[right]
@@ -71,7 +71,7 @@ def lacks_identity(persons: pd.DataFrame) -> np.ndarray:
 
 
 def case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
-    """Case cluster per person record; a record whose file is unknown gets a unique number below zero."""
+    """Return the case cluster of each person record. A record whose file is unknown gets a number of its own below zero."""
     file = persons["file"].to_numpy()
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 
@@ -79,7 +79,7 @@ def case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarr
 def share_again(
     persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
 ) -> float:
-    """Share of persons who are in several cases, smoothed by the share `expected` with the weight of `worth` persons."""
+    """Return the share of persons who are in several cases, smoothed by the share `expected` with the weight of `worth` persons."""
     cases = pd.Series(case_of_persons(persons, case_cluster)).groupby(person_cluster).nunique()
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
@@ -91,17 +91,15 @@ def prior_between_cases(records: Records, setting: dict[str, float], again: floa
 
 
 def prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
-    """Return log2 of the prior odds that two records of one case are one person:
-
-    most persons of a file are also in the other file, on the same side.
-    """
+    """Return log2 of the prior odds that two records of one case are one person: most persons of a file are also in the other file, on
+    the same side."""
     number, size = number_rows(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])
     return np.asarray(np.log2(share) - np.log2(1 - share))
 
 
-def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pairs_within_cases(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all pairs of person records in one case, except in cases with too many records."""
     rows = RowIndexByOwner(case, int(case.max(initial=-1)) + 1)
     cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MOST_IN_CASE))

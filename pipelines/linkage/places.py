@@ -1,14 +1,15 @@
-"""Records whose key is a position in the list of a case: which states of a list are of the same person.
+"""Records whose key is a position in the list of a case: decides which states of a list are of the same person.
 
-Belongs here: keys of listed persons, and canonical tables with these instead of record keys. Does not belong here: which state is current
-(`pipelines.record_status`), linkage of persons between files (`persons`).
+Belongs here: keys of listed persons, and canonical tables with these in place of record keys. Does not belong here: which state is
+current (`pipelines.record_status`), linkage of persons between files (`persons`).
 
-Adding a person to a list, or removing one, shifts the others, so a position can be another person's in a later delivery. All states
-of a list are compared with each other: nobody is in one list twice, and a repeated position is mostly the same person's.
+If a person is added to a list or removed from it, the others move, so that a position can be another person's in a later delivery. All
+states of a list are compared with each other: nobody is in one list twice, and a repeated position is mostly the same person's.
 
-A listed person has two keys. `person_key`, used everywhere, is the key of the accepted state (else of the latest), with the delivery
-appended if the position is also another person's (`2014-PR-00412/2@2014-Q4`). It changes with the list. `first_key` is the key of the first
-state, with the delivery appended if another person had the position before: it never changes, and the identity register uses it.
+A listed person has two keys. `person_key`, which is used everywhere, is the key of the accepted state (else of the latest state), with
+the delivery appended if the position is also another person's (`2014-PR-00412/2@2014-Q4`). It changes with the list. `first_key` is the
+key of the first state, with the delivery appended if another person had the position before. It never changes, and the identity register
+uses it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.persons import lacks_identity, prior_within_case
 from pipelines.linkage.score import Frequencies, compute_likelihoods, encode_persons, token_frequencies
 from pipelines.linkage.standardise import STATE, compared_fields
-from pipelines.linkage.states import number_rows, of_delivery, read_deliveries
+from pipelines.linkage.states import number_rows, read_deliveries, value_of_delivery
 from pipelines.resources.flat import RowIndexByOwner, distinct_numbers
 
 COLUMNS = [*STATE, "status", "person_key", "first_key"]
@@ -40,10 +41,10 @@ _CONTENT = [
 
 
 def find_listed_persons(people: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """`COLUMNS`: the person keys of every state of the lists in which a position changed hands.
+    """Return `COLUMNS`: the person keys of every state of the lists in which a position changed hands.
 
-    people: person states from `standardise.read_columns`; only natural persons with a `place` are considered: those of a list, and persons
-    of a renumbered file whom the crosswalk lacks (`pipelines.crosswalk`).
+    people: person states from `standardise.read_columns`. Only natural persons with a `place` are considered: those in a list, and
+    persons of a renumbered file whom the crosswalk lacks (`pipelines.crosswalk`).
     """
     own = people[people["place"].notna() & people["case_key"].notna() & ~people["kind"].isin(["legal", "unknown"])]
     own = own.assign(accepted=own["status"] == "accepted").sort_values("accepted", kind="stable").drop_duplicates(STATE, keep="last")
@@ -59,8 +60,8 @@ def find_listed_persons(people: pd.DataFrame, model: Model) -> pd.DataFrame:
 
 
 def with_person_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Canonical tables in which each state of a person, and each of its events, has the key of the person (`found`: from
-    `find_listed_persons`)."""
+    """Return canonical tables in which each state of a person, and each of its events, has the key of the person. `found`: from
+    `find_listed_persons`."""
     out = dict(tables)
     if found.empty:
         return out
@@ -75,10 +76,8 @@ def with_person_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) ->
 
 
 def with_first_keys(persons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """`persons` (institution, record_key, …) with the key that never changes, by which the identity register knows a listed person.
-
-    found: from `find_listed_persons`
-    """
+    """Return `persons` (institution, record_key, …) with the keys that never change, by which the identity register knows listed
+    persons. `found`: from `find_listed_persons`."""
     names = found.drop_duplicates(["institution", "person_key"]).set_index(["institution", "person_key"])["first_key"]
     known = persons["record_key"]
     stays = names.reindex(pd.MultiIndex.from_frame(persons[["institution", "record_key"]])).set_axis(known.index).fillna(known)
@@ -86,8 +85,8 @@ def with_first_keys(persons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changed_lists(states: pd.DataFrame) -> np.ndarray:
-    """States of lists in which the content of a position differs between deliveries, or two positions have the same content; and of
-    persons whom a crosswalk lacks."""
+    """Return which states are in a list where the content of a position differs between deliveries, or two positions have the same
+    content, or are of persons whom a crosswalk lacks."""
     distinct_states = states[["file", "record_key", "content"]].drop_duplicates()
     repeated = states.groupby("file")["delivery"].nunique() > 1
     counts = distinct_states.groupby("file").agg(
@@ -103,7 +102,7 @@ def _number_persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFr
     frame = compared_fields(members.reset_index(drop=True)).assign(file=members["file"].to_numpy())
     size = len(members)
     left, right = _member_pairs(members)
-    together = _in_one_list(states, member, size)
+    together = _pairs_in_one_list(states, member, size)
     same_place = members["record_key"].to_numpy()[left] == members["record_key"].to_numpy()[right]
     anonymous = lacks_identity(frame)
     veto = np.isin(left * size + right, together) | (~same_place & (anonymous[left] | anonymous[right]))
@@ -115,7 +114,7 @@ def _number_persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFr
 
 
 def _member_pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of members of one list; of a long list only those of one position."""
+    """Return the pairs of members of one list; in a long list only the pairs with the same position."""
     file = members["file"].to_numpy()
     rows = RowIndexByOwner(file, int(file.max()) + 1)
     long = rows.sizes[file] > LONGEST
@@ -126,7 +125,7 @@ def _member_pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return left[left < right], right[left < right]
 
 
-def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
+def _pairs_in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
     """Return codes of the pairs of members that are in one list of one delivery, and therefore are two persons."""
     lists, many = number_rows(states[["file", "delivery"]])
     rows = RowIndexByOwner(lists, many)
@@ -143,8 +142,8 @@ def _uniform_frequencies(frame: pd.DataFrame, model: Model) -> Frequencies:
 
 
 def _listed_keys(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
-    """`COLUMNS` of the lists in which a person key differs from a record key; person: number of the person of each of `states`."""
-    arrival = of_delivery(states, read_deliveries([states]), "arrival").to_numpy()
+    """Return `COLUMNS` of the lists in which a person key differs from a record key. person: number of the person of each of `states`."""
+    arrival = value_of_delivery(states, read_deliveries([states]), "arrival").to_numpy()
     ordered = states.assign(person=person, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
     first = _person_keys(ordered)
     latest = ordered.assign(accepted=ordered["status"] == "accepted").sort_values(["accepted", "arrival"], ascending=False, kind="stable")
@@ -154,8 +153,8 @@ def _listed_keys(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
 
 
 def _person_keys(ordered: pd.DataFrame) -> pd.Series:
-    """A key for each person, by number: that of the person's first row of `ordered`, with the delivery appended unless that row is also the
-    first of its position."""
+    """Return a key for each person, by number: that of the person's first row of `ordered`. The delivery is appended unless that row is
+    also the first of its position."""
     mine = ordered.drop_duplicates("person")
     bare = mine.index.isin(ordered.drop_duplicates(["institution", "record_key"]).index)
     return mine["record_key"].where(bare, mine["record_key"] + "@" + mine["delivery"]).set_axis(mine["person"])

@@ -1,7 +1,7 @@
 """Case numbers as evidence: which file cites which, and which files cite the same number.
 
-Belongs here: resolving numbers to the files that bear them, including numbers without register and with one wrong character.
-Does not belong here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonisation.numbers`).
+Belongs here: finding the files that bear a number, including numbers without register and with one wrong character. Does not belong
+here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonisation.numbers`).
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ REGISTER = r"\.[A-Z]+\."
 
 
 def find_citations(records: Records) -> pd.DataFrame:
-    """Which file cites which: `a, b, number, bearers, near, current`.
+    """Return which file cites which. Columns: a, b, number, bearers, near, current.
 
-    `a` cites `number`, which `b` bears; `bearers` counts the files that bear it. `near`: no file bears the number, but `b` bears
-    one that differs in a single character (a digit wrong, missing, added, or two swapped).
+    File `a` cites `number`, which file `b` bears; `bearers` is the number of files that bear it. `near`: no file bears the number, but
+    `b` bears one that differs in a single character (a digit wrong, missing or added, or two swapped).
     """
     own = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
     references = references[~is_among(references["number"], uninformative_citations(records))]
     references = references.sort_values("current", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(own, on="number")
-    loose = _without_register(references, own)
+    loose = _match_without_register(references, own)
     found = pd.concat([exact, loose], ignore_index=True)
     open_references = references[~is_among(references["number"], found["number"])]
-    near = _one_character_off(open_references, own)
+    near = _match_one_character_off(open_references, own)
     found = pd.concat([found.assign(near=False), near.assign(near=True)], ignore_index=True)
     found = found[found["a"] != found["b"]].drop_duplicates(["a", "b", "number"])
     found["bearers"] = found.groupby(["a", "number"])["b"].transform("nunique")
@@ -59,7 +59,7 @@ def uninformative_citations(records: Records) -> pd.Index:
 
 
 def find_mergers(records: Records) -> pd.DataFrame:
-    """Which file was merged into which file of the same institution: `a, b, bearers`."""
+    """Return which file was merged into which file of the same institution. Columns: a, b, bearers."""
     institution = records.files["institution"]
     found = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
     alike = institution.reindex(found["a"]).to_numpy() == institution.reindex(found["b"]).to_numpy()
@@ -68,9 +68,10 @@ def find_mergers(records: Records) -> pd.DataFrame:
 
 
 def cited_together(records: Records) -> pd.DataFrame:
-    """Pairs of files that cite the same number, which no file bears: `a` < `b`, `citing` (number of files that cite it).
+    """Return the pairs of files that cite the same number, which no file bears. Columns: a, b (`a` < `b`), citing (number of files that
+    cite it).
 
-    A number with a bearer already ties both files through it, and would count twice.
+    If a file bears the number, it already ties both files, and the number would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
     references = references[~references["number"].str.contains("?", regex=False) & ~is_among(references["number"], records.own["number"])]
@@ -82,9 +83,10 @@ def cited_together(records: Records) -> pd.DataFrame:
 
 
 def detained_together(records: Records) -> pd.DataFrame:
-    """Stays of different persons detained within days of each other, for the same offence, at the same seat: `a` < `b`, `days`.
+    """Return pairs of stays of different persons who were detained within days of each other, for the same offence, at the same seat.
+    Columns: a, b (`a` < `b`), days.
 
-    Persons arrested together are detained together; if no other file of their case was delivered, this is the only tie.
+    Persons arrested together are detained together. If no other file of their case was delivered, this is the only tie.
     """
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
@@ -103,8 +105,8 @@ def detained_together(records: Records) -> pd.DataFrame:
 
 
 def cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Whether both files of each of `pairs` (`a, b`) cite numbers of one kind, and none of any kind in common."""
-    rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _cited_numbers(records))
+    """Return whether both files of each of `pairs` (`a, b`) cite numbers of one kind, and have no cited number of any kind in common."""
+    rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _index_citations(records))
     pair, one, other = rows.across(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
     pair, one, other = pair[alike], one[alike], other[alike]
@@ -114,11 +116,9 @@ def cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     return found
 
 
-def _cited_numbers(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows of citations by file;
-
-    for each row the codes of its kind, of its case number and of the number without register, and whether the register is missing.
-    """
+def _index_citations(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows of citations by file, and for each row the codes of its kind, of its case number, and of the number without
+    register, and whether the register is missing."""
     cited_ = records.references[["file", "kind", "number"]].drop_duplicates()
     loose = cited_["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
     plain = cited_["number"].str.replace(REGISTER, ".?.", n=1, regex=True)
@@ -126,8 +126,8 @@ def _cited_numbers(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.nd
     return RowIndexByOwner(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
 
 
-def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Bearers of numbers with unknown register (`PP.?.nr.89/2011`): serial, year and label agree."""
+def _match_without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Return the bearers of numbers with unknown register (`PP.?.nr.89/2011`): files whose number has the same serial, year and label."""
     unknown = references[references["number"].str.contains("?", regex=False)]
     unknown = unknown.join(_extract_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
@@ -137,14 +137,14 @@ def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFra
 
 
 def _extract_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
-    """The named groups of `pattern`, null if it does not match."""
+    """Return the named groups of `pattern` in each number; null if the pattern does not match."""
     found = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
     columns = {name: pc.struct_field(found, name).to_pandas().array for name in ("label", "rest")}
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
-def _one_character_off(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Bearers of a number with one wrong character, by comparing both numbers with each single digit left out."""
+def _match_one_character_off(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Return the bearers of a number with one wrong character. Both numbers are compared with each single digit left out."""
     with open_cursor() as database:
         for name, frame in (("cited", references), ("borne", own)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))

@@ -1,7 +1,8 @@
 """Linkage of records that are linked already, under other judgements of stewards.
 
-Belongs here: keeping what does not depend on judgements, so that a further judgement is decided in a fraction of a run. Does not belong
-here: any decision (`solving`, `incremental`), which judgements are current (`harmonia.review`). The clusters are those of `link`.
+Belongs here: keeping what does not depend on judgements, so that a further judgement is decided in a fraction of the time of a run. Does
+not belong here: any decision (`solving`, `incremental`), which judgements are current (`harmonia.review`). The clusters are those of
+`link`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from pipelines.linkage.tasks import Setting
 
 @dataclass(frozen=True)
 class Clusters:
-    """`cases`, `persons`: institution, record_key, cluster, as in `pipelines.linkage.Linked`."""
+    """The clusters of `cases` and `persons`: institution, record_key, cluster, as in `pipelines.linkage.Linked`."""
 
     cases: pd.DataFrame
     persons: pd.DataFrame
@@ -62,22 +63,22 @@ class Relinking:
         tables = with_person_keys(read_columns(canonical), places)
         self._model = model
         self.records: Records = build_features(tables)
-        self._prepared = self._divided(tables, memory, spark) or self._whole(spark)
+        self._prepared = self._prepare_divided(tables, memory, spark) or self._prepare_whole(spark)
 
     def clusters(self, judgements: pd.DataFrame) -> Clusters:
-        """The clusters under `judgements` (`pipelines.linkage.constraints.COLUMNS`, the current ones, oldest first)."""
+        """Return the clusters under `judgements` (`pipelines.linkage.constraints.COLUMNS`, only current ones, oldest first)."""
         prepared = self._prepared
         if isinstance(prepared, _WholeHistory):
             solved = alternate_rounds(self.records, prepared.blocked, self._model, judgements, ties=prepared.ties)[0]
-            return self._named(solved.cases.cluster, solved.persons.cluster)
+            return self._with_record_keys(solved.cases.cluster, solved.persons.cluster)
         partition = partition_records(self.records, prepared.setting, judgements, prepared.memory)
         found = decide_components(partition, prepared.setting, judgements, prepared.memory)
-        return self._named(found.cases, found.persons)
+        return self._with_record_keys(found.cases, found.persons)
 
     def forbidden(self, pair: pd.DataFrame) -> str:
-        """The hard rule by which linkage never joins the two persons of `pair` (one row with the columns of a judgement).
+        """Return the hard rule by which linkage never joins the two persons of `pair` (one row with the columns of a judgement).
 
-        `one_file`: both are in one file; `unidentified`: one has neither name, number nor birth date; empty: none, and for cases.
+        `one_file`: both are in one file; `unidentified`: one has neither name, number nor birth date; empty: no rule, and for cases.
         """
         if pair["entity"].iloc[0] != "person":
             return ""
@@ -90,11 +91,11 @@ class Relinking:
             return "one_file"
         return "unidentified" if (anonymous[left] | anonymous[right]).any() else ""
 
-    def _whole(self, spark: Spark | None) -> _WholeHistory:
+    def _prepare_whole(self, spark: Spark | None) -> _WholeHistory:
         self.records.memo["scorer"] = Scorer.of(self.records.persons, self._model)
         return _WholeHistory(candidate_pairs(self.records, self._model, spark), find_ties(self.records))
 
-    def _divided(self, tables: dict[str, pd.DataFrame], memory: Path, spark: Spark | None) -> _DividedHistory | None:
+    def _prepare_divided(self, tables: dict[str, pd.DataFrame], memory: Path, spark: Spark | None) -> _DividedHistory | None:
         marked = find_landmark(tables)
         if marked is None:
             return None
@@ -102,7 +103,7 @@ class Relinking:
         common, known = loaded or (read_common(marked.take_rows(tables), self._model), None)
         return _DividedHistory(Setting(self._model, common, encode_persons(self.records.persons, self._model), spark=spark), known)
 
-    def _named(self, cases: np.ndarray, persons: np.ndarray) -> Clusters:
+    def _with_record_keys(self, cases: np.ndarray, persons: np.ndarray) -> Clusters:
         def named(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
             return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))
 

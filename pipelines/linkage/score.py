@@ -3,11 +3,11 @@
 Belongs here: weights of levels, term frequencies, agreement within families. Does not belong here: thresholds and clusters (`persons`,
 `cluster`), the tests of the levels (`compare`).
 
-Any records with declared fields (`Fields`) can be scored: persons by a model, other data sets by other fields. Rules specific to persons
-apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
+Any records with declared fields (`Fields`) can be scored: persons by a model, other data sets by other fields. Rules that are specific
+to persons apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
 
-The weight of a pair is log2 of the likelihood ratio of its levels, one person against two. Members of a family share surname, parent and
-home (twins the birth date): if first names differ, agreement in a field that runs in families is no evidence.
+The weight of a pair is log2 of the likelihood ratio of its levels: one person against two persons. Members of a family have the same
+surname, parent and home (twins also the birth date): if first names differ, agreement in a field that runs in families is no evidence.
 """
 
 from __future__ import annotations
@@ -52,15 +52,16 @@ class Fields(Protocol):
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Share of records per token, by field and by citizenship (empty: all); `usual` is the share of exact agreement that the model expects,
-    `rare` the share of a token that was not counted."""
+    """The share of records that have a token, by field and by citizenship (empty: all). `usual`: the share of exact agreement that the
+    model expects; `rare`: the share of a token that was not counted."""
 
     shares: dict[str, dict[tuple[str, str], float]]
     usual: dict[str, float]
     rare: dict[str, float]
 
     def of(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Frequency of each text: that of its most frequent token, among all or in its `group` (empty: none), whichever is higher."""
+        """Return the frequency of each text: that of its most frequent token, among all records or in its `group` (empty: none),
+        whichever is higher."""
         shares, usual, rare = self.shares[field], self.usual[field], self.rare[field]
         table: dict[tuple[str, str], float] = {}
         for text, of_group in set(zip(values, group, strict=True)):
@@ -71,7 +72,8 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """Per pair: `levels` (one column per field), `bits` (one column per field: log2 m/u), and their sum `weight`, the match weight."""
+    """The comparison of pairs: `levels` and `bits` (log2 m/u) with one column for each field, and the match weight `weight`, the sum of
+    the bits."""
 
     levels: pd.DataFrame
     bits: pd.DataFrame
@@ -80,8 +82,8 @@ class Likelihoods:
 
 @dataclass(frozen=True)
 class CodedPersons:
-    """Person records as numbers: `codes`, one column per field; `values` of each field by code, as in `encoded.EncodedValues`; number of
-    the `group` of each record (below zero: none) and the `groups`."""
+    """Person records as numbers. `codes`: one column for each field; `values`: values of each field by code, as in
+    `encoded.EncodedValues`; `group`: number of the group of each record (below zero: none); `groups`: the groups."""
 
     codes: dict[str, np.ndarray]
     values: dict[str, Values]
@@ -89,7 +91,8 @@ class CodedPersons:
     groups: np.ndarray
 
     def texts(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Number per record of its text in the field `name` (below zero: none), the texts, and how many records have each."""
+        """Return, for each record, the number of its text in the field `name` (below zero: none), the texts, and how many records have
+        each."""
         of_code, texts = pd.factorize(self.values[name][0])
         text = of_code[self.codes[name]]
         count = np.bincount(text, minlength=len(texts))
@@ -99,8 +102,8 @@ class CodedPersons:
 
 
 def token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
-    """Token frequencies among `records` of every field whose levels use them, smoothed by the model's share of agreement with the weight
-    of `worth` records."""
+    """Return the token frequencies among `records`, for every field whose levels use them, smoothed by the model's share of agreement
+    with the weight of `worth` records."""
     shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
     rare: dict[str, float] = {}
@@ -130,7 +133,7 @@ def token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQU
 
 
 def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every token of distinct texts: number of its text, its own number, and the tokens by number."""
+    """Return every token of distinct texts: the number of its text, its own number, and the tokens by number."""
     words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
     if words is None:  # every text is a token
         every = np.arange(len(texts))
@@ -140,15 +143,13 @@ def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def compute_likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: Frequencies) -> Likelihoods:
-    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`):
-
-    the level and bits of each field.
-    """
+    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`), and return the level and
+    bits of each field."""
     return Scorer(encode_persons(persons, model), model, known).likelihoods(left, right)
 
 
 def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
-    """The records of `persons` (the columns of the fields, and `GROUP`, if there is one)."""
+    """Encode the records of `persons` (the columns of the fields, and `GROUP`, if it exists)."""
     group, groups = pd.factorize(persons[GROUP]) if GROUP in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = exchanged_fields(model)
     # The two names share their codes, since they may be swapped.
@@ -185,7 +186,7 @@ class Scorer:
         return cls(records, model, token_frequencies(records, model, worth))
 
     def at(self, rows: np.ndarray) -> Scorer:
-        """A scorer of the records at `rows`, numbered from 0; both share cached comparisons."""
+        """Return a scorer of the records at `rows`, numbered from 0. Both scorers share the cached comparisons."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
         return out
@@ -195,20 +196,18 @@ class Scorer:
         found = self.scored(left, right)
         levels = np.vstack([level for level, _ in found.values()]).T
         bits = np.vstack([own.astype("float32") for _, own in found.values()]).T
-        return Likelihoods(
-            pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), _total_bits(found, len(left))
-        )
+        return Likelihoods(pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), _sum_bits(found, len(left)))
 
     def weight(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the match weight of each pair in bits."""
-        return _total_bits(self.scored(left, right), len(left))
+        return _sum_bits(self.scored(left, right), len(left))
 
     def scored(self, left: np.ndarray, right: np.ndarray) -> dict[str, Scored]:
         """Return the level and bits of each field, without the sum over fields."""
         group = np.where(self._group[left] == self._group[right], self._group[left] + 1, 0)
-        names = {name: self._scored(name, name, left, right, group) for name in self._exchanged}
+        names = {name: self._score_field(name, name, left, right, group) for name in self._exchanged}
         self._exchange_names(left, right, group, names)
-        found = {name: names.get(name) or self._scored(name, name, left, right, group) for name in self._fields}
+        found = {name: names.get(name) or self._score_field(name, name, left, right, group) for name in self._fields}
         self._discount_family(found)
         return found
 
@@ -221,8 +220,8 @@ class Scorer:
             if self._fields[name].family:
                 bits[differ & (level != self._fields[name].last)] = 0.0
 
-    def _scored(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> Scored:
-        """Level and bits per pair, of the field `name`; the right side's value is that of `other`."""
+    def _score_field(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> Scored:
+        """Return the level and bits of each pair in the field `name`; the right side's value is that of the field `other`."""
         return self._fields[name](self._codes[name][left], self._codes[other][right], group)
 
     def _exchange_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, Scored]) -> None:
@@ -236,7 +235,7 @@ class Scorer:
         rows = np.flatnonzero(best < 0)
         best, left, right, group = best[rows], left[rows], right[rows], group[rows]
         for one, other in ((left, right), (right, left)):
-            crossed = {name: self._scored(name, EXCHANGED[name], one, other, group) for name in names}
+            crossed = {name: self._score_field(name, EXCHANGED[name], one, other, group) for name in names}
             weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
             better = weight > best
             for name, (level, _) in crossed.items():  # if only one name agrees, it is a relative rather than a swap
@@ -248,12 +247,12 @@ class Scorer:
                 names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
 
 
-def _total_bits(found: dict[str, Scored], size: int) -> np.ndarray:
+def _sum_bits(found: dict[str, Scored], size: int) -> np.ndarray:
     return sum((own for _, own in found.values()), np.zeros(size))
 
 
 def close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`left`, `right` and weight of the pairs in a stream that weigh at least `least` bits."""
+    """Return `left`, `right` and weight of the pairs in a stream that weigh at least `least` bits."""
     found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
     for left, right in pairs:
         weight = scorer.weight(left, right)
@@ -264,7 +263,8 @@ def close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[n
 
 
 class _FieldScorer:
-    """Level and bits of one field for pairs of codes; `last`: the level of disagreement, `family`: whether it runs in families."""
+    """The level and bits of one field for pairs of codes. `last`: the number of the level of disagreement; `family`: whether the field
+    runs in families."""
 
     def __init__(self, field: Field, values: Values, known: Frequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
@@ -282,17 +282,17 @@ class _FieldScorer:
         rows = np.flatnonzero(self._share[level]) if self._share.any() else np.empty(0, dtype="int64")
         if len(rows):
             own = level[rows]
-            u = np.minimum(self._u[own] + self._share[own] * self._shift(a[rows], b[rows], group[rows]), 0.0)
+            u = np.minimum(self._u[own] + self._share[own] * self._frequency_shift(a[rows], b[rows], group[rows]), 0.0)
             bits[rows] = self._m[own] - u
         return level, bits
 
-    def _shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """How much more frequent (bits) the more frequent of both values is than the model expects."""
-        rarer = np.maximum(self._shares(a, group), self._shares(b, group))
+    def _frequency_shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Return how much more frequent (in bits) the more frequent of both values is than the model expects."""
+        rarer = np.maximum(self._frequencies_of(a, group), self._frequencies_of(b, group))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 
-    def _shares(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Frequency of each value in its group, cached."""
+    def _frequencies_of(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Return the frequency of each value in its group. Results are cached."""
         groups = len(self._groups)
         if not self._rarity.size:
             self._rarity = np.full(len(self._texts) * groups, np.nan)

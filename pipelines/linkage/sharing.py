@@ -1,9 +1,9 @@
 """Rows that share a value, and the pairs that they form.
 
-Belongs here: groups of rows as flat arrays, their pairs in chunks. Does not belong here: the values (`blocking`).
+Belongs here: groups of rows as flat arrays, and their pairs in chunks. Does not belong here: the values (`blocking`).
 
-A row is in many groups, and two rows often share several: duplicate groups are removed, and pairs are generated row by row, so that each
-occurs once and only one chunk of them is in memory.
+A row is in many groups, and two rows often share several. Therefore duplicate groups are removed, and pairs are generated row by row, so
+that each pair occurs once and only one chunk of pairs is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of two rows or more: the rows of group g are `row[start[g]:start[g + 1]]`, ascending. `size`: total number of rows."""
+    """Groups of two rows or more. The rows of group g are `row[start[g]:start[g + 1]]`, ascending. `size`: number of rows that exist."""
 
     row: np.ndarray
     start: np.ndarray
@@ -36,16 +36,16 @@ class Groups:
 
     @property
     def of_entries(self) -> np.ndarray:
-        """Number of the group of every entry of `row`."""
+        """Return the number of the group of every entry of `row`."""
         return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
     def at(self, chosen: np.ndarray) -> Groups:
-        """The groups for which `chosen` is true."""
+        """Return the groups for which `chosen` is true."""
         sizes = self.sizes
         return Groups(self.row[np.repeat(chosen, sizes)], run_starts(sizes[chosen]), self.size)
 
     def distinct(self) -> Groups:
-        """Remove duplicate groups, which have the same rows as another group."""
+        """Remove groups that have the same rows as another group."""
         if not len(self.row):
             return self
         content = np.add.reduceat(mix_hashes(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
@@ -54,7 +54,7 @@ class Groups:
         return self.at(first)
 
     def within(self, part: np.ndarray) -> Groups:
-        """Groups of rows that share a value and a number of `part` (per row; below zero: none)."""
+        """Return the groups of rows that share a group and also a number in `part` (of each row; below zero: none)."""
         own = part[self.row]
         there = own >= 0
         number = self.of_entries[there].astype("int64") * (int(part.max(initial=0)) + 1) + own[there]
@@ -66,23 +66,23 @@ class Groups:
 
     @property
     def many_pairs(self) -> int:
-        """Number of pairs of the groups; a pair that is in two groups counts twice."""
+        """Return the number of pairs of the groups. A pair that is in two groups counts twice."""
         return int((self.sizes * (self.sizes - 1) // 2).sum())
 
     def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, stride: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
-        """The pairs (`left` < `right`), each once, about `chunk` at a time; if `fresh` is given, only those with such a row.
+        """Yield the pairs (`left` < `right`), each once, about `chunk` at a time. If `fresh` is given, only pairs with such a row.
 
         `stride`: first chunk and step, so that several processes can share the chunks.
         """
-        entries, bounds = self._stretches(fresh, chunk)
+        entries, bounds = self._divide_entries(fresh, chunk)
         of_entries = self.of_entries
         for n in range(stride[0], len(bounds) - 1, stride[1]):
             chosen = entries[bounds[n] : bounds[n + 1]]
             if len(chosen):
                 yield self._pairs_of(chosen, of_entries[chosen], fresh)
 
-    def _stretches(self, fresh: np.ndarray | None, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """Entries (of `fresh` rows) sorted into stretches of rows with about `chunk` pairs each, and the bounds of the stretches."""
+    def _divide_entries(self, fresh: np.ndarray | None, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the entries (of `fresh` rows) sorted into ranges of rows with about `chunk` pairs each, and the bounds of the ranges."""
         sizes, row = self.sizes, self.row
         entries = np.arange(len(row)) if fresh is None else np.flatnonzero(fresh[row])
         if not len(entries):
@@ -96,7 +96,8 @@ class Groups:
         return entries[np.argsort(stretch, kind="stable")].astype("int32"), run_starts(np.bincount(stretch))
 
     def _pairs_of(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
-        """The pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows."""
+        """Return the pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows of the
+        group."""
         first = entries + 1 if fresh is None else self.start[group]
         many = self.start[group + 1] - first
         left, right = np.repeat(self.row[entries].astype("int64"), many), self.row[concatenate_ranges(first, many)].astype("int64")
@@ -109,7 +110,7 @@ class Groups:
 
 
 def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
-    """Groups of two rows or more with the same `value`, and the value of each. A row has a value at most once."""
+    """Return the groups of two rows or more with the same `value`, and the value of each group. A row has a value at most once."""
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
@@ -123,8 +124,8 @@ def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, n
 
 
 def drop_unique_hashes(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes and their rows without most of the unique ones, filtered by either half of the hash: if few are shared, sorting unique ones
-    would be most of the work."""
+    """Return hashes and their rows without most of the unique hashes, which are found by either half of the hash: if few hashes are
+    shared, sorting the unique ones would be most of the work."""
     for half in (0, 32):
         place = (value >> np.uint64(half) & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
         several = np.flatnonzero(np.bincount(place)[place] > 1)

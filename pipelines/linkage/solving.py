@@ -1,4 +1,4 @@
-"""Deciding records: rounds that alternate between cases and persons.
+"""Decides records in rounds that alternate between cases and persons.
 
 Belongs here: the rounds, and estimating the common statistics of a history. Does not belong here: a single round (`cases`, `persons`).
 """
@@ -31,7 +31,8 @@ ENOUGH = 20_000
 
 @dataclass(frozen=True)
 class Solved:
-    """Linkage with its intermediate results: feature frames, blocked and compared pairs, and both solutions by row of the frames."""
+    """The result of linkage with its intermediate results: feature frames, blocked and compared pairs, and both decisions by row of the
+    frames."""
 
     records: Records
     blocked: BlockedPairs
@@ -48,7 +49,7 @@ def alternate_rounds(
     common: CommonStatistics | None = None,
     ties: FileTies | None = None,
 ) -> tuple[Solved, CommonStatistics]:
-    """Alternate between cases and persons, with the statistics `common`, else with those of these records; also returns the statistics."""
+    """Alternate between cases and persons, with the statistics `common`, else with those of these records. Also return the statistics."""
     if common and "scorer" not in records.memo:
         records.memo["scorer"] = Scorer(encode_persons(records.persons, model), model, common.frequencies)
     people = PersonPairs(records, model)
@@ -97,9 +98,10 @@ def read_common(tables: Tables, model: Model) -> CommonStatistics:
 
 
 def sample_rows(records: Records) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of persons.
+    """Return the rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of
+    persons.
 
-    The sample is drawn by day of birth, in which the records of a person mostly agree; without it by number, or by names.
+    The sample is drawn by day of birth, in which the records of a person mostly agree; without a birth date by number, or by names.
     """
     persons = records.persons
     every = max(len(persons) // ENOUGH, 1)

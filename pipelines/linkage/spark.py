@@ -1,4 +1,5 @@
-"""Candidate pairs of person records generated and scored by Splink on Spark, for histories too large for one machine; same model file.
+"""Candidate pairs of person records, generated and scored by Splink on Spark, for histories that are too large for one machine. The
+model file is the same.
 
 Belongs here: the setting, the exported model in Spark SQL, a session, the scored pairs. Does not belong here: the Splink settings of the
 model (`splink_export`); cases, clusters and ids, which are decided in the same way as from pairs scored in process. Needs the extra
@@ -50,12 +51,12 @@ class Spark:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Spark | None:
-        """The Spark that `HARMONIA_SPARK` names; None if it is not set: pairs are generated and scored in process."""
+        """Return the Spark that `HARMONIA_SPARK` names. Return None if it is not set: then pairs are generated and scored in process."""
         return cls.at(environment[SETTING]) if environment.get(SETTING) else None
 
     @classmethod
     def at(cls, master: str) -> Spark:
-        """Raises `HarmoniaError` if PySpark or Splink is not installed."""
+        """Return the Spark at `master`. Raises `HarmoniaError` if PySpark or Splink is not installed."""
         if find_spec("pyspark") is None or find_spec("splink") is None:
             raise HarmoniaError(
                 f"pairs cannot be scored on Spark at {master}: this environment has no PySpark; install the extra `spark` and Java 17 "
@@ -64,10 +65,10 @@ class Spark:
         return cls(master)
 
     def scored(self, persons: pd.DataFrame, blocks: Groups, model: Model, scorer: Scorer) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
-        """All pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
+        """Return all pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
         names = [field.name for field in model.fields]
         parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
-        found = self._predicted(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
+        found = self._predict(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
         left, right = found["left"].to_numpy(), found["right"].to_numpy()
         levels = {field.name: gamma_levels(field, model)[found[f"gamma_{field.name}"].to_numpy("int64")] for field in model.fields}
         bits = {
@@ -94,14 +95,14 @@ class Spark:
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """`left, right, weight` of the pairs that share a block and weigh at least `least` bits; if `fresh` (boolean per row) is given,
-        only pairs with such a row."""
-        found = self._predicted(persons, blocks, model, scorer.known, [], least, fresh)
+        """Return the pairs that share a block and weigh at least `least` bits. Columns: left, right, weight. If `fresh` (boolean per
+        row) is given, only pairs with such a row."""
+        found = self._predict(persons, blocks, model, scorer.known, [], least, fresh)
         rows, weight = np.flatnonzero(found[EXCHANGED]), found[WEIGHT].to_numpy("float64", copy=True)
         weight[rows] = scorer.likelihoods(found["left"].to_numpy()[rows], found["right"].to_numpy()[rows]).weight
         return found[["left", "right"]].assign(weight=weight)[weight >= least].reset_index(drop=True)
 
-    def _predicted(
+    def _predict(
         self,
         persons: pd.DataFrame,
         blocks: Groups,
@@ -111,8 +112,8 @@ class Spark:
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """`left` < `right`, sorted, `WEIGHT`, `EXCHANGED` (boolean: score the pair in process, whatever its weight) and those of `columns`
-        that Splink returns."""
+        """Return Splink's pairs, sorted. Columns: left, right (`left` < `right`), `WEIGHT`, `EXCHANGED` (whether the pair is to be
+        scored in process, whatever its weight), and those of `columns` that Splink returns."""
         if not len(blocks.row):
             nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
             return nothing.assign(**{WEIGHT: 0.0, EXCHANGED: False})
@@ -132,7 +133,7 @@ class Spark:
 
 @contextmanager
 def open_session(master: str) -> Iterator[SparkSession]:
-    """A Spark session with Splink's functions. Raises `HarmoniaError` if Spark does not start."""
+    """Open a Spark session with Splink's functions. Raises `HarmoniaError` if Spark does not start."""
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
     from splink.internals.spark.jar_location import similarity_jar_location
@@ -170,9 +171,9 @@ def predict_pairs(
     fresh: np.ndarray | None = None,
     pairs: pd.DataFrame | None = None,
 ) -> DataFrame:
-    """Splink's predictions for the pairs of rows of `persons` that share a block, with `match_weight` (bits, without prior odds).
+    """Return Splink's predictions for the pairs of rows of `persons` that share a block, with `match_weight` (bits, without prior odds).
 
-    known: frequencies of names; fresh: see `Spark.close`; pairs: only these (`join_key_l`, `join_key_r`)
+    known: frequencies of names; fresh: see `Spark.close`; pairs: only these (`join_key_l`, `join_key_r`).
     """
     import splink
     from splink.backends.spark import SparkAPI
@@ -191,7 +192,7 @@ def predict_pairs(
 
 
 def spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
-    """The exported model with its conditions in Spark SQL; `fresh`: only pairs with a fresh record."""
+    """Return the exported model with its conditions in Spark SQL. `fresh`: only pairs with a fresh record."""
     settings = splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:

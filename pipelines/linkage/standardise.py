@@ -1,7 +1,7 @@
-"""Feature frames of linkage: one row per record, from all delivered states of the record.
+"""Feature frames of linkage: one row for each record, made from all delivered states of the record.
 
-Belongs here: which state of a record takes precedence, given name and surname per record, files and their dates, references.
-Does not belong here: parsing of delivered text (`pipelines.harmonisation`), comparison, weights.
+Belongs here: which state of a record takes precedence, given name and surname of each record, files and their dates, references. Does
+not belong here: parsing of delivered text (`pipelines.harmonisation`), comparison, weights.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pipelines.linkage.states import (
     first_values,
     map_to_numbers,
     number_rows,
-    of_delivery,
     rank_states,
     read_deliveries,
     record_states,
     rows_of,
     sort_by_content,
     take_values,
+    value_of_delivery,
 )
 from schemas.canonical import FOREIGN, OFFENCE_GROUPS, conform
 
@@ -63,17 +63,18 @@ PERSON_EVENTS = ("supported", "arrested", "indicted", "separated", "judged", "fi
 
 @dataclass(frozen=True)
 class Records:
-    """The input of linkage; every frame has a RangeIndex that is used as the number of the record.
+    """The input of linkage. Every frame has a RangeIndex, whose values are the numbers of the records.
 
-    `files`: one row per case record, including implied ones: `institution, record_key, number, seat, municipality,
-    source, merged_into, form, group, law, state, current`, and a date column per `FILE_EVENTS`.
-    `persons`: one row per person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
-    compared fields, `sentence_months`, `period` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
-    convict), and `stays`.
-    `references`: `file, kind, number, seat, current`, distinct. `own`: `file, number`, every number that a file ever had.
-    `merges`: `file, number`: the case of the same institution into which this one was merged, or as which it was registered before.
-    `counts`: files of each institution and `persons` for prior odds, if not those of these frames. `memo`: cache of results computed from
-    these frames, nothing else.
+    - `files`, one row for each case record, including implied ones: institution, record_key, number, seat, municipality, source,
+      merged_into, form, group, law, state, current, and a date column for each of `FILE_EVENTS`
+    - `persons`, one row for each person record: institution, record_key, case_key, file (row of `files`), side, register_id, the
+      compared fields, sentence_months, period (of its first delivery), a date column for each of `PERSON_EVENTS`, admitted (as detainee
+      or convict), and stays
+    - `references`, distinct: file, kind, number, seat, current
+    - `own`, every number that a file ever had: file, number
+    - `merges`: file, number (the case of the same institution into which this one was merged, or as which it was registered before)
+    - `counts`: numbers of files by institution, and of `persons`, for prior odds, if not those of these frames
+    - `memo`: cache of results that are computed from these frames only
     """
 
     files: pd.DataFrame
@@ -85,26 +86,26 @@ class Records:
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """The result of `make`, computed once."""
+        """Return the result of `make`, which is computed once."""
         if key not in self.memo:
             self.memo[key] = make()
         return self.memo[key]
 
 
 def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
-    """Feature frames from the canonical tables of `schemas.canonical`; absent tables and columns count as empty.
+    """Make the feature frames from the canonical tables of `schemas.canonical`. Absent tables and columns count as empty.
 
     Rows are ordered by earliest delivery (period, then version), institution and key, whatever the order of the input.
     """
     tables = read_columns(canonical)
     known = read_deliveries(tables.values())
     tables = {name: rank_states(frame, known, SAME_RECORD[name]) for name, frame in tables.items()}
-    events = tables["events"].assign(end=of_delivery(tables["events"], known, "end"))
-    files = _file_features(tables)
+    events = tables["events"].assign(end=value_of_delivery(tables["events"], known, "end"))
+    files = _make_file_features(tables)
     periods = known.drop_duplicates("arrival").set_index("arrival")["period"]
     states = tables["person_records"]
     not_natural = states["kind"].isin(["legal", "unknown"])
-    persons = _person_features(states[~not_natural], files, periods)
+    persons = _make_person_features(states[~not_natural], files, periods)
     of_others = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[not_natural, STATE]))
     of_persons = events[~of_others] if not_natural.any() else events
     persons = persons.join(_event_dates(of_persons, persons, PERSON_EVENTS, "person"))
@@ -123,8 +124,8 @@ def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
 
 
 def read_columns(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The columns of the canonical tables that linkage reads, typed; replaced records (`successors`) with their new keys. No other
-    column is touched, since tables are large. Idempotent."""
+    """Return the columns of the canonical tables that linkage reads, typed, with the new keys of replaced records (`successors`). No
+    other column is touched, since tables are large. Idempotent."""
     tables = {
         name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_column_types(name)).reset_index(drop=True)
         for name, columns in READ.items()
@@ -138,21 +139,22 @@ def _column_types(name: str) -> pd.Series:
 
 
 def _first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The first row of every combination of `columns`."""
+    """Return the first row of every combination of `columns`."""
     number, size = number_rows(frame[columns])
     return frame.iloc[first_rows(number, size, np.arange(len(frame)))]
 
 
 def _locate_files(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """`file`, the row of `files` that `institution` and `key` name, and `columns`; rows without a file are dropped."""
+    """Return `file`, the row of `files` that `institution` and `key` name, and `columns`. Rows without a file are dropped."""
     file = rows_of(files, frame, key)
     found = frame[columns][file >= 0].reset_index(drop=True)
     found.insert(0, "file", file[file >= 0])
     return found
 
 
-def _file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Case records and implied case records, which only persons or charges refer to (e.g. the case line is unreadable)."""
+def _make_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Make the features of case records and of implied case records, to which only persons or charges refer (for example, because the
+    line of the case is unreadable)."""
     shared = ["institution", "record_key", "arrival", "current", "precedence"]
     cases = tables["case_records"]
     named = [tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")]
@@ -179,7 +181,7 @@ def _principal_offence(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.S
     return group, form
 
 
-def _person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
+def _make_person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
     named = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=named)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
@@ -196,7 +198,7 @@ def _person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Seri
 
 
 def compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
-    """Rows of person records with the fields that are compared: `side`, `given`, `surname`, `parent`, `number`, `valid`, `birth_year`."""
+    """Return the rows of person records with the fields that are compared: side, given, surname, parent, number, valid, birth_year."""
     role, roles = pd.factorize(persons["role"])
     out = persons.assign(side=take_values(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
     out = out.join(resolve_name_order(out))
@@ -206,32 +208,32 @@ def compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
 
 
 def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Given name and surname of each record, swapped if they were probably delivered in the wrong order.
+    """Return given name and surname of each record, swapped if they were probably delivered in the wrong order.
 
     In: `name_tokens`, `given_skeleton`, `surname_skeleton`. Out, on the same index: `given`, `surname` (tokens separated by a space).
-    The share of a token's uses as given name in the sources with two fields decides; the order stays as delivered for rare tokens. Of a
-    name in one field the token with the highest share is the given name.
+    The share of a token's uses as given name, in the sources with two fields, decides. For rare tokens the order stays as delivered. Of
+    a name in one field, the token with the highest share is the given name.
     """
     given, surname = frame["given_skeleton"].fillna(""), frame["surname_skeleton"].fillna("")
     two = (given != "") & (surname != "")
-    share = _given_share(given[two], surname[two])
+    share = _share_as_given_name(given[two], surname[two])
     swapped = two & (_mean_share(given, share) < 0.35) & (_mean_share(surname, share) > 0.65)
     out = pd.DataFrame({"given": given.where(~swapped, surname), "surname": surname.where(~swapped, given)})
     code, texts = pd.factorize(frame.loc[~two, "name_tokens"].fillna(""))
-    split = pd.DataFrame([_split_tokens(text, share) for text in texts], columns=["given", "surname"], dtype="str")
+    split = pd.DataFrame([_split_name(text, share) for text in texts], columns=["given", "surname"], dtype="str")
     for name in ("given", "surname"):
         out.loc[~two, name] = split[name].array.take(code)
     return out.astype("str").replace("", pd.NA)
 
 
-def _given_share(given: pd.Series, surname: pd.Series) -> dict[str, float]:
-    """Share of a token's occurrences that are as given name, smoothed towards one half; of names with both fields."""
+def _share_as_given_name(given: pd.Series, surname: pd.Series) -> dict[str, float]:
+    """Return the share of each token's occurrences as given name, smoothed towards one half, among names with both fields."""
     as_given, as_surname = _count_tokens(given), _count_tokens(surname)
     return {token: (as_given[token] + MIN_SEEN / 2) / (as_given[token] + as_surname[token] + MIN_SEEN) for token in as_given | as_surname}
 
 
 def _count_tokens(names: pd.Series) -> Counter[str]:
-    """Number of occurrences of each token in `names`."""
+    """Count the occurrences of each token in `names`."""
     found: Counter[str] = Counter()
     for text, n in names.value_counts().items():
         for token in str(text).split():
@@ -245,7 +247,7 @@ def _mean_share(names: pd.Series, share: dict[str, float]) -> pd.Series:
     return pd.Series(np.array([sum(found) / len(found) for found in shares], dtype="float64")[code], index=names.index)
 
 
-def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
+def _split_name(text: str, share: dict[str, float]) -> tuple[str, str]:
     tokens = text.split()
     if len(tokens) < 2:
         return ("", text)
@@ -258,7 +260,8 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
 
 
 def _event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
-    """Earliest day per record and event among the states with the best status; one column per event, on the index of `rows`."""
+    """Return the earliest day of each record and event among the states with the best status: one column for each event, on the index of
+    `rows`."""
     number = map_to_numbers(events["event"], {name: n for n, name in enumerate(names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
     own = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
@@ -276,9 +279,9 @@ def _event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...
 
 
 def possible_days(events: pd.DataFrame) -> pd.Series:
-    """`date` of each event, without impossible days: after the end of the period of their delivery.
+    """Return the `date` of each event without impossible days, which are after the end of the period of their delivery.
 
-    Of such a day, day and month are swapped if that makes it possible, else it is null. In: `date`, `end` (of the period; null: not
+    Day and month of such a date are swapped if that makes it possible; otherwise it is null. In: `date`, `end` (of the period; null: not
     checked).
     """
     days, last = events["date"], events["end"]
@@ -288,10 +291,11 @@ def possible_days(events: pd.DataFrame) -> pd.Series:
 
 
 def stay_starts(persons: pd.DataFrame) -> pd.DataFrame:
-    """Start of the stay that each register row belongs to: `stay_detained`, `stay_imprisoned`, on the index of `persons`.
+    """Return the start of the stay to which each row of the register belongs: `stay_detained`, `stay_imprisoned`, on the index of
+    `persons`.
 
-    In: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the
-    day on which the one before ends: a transfer to another facility, or from detention to a sentence.
+    In: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the day on
+    which the row before ends: a transfer to another facility, or from detention to a sentence.
     """
     rows = persons.dropna(subset=["register_id", "admitted"]).sort_values(["register_id", "admitted"], kind="stable")
     before = rows[["register_id", "released"]].shift()

@@ -1,4 +1,4 @@
-"""One row per record, from all delivered states of the record.
+"""One row for each record, from all delivered states of the record.
 
 Belongs here: which state of a record takes precedence, numbers for keys, lookups by number. Does not belong here: the meaning of columns
 (`standardise`). Everything is vectorised: keys are converted to numbers once, and there is no loop over groups.
@@ -23,8 +23,8 @@ RECORD = ["institution", "record_key"]
 
 
 def read_deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The deliveries in `frames`: `period`, its last day `end` (null if the name is not a delivery name) and `arrival` (rank by last day
-    and version), by name of the delivery."""
+    """Return the deliveries in `frames`, by name. Columns: period, end (its last day; null if the name is not the name of a delivery),
+    arrival (rank by last day and version)."""
     names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
     parsed = [DeliveryName.parse(str(name)) for name in names]
     period = [one.period if one else str(name) for name, one in zip(names, parsed, strict=True)]
@@ -36,11 +36,11 @@ def read_deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def rank_states(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
-    """Add `arrival`, `rank`, `current`, and `precedence`: the order of states, accepted ones first, then the latest.
+    """Add `arrival`, `rank`, `current`, and `precedence`, which is the order of states: accepted ones first, then the latest.
 
     known: see `read_deliveries`; apart: rows of one delivery that agree in these columns are sorted by content.
     """
-    arrival = of_delivery(frame, known, "arrival").to_numpy("int64")
+    arrival = value_of_delivery(frame, known, "arrival").to_numpy("int64")
     rank = map_to_numbers(frame["status"], STATUS_RANK, len(STATUS_RANK))
     content = np.arange(len(frame))
     alike = is_repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
@@ -52,14 +52,14 @@ def rank_states(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> p
     return frame.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], precedence=precedence)
 
 
-def of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
-    """The value in `column` of `known` (see `read_deliveries`) for the delivery of each row."""
+def value_of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
+    """Return, for each row, the value in `column` of `known` (see `read_deliveries`) for its delivery."""
     code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
     return take_values(known[column].reindex(names), code).set_axis(frame.index)
 
 
 def map_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
-    """The number of each value of `column`, `otherwise` if it has none; each distinct value is looked up once."""
+    """Return the number of each value of `column`; `otherwise` if it has none. Each distinct value is looked up once."""
     code, distinct = pd.factorize(column)
     return np.array([*(numbers.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
 
@@ -107,9 +107,13 @@ def first_values(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
 
 @dataclass(frozen=True)
 class RecordStates:
-    """States by record. `keys`: `institution, record_key`, one row per record, ordered by earliest delivery, institution and key;
-    `number`: the record of each state, -1 if it has no key; `rows`: the states with a key, by precedence;
-    `arrival`: the earliest of each record."""
+    """The states of each record.
+
+    - `keys`: institution, record_key; one row for each record, ordered by earliest delivery, institution and key
+    - `number`: the record of each state, -1 if the state has no key
+    - `rows`: the states with a key, by precedence
+    - `arrival`: the earliest arrival of each record
+    """
 
     keys: pd.DataFrame
     number: np.ndarray
@@ -117,14 +121,14 @@ class RecordStates:
     arrival: np.ndarray
 
     def first(self, column: pd.Series) -> pd.Series:
-        """The first value of `column` (of all states, or of the first ones) per record that is not missing."""
+        """Return, for each record, the first value of `column` that is not missing, among its states by precedence."""
         rows = self.rows[self.rows < len(column)]
         rows = rows[column.notna().to_numpy()[rows]]
         return take_values(column, first_rows(self.number, len(self.keys), rows))
 
 
 def record_states(states: pd.DataFrame) -> RecordStates:
-    """The records of `states` (`institution, record_key, arrival, precedence`)."""
+    """Find the records of `states` (institution, record_key, arrival, precedence)."""
     number, size = number_rows(states[RECORD])
     named = states[RECORD].notna().all(axis=1).to_numpy()
     rows = np.argsort(states["precedence"].to_numpy())
@@ -134,33 +138,34 @@ def record_states(states: pd.DataFrame) -> RecordStates:
     first = first_rows(number, size, rows)
     there = np.flatnonzero(first >= 0)
     keys = states[RECORD].iloc[first[there]].reset_index(drop=True)
-    order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest[there]))
+    order = np.lexsort((sort_ranks(keys["record_key"]), _rank_of_institution(keys["institution"]), earliest[there]))
     place = np.full(size, -1)
     place[there[order]] = np.arange(len(order))
     return RecordStates(keys.iloc[order].reset_index(drop=True), place[number], rows, earliest[there[order]])
 
 
-def _place_of_institution(names: pd.Series) -> np.ndarray:
+def _rank_of_institution(names: pd.Series) -> np.ndarray:
     code, distinct = pd.factorize(names)
     known, named = contract.place_of(), [str(name) for name in distinct]
     order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
     return np.argsort(order)[code] if len(order) else code
 
 
-def places_in_order(column: pd.Series) -> np.ndarray:
-    """Numbers that sort like the values of `column`, missing ones last."""
+def sort_ranks(column: pd.Series) -> np.ndarray:
+    """Return numbers that sort like the values of `column`, missing ones last."""
     code, distinct = pd.factorize(column, sort=True)
     return np.where(code < 0, len(distinct), code)
 
 
 def sort_by_content(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` sorted by all its columns, from the first to the last."""
-    order = np.lexsort([places_in_order(frame[name]) for name in reversed(frame.columns)])
+    """Return `frame` sorted by all its columns, from the first to the last."""
+    order = np.lexsort([sort_ranks(frame[name]) for name in reversed(frame.columns)])
     return frame.iloc[order].reset_index(drop=True)
 
 
 def rows_of(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key") -> np.ndarray:
-    """Row of `records` (`institution, record_key`, distinct) with the institution and `key` of each row of `frame`; -1 if none."""
+    """Return the row of `records` (institution, record_key, distinct) with the institution and `key` of each row of `frame`; -1 if there
+    is none."""
     size = len(records)
     codes = []
     for own, other in (("institution", "institution"), ("record_key", key)):

@@ -1,8 +1,10 @@
-"""Tasks of a large history, run in this process or in several.
+"""Tasks of a large history, which run in this process or in several.
 
-Belongs here: converting records, ties and common statistics to frames and back, passing tasks to processes. Does not belong here: the work
-itself. A task contains everything that its work needs. Processes read it from a folder and write results there, so that nothing large is
-passed between them; the folder is readable by its owner only, is removed after the work, and after a killed run by the next run.
+Belongs here: converting records, ties and common statistics to frames and back, passing tasks to processes. Does not belong here: the
+work itself.
+
+A task contains everything that its work needs. Processes read it from a folder and write the results there, so that nothing large is
+passed between them. Only the owner can read the folder; it is removed after the work, and after a killed run by the next run.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ WORTH = 60_000
 
 @dataclass(frozen=True)
 class Setting:
-    """The input common to all tasks; `coded`: all person records, to whose rows a task refers; `folder`: for sharing tasks among processes,
-    None to run them in this process; `spark`: where candidate pairs are generated and scored, None: in process."""
+    """The input that all tasks have in common. `coded`: all person records, to whose rows a task refers; `folder`: for sharing tasks
+    among processes, None to run them in this process; `spark`: where candidate pairs are generated and scored, None for in process."""
 
     model: Model
     common: CommonStatistics
@@ -57,12 +59,13 @@ Work = Callable[[Frames, Setting], Frames]
 
 
 def count_processes(setting: Setting, rows: int) -> int:
-    """Number of processes for tasks with so many person records."""
+    """Return the number of processes for tasks with so many person records."""
     return 1 if setting.folder is None or rows < WORTH else len(os.sched_getaffinity(0))
 
 
 def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
-    """Results of `work` (a function of a module) for each task, in order. rows: approximate number of person records of all tasks."""
+    """Yield the results of `work` (a function of a module) for each task, in order. rows: approximate number of person records of all
+    tasks."""
     folder = setting.folder
     if folder is None or count_processes(setting, rows) < 2:
         yield from (work(task, setting) for task in tasks)
@@ -72,11 +75,11 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
     try:
         memory_files.write_common(folder, setting.common)
         _write_frames(folder / _CODED, _coded_to_frames(setting.coded))
-        submitted: list[_Task] = []
+        submitted: list[_StoredTask] = []
 
-        def written() -> Iterator[_Task]:
+        def written() -> Iterator[_StoredTask]:
             for n, task in enumerate(tasks):
-                submitted.append(_Task(work, setting.model, _write_frames(folder / str(n), task)))
+                submitted.append(_StoredTask(work, setting.model, _write_frames(folder / str(n), task)))
                 yield submitted[-1]
 
         run_in_processes(_run_stored_task, written(), rows)
@@ -87,7 +90,7 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
 
 
 @dataclass(frozen=True)
-class _Task:
+class _StoredTask:
     work: Work
     model: Model
     folder: Path
@@ -96,7 +99,7 @@ class _Task:
 _settings: dict[Path, Setting] = {}  # cache of this process
 
 
-def _run_stored_task(task: _Task) -> None:
+def _run_stored_task(task: _StoredTask) -> None:
     folder = task.folder.parent
     if folder not in _settings:
         _settings[folder] = Setting(task.model, memory_files.read_common(folder), _coded_from_frames(_read_frames(folder / _CODED)))
@@ -134,13 +137,14 @@ def _read_frames(folder: Path) -> Frames:
 
 
 def pack_records(records: Records, ties: FileTies, rows: np.ndarray) -> Frames:
-    """Records and ties as frames; `rows`: the rows of these persons among all person records."""
+    """Convert records and ties to frames. `rows`: the rows of these persons among all person records."""
     found = {name: getattr(source, name) for source, names in ((records, _RECORDS), (ties, _TIES)) for name in names}
     return {**found, "rows": pd.DataFrame({"row": rows})}
 
 
 def unpack_records(frames: Frames, setting: Setting, component: np.ndarray | None = None) -> tuple[Records, FileTies]:
-    """Records (scored with the common statistics) and ties from `pack_records`; `component`: of the files, as in `FileTies`."""
+    """Convert frames from `pack_records` to records (scored with the common statistics) and ties. `component`: of the files, as in
+    `FileTies`."""
     scorer = setting.scorer.at(frames["rows"]["row"].to_numpy())
     records = Records(**{name: frames[name] for name in _RECORDS}, counts=setting.common.counts, memo={"scorer": scorer})
     return records, FileTies(**{name: frames[name] for name in _TIES}, component=component)

@@ -1,17 +1,17 @@
-"""Training: estimation of the numbers of a model, unsupervised or with labelled pairs from stewards or a simulation.
+"""Training: estimates the numbers of a model, unsupervised or with labelled pairs from stewards or a simulation.
 
-Belongs here: estimation of the shares in the model files from canonical tables. Does not belong here: their use, the files (`modelfile`).
+Belongs here: estimating the shares in the model files from canonical tables. Does not belong here: their use, the files (`modelfile`).
 
-Persons: `u` from random pairs of records that are not evidently one person; `m` of a field from the pairs that all *other*
-fields together show to be one person (errors of fields are independent given the person, so this is not biased towards
-agreement); no share below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of different persons agree on their
-blocking key. Shares that cannot be estimated stay as declared (`FIXED`).
+Persons: `u` is estimated from random pairs of records that are not evidently one person. `m` of a field is estimated from the pairs that
+all *other* fields together show to be one person (errors of fields are independent given the person, so this is not biased towards
+agreement). No share is below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of different persons agree on
+their blocking key. Shares that cannot be estimated stay as declared (`FIXED`).
 
-Cases: levels counted among pairs certainly of one case, certainly of different cases of one person, and random pairs
-(`evidence.count_levels`); with too few pairs the declared shares stay.
+Cases: levels are counted among pairs certainly of one case, pairs certainly of different cases of one person, and random pairs
+(`evidence.count_levels`). With too few pairs the declared shares stay.
 
-Labels change only `m` of the fields of persons. Pairs judged by stewards were selected because they were doubtful: they are added to the
-anchored pairs, or removed from them, and never used alone. A simulated truth is complete and is used alone.
+Labels change only `m` of the fields of persons. Pairs that stewards judged were selected because they were doubtful: they are added to
+the pairs found by other fields, or removed from them, and never used alone. A simulated truth is complete and is used alone.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ DECLARED = 0.1
 
 @dataclass(frozen=True)
 class LabelledPairs:
-    """Pairs of rows of `Records.persons` (arrays of shape n × 2) known to be one person (`same`), or two (`apart`).
+    """Pairs of rows of `Records.persons` (arrays of shape n × 2) that are known to be one person (`same`), or two (`apart`).
 
-    `complete`: `same` has all pairs of one person, so no others are searched.
+    `complete`: `same` has all pairs of one person, so that no others are searched.
     """
 
     same: np.ndarray
@@ -59,7 +59,7 @@ class LabelledPairs:
 
 
 def train_model(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], LabelledPairs] | None = None) -> Model:
-    """`model` with shares estimated from several sets of canonical tables together; settings stay.
+    """Return `model` with shares estimated from several sets of canonical tables together. Settings stay.
 
     labels: returns the labels of the persons of set number n, given its feature frames.
     """
@@ -71,10 +71,9 @@ def train_model(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Calla
 
 
 def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two model files' content, persons and cases."""
+    """Return the content of the two model files, persons and cases."""
     fields = [
-        {**_declared_entries(f), "columns": list(f.columns), "levels": [_declared_entries(level) for level in f.levels]}
-        for f in model.fields
+        {**_entries_as_dict(f), "columns": list(f.columns), "levels": [_entries_as_dict(level) for level in f.levels]} for f in model.fields
     ]
     evidence = [{k: list(v) if isinstance(v, tuple) else v for k, v in vars(e).items()} for e in model.evidence]
     between = {name: vars(b) for name, b in model.between.items()}
@@ -83,7 +82,7 @@ def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]
     return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
 
 
-def _declared_entries(spec: Field | Level) -> dict[str, Any]:
+def _entries_as_dict(spec: Field | Level) -> dict[str, Any]:
     return {k: v for k, v in vars(spec).items() if v not in ({}, 0.0, False)}
 
 
@@ -107,7 +106,7 @@ def _blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
 def _train_m(
     field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[LabelledPairs | None], model: Model
 ) -> Field:
-    """`field` with `m` counted among the pairs that all other fields together show to be one person, and labelled pairs."""
+    """Return `field` with `m` counted among the pairs that all other fields together show to be one person, and among labelled pairs."""
     others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
     tally = np.zeros(len(field.levels))
     for records, (left, right), labels in zip(sets, pairs, known, strict=True):
@@ -182,7 +181,7 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
 
 
 def _estimate_shares(evidence: Evidence, seen: dict[str, np.ndarray]) -> Evidence:
-    """Shares of one kind of evidence, smoothed by the declared shares, or left as declared if too few pairs were observed."""
+    """Return the shares of one kind of evidence, smoothed by the declared shares, or as declared if too few pairs were observed."""
     u = _smooth_shares(seen["u"], np.array(evidence.u))
     # The prior for other cases of the same person: random shares for dates, declared shares for codes.
     again = _smooth_shares(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)

@@ -1,16 +1,16 @@
 """Articles of law as typed, and the offence group of an article.
 
-Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their
-time in force and names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
+Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their time
+in force and names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
 
-An unknown article in the sense of `counting-rules.md` is: no article; an unlisted code (`KPPK`); an article outside the offences of the
-code (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article of a code in force is known; if it
-is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a number typed without its code (`139` in
-2014) that another code lists in a group other than `other` refers to that code, which was not in force.
+An unknown article in the sense of `counting-rules.md` is: no article; an unlisted code (`KPPK`); or an article outside the offences of
+the code (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article of a code in force is
+known; if it is in no group of `offences.csv`, its group is `other`, whatever the words say. There is one exception: a number typed
+without its code (`139` in 2014) that only another code lists in a group other than `other` refers to that code, which was not in force.
 
 A law applies to an article that does not name it only if `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the
-day of the offence (`date`), its other laws if they alone list the article (`article`). A law added to the list with `unnamed_by` empty
-(another country's code, a special law) is found only if it is named, and changes the reading of no other text.
+day of the offence (`date`), its other laws if only they list the article (`article`). A law that is added to the list with `unnamed_by`
+empty (another country's code, a special law) is found only if it is named, and does not change how any other text is read.
 """
 
 from __future__ import annotations
@@ -130,12 +130,14 @@ def classify_articles(
 def _law_as_listed(law: str) -> str:
     """Return the code of `laws.csv` that the text `law` means, as the list spells it (`kprk 2012`); any other text unchanged."""
     plain = re.sub(r"[\s.-]", "", law).upper()
-    return plain if plain in _law_families() else law
+    return plain if plain in _families_of_laws() else law
 
 
 @cache
 def _laws_by_age() -> pd.DataFrame:
-    """The laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
+    """Return the laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day. Return the code in
+    force on each date, of the named family or else of those that apply by date. Before a named family was in force, it is the first code
+    of the family."""
     rows = codes.read_code_list("laws").sort_values("valid_from", kind="stable")
     by_date = rows[rows["unnamed_by"] == "date"]
     overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
@@ -168,12 +170,13 @@ def _code_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
 
 
 def _code_listing_article(family: pd.Series, article: pd.Series) -> pd.Series:
-    """The only code, of the named family or of any, that applies without being named and lists the article in a group but `other`."""
-    return _lookup_pairs(family, article, _only_laws())
+    """Return the only code, of the named family or of any, that applies without being named and lists the article in a group other than
+    `other`."""
+    return _lookup_pairs(family, article, _laws_by_article())
 
 
 def _lookup_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> pd.Series:
-    """The entry of `known` for the two texts of each row; each distinct pair is looked up once; null if there is none."""
+    """Return the entry of `known` for the two texts of each row; null if there is none. Each distinct pair is looked up once."""
     (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
     left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
     once, place = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
@@ -182,8 +185,9 @@ def _lookup_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str])
 
 
 @cache
-def _only_laws() -> dict[tuple[str | None, str], str]:
-    """The only code that lists an article in a group but `other`, by family (null: none is named) and article; omitted if several do."""
+def _laws_by_article() -> dict[tuple[str | None, str], str]:
+    """Return the only code that lists an article in a group other than `other`, by family (null: none is named) and article. Articles
+    that several codes list are omitted."""
     families = _laws_without_name().set_index("code")["family"]
     found: dict[tuple[str | None, str], set[str]] = {}
     for (code, number), group in _article_groups().items():
@@ -194,7 +198,8 @@ def _only_laws() -> dict[tuple[str | None, str], str]:
 
 
 def _article_exists(family: pd.Series, number: pd.Series) -> pd.Series:
-    """Whether a code of the family, or of those that apply by date if none is named, has an offence with that number."""
+    """Return whether a code of the family, or of those that apply by date if none is named, has an offence with that number. Return
+    whether the law was in force on the date; true if either is unknown."""
     out = pd.Series(False, index=number.index)
     for row in _laws_without_name().to_dict("records"):
         mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
@@ -211,7 +216,7 @@ def _law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
 
 
 def _within_days(date: pd.Series, start: str, end: str) -> pd.Series:
-    """Whether the day is between two ISO days, both included; an empty one is no limit."""
+    """Return whether the day is between two ISO days, both included. An empty one is no limit."""
     low = date >= pd.Timestamp(start) if start else date.notna()
     high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
     return low & high
@@ -219,7 +224,7 @@ def _within_days(date: pd.Series, start: str, end: str) -> pd.Series:
 
 @cache
 def _article_groups() -> dict[tuple[str, str], str]:
-    """Offence group of each article of `offences.csv`, by law and article."""
+    """Return the offence group of each article of `offences.csv`, by law and article."""
     out: dict[tuple[str, str], str] = {}
     for row in codes.read_code_list("offences").to_dict("records"):
         for entry in filter(None, str(row["articles"]).split("|")):
@@ -230,13 +235,13 @@ def _article_groups() -> dict[tuple[str, str], str]:
 
 @cache
 def _single_laws() -> dict[str, str]:
-    """The law of each family that has only one."""
+    """Return the law of each family that has only one."""
     return {str(family): rows["code"].iloc[0] for family, rows in _laws_without_name().groupby("family") if len(rows) == 1}
 
 
 @cache
 def _law_names() -> dict[str, str]:
-    """The law of each name, in letters and digits; of two laws with the same name the older one."""
+    """Return the law of each name, in letters and digits; of two laws with the same name the older one."""
     names = codes.names_of("laws")
     out: dict[str, str] = {}
     for code in _laws_by_age()["code"]:
@@ -247,7 +252,7 @@ def _law_names() -> dict[str, str]:
 
 @cache
 def _listed_names() -> re.Pattern[str]:
-    """Pattern of the folded names of laws that apply only if they are named; a slash may connect the name with the article."""
+    """Return the pattern of the folded names of laws that apply only if they are named. A slash may connect the name with the article."""
     named = _laws_by_age().query("unnamed_by == ''")["code"]
     every = {fold_text(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
     own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
@@ -256,11 +261,12 @@ def _listed_names() -> re.Pattern[str]:
 
 
 @cache
-def _law_families() -> dict[str, str]:
+def _families_of_laws() -> dict[str, str]:
     return dict(_laws_by_age()[["code", "family"]].itertuples(index=False, name=None))
 
 
 def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]:
+    """Return law, family, article, paragraph, words and problem of one text, as `parse_articles` describes them."""
     value = fold_text(to_latin(tidy_text(text)))
     if not value:
         return (None,) * 6
@@ -273,16 +279,16 @@ def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str |
 
 
 def _split_law(value: str) -> tuple[str | None, str | None, str]:
-    """Law and family that a folded text names, and the text without their names."""
+    """Return the law and the family that a folded text names, and the text without their names."""
     law, family = _named_law(value)
     for pattern in (_listed_names(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         value = pattern.sub(" ; ", value)
     law = law or _single_laws().get(str(family))
-    return law, _law_families().get(law, None) if law else family, value
+    return law, _families_of_laws().get(law, None) if law else family, value
 
 
 def _named_law(value: str) -> tuple[str | None, str | None]:
-    """(law, null) or (null, family) as the text names it; an unknown law by its name in the text."""
+    """Return (law, null) or (null, family) as the text names it; an unknown law is returned by its name in the text."""
     if listed := _listed_names().search(value):
         return _law_names()[re.sub(r"[\s-]", "", listed["name"])], None
     if number := _LAW_NUMBER.search(value):
@@ -299,7 +305,7 @@ def _named_law(value: str) -> tuple[str | None, str | None]:
 
 
 def _remaining_words(rest: str) -> str | None:
-    """The rest of the text beside law and article, folded; null if only connecting words are left."""
+    """Return the rest of the text beside law and article, folded; null if only connecting words are left."""
     tokens = re.findall(r"[a-z]+", rest)
     while tokens and _FILLER.fullmatch(tokens[0]):
         tokens = tokens[1:]

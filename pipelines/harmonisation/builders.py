@@ -1,7 +1,7 @@
-"""Functions from which the mappings of institutions build canonical tables. Belongs here: what all mappings have in common.
+"""Functions by which the mappings of institutions build canonical tables.
 
 Every function takes typed rows of a delivered table (with `_delivery`, `_status`, `_period`, `_record`, `_case`) and returns rows of a
-canonical table; `schemas.canonical.conform` adds missing columns.
+canonical table. Missing columns are added by `schemas.canonical.conform`. Does not belong here: what only one mapping needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year",
 
 
 def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
-    """The first columns of every canonical row, on the index of `frame`."""
+    """Return the first columns of every canonical row, on the index of `frame`. `key`: the column with the record key."""
     return pd.DataFrame(
         {
             "institution": pd.Series(institution, index=frame.index, dtype="str"),
@@ -31,7 +31,7 @@ def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.
 
 
 def code_of(name: str, text: pd.Series) -> pd.Series:
-    """Code of each text in a code list of `schemas/codes`, null if unknown."""
+    """Return the code of each text in a code list of `schemas/codes`; null if it is unknown."""
     return codes.find_codes(name, text)["code"].astype("str")
 
 
@@ -53,8 +53,8 @@ def persons(
     register: str | None = None,
     year_of_impossible_day: bool = True,
 ) -> pd.DataFrame:
-    """Rows of `person_records`; the parameters name the delivered columns. The contract names the column with the position of a person in
-    the list of the case. `year_of_impossible_day`: the year of a birth date that does not exist (31.02.1995) counts."""
+    """Return rows of `person_records`; the parameters name the delivered columns. The contract names the column with the position of a
+    person in the list of the case. `year_of_impossible_day`: the year of a birth date that does not exist (31.02.1995) counts."""
     nothing = pd.Series(None, index=frame.index, dtype="str")
     raw = pd.DataFrame(
         {
@@ -83,22 +83,22 @@ def persons(
         out["municipality"] = code_of("municipalities", frame[residence])
     if birthplace:
         out["birthplace"] = names.name_skeletons(frame[birthplace])
-    if place := _declared(institution, frame, "place"):
+    if place := _declared_column(institution, frame, "place"):
         out["place"] = frame[place].astype("str")
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
     out["kind"] = names.person_kinds(out, known | _is_redacted(frame, [given, surname, full, parent, number, birthplace]))
-    if kind := _declared(institution, frame, "person_kind"):
+    if kind := _declared_column(institution, frame, "person_kind"):
         out["kind"] = frame[kind].where(frame[kind].notna(), out["kind"])
-    if age := _declared(institution, frame, "age_class"):
+    if age := _declared_column(institution, frame, "age_class"):
         out["age_class"] = frame[age].where(frame[age].isin(AGE_CLASSES), None)
     out["period"] = frame["_period"]
     return out
 
 
-def _declared(institution: str, frame: pd.DataFrame, part: str) -> str | None:
-    """The column of `frame` that the contract's tables name as `part` (place, person_kind, age_class)."""
+def _declared_column(institution: str, frame: pd.DataFrame, part: str) -> str | None:
+    """Return the column of `frame` that the contract's tables name as `part` (place, person_kind, age_class); None if there is none."""
     named = [getattr(table, part) for table in contract.load(institution).tables.values()]
     return next((column for column in named if column and column in frame), None)
 
@@ -110,8 +110,8 @@ def _is_redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
 
 
 def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
-    """`birth_date`, `birth_year`, `birth_precision`: of 1 January, or a day that does not exist, only the year is used; an impossible year
-    counts as missing. `birth_stated`: the day as it was delivered, also 1 January."""
+    """Return `birth_date`, `birth_year` and `birth_precision`. Of 1 January, or a day that does not exist, only the year is used; an
+    impossible year counts as missing. `birth_stated`: the day as it was delivered, also 1 January."""
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     if not year_of_impossible_day:
         year = year.mask(frame[f"{column}:unreadable"])
@@ -140,9 +140,9 @@ def events(
     outcome: pd.Series | None = None,
     entry: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Rows of `events`: one per row of `frame` with a delivered date, or of which `present` says that the event took place.
+    """Return rows of `events`: one for each row of `frame` with a delivered date, or for which `present` says that the event took place.
 
-    `entry`: what identifies an entry among several with this event of one record.
+    `entry`: what identifies an entry, if a record has several with this event.
     """
     delivered = frame[f"{column}:given"]
     took_place = delivered if present is None else present.fillna(False).astype(bool)
@@ -160,7 +160,8 @@ def events(
 
 
 def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
-    """Rows of `references`: one per number found in `column`; `kind`: the kind of number that the form asks for, if it does."""
+    """Return rows of `references`: one for each number that is found in `column`. `kind`: the kind of number that the form asks for, if
+    it asks for one."""
     found = numbers.parse_numbers(frame[column])
     rows = state(institution, frame).loc[found["row"]].reset_index(drop=True)
     rows["number"] = found["number"].to_numpy()
@@ -171,12 +172,13 @@ def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str 
 
 
 def former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
-    """The number of `kind` in normal form that a case had before, from the note that the contract declares (`former`); null if none."""
+    """Return the number of `kind`, in normal form, that a case had before, from the note that the contract declares (`former`); null if
+    there is none."""
     pattern = next(c.former for t in contract.load(institution).tables.values() for c in t.columns if c.name == column and c.former)
     return numbers.normalise_own(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
 
 
 def own_number(text: pd.Series, kind: str) -> pd.Series:
-    """An institution's own case numbers in normal form; an unreadable number keeps its spelling."""
+    """Return an institution's own case numbers in normal form. An unreadable number keeps its spelling."""
     normal = numbers.normalise_own(text, kind)
     return normal.where(normal.notna(), text).astype("str")

@@ -41,23 +41,21 @@ _AROUND_COUNTRIES = re.compile(
 
 @dataclass(frozen=True)
 class CodeIndex:
-    """Lookup tables of one list: `exact` by folded label or code, `alias` by skeleton of label or alias.
-
-    around  words around a name that do not identify it
-    """
+    """Lookup tables of one list. `exact`: code by folded label or code; `alias`: code by skeleton of label or alias; `around`: words
+    around a name that do not identify it."""
 
     exact: dict[str, str]
     alias: dict[str, str]
     around: re.Pattern[str]
 
-    def bare(self, text: str) -> str:
-        """Fold a text and remove the words around the name."""
+    def strip_words(self, text: str) -> str:
+        """Fold a text, and remove the words around the name."""
         return self.around.sub(" ", fold_text(text))
 
 
 @cache
 def read_code_list(name: str) -> pd.DataFrame:
-    """A code list as text columns, empty cells as empty text. Raises `KeyError` for an unknown list."""
+    """Return a code list as text columns; an empty cell is an empty text. Raises `KeyError` for an unknown list."""
     path = domain_folder.place(f"codes/{name}.csv")
     if not path.is_file():
         raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(LISTS)}")
@@ -66,7 +64,7 @@ def read_code_list(name: str) -> pd.DataFrame:
 
 
 def names_of(name: str) -> dict[str, list[str]]:
-    """Labels and aliases of every code of a list, without duplicates, labels first."""
+    """Return the labels and aliases of every code of a list, without duplicates, labels first."""
     rows = read_code_list(name)
     out: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
@@ -93,12 +91,12 @@ def _code_index(name: str) -> CodeIndex:
     labels_of = read_code_list(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
     for code, texts in names_of(name).items():
         labels = labels_of[code]
-        exact.setdefault(_caseless(code), code)
+        exact.setdefault(_fold_case(code), code)
         for text in texts:
             if text in labels or not _search_key(text):
-                exact.setdefault(_caseless(text), code)
+                exact.setdefault(_fold_case(text), code)
             alias.setdefault(_search_key(text), code)
-            alias.setdefault(_search_key(index.bare(text)), code)
+            alias.setdefault(_search_key(index.strip_words(text)), code)
     if name == "seats":  # any municipality of the district also names the seat
         towns = read_code_list("municipalities").set_index("code")["seat"]
         for code, texts in names_of("municipalities").items():
@@ -110,10 +108,10 @@ def _code_index(name: str) -> CodeIndex:
 
 def _find_code(text: str, index: CodeIndex) -> tuple[str | None, How | None]:
     value = tidy_text(text)
-    if code := index.exact.get(_caseless(value)):
+    if code := index.exact.get(_fold_case(value)):
         return code, "exact"
     if _is_short(value):
-        return (code, "alias") if (code := index.exact.get(_caseless(value.strip(" .,;")))) else (None, None)
+        return (code, "alias") if (code := index.exact.get(_fold_case(value.strip(" .,;")))) else (None, None)
     for key in _search_keys(value, index):
         if code := index.alias.get(key):
             return code, "alias"
@@ -121,15 +119,17 @@ def _find_code(text: str, index: CodeIndex) -> tuple[str | None, How | None]:
 
 
 def _search_keys(value: str, index: CodeIndex) -> list[str]:
-    """Skeletons under which the list may have a text: the whole text, without the words around the name, its parts."""
+    """Return the skeletons under which the list may have a text: of the whole text, of the text without the words around the name, and
+    of its parts."""
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
-    keys = [_search_key(value), _search_key(index.bare(value)), *(_search_key(index.bare(part)) for part in parts)]
+    keys = [_search_key(value), _search_key(index.strip_words(value)), *(_search_key(index.strip_words(part)) for part in parts)]
     return [key for key in dict.fromkeys(keys) if key]
 
 
 def _nearest_code(value: str, index: CodeIndex) -> tuple[str | None, How | None]:
-    """The only code with a name within one typing error (two in a long name) of the text without words around it, if no other is near."""
-    key = _search_key(index.bare(value))
+    """Return the only code with a name within one typing error (two in a long name) of the text without the words around the name, if no
+    other is near."""
+    key = _search_key(index.strip_words(value))
     errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
     near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
     least = min((distance for _, distance, _ in near), default=0)
@@ -137,7 +137,7 @@ def _nearest_code(value: str, index: CodeIndex) -> tuple[str | None, How | None]
     return (codes.pop(), "fuzzy") if len(codes) == 1 and least <= errors else (None, None)
 
 
-def _caseless(text: str) -> str:
+def _fold_case(text: str) -> str:
     return tidy_text(text).casefold()
 
 
@@ -146,5 +146,6 @@ def _is_short(text: str) -> bool:
 
 
 def _search_key(text: str) -> str:
-    """Skeleton of a text of more than `_SHORT` letters; empty for a shorter one, or one with digits: a skeleton holds letters only."""
+    """Return the skeleton of a text of more than `_SHORT` letters. It is empty for a shorter text, or one with digits: a skeleton has
+    letters only."""
     return "" if _is_short(text) or re.search(r"\d", text) else phrase_skeleton(text)

@@ -1,6 +1,6 @@
-"""Dates as people write them. Belongs here: reading one date from a text, with its precision and the problem of its form.
+"""Dates as people write them: reads one date from a text, with its precision and the problem of its form.
 
-Does not belong here: whether a date is plausible (future, order of events) and what 1 January means; the caller decides that.
+Does not belong here: whether a date is plausible (future, order of events), and what 1 January means; the caller decides that.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _read_day(year: str, month: str, day: str, problem: str | None, latest: dt.d
 
 
 def _read_moment(found: re.Match[str]) -> Parsed:
-    """The day of a moment in the country; without an offset the moment is in UTC."""
+    """Return the day of a moment in the country. A moment without an offset is in UTC."""
     day = _read_day(found[1], found[2], found[3], None if found[6] else "other_format", None)
     hour, minute, offset = int(found[4]), int(found[5]), found[6] or "Z"
     if day[0] is None or hour >= _HOURS or minute >= _MINUTES:

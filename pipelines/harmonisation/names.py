@@ -1,4 +1,4 @@
-"""Names of persons: one skeleton per name, tokens, and the parent's name if it is part of the name.
+"""Names of persons: the skeleton of a name, its tokens, and the parent's name if it is part of the name.
 
 Belongs here: splitting and folding of names. Does not belong here: comparison or nicknames (`pipelines.linkage`).
 """
@@ -37,7 +37,8 @@ _SPLIT = re.compile(r"[^\w'’`]+|_")
 
 
 def name_skeletons(names: pd.Series) -> pd.Series:
-    """Skeleton of each text of `names`, its tokens in their order, separated by a space (see `pipelines.harmonisation.text`)."""
+    """Return the skeleton of each text of `names`: those of its tokens in their order, separated by a space (see
+    `pipelines.harmonisation.text`)."""
     return map_values(names, lambda text: phrase_skeleton(text) or None)
 
 
@@ -69,7 +70,7 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
-    """`natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
+    """Return `natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
 
     identified: rows with an identifying value other than the name. A row without name and without such a value is an unknown person.
     """
@@ -87,14 +88,14 @@ def person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
 
 
 def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
-    """Whether two fields together are the words for an unknown person, in either order."""
+    """Return whether two fields together are the words for an unknown person, in either order."""
     first, last = given.fillna(""), surname.fillna("")
     both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
     return both.apply(lambda text: map_values(text, _is_unknown_person, "bool")).any(axis=1)
 
 
 def _is_unknown_person(text: str) -> bool:
-    """Whether a text is the words for an unknown person, once or in place of both names."""
+    """Return whether a text is the words for an unknown person, once or in place of both names."""
     letters = _folded_letters(text)
     half = letters[: len(letters) // 2]
     return letters in _unknown_person_words() or (half * 2 == letters and half in _unknown_person_words())
@@ -111,7 +112,7 @@ def _words_without_name() -> frozenset[str]:
 
 
 def _folded_letters(text: str) -> str:
-    """The folded letters of a text, everything else removed."""
+    """Return the folded letters of a text, without everything else."""
     return re.sub(r"[\W\d_]", "", fold_text(text))
 
 
@@ -120,7 +121,7 @@ def _text_column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
-    """Skeletons of the tokens of the name in their order, and of the parent's name found in it."""
+    """Return the skeletons of the tokens of a name in their order, and of the parent's name that is found in it."""
     if _is_unknown_person(text):
         return None, None
     text = to_latin(tidy_text(text))
@@ -143,16 +144,16 @@ def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
 
 
 def _drop_titles(words: list[str]) -> list[str]:
-    keep = [word for word in words if _plain(word) not in _words_without_name()]
+    keep = [word for word in words if _strip_punctuation(word) not in _words_without_name()]
     if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]
-    while len(keep) > 1 and _plain(keep[0]) in _TITLES:
+    while len(keep) > 1 and _strip_punctuation(keep[0]) in _TITLES:
         full = [word for word in keep[1:] if len(word) > 1]
-        if _plain(keep[0]) in _AMBIGUOUS_TITLES and len(full) < 2:
+        if _strip_punctuation(keep[0]) in _AMBIGUOUS_TITLES and len(full) < 2:
             break
         keep = keep[1:]
     return keep
 
 
-def _plain(word: str) -> str:
+def _strip_punctuation(word: str) -> str:
     return fold_text(word)

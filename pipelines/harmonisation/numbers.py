@@ -2,7 +2,7 @@
 
 Belongs here: finding numbers in a text and normalising them. Does not belong here: the number forms of an institution
 (`sources/<institution>/numbers.py`), the case that a number refers to (`pipelines.linkage`). A number whose label is no institution's
-register is of the kind `other`: `QPS 420/2019`.
+register has the kind `other`: `QPS 420/2019`.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def number_regions() -> frozenset[str]:
 
 @cache
 def _normal_patterns() -> tuple[tuple[re.Pattern[str], Form], ...]:
-    """The pattern of each normal form: most delivered texts are in normal form and need no search."""
+    """Return the pattern of each normal form. Most delivered texts are in normal form and need no search."""
     return tuple((re.compile(form.normal), form) for of_kind in forms().values() for form in of_kind)
 
 
 def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
-    """All case numbers in each text, one row each, on a fresh index.
+    """Return all case numbers in each text, one row for each, on a fresh index.
 
-    In: text, nulls allowed; `bare`: the kind of an unlabelled `34/2013` (default `other`, unless it follows a labelled one).
-    Out: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year` (Int64), `region`.
-    A text without a number gives no row.
+    In: text, nulls allowed; `bare`: the kind of an unlabelled `34/2013` (default `other`, unless it follows a labelled number). Out:
+    `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year` (Int64), `region`. A text
+    without a number gives no row.
     """
     which, values = pd.factorize(text.astype("str"))
     found = [_find_numbers(value, bare) for value in values]
@@ -67,20 +67,20 @@ def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
 
 
 def holds_number(text: pd.Series) -> pd.Series:
-    """Whether each text contains a case number of any kind."""
+    """Return whether each text contains a case number of any kind."""
     normal = _is_normal(text, forms())
     return normal | map_values(text.mask(normal), lambda value: bool(_find_numbers(value, None)), "boolean").fillna(False).astype(bool)
 
 
 def normalise_own(text: pd.Series, kind: str) -> pd.Series:
-    """Normal form of the first number of `kind` in each text, on the same index; null if there is none."""
+    """Return the normal form of the first number of `kind` in each text, on the same index; null if there is none."""
     normal = _is_normal(text, (kind,))
     other = map_values(text.mask(normal), lambda value: next((n.number for n in _find_numbers(value, kind) if n.kind == kind), None))
     return other.where(~normal, text)
 
 
 def _is_normal(text: pd.Series, kinds: Iterable[str]) -> pd.Series:
-    """Whether each text is a number of these kinds in its normal form and nothing else."""
+    """Return whether each text is a number of these kinds in its normal form and nothing else."""
     every = "|".join(re.sub(r"\?P<\w+>", "?:", form.normal) for kind in kinds for form in forms().get(kind, ()))
     return text.astype("str").str.fullmatch(every, na=False)
 
@@ -111,7 +111,7 @@ def _position_in_text(pair: tuple[int, Number]) -> int:
 
 
 def _register_continues(number: Number) -> bool:
-    """Whether a serial and a year that follow a number belong to its register."""
+    """Return whether a serial and a year that follow a number belong to its register."""
     others = [form.normal for form in forms().get(number.kind, ()) if not form.continues]
     return any(form.continues for form in forms().get(number.kind, ())) and not any(re.fullmatch(one, number.number) for one in others)
 

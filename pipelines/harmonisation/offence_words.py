@@ -1,8 +1,8 @@
-"""Canonical groups of offences and forms of exploitation that are given in words.
+"""Offence groups and forms of exploitation that are given in words.
 
-Belongs here: the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on parts
-of words, used if no wording is similar; the first that matches applies), `forms.csv` (`parts`: likewise). Does not belong here: articles
-(`articles`).
+Belongs here: the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on
+parts of words, used if no wording is similar; the first rule that matches applies), `forms.csv` (column `parts`: parts of words). Does
+not belong here: articles (`articles`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for missp
 
 @dataclass(frozen=True)
 class _WordRule:
-    """An offence group, and the parts of words that a text must contain: one of each set, and none of `none_of`."""
+    """A rule on parts of words. A text has the offence group of the rule if it contains one part of each set, and none of `none_of`."""
 
     group: str
     one_of: tuple[str, ...]
     and_one_of: tuple[str, ...]
     none_of: tuple[str, ...]
 
-    def fits(self, words: str) -> bool:
+    def is_met_by(self, words: str) -> bool:
         return (
             any(part in words for part in self.one_of)
             and (not self.and_one_of or any(part in words for part in self.and_one_of))
@@ -37,12 +37,14 @@ class _WordRule:
 
 
 def offence_groups(text: pd.Series) -> pd.Series:
-    """Offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null if the words give none."""
+    """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null if the words give
+    none."""
     return map_values(text, _offence_group)
 
 
-def form(text: pd.Series) -> pd.Series:
-    """Form of exploitation (`schemas.canonical.FORMS`) of words or of the prosecution's code, on the same index; null if unknown.
+def exploitation_forms(text: pd.Series) -> pd.Series:
+    """Return the form of exploitation (`schemas.canonical.FORMS`) of words or of the prosecution's code, on the same index; null if it
+    is unknown.
 
     Words for an unknown form also give null; the counting rules count it as `unknown`.
     """
@@ -60,12 +62,12 @@ def _offence_group(text: str) -> str | None:
     if found := process.extractOne(key, list(_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
         return _known_wordings()[found[0]]
     words = f" {fold_text(text)}"
-    ruled = next((rule.group for rule in _word_rules() if rule.fits(words)), None)
+    ruled = next((rule.group for rule in _word_rules() if rule.is_met_by(words)), None)
     return ruled or _group_of_contained_wording(set(key.split()))
 
 
 def _group_of_contained_wording(words: set[str]) -> str | None:
-    """Group of the longest known wording whose words are all among `words`."""
+    """Return the group of the longest known wording whose words are all among `words`."""
     inside = [wording for wording in _known_wordings() if words.issuperset(wording.split())]
     return _known_wordings()[max(inside, key=len)] if inside else None
 

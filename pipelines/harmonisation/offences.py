@@ -16,7 +16,7 @@ from schemas.canonical import OFFENCE_GROUPS
 
 @dataclass(frozen=True)
 class OffenceColumns:
-    """The columns of a delivered table that describe an offence. `days`: the first filled one is used as the day of the offence."""
+    """The columns of a delivered table that describe an offence. `days`: the first of these that is filled is the day of the offence."""
 
     table: str
     article: str
@@ -61,6 +61,6 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
 
 
 def seriousness_rank(groups: pd.Series) -> pd.Series:
-    """Rank of offence groups, 0 the most serious; null ranks last (order of `docs/reference/counting-rules.md`)."""
+    """Return the rank of offence groups, 0 for the most serious (order of `docs/reference/counting-rules.md`); null ranks last."""
     rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
     return groups.map(rank).fillna(len(rank)).astype(int)

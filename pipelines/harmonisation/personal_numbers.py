@@ -3,7 +3,7 @@
 Belongs here: reading one number. Does not belong here: the person with the number (`pipelines.linkage`).
 
 Number of digits and check digit are those of the country (`country.yaml` of the domain). Of the distinct ten-digit numbers in the sample
-deliveries of Kosovo 97 % satisfy it, against 10 % by chance, so `valid` relies on it.
+deliveries of Kosovo, 97 % have a valid check digit, against 10 % by chance, so `valid` relies on it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def parse_personal_numbers(text: pd.Series) -> pd.DataFrame:
     plain = text.str.fullmatch(FULL, na=False).to_numpy(dtype=bool) & ~text.isin(_PLACEHOLDERS).to_numpy()
     out = map_frame(text.mask(plain), _parse_personal_number, COLUMNS)  # only the numbers that are not ten plain digits
     out["number"] = out["number"].where(~plain, text)
-    out.loc[plain, "valid"] = _check_digits_hold(text.to_numpy(dtype=object)[plain].astype("int64"))
+    out.loc[plain, "valid"] = _have_valid_check_digit(text.to_numpy(dtype=object)[plain].astype("int64"))
     return out
 
 
-def _check_digits_hold(numbers: np.ndarray) -> np.ndarray:
-    """`check_digit_holds`, vectorised."""
+def _have_valid_check_digit(numbers: np.ndarray) -> np.ndarray:
+    """Return whether each number has a valid check digit, as `check_digit_holds` does for one."""
     digits = numbers[:, None] // 10 ** np.arange(_LENGTH - 1, -1, -1) % 10
     check = 11 - digits[:, :-1] @ np.array(_WEIGHTS) % 11
     valid: np.ndarray = (digits[:, 0] == (-1 if _UNCHECKED is None else _UNCHECKED)) | (digits[:, -1] == np.where(check >= 10, 0, check))
@@ -59,7 +59,7 @@ def _check_digits_hold(numbers: np.ndarray) -> np.ndarray:
 
 
 def check_digit_holds(number: str) -> bool:
-    """Whether the last digit of a full number is the right check digit, if it has one."""
+    """Return whether the last digit of a full number is the right check digit, if it has one."""
     if number[0] == str(_UNCHECKED):
         return True
     check = 11 - sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, number, strict=False)) % 11
@@ -72,30 +72,31 @@ def _parse_personal_number(text: str) -> tuple[str | None, bool | None, str | No
         return None, None, None
     repair = None if value == text else "spaces"
     if scientific := _SCIENTIFIC.fullmatch(value):
-        whole = _from_scientific(*scientific.groups())
+        whole = _expand_scientific(*scientific.groups())
         if whole is None:
             return None, False, "not_digits"
-        return _check_digits(whole, "float")
+        return _judge_digits(whole, "float")
     if floating := _FLOAT.fullmatch(value):
-        return _check_digits(floating[1], "float")
+        return _judge_digits(floating[1], "float")
     plain = _SEPARATORS.sub("", value)
     if plain != value:
         repair = "spaces"
     if plain.isascii() and plain.isdigit():
-        return _check_digits(plain, repair)
+        return _judge_digits(plain, repair)
     if _ALBANIA.fullmatch(plain.upper()):
         return plain.upper(), False, "other_kind"
     return _replace_misread_letters(plain)
 
 
-def _from_scientific(first: str, fraction: str | None, exponent: str) -> str | None:
+def _expand_scientific(first: str, fraction: str | None, exponent: str) -> str | None:
+    """Return the digits of a number in scientific notation (`1.44050941E9`); None if digits are lost."""
     digits, power = first + (fraction or ""), int(exponent)
     if len(digits) - 1 > power or power > 12 or len(digits) - 1 < min(_EXACT_MANTISSA, power):
         return None
     return digits.ljust(power + 1, "0")
 
 
-def _check_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
+def _judge_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
     if len(digits) == _LENGTH:
         return (None, False, "placeholder") if digits in _PLACEHOLDERS else (digits, check_digit_holds(digits), repair)
     if len(digits) > _LENGTH:
@@ -109,7 +110,7 @@ def _check_digits(digits: str, repair: str | None) -> tuple[str | None, bool | N
 
 
 def _replace_misread_letters(value: str) -> tuple[str | None, bool | None, str | None]:
-    """A number with letters in place of digits; they are replaced only if the check digit is then valid."""
+    """Return a number in which letters stand for digits. They are replaced only if the check digit is then valid."""
     read = value.translate(_MISREAD)
     if re.fullmatch(FULL, read) and read not in _PLACEHOLDERS and check_digit_holds(read):
         return read, True, "not_digits"

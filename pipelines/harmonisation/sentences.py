@@ -1,4 +1,7 @@
-"""Sentences of imprisonment in words. Belongs here: reading a length of time. Does not belong here: fines and other measures."""
+"""Sentences of imprisonment in words.
+
+Belongs here: reading a length of time. Does not belong here: fines and other measures.
+"""
 
 from __future__ import annotations
 
@@ -45,16 +48,16 @@ _LENGTH = re.compile(r"(\d{1,5}(?:[.,]\d+)?)[^\w]*([a-z]+)")
 
 
 def sentence_days(text: pd.Series) -> pd.Series:
-    """Length of each sentence in days (float), on the same index: a year is 365.25 days, a month a twelfth of it.
+    """Return the length of each sentence in days (float), on the same index: a year is 365.25 days, a month a twelfth of it.
 
-    In: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units.
-    Null if no length of time can be read; a number without a unit does not count.
+    In: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units. Null if
+    no length of time can be read; a number without a unit does not count.
     """
     return map_values(text, _days_of_sentence, "float64")
 
 
 def sentence_months(text: pd.Series) -> pd.Series:
-    """Read the length of each sentence as `sentence_days` does, in months (float)."""
+    """Return the length of each sentence in months (float), read as `sentence_days` does."""
     return sentence_days(text) / DAYS_PER_MONTH
 
 

@@ -1,4 +1,4 @@
-"""Landing: stores every delivered file byte for byte, with a receipt per delivery and findings about the inbox.
+"""Landing: stores every delivered file byte for byte, with a receipt for each delivery and findings on the inbox.
 
 Does not belong here: the content of files (`sources`).
 """

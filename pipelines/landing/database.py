@@ -1,7 +1,7 @@
-"""Deliveries from a database server: the delivered file names an environment variable, the variable holds the URL.
+"""Deliveries from a database server: the delivered file names an environment variable, and the variable contains the URL.
 
-Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump format (`sources.readers.dump`).
-No message contains the URL, the server name or text of the driver.
+Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump format (`sources.readers.dump`). No message contains
+the URL, the server name or text of the driver.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ _SCHEMES = ("postgresql://", "postgres://")
 
 
 class UnreachableError(Exception):
-    """The database could not be dumped; the message gives the reason without the URL."""
+    """Raised if the database could not be dumped. The message gives the reason without the URL."""
 
 
-def pointer_of(institution: str, names: set[str]) -> str | None:
-    """The file among `names` that points to a database server, by the institution's contract; None if its dump is delivered too."""
+def find_pointer(institution: str, names: set[str]) -> str | None:
+    """Return the file among `names` that points to a database server, by the institution's contract. Return None if there is none, or if
+    its dump is delivered too."""
     for file in contract.load(institution).files:
         for name in file.alternatives:
             if file.reader == "database" and name.endswith(".url") and name in names and dump_name(name) not in names:
@@ -39,12 +40,12 @@ def pointer_of(institution: str, names: set[str]) -> str | None:
 
 
 def dump_name(pointer: str) -> str:
-    """The name of the landed dump: `psh.dump` for `psh.url`."""
+    """Return the name of the landed dump: `psh.dump` for `psh.url`."""
     return pointer.removesuffix(".url") + ".dump"
 
 
 def dump_database(pointer: bytes) -> bytes:
-    """The dump of the database that a `.url` file points to. Raises `UnreachableError`."""
+    """Return the dump of the database that a `.url` file points to. Raises `UnreachableError`."""
     url = _database_url(pointer)
     if url is None:
         raise UnreachableError(_NO_DATABASE)
@@ -58,8 +59,8 @@ def dump_database(pointer: bytes) -> bytes:
 
 
 def _database_url(pointer: bytes) -> str | None:
-    """The URL from the variable, or from the file that `<variable>_FILE` names. None on any error, so that the feedback does not reveal
-    which variables exist. Harmonia's own settings are refused."""
+    """Return the URL from the variable, or from the file that `<variable>_FILE` names. Return None on any error, so that the feedback
+    does not reveal which variables exist. Harmonia's own settings are refused."""
     lines = pointer.decode("utf-8-sig", "replace").split()
     if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_OWN):
         return None

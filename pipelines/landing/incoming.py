@@ -1,7 +1,8 @@
-"""Placing a delivery in the inbox whole: files are written into `<inbox>/.incoming/<token>/`, then the folder is renamed.
+"""Puts an uploaded delivery into the inbox as a whole: files are written into `<inbox>/.incoming/<token>/`, then the folder is renamed.
 
-Belongs here: the names and the rename. Does not belong here: who may deliver (`portal`), reading the inbox (`walk`, which passes over
-`.incoming`). The folder is inside the inbox so that it is on the same file system: the rename is atomic, and a run sees all files or none.
+Belongs here: the names and the rename. Does not belong here: who may deliver (`portal`), reading the inbox (`walk`, which ignores
+`.incoming`). The folder is inside the inbox so that it is on the same file system: the rename is atomic, and a run sees all files or
+none.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def discard(inbox: Path, token: str) -> None:
 
 
 def receipt_hash(where: Path) -> tuple[str, list[dict[str, object]]]:
-    """The hash that the ledger will have for these files as a delivery (`Receipt.hash`), and each file: name, size, sha256."""
+    """Return the hash that the ledger will have for these files as a delivery (`Receipt.hash`), and name, size and sha256 of each file."""
     files = sorted(path for path in where.iterdir() if path.is_file())
     stored = {shown(path.name): StoredFile(_file_hash(path), kind_of(path.name)) for path in files}
     listed: list[dict[str, object]] = [
@@ -48,7 +49,7 @@ def receipt_hash(where: Path) -> tuple[str, list[dict[str, object]]]:
 
 
 def next_name(inbox: Path, registry: Registry, institution: str, period: str) -> str:
-    """The name of the next delivery of a period: the period itself, or its next version, by ledger and inbox."""
+    """Return the name of the next delivery of a period, by ledger and inbox: the period itself, or its next version."""
     with registry.read() as session:
         known = {one.version for one in deliveries(session) if (one.institution, one.period) == (institution, period)}
     names = (DeliveryName.parse(path.name) for path in (inbox / institution).glob("*"))
@@ -57,7 +58,8 @@ def next_name(inbox: Path, registry: Registry, institution: str, period: str) ->
 
 
 def place(inbox: Path, token: str, institution: str, delivery: str) -> bool:
-    """Rename the upload into the inbox; True once the upload is there, also by an earlier call. False where another delivery has the name.
+    """Rename the upload into the inbox. Return True once the upload is there, also by an earlier call, and False if another delivery has
+    the name.
 
     Raises `HarmoniaError` if the inbox cannot be written.
     """

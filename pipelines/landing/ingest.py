@@ -21,11 +21,11 @@ from harmonia.registry import Registry
 from harmonia.registry.ledger import erased_unread, now, removed_hashes, required_hashes, unknown_hashes
 from harmonia.registry.tables import Audit
 from harmonia.user import this_user
-from pipelines.landing.database import UnreachableError, dump_database, dump_name, pointer_of
+from pipelines.landing.database import UnreachableError, dump_database, dump_name, find_pointer
 from pipelines.landing.names import kind_of, shown
 from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record_landing
 from pipelines.landing.store import ChangingError, LandingStore, StagedBytes, UnreadableError
-from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, opened, walk
+from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, open_folder, walk
 
 _FRESH = 2.0  # seconds: a file modified more recently may stat be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -36,7 +36,7 @@ _LONGEST_POINTER = 4096  # bytes of a .url file that are read
 
 @dataclass(frozen=True)
 class LandingReport:
-    """Result of landing: deliveries with new content, findings for `schemas.findings.frame`, counts."""
+    """The result of landing: the deliveries with new content, findings for `schemas.findings.frame`, and counts."""
 
     new: list[LandedDelivery]
     findings: list[Finding]
@@ -59,7 +59,7 @@ def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: floa
         raise HarmoniaError(f"home {home.root} is inside the inbox {inbox}: name another folder with --home (or HARMONIA_HOME)")
     moment = now()
     with landing_lock(home):
-        work = _Landing(inbox, LandingStore(home.landing))
+        work = _InboxPass(inbox, LandingStore(home.landing))
         work.store.clean()
         try:
             with registry.read() as session:
@@ -91,8 +91,8 @@ def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: floa
     )
 
 
-class _Landing:
-    """A pass over an inbox, with its findings and staged files."""
+class _InboxPass:
+    """One pass over an inbox, with its findings and staged files."""
 
     def __init__(self, inbox: Path, store: LandingStore) -> None:
         self.inbox, self.store = inbox, store
@@ -134,7 +134,7 @@ class _Landing:
         for name, stat in one.folder.files.items():
             if shown(name) in one.files and not self._is_unchanged(one.folder, name, stat):
                 self._skip_file(one, shown(name), "delivery-file-changing")
-        pointer = pointer_of(one.folder.institution, one.skipped)
+        pointer = find_pointer(one.folder.institution, one.skipped)
         if pointer is not None:  # the dump is skipped with its pointer
             one.files.pop(dump_name(pointer), None)
             one.skipped.add(dump_name(pointer))
@@ -146,7 +146,7 @@ class _Landing:
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
     def note_replaced(self, staged: list[StagedDelivery], required: Collection[str]) -> None:
-        """Report bytes that the store must have (`required`), had lost or damaged, and received again."""
+        """Report bytes that the store should have had (`required`) but had lost or damaged, and that were received again."""
         for one in staged:
             for name, file in one.files.items():
                 bytes_ = self.staged.get(file.sha256)  # None for a dump landed before
@@ -155,9 +155,10 @@ class _Landing:
                     self.replaced.append(f"{one.place[0]} {one.place[1]}: {file.sha256}")
 
     def _read_file(self, folder: DeliveryFolder, name: str, stat: FileStat, known: Collection[str]) -> StagedBytes:
+        """Stage a file. Raises an error if the file changed while it was read."""
         *parts, base = name.split("/")
         try:
-            with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
+            with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as place:
                 file = os.open(base, _FILE, dir_fd=place)
         except FileNotFoundError:
             raise ChangingError from None
@@ -174,9 +175,10 @@ class _Landing:
             os.close(file)
 
     def _is_unchanged(self, folder: DeliveryFolder, name: str, stat: FileStat) -> bool:
+        """Return whether a file still has the attributes that the walk found."""
         *parts, base = name.split("/")
         try:
-            with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
+            with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as place:
                 return FileStat.of(os.stat(base, dir_fd=place, follow_symlinks=False)) == stat
         except OSError:
             return False
@@ -193,7 +195,7 @@ class _Landing:
 
     def _dump_database(self, one: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
         """Dump the database that a delivery points to, unless its dump was landed with the same pointer."""
-        pointer = pointer_of(one.folder.institution, set(one.files) | one.skipped)
+        pointer = find_pointer(one.folder.institution, set(one.files) | one.skipped)
         if pointer is None:
             return
         name = dump_name(pointer)

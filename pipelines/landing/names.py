@@ -42,12 +42,13 @@ def shown(name: str) -> str:
 
 
 def is_odd(name: str) -> bool:
-    """Whether a name needs escaping, or is so long that other systems cut it."""
+    """Return whether a name needs escaping, or is so long that other systems cut it."""
     return shown(name) != name or len(os.fsencode(name)) > _LONGEST
 
 
 def kind_of(name: str) -> FileKind:
-    """Kind of a file directly in a delivery folder, by its name: delivered, leftover of copying, or created by the operating system."""
+    """Return the kind of a file directly in a delivery folder, by its name: delivered, leftover of copying, or created by the operating
+    system."""
     lower = name.lower()
     if lower in _SYSTEM or lower.startswith("._"):
         return "system"

@@ -1,7 +1,7 @@
-"""Receipts: the files of each delivery, now and before, and findings from its history.
+"""Receipts: the files of each delivery, now and before, and findings from this history.
 
-Belongs here: registry entries of landing, the list of landed deliveries. Does not belong here: copying bytes.
-Deliveries are ordered by quarter, then version; never by arrival (docs/reference/counting-rules.md, "Record status").
+Belongs here: registry entries of landing, the list of landed deliveries. Does not belong here: copying bytes. Deliveries are ordered by
+quarter, then version, never by arrival (docs/reference/counting-rules.md, "Record status").
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class StoredFile:
 
 @dataclass
 class StagedDelivery:
-    """Files of one delivery folder staged by a run, by shown name, and the names of skipped files."""
+    """The files of one delivery folder that a run staged, by shown name, and the names of skipped files."""
 
     folder: DeliveryFolder
     files: dict[str, StoredFile]
@@ -56,9 +56,9 @@ class StagedDelivery:
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """A landed delivery. `receipt` changes only with its content: a cache key.
+    """A landed delivery. `receipt` changes only with its content, so that it is a cache key.
 
-    `reading`: redacted reading that replaces `files` if a person in them was erased (`harmonia.operations.erasure.reading`).
+    `reading`: the redacted reading that replaces `files` if a person in them was erased (`harmonia.operations.erasure.reading`).
     """
 
     institution: str
@@ -71,7 +71,7 @@ class LandedDelivery:
 
 @dataclass(frozen=True)
 class RecordedLanding:
-    """Result of `record_landing`: deliveries (institution, name) with new content, all findings, number of new files and bytes."""
+    """The result of `record_landing`: deliveries (institution, name) with new content, all findings, number of new files and bytes."""
 
     new: set[tuple[str, str]]
     findings: list[Finding]
@@ -83,12 +83,13 @@ CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 
 def current_files(session: Session) -> CurrentFiles:
-    """Files of each delivery by its newest receipt: (institution, delivery) -> shown file name -> file."""
+    """Return the files of each delivery by its newest receipt: (institution, delivery) -> shown file name -> file."""
     return {(d.institution, d.name): _receipt_files(d.receipts[-1]) for d in deliveries(session)}
 
 
 def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
-    """All landed deliveries by institution, period and version, with the paths of their bytes; also those without readable files.
+    """Return all landed deliveries by institution, period and version, with the paths of their bytes, including those without readable
+    files.
 
     Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
@@ -116,7 +117,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
 def record_landing(
     session: Session, found: InboxWalk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
 ) -> RecordedLanding:
-    """Record files (`sizes` by hash), receipts and problems of a run. The findings include those from the history of deliveries."""
+    """Record the files (`sizes` by hash), receipts and problems of a run. The findings include those from the history of deliveries."""
     known = {(d.institution, d.name): d for d in deliveries(session)}
     new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
     session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in new_files)
@@ -146,7 +147,7 @@ def _find_or_add_delivery(session: Session, one: StagedDelivery, moment: datetim
 
 
 def _merge_files(found: InboxWalk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
-    """Current files of the delivery: staged files, and the earlier version of skipped files.
+    """Return the current files of a delivery: the staged files, and the earlier version of skipped files.
 
     If files disappeared and none were added, the earlier files are kept: clearing a folder loses nothing.
     """
@@ -195,7 +196,7 @@ def _record_presence(found: InboxWalk, known: Mapping[tuple[str, str], Delivery]
 
 
 def _history_findings(every: Iterable[Delivery]) -> list[Finding]:
-    """Findings from the ledger. Only changes in place depend on the order of arrival."""
+    """Return findings from the ledger. Only the finding on a delivery that was changed in place depends on the order of arrival."""
     findings = InboxWalk()
     versions: dict[tuple[str, str], set[int]] = {}
     contents: dict[tuple[str, str], list[Delivery]] = {}

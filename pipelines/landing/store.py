@@ -1,4 +1,4 @@
-"""The landing store: bytes by hash, stored once, never changed.
+"""The landing store: bytes by their hash, stored once, never changed.
 
 Belongs here: writing bytes to `landing/<aa>/<sha256>` atomically. Does not belong here: their meaning.
 """
@@ -20,16 +20,16 @@ _INCOMING, _KEEPING = ".incoming", ".keeping"
 
 
 class ChangingError(Exception):
-    """A file changed while being read."""
+    """Raised if a file changed while it was read."""
 
 
 class UnreadableError(Exception):
-    """The file cannot be read; the message is that of the system."""
+    """Raised if a file cannot be read. The message is that of the system."""
 
 
 @dataclass(frozen=True)
 class StagedBytes:
-    """Bytes ready to be committed. `temporary` is None if the store already has them."""
+    """Bytes that are ready to be committed. `temporary` is None if the store already has them."""
 
     sha256: str
     size: int
@@ -37,7 +37,7 @@ class StagedBytes:
 
 
 class LandingStore:
-    """The landing folder of a home. Use it under the landing lock."""
+    """The landing folder of a home. To be used under the landing lock."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,16 +47,17 @@ class LandingStore:
         return self.folder / sha256[:2] / sha256
 
     def has(self, sha256: str, size: int) -> bool:
-        """Whether the complete bytes are stored; bytes of another size are damaged and replaced when delivered again."""
+        """Return whether the complete bytes are stored. Bytes of another size are damaged, and are replaced when they are delivered
+        again."""
         try:
             return self.path(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
 
     def stage(self, source: int, known: Collection[str] = ()) -> StagedBytes:
-        """Stage an open file, reading it twice. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (disk full).
+        """Stage an open file, which is read twice. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (disk full).
 
-        known: hashes of bytes removed by an erasure, which must not be stored again.
+        known: hashes of bytes that an erasure removed, which must not be stored again.
         """
         digest, size = hashlib.sha256(), 0
         for chunk in _read_chunks(source):
@@ -75,7 +76,7 @@ class LandingStore:
         return self._write_temporary(sha256, len(content), iter((content,)))
 
     def commit(self, staged: list[StagedBytes]) -> None:
-        """Move staged bytes to their final path, durably; call `recorded` once the ledger has them. Raises `HarmoniaError`."""
+        """Move staged bytes to their final path, durably. Call `recorded` once the ledger has them. Raises `HarmoniaError`."""
         self._mark_unrecorded({one.sha256 for one in staged if one.temporary is not None})
         folders = set()
         for one in staged:
@@ -90,7 +91,7 @@ class LandingStore:
                 sync(folder)
 
     def unrecorded(self) -> set[str]:
-        """Hashes of bytes that a killed run committed but may not have recorded in the ledger."""
+        """Return the hashes of bytes that a killed run committed but may not have recorded in the ledger."""
         return {path.name for path in (self.folder / _KEEPING).glob("*")}
 
     def recorded(self) -> None:
@@ -106,7 +107,7 @@ class LandingStore:
                 left.unlink(missing_ok=True)
 
     def remove(self, hashes: Collection[str]) -> None:
-        """Remove bytes (after an erasure)."""
+        """Remove bytes, after an erasure."""
         with storage(self.folder):
             for sha256 in hashes:
                 self.path(sha256).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Lists an inbox without opening files.
 
-Belongs here: walking `<inbox>/<institution>/<delivery>/`, findings about misplaced entries. Does not belong here: copying (`store.py`),
+Belongs here: walking `<inbox>/<institution>/<delivery>/`, findings on misplaced entries. Does not belong here: copying (`store.py`),
 comparison with earlier runs (`ingest.py`, `receipts.py`).
 
 Symbolic links are never followed, even within the inbox: a link could show one institution's data in another's feedback. Folders are
@@ -34,7 +34,7 @@ _MOST = 1_000  # files and folders of a delivery that are listed, declared ones 
 
 @dataclass(frozen=True)
 class FileStat:
-    """Attributes of a file that are stable while nobody writes to it."""
+    """Attributes of a file that do not change while nobody writes to it."""
 
     size: int
     changed: tuple[int, int]  # modification and status change, ns
@@ -48,7 +48,7 @@ class FileStat:
 
 @dataclass
 class DeliveryFolder:
-    """A delivery folder: its regular files by relative path, unescaped."""
+    """A delivery folder with its regular files, by relative path, unescaped."""
 
     institution: str
     name: DeliveryName
@@ -64,7 +64,7 @@ class DeliveryFolder:
 
 @dataclass
 class InboxWalk:
-    """Result of a walk: delivery folders by institution, period, version; findings; institutions that could not be opened."""
+    """The result of a walk: delivery folders by institution, period and version; findings; institutions that could not be opened."""
 
     folders: list[DeliveryFolder] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -81,8 +81,8 @@ class InboxWalk:
 
 
 @contextmanager
-def opened(inbox: Path, *parts: str) -> Iterator[int]:
-    """Descriptor of the folder `inbox/parts…`, without following links. Raises `OSError`."""
+def open_folder(inbox: Path, *parts: str) -> Iterator[int]:
+    """Open the folder `inbox/parts…` without following links, and yield its descriptor. Raises `OSError`."""
     descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:
@@ -99,7 +99,7 @@ def walk(inbox: Path) -> InboxWalk:
     found = InboxWalk()
     known = contract.institutions()
     try:
-        with opened(inbox) as top:
+        with open_folder(inbox) as top:
             entries = _folder_entries(top)
     except FileNotFoundError:
         raise HarmoniaError(f"inbox {inbox} does not exist: create the folder, or name another with --inbox (or HARMONIA_INBOX)") from None
@@ -122,7 +122,7 @@ def walk(inbox: Path) -> InboxWalk:
 def _walk_institution(found: InboxWalk, inbox: Path, institution: str) -> None:
     place = (institution, None)
     try:
-        with opened(inbox, institution) as descriptor:
+        with open_folder(inbox, institution) as descriptor:
             entries = _folder_entries(descriptor)
     except OSError as error:
         found.closed.add(institution)
@@ -152,11 +152,11 @@ def _walk_delivery(found: InboxWalk, inbox: Path, folder: DeliveryFolder) -> Non
 
 
 def _walk_files(found: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
-    """Files of a delivery folder and of its subfolders, whose bytes are stored although they are misplaced."""
+    """Find the files of a delivery folder, and those of its subfolders, whose bytes are stored although they are misplaced."""
     place = (folder.institution, folder.name)
     inner = "/".join(parts)
     try:
-        with opened(inbox, folder.institution, str(folder.name), *parts) as descriptor:
+        with open_folder(inbox, folder.institution, str(folder.name), *parts) as descriptor:
             entries = _folder_entries(descriptor)
     except OSError as error:
         folder.closed = True
@@ -200,7 +200,7 @@ def _note_stray(found: InboxWalk, place: Place, name: str, status: os.stat_resul
 
 
 def _folder_entries(descriptor: int) -> list[Entry]:
-    """Entries of an open folder, by name; the status is None if it cannot be read. Raises `OSError`."""
+    """Return the entries of an open folder, by name. The status is None if it cannot be read. Raises `OSError`."""
     return [(name, _file_status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
 
 

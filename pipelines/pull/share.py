@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.landing.walk import opened
+from pipelines.landing.walk import open_folder
 from pipelines.pull.failure import PullError
 from pipelines.pull.files import CHUNK, FileSource
 from pipelines.pull.filesystem import FileSystem
@@ -46,7 +46,7 @@ class _SharedFolder(FileSystem):
         """Yield the bytes of a file."""
         *parts, name = path.split("/")
         try:
-            with opened(self._path, *parts) as folder:
+            with open_folder(self._path, *parts) as folder:
                 file = os.open(name, _FILE, dir_fd=folder)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):

@@ -1,4 +1,5 @@
-"""Validation: read rows in, typed rows with keys out; rows that cannot be read are quarantined, and every fault gives a finding.
+"""Validation: takes rows as read, and returns typed rows with keys. Rows that cannot be read are quarantined, and every fault gives a
+finding.
 
 Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `cross`; code lists and
 cross-field rules are pandera models in `schemas/exports`. A row is quarantined only if its key or structure cannot be read
@@ -30,16 +31,16 @@ DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "
 
 @dataclass
 class Validated:
-    """All deliveries of one institution, validated; every frame names the delivery, in the order of quarter and version.
+    """All deliveries of one institution, validated. Every frame names the delivery, in the order of quarter and version.
 
     deliveries   `DELIVERIES`
     files        delivery, file, state (see ReadResult, and `completeness`), read (physical rows that the reader counted)
     tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
                  `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
                  `_delivery`, `_period`, `_version`
-    quarantined  `QUARANTINED`, one row per quarantined row
-    structure    delivery, file, part, line, kind
-    findings     schemas.findings.COLUMNS
+    quarantined  `QUARANTINED`, one row for each quarantined row
+    structure    rows that are not data: delivery, file, part, line, kind
+    findings     `schemas.findings.COLUMNS`
     """
 
     institution: str
@@ -52,10 +53,10 @@ class Validated:
 
 
 def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
-    """Validate all deliveries of an institution together, as read: delivery name -> result.
+    """Validate all deliveries of an institution together. results: delivery name -> delivery as read.
 
-    `partial` names deliveries that were not received in full: a record that is missing from one is not withdrawn.
-    Never raises because of the content of a delivery; raises `ValueError` for a name that is not a delivery name.
+    `partial` names deliveries that were not received in full: a record that is missing from one is not withdrawn. Never raises an error
+    because of the content of a delivery. Raises `ValueError` for a name that is not the name of a delivery.
     """
     deliveries = _delivery_frame(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
@@ -77,9 +78,10 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
 def validate_tables(
     institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], Iterator[pd.DataFrame]]:
-    """Tables of the valid rows, tables of the rows set aside, and the findings, each with `table` and `_row`. deliveries: `DELIVERIES`.
+    """Return the tables of valid rows, the tables of rows that are set aside, and the findings, each with `table` and `_row`.
+    deliveries: `DELIVERIES`.
 
-    Findings are generated one rule and column at a time: if every cell has one, all of them together do not fit into memory.
+    Findings are generated for one rule and column at a time: if every cell has one, all of them together do not fit into memory.
     """
     contract = contracts.load(institution)
     blanked_cells = blanked.redacted_cells(results, deliveries)
@@ -123,7 +125,7 @@ def _delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.D
 
 
 def _file_frame(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """List the files with their rows as the reader counted them; the row accounting must add up to the same number."""
+    """Return the files with the number of rows that the reader counted; the row accounting must add up to the same number."""
     rows = [(delivery, file, state, results[delivery].rows.get(file, 0)) for delivery, own in states.items() for file, state in own.items()]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
@@ -136,10 +138,8 @@ def _concatenate_deliveries(frames: Mapping[str, pd.DataFrame], columns: Sequenc
 
 
 def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Concatenate a table of all deliveries as text, with `_delivery`, `_period`, `_version`;
-
-    `_row` and `_parent` are unique over deliveries.
-    """
+    """Concatenate a table of all deliveries as text, and add `_delivery`, `_period`, `_version`. `_row` and `_parent` become unique over
+    deliveries."""
     frames = []
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
         frame = results[delivery].tables.get(table)
@@ -154,6 +154,7 @@ def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult],
 
 
 def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
+    """Return a table with typed columns, and the findings on its cells."""
     ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
     end = raw["_period"].map(ends).astype("datetime64[s]")
     columns: dict[str, pd.Series] = {}
@@ -175,6 +176,7 @@ def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[
 
 
 def _split_valid_rows(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Return the valid rows of each table, and the rows that are set aside because their key cannot be read."""
     good: dict[str, pd.DataFrame] = {}
     bad: dict[str, pd.DataFrame] = {}
     for table, frame in tables.items():
@@ -209,6 +211,7 @@ def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | N
 
 
 def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
+    """Yield the findings of the pandera model of a table."""
     model = exports.models(institution)[table]
     try:
         model.validate(frame, lazy=True)
@@ -224,6 +227,7 @@ def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterat
 
 
 def _quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the quarantined rows (`QUARANTINED`): those that the reader could not read, and those set aside."""
     columns = [c for c in QUARANTINED if c not in ("institution", "delivery")]
     parts = [_concatenate_deliveries({d: r.unreadable for d, r in results.items()}, columns)]
     for table, frame in set_aside.items():
@@ -245,7 +249,8 @@ def _collect_findings(
     tables: dict[str, pd.DataFrame],
     incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
-    """Findings of reading, of files that lack records, of cells and relations, and of rows set aside; a row set aside has only that one."""
+    """Collect the findings of reading, of files that lack records, of cells and relations, and of rows set aside. A row that is set
+    aside has only this finding."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
     folded = [pd.DataFrame(columns=["rule"])]
     for frame in found:
@@ -265,7 +270,7 @@ def _collect_findings(
 
 
 def _add_column_position(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    """Add the position of the column in which the field of each finding was delivered, so that its cell can be named."""
+    """Add the position of the delivered column to each finding on a field, so that its cell can be named."""
     layout = _concatenate_deliveries({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
     key = ["delivery", "file", "part", "field"]
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
@@ -274,7 +279,7 @@ def _add_column_position(found: pd.DataFrame, results: Mapping[str, ReadResult])
 
 
 def _add_record_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Add the record key to findings of a reader by their line: a reader does not know keys."""
+    """Add the record key to findings of a reader by their line, since a reader does not know keys."""
     bare = found["record_key"].isna() & found["line"].notna()
     if not bare.any():
         return found

@@ -1,9 +1,9 @@
-"""Rows redacted by an erasure: they keep the findings that they had before.
+"""Rows that an erasure redacted: they keep the findings that they had before.
 
 Belongs here: use of `ReadResult.blanked` and `.judged` in validation. Does not belong here: redaction (`harmonia.operations.erasure`).
 
 A redacted cell counts as delivered, the earlier findings of its row remain, and rows that differed before still differ. So an erasure
-changes no figure, not even of quality.
+changes no figure, not even one on quality.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ def _concatenate_results(results: Mapping[str, ReadResult], deliveries: pd.DataF
 
 
 def redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """The redacted cells of all deliveries: _row, field (null: the row had no filled cell), content."""
+    """Return the redacted cells of all deliveries. Columns: _row, field (null: the row had no filled cell), content."""
     return _concatenate_results(results, deliveries, "blanked", _CELLS)
 
 
 def restore_presence(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
-    """Typed rows of a table (`_row`, `_content`, `name:given`) with redacted cells marked as delivered and the original content number."""
+    """Return the typed rows of a table (`_row`, `_content`, `name:given`) with redacted cells marked as delivered, and with the number
+    of the original content."""
     mine = blanked_cells[blanked_cells["_row"].isin(frame["_row"])]
     if mine.empty:
         return frame
@@ -54,7 +55,7 @@ def drop_blanked(found: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFra
 def earlier_findings(
     results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """(table, rule, field, index) of the findings that redacted rows had before."""
+    """Yield the findings that redacted rows had before the erasure: table, rule, field, index."""
     known = _concatenate_results(results, deliveries, "judged", _JUDGED)
     for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
         frame = tables[str(table)]

@@ -1,7 +1,7 @@
-"""Delivered text to typed cells, with a finding for every cell that does not conform to its column.
+"""Parses delivered text to typed cells, with a finding for every cell that does not conform to its column.
 
-Belongs here: parsing by declared type. One function per type; each returns the typed columns and the findings of the column as
-(rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `cross`.
+Belongs here: parsing by declared type. There is one function for each type; it returns the typed columns and the findings on the column
+as (rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `cross`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\
 
 @dataclass(frozen=True)
 class TypedColumn:
-    """One typed column: its columns (`name`, `name:…`) and its findings as rule -> mask over the rows."""
+    """A delivered column after parsing: its typed columns (`name`, `name:…`), and its findings as rule -> mask over the rows."""
 
     columns: dict[str, pd.Series]
     found: dict[str, pd.Series]
@@ -47,11 +47,11 @@ def trim_text(text: pd.Series) -> pd.Series:
 
 
 def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
-    """Parse a delivered column as its contract declares (`spec.type`); each distinct text of a quarter is parsed once.
+    """Parse a delivered column as its contract declares it (`spec.type`). Each distinct text of a quarter is parsed once.
 
-    In: text as delivered; the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
-    code -> canonical value, else trimmed text), `name:given` (bool, the cell was not empty), and for dates `name:year`,
-    `name:precision`, `name:unreadable`; for codes `name:argument`.
+    In: the text as delivered, and the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
+    code -> canonical value, else trimmed text); `name:given` (bool: the cell was not empty); for dates `name:year`, `name:precision`,
+    `name:unreadable`; for codes `name:argument`.
     """
     which, texts = pd.factorize(text, use_na_sentinel=False)
     when, ends = pd.factorize(period_end)
@@ -68,6 +68,7 @@ def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Ty
 
 
 def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
+    """Parse a column whose texts are distinct in each quarter."""
     clean = trim_text(text)
     out = _BY_TYPE.get(spec.type, _parse_text)(spec, clean, period_end)
     columns = {**out.columns, f"{spec.name}:given": clean.notna()}
@@ -85,7 +86,7 @@ def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) ->
 
 
 def column_findings(column: str, typed_column: TypedColumn) -> Iterator[tuple[str, str, pd.Index]]:
-    """(rule, field, index of the rows) for each rule that a row of the column breaks."""
+    """Yield (rule, field, index of the rows) for each rule that a row of the column breaks."""
     for rule, mask in typed_column.found.items():
         hit = mask.fillna(False).astype(bool)
         if hit.any():
@@ -118,8 +119,8 @@ def _parse_integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColu
 
 def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     if not spec.codes_from:
-        return _by_codes(spec, spec.codes, text)
-    parts = [_by_codes(spec, spec.codes_at(end.date()), rows) for end, rows in text.groupby(period_end)]
+        return _parse_by_codes(spec, spec.codes, text)
+    parts = [_parse_by_codes(spec, spec.codes_at(end.date()), rows) for end, rows in text.groupby(period_end)]
 
     def joined(series: list[pd.Series]) -> pd.Series:
         return pd.concat(series).reindex(text.index)
@@ -128,11 +129,11 @@ def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
         {name: joined([getattr(p, which)[name] for p in parts]) for name in getattr(parts[0], which)} if parts else {}
         for which in ("columns", "found")
     )
-    return TypedColumn(columns, found) if parts else _by_codes(spec, spec.codes, text)
+    return TypedColumn(columns, found) if parts else _parse_by_codes(spec, spec.codes, text)
 
 
-def _by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
-    """Codes by one list, the agreed code of each meaning first."""
+def _parse_by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
+    """Parse the cells of a column by one code list, in which the agreed code of each meaning comes first."""
     exact = text.map(listed).astype("str")
     folded = dict(zip(_fold_text(pd.Series(list(listed), dtype="str")), listed.values(), strict=True))
     keys = _fold_text(text)
@@ -151,7 +152,7 @@ def _by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Serie
 
 
 def _fold_text(text: pd.Series) -> pd.Series:
-    """Fold case, diacritics, script, punctuation and spaces of a text."""
+    """Return texts without differences of case, diacritics, script, punctuation and spaces."""
     return map_values(text, lambda value: re.sub(r"[\W_]+", " ", fold_text(value)).strip())
 
 
@@ -240,7 +241,7 @@ def _parse_article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColu
 
 def _parse_offence_words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     of_form = spec.type == "form_words"
-    known = offence_words.form(text) if of_form else offence_words.offence_groups(text)
+    known = offence_words.exploitation_forms(text) if of_form else offence_words.offence_groups(text)
     usual = codes.read_code_list("forms" if of_form else "offences")["label_sq"]
     spelled = known.notna() & ~text.isin(usual) & (spec.agreed != "any")
     return TypedColumn({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})

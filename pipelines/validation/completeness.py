@@ -1,9 +1,10 @@
 """Completeness of the files of a delivery: which files lack records although they could be opened.
 
-Belongs here: the records that the contract requires of a file, compared with the records that could be read. Does not belong here: what
-a reader finds in a single file (`sources/readers`), the state of a delivery (`sources/states`), earlier deliveries (`pipelines/over_time`).
+Belongs here: comparing the records that the contract requires of a file with the records that could be read. Does not belong here: what
+a reader finds in a single file (`sources/readers`), the state of a delivery (`sources/states`), earlier deliveries
+(`pipelines/over_time`).
 
-A record is lost if its row was quarantined or if only other records refer to it. A few lost records only give findings. A share of more
+A record is lost if its row was quarantined, or if only other records refer to it. A few lost records only give findings. A share of more
 than `_LOST`, or a required table without records, makes the file partial, or unreadable if no record is left.
 """
 
@@ -31,7 +32,7 @@ Sign = tuple[str, str, Finding | None]
 def file_states(
     contract: Contract, results: Mapping[str, ReadResult], tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> tuple[dict[str, dict[str, str]], list[Finding]]:
-    """State of each file by delivery, and a finding for each sign that a file lacks records.
+    """Return the state of each file by delivery, and a finding for each sign that a file lacks records.
 
     tables: rows with `_key`, `_case`, `_delivery`; quarantined: `pipelines.validation.QUARANTINED`.
     """
@@ -51,7 +52,7 @@ def file_states(
 
 
 def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
-    """Return the rows of `frame` by delivery."""
+    """Return a function that gives the rows of `frame` for a delivery."""
     places: dict[Hashable, Any] = dict(frame.groupby(column).indices)
     return lambda delivery: frame.iloc[places.get(delivery, [])]
 
@@ -59,7 +60,7 @@ def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.D
 def _incompleteness_signs(
     contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame
 ) -> Iterator[Sign]:
-    """Find the signs that files lack records, for the files that could be opened."""
+    """Yield the signs that files lack records, for the files that could be opened."""
     delivered = [(spec, _delivered_name(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
@@ -105,6 +106,7 @@ def _rows_required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
 
 
 def _exceeds_share(lost: int, every: int, share: float) -> bool:
+    """Return whether `lost` of `every` records are more than the share."""
     return lost >= _FEW and lost > share * every
 
 
@@ -118,13 +120,14 @@ def _delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
 
 
 def _total_confirms_none(result: ReadResult, file: str) -> bool:
-    """Whether the total line of a file confirms that it has no records."""
+    """Return whether the total line of a file confirms that the file has no records."""
     rows = result.structure[result.structure["file"] == file]
     wrong = {f["rule"] for f in result.findings if f["file"] == file}
     return bool((rows["kind"] == "total").any()) and wrong.isdisjoint(("file-total-wrong", "file-total-unreadable"))
 
 
 def _lacks_required_column(contract: Contract, spec: FileSpec, result: ReadResult, file: str) -> bool:
+    """Return whether a required column is missing from a file."""
     required = {column.name for table in spec.tables for column in contract.tables[table].columns if column.required}
     absent = {f.get("field") for f in result.findings if f["file"] == file and f["rule"] == "file-column-missing"}
     return not required.isdisjoint(absent)

@@ -1,6 +1,6 @@
-"""Faults between rows or tables of one delivery. Belongs here: relations that follow from the contract (keys, parents, charges).
+"""Faults between rows or tables of one delivery, which follow from the contract (keys, parents, charges).
 
-The order of dates and other relations between cells of one row are pandera checks in `schemas/exports`.
+Does not belong here: the order of dates and other relations between cells of one row, which are pandera checks in `schemas/exports`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Hit = tuple[str, str | None, pd.Index]
 
 
 def faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
-    """(rule, field, index) of the faults between the rows of one table, within each delivery."""
+    """Yield (rule, field, index) of the faults between the rows of one table, within each delivery."""
     if not spec.key or frame.empty:
         return
     own = ["_delivery", "_key"]
@@ -27,10 +27,10 @@ def faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
         contents = frame[twice].groupby(own)["_content"].transform("nunique")
         yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame[twice].duplicated(own)]
         yield "cross-duplicate-different", None, contents.index[contents > 1]
-    yield from _same_person_twice(spec, frame, twice)
+    yield from _find_person_twice(spec, frame, twice)
 
 
-def _same_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -> Iterator[Hit]:
+def _find_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -> Iterator[Hit]:
     column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
     if spec.entity != "person" or column is None:
         return
@@ -42,7 +42,7 @@ def _same_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -
 
 
 def faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """(table, rule, field, index) of the faults between the tables, within each delivery."""
+    """Yield (table, rule, field, index) of the faults between the tables, within each delivery."""
     for name, spec in contract.tables.items():
         frame = tables[name]
         if spec.parent and len(frame):
@@ -60,9 +60,9 @@ def faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -
             empty = parents["_key"].notna() & ~has_person
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
-    yield from _persons_before_case(contract, tables)
+    yield from _find_persons_before_case(contract, tables)
     for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
-        for rule, field, index in _article_word_faults(tables[where.table], where):
+        for rule, field, index in _find_article_word_faults(tables[where.table], where):
             yield where.table, rule, field, index
         if where.law and not where.days:
             early = _code_not_yet_in_force(contract, tables, where)
@@ -76,8 +76,9 @@ def _case_table(contract: Contract, table: str) -> TableSpec:
     return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
 
 
-def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
-    """For each row of `table` the day in `column` of its case's row in the same delivery (of a month the first day); null if none."""
+def _days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
+    """Return, for each row of `table`, the day in `column` of its case's row in the same delivery (of a month the first day); null if
+    there is none."""
     cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
     days = dates.first_day(cases[column], cases[f"{column}:precision"])
     days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
@@ -85,11 +86,11 @@ def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str
     return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
 
 
-def _persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     for name, spec in contract.tables.items():
         for column in spec.columns:
             if column.not_before and len(tables[name]):
-                floor = _day_of_case(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
+                floor = _days_of_cases(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
                 early = dates.last_day(tables[name][column.name], tables[name][f"{column.name}:precision"]) < floor
                 if early.any():
                     yield name, "cross-before-case", column.name, early.index[early]
@@ -104,11 +105,11 @@ def _code_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], 
     began = pd.to_datetime(
         frame[where.law].map(codes.read_code_list("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce"
     )
-    early = began > _day_of_case(contract, tables, where.table, opened)
+    early = began > _days_of_cases(contract, tables, where.table, opened)
     return early.index[early]
 
 
-def _article_word_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
+def _find_article_word_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
     if frame.empty:
         return
     classified = offences(frame, where)

@@ -1,4 +1,5 @@
-"""Keys of delivered rows: own key, key of the record and of the case that a row belongs to, and which keys cannot be read.
+"""Keys of delivered rows: the own key of a row, the keys of the record and of the case that it belongs to, and which keys cannot be
+read.
 
 Belongs here: the reason for quarantining a row. Values of other cells are checked in `cells`.
 """
@@ -13,7 +14,7 @@ _JOIN = "/"
 
 
 def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, empty as null."""
+    """Return the key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, an empty cell as null."""
     return pd.DataFrame({c: _key_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
 
 
@@ -28,8 +29,8 @@ def join_key_parts(parts: pd.DataFrame) -> pd.Series:
 
 
 def is_readable_key(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
-    """Whether each row's key can be read: every part has at least one letter or digit, and its start matches the declared pattern
-    (a number followed by a note is still readable)."""
+    """Return whether the key of each row can be read: every part has at least one letter or digit, and its start matches the declared
+    pattern (a number followed by a note is still readable)."""
     good = parts.notna().all(axis=1)
     for column in parts.columns:
         good &= parts[column].str.contains(r"[^\W_]", regex=True, na=False)
@@ -51,8 +52,8 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
         frame = tables[name].copy()
         frame["_key"] = join_key_parts(key_parts(frame, spec, spec.key))
         up = _parent_values(frame, spec, out, "_record")
-        via = join_key_parts(key_parts(frame, spec, spec.via)) if spec.via else _null_column(frame)
-        parent_record = via.where(via.notna(), up) if spec.parent else _null_column(frame)
+        via = join_key_parts(key_parts(frame, spec, spec.via)) if spec.via else _nulls_like(frame)
+        parent_record = via.where(via.notna(), up) if spec.parent else _nulls_like(frame)
         frame["_record"] = frame["_key"] if spec.entity else parent_record
         frame["_case"] = _case_keys(frame, spec, contract, parent_record, _parent_values(frame, spec, out, "_case"))
         out[name] = frame
@@ -63,23 +64,24 @@ def _parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.Da
     """Return `column` of the parent row of each row; null if a row has no parent row."""
     parent = tables.get(spec.parent or "")
     if parent is None:
-        return _null_column(frame)
+        return _nulls_like(frame)
     rows = parent[["_row", column]].dropna(subset=["_row"]).drop_duplicates("_row", keep="last").set_index("_row")[column]
     return frame["_parent"].map(rows).astype("str")
 
 
 def _case_keys(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, up: pd.Series) -> pd.Series:
+    """Return the key of the case of each row."""
     if spec.entity in ("case", "both"):
         return frame["_key"]
     if spec.parent and contract.tables[spec.parent].entity in ("case", "both"):
         return up.where(up.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key
-    own = join_key_parts(key_parts(frame, spec, prefix)) if prefix else _null_column(frame)
+    own = join_key_parts(key_parts(frame, spec, prefix)) if prefix else _nulls_like(frame)
     return up.where(up.notna(), own)
 
 
 def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
-    """The tables of a contract, each after its parent table."""
+    """Return the tables of a contract, each after its parent table."""
     depth = {name: 0 for name, spec in contract.tables.items() if not spec.parent}
     while len(depth) < len(contract.tables):
         for name, spec in contract.tables.items():
@@ -97,5 +99,5 @@ def _key_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
     return text.where(text != "", None)
 
 
-def _null_column(frame: pd.DataFrame) -> pd.Series:
+def _nulls_like(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(None, index=frame.index, dtype="str")

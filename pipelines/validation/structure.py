@@ -1,4 +1,4 @@
-"""Findings from rows that are not data: blank lines between records, a total that was not agreed. One finding per file.
+"""Findings from rows that are not data: blank lines between records, or a total that was not agreed. There is one finding for each file.
 
 Belongs here: findings from the structure of a file. Does not belong here: distinguishing data from structure (`sources/readers`).
 """
@@ -13,7 +13,7 @@ from sources.readers.result import ReadResult
 
 
 def structure_findings(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
-    """Findings of `file-blank-rows` and `file-total-row` by delivery, file and part, at the first such row."""
+    """Yield the findings `file-blank-rows` and `file-total-row` by delivery, file and part, each at the first such row."""
     agreed = {file.name for file in contract.files if file.options.get("total") == "required"}
     for delivery, result in results.items():
         for (file, part), rows in result.structure.groupby(["file", "part"], dropna=False):

@@ -22,7 +22,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         municipality=builders.code_of("municipalities", cases["Komuna"]),
         state=cases["Statusi"],
         merged_into=numbers.normalise_own(cases["Statusi:argument"], "police"),
-        form=offence_words.form(cases["Forma_shfrytezimit"]),
+        form=offence_words.exploitation_forms(cases["Forma_shfrytezimit"]),
         offence_date=cases["Data_e_vepres"],
         period=cases["_period"],
         **offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),

@@ -44,13 +44,13 @@ def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> No
 
 
 def test_a_delivery_that_vanishes_while_it_is_landed_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ingest._Landing.stage
+    real = ingest._InboxPass.stage
 
     def vanishes(self: Any, *known: Any) -> Any:
         shutil.rmtree(world.inbox / "police")
         return real(self, *known)
 
-    monkeypatch.setattr(ingest._Landing, "stage", vanishes)
+    monkeypatch.setattr(ingest._InboxPass, "stage", vanishes)
     assert {(rule, institution) for rule, institution, *_ in world.told()} == {("delivery-file-changing", "police")}
     monkeypatch.undo()
     world.put("police/2013-Q1/rastet.csv", "one")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation.articles import COLUMNS, PROBLEMS, classify_articles, parse_articles
-from pipelines.harmonisation.offence_words import form, offence_groups
+from pipelines.harmonisation.offence_words import exploitation_forms, offence_groups
 from schemas.canonical import FORMS, OFFENCE_GROUPS
 
 
@@ -186,7 +186,7 @@ def test_offences_in_words(group: str | None, texts: str) -> None:
     ],
 )
 def test_forms_of_exploitation(code: str | None, texts: str) -> None:
-    out = form(pd.Series(texts.split("|")))
+    out = exploitation_forms(pd.Series(texts.split("|")))
     assert {None if pd.isna(value) else value for value in out} == {code}
 
 
@@ -200,6 +200,6 @@ def test_any_text_is_judged(texts: list[str | None]) -> None:
     out = classify_articles(parsed["law"], parsed["law_family"], parsed["article"], day, groups)
     assert out["offence_group"].isin(OFFENCE_GROUPS).all()
     assert groups.dropna().isin(OFFENCE_GROUPS).all()
-    assert form(series).dropna().isin(FORMS).all()
+    assert exploitation_forms(series).dropna().isin(FORMS).all()
     assert out["problem"].dropna().isin(PROBLEMS).all()
     assert (out["article_group"].isna() == out["problem"].notna()).all()

@@ -99,7 +99,7 @@ def test_a_folder_of_which_nothing_could_be_landed_is_missing(world: World, monk
     def refuse(*_: object) -> None:
         raise UnreadableError("Permission denied")
 
-    monkeypatch.setattr("pipelines.landing.ingest._Landing._read_file", refuse)
+    monkeypatch.setattr("pipelines.landing.ingest._InboxPass._read_file", refuse)
     assert [row[2] for row in told(world, "courts", world.inbox)] == ["received"]
     world.land()
     assert told(world, "courts", world.inbox) == [

@@ -277,7 +277,7 @@ def test_every_driver_loads_and_its_statements_compile(kind: str) -> None:
     source = Database(
         kind=kind, user="x", database="psh", host="localhost", schema="psh", tables={"lenda": TableSource(day="data_pranimit")}
     )
-    engine = source._engine({"password": "y"})
+    engine = source._create_engine({"password": "y"})
     assert engine.driver in SERVERS["mysql" if kind == "mariadb" else kind].driver
     spec = contract.load("prosecution").tables["lenda"]
     columns = {column.name: sa.column(column.name, sa.Date() if column.type == "date" else sa.String()) for column in spec.columns}

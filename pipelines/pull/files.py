@@ -193,7 +193,7 @@ def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, larges
             rest = memoryview(chunk)
             with storage(target):
                 while rest:
-                    rest = rest[out.write_stream(rest) :]
+                    rest = rest[out.write(rest) :]
         with storage(target):
             os.fsync(out.fileno())
     if size is not None and written < size:

@@ -44,7 +44,7 @@ def judged(institution: str, deliveries: dict[str, Rows]) -> Validated:
 
 def standing(institution: str, deliveries: dict[str, Rows]) -> RecordStatuses:
     """What stands of the deliveries."""
-    return current.resolve(judged(institution, deliveries))
+    return current.resolve_statuses(judged(institution, deliveries))
 
 
 def canonical(institution: str, deliveries: dict[str, Rows]) -> Canonical:

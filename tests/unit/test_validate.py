@@ -100,7 +100,7 @@ def test_what_a_correction_left_out_is_told_to_the_correction():
 def test_a_delivery_that_was_not_received_whole_withdraws_nothing():
 
     whole, rest = read("prosecution", {"lenda": [CASE, {**CASE, "lenda_id": "8"}]}), read("prosecution", {"lenda": [CASE]})
-    found = current.resolve(validate("prosecution", {"2013-Q2": whole, "2013-Q2_v2": rest}, partial={"2013-Q2_v2"}))
+    found = current.resolve_statuses(validate("prosecution", {"2013-Q2": whole, "2013-Q2_v2": rest}, partial={"2013-Q2_v2"}))
     assert not found.lineage["status"].eq("withdrawn").any()
     assert "cross-partial-withdraws-nothing" in rules(found)
 

@@ -204,7 +204,10 @@ class Scorer:
 
     def scored(self, left: np.ndarray, right: np.ndarray) -> dict[str, Scored]:
         """Return the level and bits of each field, without the sum over fields."""
-        group = np.where(self._group[left] == self._group[right], self._group[left] + 1, 0)
+        # Each value counts in its record's group, unless the two groups differ: a name that is common among Moldovans is common too where
+        # one side's citizenship is missing.
+        group = np.column_stack([self._group[left], self._group[right]]) + 1
+        group[(group.min(axis=1) > 0) & (group[:, 0] != group[:, 1])] = 0
         names = {name: self._score_field(name, name, left, right, group) for name in self._exchanged}
         self._exchange_names(left, right, group, names)
         found = {name: names.get(name) or self._score_field(name, name, left, right, group) for name in self._fields}
@@ -234,8 +237,8 @@ class Scorer:
         best = sum((bits for _, bits in names.values()), np.zeros(len(left)))
         rows = np.flatnonzero(best < 0)
         best, left, right, group = best[rows], left[rows], right[rows], group[rows]
-        for one, other in ((left, right), (right, left)):
-            crossed = {name: self._score_field(name, EXCHANGED[name], one, other, group) for name in names}
+        for one, other, of_side in ((left, right, group), (right, left, group[:, ::-1])):
+            crossed = {name: self._score_field(name, EXCHANGED[name], one, other, of_side) for name in names}
             weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
             better = weight > best
             for name, (level, _) in crossed.items():  # if only one name agrees, it is a relative rather than a swap
@@ -288,7 +291,7 @@ class _FieldScorer:
 
     def _frequency_shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return how much more frequent (in bits) the more frequent of both values is than the model expects."""
-        rarer = np.maximum(self._frequencies_of(a, group), self._frequencies_of(b, group))
+        rarer = np.maximum(self._frequencies_of(a, group[:, 0]), self._frequencies_of(b, group[:, 1]))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 
     def _frequencies_of(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -4,9 +4,9 @@ Belongs here: levels as SQL (DuckDB), m and u, term frequencies, prior odds, blo
 Does not belong here: use of Splink (`tests`, `benchmarks`), cases, clusters.
 
 Exported: every level of every field as SQL, with `m` and `u`, the share of the term-frequency adjustment, and the prior odds
-of two records of different cases. Name frequencies differ by citizenship: pairs of one citizenship look up their frequency by
-citizenship and value in an additional column (`given_here`), which is an additional Splink level with the same m and u. Fields that run
-in families are no evidence if first names differ: additional levels with m equal to u.
+of two records of different cases. Name frequencies differ by citizenship: pairs of one citizenship, or of one that is missing on a
+side, look up their frequency by citizenship and value in an additional column (`given_here`), in additional Splink levels with the
+same m and u. Fields that run in families are no evidence if first names differ: additional levels with m equal to u.
 
 Candidate pairs are those of `blocking`, including narrowed and refused values: a record has the numbers of its blocks, and the single
 blocking rule of Splink joins them.
@@ -67,7 +67,7 @@ def splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) -> pd.Da
         frame[column] = _plain_column(frame[column])
     for field in _with_frequencies(model):
         if field.name != GROUP:
-            frame[field.columns[0] + HERE] = frame[GROUP] + "|" + frame[field.columns[0]]
+            frame[field.columns[0] + HERE] = frame[GROUP].fillna("") + "|" + frame[field.columns[0]]
     frame.insert(0, UNIQUE_ID, np.arange(len(frame)))
     order = np.argsort(blocks.row, kind="stable")
     ends = run_starts(np.bincount(blocks.row, minlength=len(frame)))
@@ -83,11 +83,9 @@ def term_frequencies(persons: pd.DataFrame, model: Model, known: Frequencies) ->
         frame = pd.DataFrame({column: _plain_column(persons[column]), GROUP: _plain_column(persons[GROUP])}).dropna(subset=[column])
         found[column] = _frequency_lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
         if field.name != GROUP:
-            frame = frame.dropna(subset=[GROUP])
-            here = frame[GROUP] + "|" + frame[column]
-            found[column + HERE] = _frequency_lookup(
-                here.rename(column + HERE), frame[column], known, field, frame[GROUP].to_numpy(dtype=object)
-            )
+            group = frame[GROUP].fillna("")
+            here = (group + "|" + frame[column]).rename(column + HERE)
+            found[column + HERE] = _frequency_lookup(here, frame[column], known, field, group.to_numpy(dtype=object))
     return found
 
 
@@ -172,7 +170,7 @@ def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tup
 
 
 def _splink_levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
-    """The Splink levels of `level`: two if it has term frequencies in groups, the first for pairs of one group."""
+    """The Splink levels of `level`: if it has term frequencies in groups, first those for pairs of one group or of an unknown one."""
     condition = "ELSE" if level.test == "else" else SQL[level.test](field.columns, **level.args)
     plain = {"sql_condition": condition, "label_for_charts": level.name, "m_probability": level.m, "u_probability": level.u}
     if not level.frequency:
@@ -182,9 +180,11 @@ def _splink_levels(field: Field, level: Level, group: str | None) -> list[dict[s
     if group is None or field.name == group:
         return [plain]
     equal_here = SQL["equal"]((column + HERE,))
-    condition = equal_here if level.test == "equal" else f"({condition}) AND {SQL['equal']((group,))}"
-    here = {"sql_condition": condition, "label_for_charts": f"{level.name}, one {group}", "tf_adjustment_column": column + HERE}
-    return [{**plain, **here}, plain]
+    unknown = f'("{group}_l" IS NULL OR "{group}_r" IS NULL)'
+    one_group = equal_here if level.test == "equal" else f"({condition}) AND {SQL['equal']((group,))}"
+    kinds = {f"one {group}": one_group, f"{group} missing": f"({condition}) AND {unknown}"}
+    here = [{"sql_condition": sql, "label_for_charts": f"{level.name}, {kind}"} for kind, sql in kinds.items()]
+    return [*({**plain, **own, "tf_adjustment_column": column + HERE} for own in here), plain]
 
 
 # Boolean columns only qualify another: they are ignored when deciding whether a field is missing.

@@ -101,3 +101,13 @@ def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     theirs = {tuple(sorted(pair)) for pair in zip(found[f"{UNIQUE_ID}_l"], found[f"{UNIQUE_ID}_r"], strict=True)}
     assert theirs == set(zip(ours.left.tolist(), ours.right.tolist(), strict=True))
+
+
+def test_a_name_counts_in_the_known_citizenship_where_the_other_is_missing() -> None:
+    """Common among the citizens of one country, rare over all: of little weight too where one record does not tell its citizenship."""
+    persons, model = pd.concat([some_persons()] * 3, ignore_index=True), load_model()
+    persons.loc[:19, ["given", "citizenship"]] = ["natalia", "MDA"]
+    persons.loc[19, "citizenship"] = None
+    known = token_frequencies(encode_persons(persons, model), model)
+    found = compute_likelihoods(persons, np.array([0, 0]), np.array([1, 19]), model, known).bits["given"]
+    assert found[0] == found[1]

@@ -33,7 +33,7 @@ from pipelines.linkage.decisions import against_rules, count_compared, decision_
 from pipelines.linkage.drift import level_counts, linked_pairs
 from pipelines.linkage.incremental import decide_components
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.partition import partition_records
+from pipelines.linkage.partition import partition_records, weigh_pairs
 from pipelines.linkage.places import find_listed_persons, with_person_keys
 from pipelines.linkage.score import encode_persons
 from pipelines.linkage.solving import Solved, alternate_rounds, candidate_pairs, read_common
@@ -78,7 +78,8 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     if marked is None:
         return alternate_rounds(records, block_persons(records.persons), model, judgements)[0]
     common = read_common(marked.take_rows(tables), model)
-    partition = partition_records(records, Setting(model, common, encode_persons(records.persons, model)), judgements, None)
+    setting = Setting(model, common, encode_persons(records.persons, model))
+    partition = partition_records(weigh_pairs(records, setting, None), setting, judgements, None)
     return alternate_rounds(partition.records, partition.blocked, model, judgements, common, partition.ties)[0]
 
 
@@ -116,7 +117,7 @@ def link(
     del tables, loaded
     setting = Setting(model, common, encode_persons(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
     release_free_memory()  # of reading and standardising: blocking needs the most memory
-    partition = partition_records(records, setting, judgements, before)
+    partition = partition_records(weigh_pairs(records, setting, before), setting, judgements, before)
     found = decide_components(partition, setting, judgements, before)
     if memory is not None:
         memory_files.save_memory(memory, version, common, found.memory)

@@ -53,8 +53,24 @@ class Partition:
     known: dict[str, pd.DataFrame]
 
 
-def partition_records(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> Partition:
-    """Divide `records` into components. Pairs in `memory` are not computed again; the result is the same without it."""
+@dataclass(frozen=True)
+class WeighedPairs:
+    """What of a partition does not depend on judgements, so that previews of several share it. fresh: person records whose pairs are not
+    in the memory; close: pairs of persons that can matter across cases; pairs, files: pairs of files, and their hashes and weights."""
+
+    records: Records
+    fingerprints: Fingerprints
+    blocks: SharedValues
+    ties: FileTies
+    tie_hashes: pd.DataFrame
+    fresh: np.ndarray
+    close: pd.DataFrame
+    pairs: pd.DataFrame
+    files: pd.DataFrame
+
+
+def weigh_pairs(records: Records, setting: Setting, memory: LinkageMemory | None) -> WeighedPairs:
+    """Weigh the pairs of `records`. Those in `memory` are not computed again; the result is the same without it."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
     fingerprints = pair_graph.fingerprint_records(records)
@@ -63,7 +79,6 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
         find_ties(records),
     )
     tie_hashes = pair_graph.tie_fingerprints(ties, fingerprints)
-    constrained = [find_constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
     fresh = np.ones(len(records.persons), dtype=bool)
     if memory is not None:
         fresh = ~find_positions(fingerprints.persons, memory.persons["fingerprint"].to_numpy())[1] | blocks.moved
@@ -73,6 +88,16 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
     pairs = _candidate_files(records, left[alike], right[alike], ties)
     files = pd.DataFrame({"pair": _pair_fingerprints(pairs, tie_hashes, fingerprints)})
     files[list(OWN_EVIDENCE)] = _file_pair_weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
+    return WeighedPairs(records, fingerprints, blocks, ties, tie_hashes, fresh, close, pairs, files)
+
+
+def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> Partition:
+    """Divide records into components, under `judgements`. Parameters as for `weigh_pairs`."""
+    model, common = setting.model, setting.common
+    records, fingerprints, blocks, ties = weighed.records, weighed.fingerprints, weighed.blocks, weighed.ties
+    tie_hashes, fresh, close, pairs, files = weighed.tie_hashes, weighed.fresh, weighed.close, weighed.pairs, weighed.files
+    constrained = [find_constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
+    left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     near = weight >= pair_graph.least_between(records, model, common, pair_graph.TIES)
     tied = (files[list(ROUNDS)] >= pair_graph.TIES).any(axis=1).to_numpy()
     named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)

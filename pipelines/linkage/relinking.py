@@ -21,7 +21,7 @@ from pipelines.linkage.constraints import find_constraints
 from pipelines.linkage.incremental import decide_components
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.model import Model
-from pipelines.linkage.partition import partition_records
+from pipelines.linkage.partition import WeighedPairs, partition_records, weigh_pairs
 from pipelines.linkage.persons import are_in_one_file, lacks_identity
 from pipelines.linkage.places import with_person_keys
 from pipelines.linkage.score import Scorer, encode_persons
@@ -53,6 +53,7 @@ class _DividedHistory:
 
     setting: Setting
     memory: LinkageMemory | None
+    weighed: WeighedPairs
 
 
 class Relinking:
@@ -71,7 +72,7 @@ class Relinking:
         if isinstance(prepared, _WholeHistory):
             solved = alternate_rounds(self.records, prepared.blocked, self._model, judgements, ties=prepared.ties)[0]
             return self._with_record_keys(solved.cases.cluster, solved.persons.cluster)
-        partition = partition_records(self.records, prepared.setting, judgements, prepared.memory)
+        partition = partition_records(prepared.weighed, prepared.setting, judgements, prepared.memory)
         found = decide_components(partition, prepared.setting, judgements, prepared.memory)
         return self._with_record_keys(found.cases, found.persons)
 
@@ -101,7 +102,8 @@ class Relinking:
             return None
         loaded = memory_files.load_memory(memory, memory_files.data_version(self._model, marked.fingerprint(tables)))
         common, known = loaded or (read_common(marked.take_rows(tables), self._model), None)
-        return _DividedHistory(Setting(self._model, common, encode_persons(self.records.persons, self._model), spark=spark), known)
+        setting = Setting(self._model, common, encode_persons(self.records.persons, self._model), spark=spark)
+        return _DividedHistory(setting, known, weigh_pairs(self.records, setting, known))
 
     def _with_record_keys(self, cases: np.ndarray, persons: np.ndarray) -> Clusters:
         def named(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from harmonia.review.sampling import chosen, labels
 from pipelines.resources.workplace import Workplace
 from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, part_versions
 
-_READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage", *VICTIM_PATHWAY)
+_READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage", "yardstick", *VICTIM_PATHWAY)
 _FEW = 5
 
 

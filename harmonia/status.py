@@ -15,16 +15,18 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harmonia.console import grid
+from harmonia.console import count, grid
 from harmonia.registry import Registry, pulls
-from harmonia.registry.ledger import deliveries, first_run, open_problems
+from harmonia.registry.ledger import YARDSTICKS, deliveries, first_run, open_problems
 from harmonia.registry.tables import Delivery
 from pipelines import own_past
 from pipelines.landing.names import kind_of
 from pipelines.landing.walk import walk
+from pipelines.resources import parquet
 from schemas.findings import rules
 from sources import contract, periods, states
 from sources.contract import DeliveryName
+from warehouse.yardsticks import TOTAL
 
 RECEIVED, EXPECTED = "received", "expected"
 COLUMNS = ("institution", "period", "delivery", "state", "period_state", "detail")
@@ -149,6 +151,38 @@ def unlike_past_lines(lake: Path) -> list[str]:
     return [f"{institution} {delivery} ({what})" for institution, delivery, what in odd.itertuples(index=False)]
 
 
+def yardstick_lines(compared: pd.DataFrame, problems: pd.DataFrame) -> list[str]:
+    """What institutions published beside `as_reported`: how much agrees, each gap that exceeds the tolerance, what was not compared.
+
+    In: the table `yardstick`; `warehouse.yardsticks.PROBLEMS`. No line where there are no yardsticks.
+    """
+    known = compared[compared["gap"].notna()]
+    large = known[known["exceeds_tolerance"].astype("bool")]
+    lines = []
+    if len(known):
+        within = f"{count(len(known), 'published figure')} compared, {count(int((known['gap'] != 0).sum()), 'gap')}"
+        lines.append(f"{within}, {len(large)} larger than the tolerance")
+    gaps = large.sort_values("gap", key=lambda gap: -gap.abs(), kind="stable")
+    named = [
+        f"{row['indicator']} {row['period']}{'' if row['offence_group'] == TOTAL else ' ' + row['offence_group']}: "
+        f"{row['institution']} published {row['published']}, as reported {row['as_reported']} ({row['gap']:+d})"
+        for row in gaps.to_dict("records")
+    ]
+    lines += [f"gap: {shortened(named)}"] if named else []
+    for (file, rule), rows in problems.groupby(["file", "rule"], sort=True):
+        numbers = [str(line) for line in rows["line"].dropna()]
+        place = f" {'line' if len(numbers) == 1 else 'lines'} {shortened(numbers)}" if numbers else ""
+        lines.append(f"{file}{place}: not compared: {rows['why'].iloc[0]} ({rule})")
+    return lines
+
+
+def stored_yardstick_lines(lake: Path) -> list[str]:
+    """`yardstick_lines` of the last run; none before the first."""
+    names = ("yardstick", "yardstick_problem")
+    stored = [lake / "statistics" / f"{name}.parquet" for name in names]
+    return yardstick_lines(*map(parquet.read_table, stored)) if all(path.is_file() for path in stored) else []
+
+
 def inbox_lines(found: pd.DataFrame) -> list[str]:
     """Entries of the inbox that are not deliveries: one line per rule, with their paths. In: findings of landing."""
     outside = found[found["delivery"].isna()]
@@ -170,7 +204,8 @@ def _seen(
 ) -> dict[tuple[str, str], list[_Version]]:
     """(institution, period) -> its versions, newest first."""
     found = {(one.institution, one.name): _Version(DeliveryName(one.period, one.version), one) for one in ledger}
-    for folder in walk(inbox).folders if inbox is not None else ():
+    folders = walk(inbox).folders if inbox is not None else []
+    for folder in (one for one in folders if one.institution != YARDSTICKS):
         if any(kind_of(name) != "system" for name in folder.files if "/" not in name):
             place = (folder.institution, str(folder.name))
             found.setdefault(place, _Version(folder.name, None, place in refused))

@@ -74,6 +74,7 @@ def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dic
         ),
         "lineage": tables.conform_frame(tables.LINEAGE, pd.DataFrame(columns=["institution"])),
         **pathway(years),
+        "yardstick": tables.conform_frame(tables.YARDSTICK, pd.DataFrame(columns=["institution"])),
     }
     judged = pd.DataFrame(columns=["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]).astype("str")
     return ReleaseSource(made, pd.DataFrame(columns=["institution", "delivery", "period"]).astype("str"), judged, LINKAGE, VERSIONS)

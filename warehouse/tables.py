@@ -177,6 +177,26 @@ BRIDGE_CAUSES = Table(
     comment="What each cause of the bridge means",
     info=REFERENCE,
 )
+YARDSTICK = Table(
+    "yardstick",
+    WAREHOUSE,
+    _text("source", "where it was published, as the file says; for a return of counts: return of counts"),
+    _text("kind", "published, or return: counts delivered by an institution"),
+    _text("institution", "institution whose figure it is"),
+    _text("indicator", "indicator"),
+    _text("period", "year or quarter"),
+    _text("offence_group", "principal offence; total: not broken down"),
+    _text("unit", "case or person"),
+    _count("published", "as the institution published it"),
+    _count("as_reported", "its part of as_reported in statistics; null if nothing could be read for the period"),
+    _count("harmonised", "as in statistics; null if other institutions are counted too, or nothing could be read", linked=True),
+    _count("gap", "as_reported - published; null if nothing could be read for the period"),
+    Column("gap_percent", Double, comment="gap as a percentage of published; null if that is 0, or there is no gap"),
+    _flag("incomplete", "a delivery of the institution is partial, unreadable or missing: a gap is to be expected"),
+    _flag("exceeds_tolerance", "complete, and the gap is larger than the tolerance of warehouse/yardsticks.yaml"),
+    comment="Figures that institutions published themselves beside as_reported; no figure depends on them",
+    info=OWN,
+)
 INDICATORS = Table(
     "indicators",
     WAREHOUSE,

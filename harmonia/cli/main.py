@@ -236,7 +236,7 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             f"home {workplace.home.root} does not exist: name it with --home (or HARMONIA_HOME); the first `harmonia run` creates it"
         )
     from harmonia.registry import open_registry
-    from harmonia.status import outside, stopped_pulls, table, unlike_past_lines
+    from harmonia.status import outside, stopped_pulls, stored_yardstick_lines, table, unlike_past_lines
     from harmonia.status import status as delivery_status
 
     has_registry = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
@@ -254,6 +254,8 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             console(markup=False).print("Pull: " + line, style="yellow", soft_wrap=True)
         for line in unlike_past_lines(workplace.home.lake):
             console(markup=False).print("Unlike its own past: " + line, style="yellow", soft_wrap=True)
+        for line in stored_yardstick_lines(workplace.home.lake):
+            console(markup=False).print("Published by the institutions: " + line, style="yellow", soft_wrap=True)
     finally:
         if registry is not None:
             registry.close()

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harmonia.console import grid
-from harmonia.status import inbox_lines, shortened, unlike_past
+from harmonia.status import inbox_lines, shortened, unlike_past, yardstick_lines
 from pipelines.delivery_report import describe_incomplete as not_complete_new
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources.workplace import Workplace
@@ -163,6 +163,8 @@ def show(
             console.print(f"  {title}: {named}", highlight=False, markup=False, style="yellow")
     for line in inbox_lines(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
+    for line in yardstick_lines(tables["yardstick"], tables["yardstick_problem"]):
+        console.print("  Published by the institutions: " + line, highlight=False, markup=False, style="yellow")
     if changes := changed_lines(values["warehouse"]["changed"]):
         console.print(f"  Yearly totals changed (harmonised): {shortened(changes)}", highlight=False, markup=False)
     console.print()

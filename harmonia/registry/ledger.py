@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session, selectinload
 from harmonia.registry.connection import Registry
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Problem, Receipt, Redaction, RemovedFile, Run
 
+YARDSTICKS = "yardsticks"
+"""Folder of the inbox, and in the ledger, of figures that institutions published: received like deliveries, and never counted."""
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
@@ -60,7 +62,12 @@ def first_run(registry: Registry) -> datetime | None:
 
 
 def deliveries(session: Session) -> list[Delivery]:
-    """All deliveries ever received, with receipts and files, by institution, period, version."""
+    """All deliveries of institutions ever received, with receipts and files, by institution, period, version."""
+    return [delivery for delivery in received(session) if delivery.institution != YARDSTICKS]
+
+
+def received(session: Session) -> list[Delivery]:
+    """All that was ever received, in the same order: the deliveries of institutions, and the yardsticks."""
     query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
     return sorted(session.scalars(query), key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
 

@@ -6,6 +6,7 @@ for Government (`joint`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +34,7 @@ def coordinator_report(releases: Path, release: Release, period: str, lang: str)
     if not is_delivered(release, period):
         return report
     figures, confidential = PublishedFigures(release, texts), open_confidential(releases, release.name)
-    sections = [*report.sections, _exact_figure_section(figures, confidential, period)]
+    sections = [*report.sections, _exact_figure_section(figures, confidential, period), *_published_section(figures, confidential, period)]
     if "-Q" not in period and confidential.has_table("flow_victims"):
         sections.append(_pathway_section(figures, confidential, period))
     return Document(report.lang, report.title, report.office, report.facts, texts("confidential"), sections, report.footer)
@@ -54,7 +55,7 @@ def institution_report(releases: Path, release: Release, period: str, name: str,
         if has_data
         else []
     )
-    sections.append(_delivery_section(figures, period, name))
+    sections += [*_published_section(figures, confidential, period, name), _delivery_section(figures, period, name)]
     fields = [texts("columns", column) for column in ("name", "day", "signature")]
     sections.append(Section("sign", texts("sections", "sign"), [texts("intro", "sign")], signature_fields=fields))
     report = report_document(texts, release, period, "institution", sections, texts("confidential"))
@@ -112,6 +113,37 @@ def _difference_section(figures: PublishedFigures, confidential: Confidential, p
     rows = rows or [[Cell(texts("none"), number=False), Cell("", number=False), Cell("0")]]
     header = [texts("columns", column) for column in ("indicator", "cause", "difference")]
     return Section("bridge", texts("sections", "bridge"), tables=[Table(texts("sections", "bridge"), header, rows)])
+
+
+def _published_section(figures: PublishedFigures, confidential: Confidential, period: str, name: str | None = None) -> list[Section]:
+    """What institutions published themselves beside the figures as reported; of one institution, or of all. None without yardsticks."""
+    texts, found = figures.texts, confidential.yardsticks()
+    own = found[(found["period"] == period) & found["indicator"].isin(list(figures.titles))]
+    own = own if name is None else own[own["institution"] == name]
+    if own.empty:
+        return []
+    rows = [
+        [
+            Cell(figures.titles[row["indicator"]], number=False),
+            Cell(label_of_code("offence_group", row["offence_group"], texts.lang), number=False),
+            *([] if name else [Cell(texts.institution(row["institution"]), number=False)]),
+            _format_number(row["published"]),
+            Cell(f"{_format_number(row['as_reported']).text}{'*' if row['incomplete'] else ''}"),
+            Cell("–" if pd.isna(row["gap"]) else f"{int(row['gap']):+d}".replace("-", "−").replace("+0", "0")),
+            Cell(texts("return") if row["kind"] == "return" else str(row["source"]), number=False),
+        ]
+        for row in own.sort_values(["indicator", "offence_group", "institution", "source"], key=_in_order(figures)).to_dict("records")
+    ]
+    columns = ("indicator", "category", *([] if name else ["institution"]), "published", "reported", "difference", "source")
+    notes = [texts("incomplete_published")] if own["incomplete"].any() else []
+    table = Table(texts.period(period), [texts("columns", column) for column in columns], rows, notes)
+    return [Section("published", texts("sections", "published"), [texts("intro", "published")], [table])]
+
+
+def _in_order(figures: PublishedFigures) -> Callable[[pd.Series], pd.Series]:
+    """A sort key: indicators in the order of the release, everything else as it is."""
+    place = {code: n for n, code in enumerate(figures.titles)}
+    return lambda column: column.map(place) if column.name == "indicator" else column
 
 
 def _delivery_section(figures: PublishedFigures, period: str, name: str) -> Section:

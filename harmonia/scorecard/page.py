@@ -19,6 +19,8 @@ from harmonia.swap import write_whole
 from schemas.declared import declared
 from schemas.findings import DIMENSIONS, LANGUAGES
 from sources import contract as contracts
+from warehouse.indicators import indicators
+from warehouse.releases.labels import label_of_code
 
 _HERE = Path(__file__).parent
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
@@ -31,23 +33,36 @@ def load_texts() -> dict[str, dict[str, Any]]:
     return found
 
 
-def render_pages(quality: pd.DataFrame, institution: str) -> dict[str, str]:
+def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> dict[str, str]:
     """File name -> page: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
 
-    quality: rows of the table `quality` of any institutions; only those of `institution` are used.
+    quality, yardsticks: rows of the tables `quality` and `yardstick` of any institutions; only those of `institution` are used.
     """
     contract = contracts.load(institution)
     names = {code: "scorecard.html" if code == contract.language else f"scorecard.{code}.html" for code in LANGUAGES}
     page_content = _page_content(quality[quality["institution"] == institution])
-    content = {**page_content, "names": names, "languages": {code: load_texts()[code]["language"] for code in LANGUAGES}}
+    published = [] if yardsticks is None else _published_figures(yardsticks[yardsticks["institution"] == institution])
+    content = {
+        **page_content,
+        "published": published,
+        "names": names,
+        "languages": {code: load_texts()[code]["language"] for code in LANGUAGES},
+    }
     template = _environment().get_template("scorecard.html.j2")
     return {
-        names[code]: template.render(language=code, t=load_texts()[code], publisher=contract.publisher[code], **content)
+        names[code]: template.render(
+            language=code,
+            t=load_texts()[code],
+            publisher=contract.publisher[code],
+            titles={one: indicator.title[code] for one, indicator in indicators().items()},
+            groups={group: label_of_code("offence_group", group, code) for group in {row["offence_group"] for row in published}},
+            **content,
+        )
         for code in LANGUAGES
     }
 
 
-def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list[Path]:
+def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> list[Path]:
     """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` where they cannot be written."""
     folder = home / "scorecards" / institution
     paths = []
@@ -55,7 +70,7 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list
         for directory in (folder.parent, folder):
             directory.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             directory.chmod(_PRIVATE_FOLDER)
-    for name, page in render_pages(quality, institution).items():
+    for name, page in render_pages(quality, institution, yardsticks).items():
         write_whole(folder / name, page.encode(), _PRIVATE_FILE)
         paths.append(folder / name)
     return paths
@@ -87,6 +102,15 @@ def _page_content(own: pd.DataFrame) -> dict[str, Any]:
         "assessed": assessed,
         "units": units,
     }
+
+
+def _published_figures(own: pd.DataFrame) -> list[dict[str, Any]]:
+    """The institution's figures in `yardstick`, years first, the latest first; missing cells as None."""
+    ordered = own.assign(order=own["indicator"].map({code: one.order for code, one in indicators().items()}))
+    ordered = ordered.sort_values(["period", "order", "offence_group", "source"], kind="stable")
+    rows = ordered.sort_values("period", key=lambda period: period.str[:4], ascending=False, kind="stable")
+    found: list[dict[str, Any]] = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return found
 
 
 @cache

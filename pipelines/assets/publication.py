@@ -164,8 +164,8 @@ def feedback(
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """Table: `pages` (institution, pages)."""
     with redact_stage_errors(workplace, "scorecards", context):
-        quality = statistics["quality"]
-        rows = [(name, len(write_scorecard(workplace.home.root, quality, name))) for name in contract.institutions()]
+        quality, yardsticks = statistics["quality"], statistics["yardstick"]
+        rows = [(name, len(write_scorecard(workplace.home.root, quality, name, yardsticks))) for name in contract.institutions()]
     newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]
     states = newest.groupby(["dimension", "state"]).size().rename("institutions").reset_index()
     add_counts(

@@ -17,6 +17,7 @@ from pipelines.assets.finding_states import write_finding_states
 from pipelines.assets.versions import hash_frames, hash_values, versioned_asset
 from pipelines.delivery_report import yearly_totals
 from pipelines.describing import add_counts, redact_stage_errors, table
+from pipelines.landing.yardsticks import yardstick_files
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
@@ -26,9 +27,12 @@ from warehouse.count import CountInputs, counting_models, require_bridges
 from warehouse.count.inputs import run_inputs
 from warehouse.count.models import Models
 from warehouse.stores import pseudonym_key
+from warehouse.yardsticks import read_files
 
 ROWS_TABLE = "indicator_row"
 """The rows behind every figure, stored beside the published tables for explanations."""
+PROBLEMS_TABLE = "yardstick_problem"
+"""What could not be compared of the yardsticks, stored beside the published tables for the console."""
 
 
 def _answers_version(workplace: Workplace) -> object:
@@ -95,13 +99,22 @@ def _read_signatures(workplace: Workplace) -> pd.DataFrame:
         registry.close()
 
 
-def _signatures_version(workplace: Workplace) -> object:
-    """Hash the signatures."""
-    return hash_frames(_read_signatures(workplace))
+def _yardsticks(workplace: Workplace) -> list[tuple[str, Path]]:
+    """The landed files of figures that institutions published."""
+    registry = open_registry(workplace.registry)
+    try:
+        return yardstick_files(registry, workplace.home)
+    finally:
+        registry.close()
+
+
+def _versions(workplace: Workplace) -> object:
+    """Hash the signatures, and the yardsticks: a file in the landing store is named by its hash."""
+    return [hash_frames(_read_signatures(workplace)), [(name, place.name) for name, place in _yardsticks(workplace)]]
 
 
 @versioned_asset(
-    other_inputs=_signatures_version,
+    other_inputs=_versions,
     group_name="count",
     kinds={"duckdb", "parquet"},
     description="The published tables: figures as reported and harmonised, the bridge between them, and the facts behind them.",
@@ -114,12 +127,12 @@ def statistics(
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Every table of the warehouse by its name, and `ROWS_TABLE`."""
+    """Every table of the warehouse by its name, `ROWS_TABLE` and `PROBLEMS_TABLE`."""
     output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
-            signatures = _read_signatures(workplace)
-            _write_tables(run_inputs(canonical, identities, record_status, findings, signatures), output, spill_folder)
+            signatures, published = _read_signatures(workplace), read_files(_yardsticks(workplace))
+            _write_tables(run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder)
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")
@@ -131,5 +144,5 @@ def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path)
     """Count, and write every table into `output`. DuckDB spills to `spill_folder`."""
     with counting_models(inputs, spill_folder, memory_limit()) as models:
         require_bridges(models)
-        names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE]
+        names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE, PROBLEMS_TABLE]
         lake.write_tables(output.folder, {name: ModelTable(models, name) for name in names})

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry, pulls
-from harmonia.registry.ledger import deliveries, record_problems, redactions
+from harmonia.registry.ledger import deliveries, received, record_problems, redactions
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Receipt
 from pipelines.landing.names import READ, kind_of
 from pipelines.landing.store import LandingStore
@@ -84,7 +84,7 @@ CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 def current_files(session: Session) -> CurrentFiles:
     """Return the files of each delivery by its newest receipt: (institution, delivery) -> shown file name -> file."""
-    return {(d.institution, d.name): _receipt_files(d.receipts[-1]) for d in deliveries(session)}
+    return {(d.institution, d.name): _receipt_files(d.receipts[-1]) for d in received(session)}
 
 
 def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
@@ -118,7 +118,7 @@ def record_landing(
     session: Session, found: InboxWalk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
 ) -> RecordedLanding:
     """Record the files (`sizes` by hash), receipts and problems of a run. The findings include those from the history of deliveries."""
-    known = {(d.institution, d.name): d for d in deliveries(session)}
+    known = {(d.institution, d.name): d for d in received(session)}
     new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
     session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in new_files)
     session.flush()

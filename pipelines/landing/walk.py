@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import HarmoniaError
+from harmonia.registry.ledger import YARDSTICKS
 from pipelines.landing.names import BESIDE, is_odd, kind_of, shown
 from sources import contract
 from sources.contract import DeliveryName
@@ -76,7 +77,9 @@ class InboxWalk:
         self.note(rule, institution, str(delivery) if delivery else None, shown(name) if name is not None else None, detail)
 
     def note(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
-        """Add a finding about a file by its shown name."""
+        """Add a finding about a file by its shown name; a yardstick belongs to no institution, and is named by its path in the inbox."""
+        if institution == YARDSTICKS:
+            institution, delivery, file = None, None, "/".join(part for part in (institution, delivery, file) if part)
         self.findings.append({"institution": institution, "delivery": delivery, "file": file, "rule": rule, "detail": detail or None})
 
 
@@ -110,7 +113,7 @@ def walk(inbox: Path) -> InboxWalk:
             continue
         if not _is_folder(status):
             _note_stray(found, (None, None), name, status)
-        elif name in known:
+        elif name in known or name == YARDSTICKS:
             _walk_institution(found, inbox, name)
         else:
             near = name.strip().lower()
@@ -128,8 +131,9 @@ def _walk_institution(found: InboxWalk, inbox: Path, institution: str) -> None:
         found.closed.add(institution)
         found.report("delivery-file-unreadable", place, institution, error.strerror or "")
         return
+    cadence = None if institution == YARDSTICKS else contract.load(institution).cadence
     for name, status in entries:
-        delivery = DeliveryName.parse(name, contract.load(institution).cadence)
+        delivery = DeliveryName.parse(name, cadence)
         if not _is_folder(status):
             _note_stray(found, place, name, status)
         elif delivery is None:
@@ -139,7 +143,8 @@ def _walk_institution(found: InboxWalk, inbox: Path, institution: str) -> None:
 
 
 def _walk_delivery(found: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
-    declared = {n.lower() for file in contract.load(folder.institution).files for n in (file.name, *file.alternatives)}
+    files = () if folder.institution == YARDSTICKS else contract.load(folder.institution).files
+    declared = {n.lower() for file in files for n in (file.name, *file.alternatives)}
     earlier = len(found.findings)
     found.folders.append(folder)
     _walk_files(found, inbox, folder, (), declared)

@@ -34,7 +34,9 @@ def home(tmp_path_factory):
     men = {"sex": "male"}
     victims = units("victims_identified", 2013, (20, {}), (9, {**men, "age_group": "child"}), (3, {**men, "citizenship_group": "foreign"}))
     convicted = units("persons_convicted", 2013, (25, men), (2, {}), *((n, {"offence_group": o}) for o, n in OTHERS.items()))
-    release(where, "2015-03-31", delivered(source([*victims, *convicted], [2013], {("persons_arrested", 2013): "all"})))
+    made = delivered(source([*victims, *convicted], [2013], {("persons_arrested", 2013): "all"}))
+    yardstick = tables.conform_frame(tables.YARDSTICK, pd.DataFrame([PUBLISHED]))
+    release(where, "2015-03-31", replace(made, tables={**made.tables, "yardstick": yardstick}))
     return where
 
 
@@ -44,6 +46,21 @@ def delivered(made):
     states = [(i, p, "missing" if i == "police" else "complete") for i in institutions() for p in ("2013", *quarters)]
     coverage = tables.conform_frame(tables.COVERAGE, pd.DataFrame(states, columns=["institution", "period", "state"]))
     return replace(made, tables={**made.tables, "coverage": coverage})
+
+
+PUBLISHED = {
+    "source": "Annual report 2013",
+    "kind": "published",
+    "institution": "police",
+    "indicator": "victims_identified",
+    "period": "2013",
+    "offence_group": "trafficking",
+    "unit": "person",
+    "published": 7041,
+    "as_reported": 7032,
+    "gap": -9,
+    "incomplete": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +224,20 @@ def test_the_register_says_what_is_due_sent_and_late(home, released):
     assert found["government", "", "2013"] == "sent"
     assert found["public", "", "2013"] == "due"
     assert found["coordinator", "", "2013"] == "late"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_institutions_published_is_beside_ours_for_them_and_the_coordinator_only(home, released, lang):
+    releases = home / "releases"
+    for made in (
+        own_figures.coordinator_report(releases, released, "2013", lang),
+        own_figures.institution_report(releases, released, "2013", "police", lang),
+    ):
+        page = text(render_page(made))
+        assert all(figure in page for figure in ("7041", "7032", "−9", "Annual report 2013"))
+    for made in (
+        own_figures.institution_report(releases, released, "2013", "courts", lang),
+        joint.joint_report(released, "2013", "public", lang),
+        joint.joint_report(released, "2013", "government", lang),
+    ):
+        assert "7041" not in text(render_page(made)) and "7032" not in text(render_page(made))

@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from harmonia.errors import HarmoniaError
-from warehouse import yardsticks
+from harmonia.scorecard.page import render_pages
+from harmonia.status import yardstick_lines
+from schemas.findings import LANGUAGES
+from warehouse import tables, yardsticks
 from warehouse.indicators import DIMENSIONS, indicators
 
 HEADER = "institution,indicator,period,offence_group,unit,value,source\n"
@@ -117,3 +120,90 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, says: str)
     path.write_bytes(HEADER.encode() + b"\xff\xfe")
     with pytest.raises(HarmoniaError, match="UTF-8"):
         yardsticks.read(path)
+
+
+OWN = pd.DataFrame(
+    [("cases_registered", "police", "2013", "total", 40), ("cases_registered", "inspectorate", "2013", "total", 7)],
+    columns=["indicator", "institution", "period", "offence_group", "as_reported"],
+)
+COVERED = pd.DataFrame(
+    [("police", "2013", "complete"), ("inspectorate", "2013", "partial"), ("police", "2012", "missing")],
+    columns=["institution", "period", "state"],
+)
+
+
+def of_run(tmp_path: Path, *lines: str, header: str = HEADER) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table and the problems that a run makes of one file."""
+    found = yardsticks.read_files([("yardsticks/2013/figures.csv", file(tmp_path, *lines, header=header))])
+    given = (found, statistics().assign(harmonised=5), OWN, COVERED)
+    return yardsticks.published_table(*given), yardsticks.problems(*given)
+
+
+def test_in_a_run_each_institution_is_compared_with_its_own_records(tmp_path: Path) -> None:
+    table, problems = of_run(
+        tmp_path,
+        "police,cases_registered,2013,,case,50,Report",
+        "inspectorate,cases_registered,2013,,case,2,Report",
+        "police,cases_registered,2012,,case,9,Report",
+    )
+    rows = table.set_index(["institution", "period"])
+    assert rows.loc[("police", "2013"), ["published", "as_reported", "gap"]].tolist() == [50, 40, -10]
+    assert rows.loc[("inspectorate", "2013"), ["published", "as_reported", "gap"]].tolist() == [2, 7, 5]
+    assert rows["exceeds_tolerance"].to_dict() == {("police", "2013"): True, ("inspectorate", "2013"): False, ("police", "2012"): False}
+    assert rows["incomplete"].to_dict() == {("police", "2013"): False, ("inspectorate", "2013"): True, ("police", "2012"): True}
+    assert rows["harmonised"].isna().all()  # it counts the records of both
+    assert rows.loc[("police", "2012"), ["as_reported", "gap"]].isna().all()
+    assert problems[["line", "rule"]].values.tolist() == [[4, "yardstick-nothing-read"]]
+    assert yardstick_lines(table, problems) == [
+        "2 published figures compared, 2 gaps, 1 larger than the tolerance",
+        "gap: cases_registered 2013: police published 50, as reported 40 (-10)",
+        "yardsticks/2013/figures.csv line 4: not compared: nothing could be read from police for 2012: see `harmonia status` "
+        "(yardstick-nothing-read)",
+    ]
+
+
+def test_a_small_gap_is_shown_and_not_told(tmp_path: Path) -> None:
+    table, _ = of_run(tmp_path, "police,cases_registered,2013,,case,42,Report")
+    assert table[["gap", "exceeds_tolerance"]].values.tolist() == [[-2, False]]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("police,cases_registered,2013,total,Arben,5,R", "yardstick-unit"),
+        ("Arben,persons_convicted,2013,total,person,5,R", "yardstick-institution"),
+        ("police,Arben,2013,total,person,5,R", "yardstick-indicator"),
+        ("police,persons_arrested,Arben,total,person,5,R", "yardstick-period"),
+        ("police,persons_arrested,2013,Arben,person,5,R", "yardstick-offence-group"),
+        ("police,persons_arrested,2013,total,person,Arben,R", "yardstick-value"),
+        (f"police,persons_arrested,2013,total,person,5,{'Arben ' * 60}", "yardstick-source"),
+    ],
+)
+def test_a_run_says_file_line_rule_and_way_out_and_quotes_nothing(tmp_path: Path, line: str, rule: str) -> None:
+    table, problems = of_run(tmp_path, line, "police,cases_registered,2013,,case,42,Report")
+    assert len(table) == 1  # the other line is compared
+    assert problems[["file", "line", "rule"]].values.tolist() == [["yardsticks/2013/figures.csv", 2, rule]]
+    assert "Arben" not in " ".join(yardstick_lines(table, problems)) and ": " in problems["why"][0]
+
+
+@pytest.mark.parametrize(("header", "line"), [("Arben,b\n", 1), (HEADER + "police,cases\n", 2), (HEADER + 'Arben,"a\n', 2)])
+def test_a_damaged_file_costs_its_own_figures_only(tmp_path: Path, header: str, line: int) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    files = [("yardsticks/2013/a.csv", file(bad, header=header)), ("yardsticks/2013/b.csv", EXAMPLE)]
+    found = yardsticks.read_files(files)
+    assert found["file"].value_counts().to_dict() == {"yardsticks/2013/a.csv": 1, "yardsticks/2013/b.csv": 7}
+    problems = yardsticks.problems(found, statistics().assign(harmonised=5), OWN, COVERED)
+    assert problems.loc[0, ["file", "rule"]].tolist() == ["yardsticks/2013/a.csv", "yardstick-form"]
+    assert problems["line"][0] == line and "Arben" not in problems["why"][0]
+
+
+def test_the_scorecard_shows_the_institutions_own_figures_in_every_language(tmp_path: Path) -> None:
+    table, _ = of_run(
+        tmp_path, "police,cases_registered,2013,,case,50,<b>Report</b>", "inspectorate,cases_registered,2013,,case,7041,Report"
+    )
+    pages = render_pages(tables.conform_frame(tables.QUALITY, pd.DataFrame()), "police", table)
+    assert len(pages) == len(LANGUAGES)
+    for page in pages.values():
+        assert 'id="published"' in page and ">50<" in page and "-10 " in page and "&lt;b&gt;Report" in page and "7041" not in page
+    assert 'id="published"' not in render_pages(tables.conform_frame(tables.QUALITY, pd.DataFrame()), "courts", table)["scorecard.html"]

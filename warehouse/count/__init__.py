@@ -19,7 +19,7 @@ from sqlalchemy import Date
 from harmonia.errors import HarmoniaError
 from schemas.declared import declared
 from schemas.findings import affected_lines, covers_several_cells
-from warehouse import tables
+from warehouse import tables, yardsticks
 from warehouse.count import dimensions
 from warehouse.count.coverage import period_coverage
 from warehouse.count.date_habits import DateHabits, observe_habits
@@ -36,6 +36,7 @@ __all__ = ["CountInputs", "all_published_tables", "cause_meanings", "counting_mo
 
 _DATED = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins, merged,
 number_year, record_group, file_group, person_group, case_group"""
+_COMPARED = ("statistics", "own_figure", "coverage")  # with what institutions published
 _AT_A_TIME = 300_000  # events
 
 
@@ -87,6 +88,7 @@ def _function_models(inputs: CountInputs) -> list[TableModel]:
     def of_frames(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
         return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
 
+    lines = yardsticks.read_files([]) if inputs.yardsticks is None else inputs.yardsticks
     return [
         *(of_frames(name, make) for name, make in dimensions.STATIC.items()),
         of_frames("dim_period", partial(dimensions.period_dimension, inputs.deliveries)),
@@ -99,6 +101,8 @@ def _function_models(inputs: CountInputs) -> list[TableModel]:
         of_frames("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
         of_frames("dim_offence", dimensions.offence_dimension, "named_article"),
         of_frames("quality", quality_rows, "standing_delivery", "quality_score", "whole_fault"),
+        of_frames("yardstick", partial(yardsticks.published_table, lines), *_COMPARED),
+        of_frames("yardstick_problem", partial(yardsticks.problems, lines), *_COMPARED),
         _fact_days(),
         *_further_statistics(),
     ]

@@ -52,6 +52,7 @@ class CountInputs:
                  None: none
     successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None: none
     signatures   harmonia.signing.frame: quarters that the heads of institutions signed; None: none
+    yardsticks   warehouse.yardsticks.LINES: figures that institutions published; None: none. No figure depends on them
     """
 
     canonical: Mapping[str, Rows]
@@ -64,12 +65,19 @@ class CountInputs:
     listed: Rows | None = None
     successors: Rows | None = None
     signatures: pd.DataFrame | None = None
+    yardsticks: pd.DataFrame | None = None
 
 
 def run_inputs(
-    canonical_tables: Tables, identities: Tables, record_status: Tables, findings_: Tables, signatures: pd.DataFrame | None = None
+    canonical_tables: Tables,
+    identities: Tables,
+    record_status: Tables,
+    findings_: Tables,
+    signatures: pd.DataFrame | None = None,
+    yardsticks: pd.DataFrame | None = None,
 ) -> CountInputs:
-    """What counting reads of the stages before it, read where it is stored. signatures: `harmonia.signing.frame`."""
+    """What counting reads of the stages before it, read where it is stored. signatures: `harmonia.signing.frame`; yardsticks:
+    `warehouse.yardsticks.LINES`."""
     quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
         canonical={name: canonical_tables.scan(name) for name in canonical.TABLES},
@@ -82,6 +90,7 @@ def run_inputs(
         listed=identities.scan("listed"),
         successors=canonical_tables.scan("successors"),
         signatures=signatures,
+        yardsticks=yardsticks,
     )
 
 

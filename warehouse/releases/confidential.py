@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
+from warehouse import tables
 from warehouse.releases import folder
 
 
@@ -32,6 +33,12 @@ class Confidential:
     def has_table(self, name: str) -> bool:
         """Whether the release has that table."""
         return f"{folder.CONFIDENTIAL}/{name}.parquet" in self.files
+
+    def yardsticks(self) -> pd.DataFrame:
+        """The table `yardstick`; empty in a release made before there was one."""
+        path = f"{folder.CONFIDENTIAL}/yardstick.parquet"
+        empty = tables.conform_frame(tables.YARDSTICK, pd.DataFrame())
+        return folder.from_parquet(self.files[path]) if path in self.files else empty
 
 
 def open_confidential(releases: Path, name: str) -> Confidential:

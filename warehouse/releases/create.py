@@ -234,6 +234,7 @@ def _confidential_files(programme: Programme, source: ReleaseSource, counts: Cou
         "bridge": source.tables["bridge"],
         "bridge_records": source.tables["bridge_records"],
         "records": _accepted_records(source),
+        "yardstick": source.tables["yardstick"],
         "deliveries": source.deliveries,
         "judgements": source.judgements,
         **{view: source.tables[view] for view in VICTIM_PATHWAY},

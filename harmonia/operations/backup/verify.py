@@ -16,7 +16,7 @@ from harmonia.console import count
 from harmonia.errors import HarmoniaError
 from harmonia.operations.backup.manifest import REGISTRY, Manifest, damaged_files, digest
 from harmonia.registry import Registry, open_registry, published_seal, seal
-from harmonia.registry.ledger import deliveries, removed_hashes
+from harmonia.registry.ledger import received, removed_hashes
 from harmonia.registry.tables import File
 from pipelines.landing.store import LandingStore
 from pipelines.resources.workplace import Workplace
@@ -95,7 +95,7 @@ def _landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}
         owners: dict[str, list[str]] = {sha256: [] for sha256 in sizes}
-        for delivery in deliveries(session):
+        for delivery in received(session):
             for file in (file for receipt in delivery.receipts for file in receipt.files):
                 owners.setdefault(file.sha256, []).append(f"{delivery.institution} {delivery.name} {file.name}")
         erased = removed_hashes(session)

@@ -1,0 +1,150 @@
+"""Figures that institutions published, in a run: landed, compared, shown; no figure depends on them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from pipeline_world import Ran
+from typer.testing import CliRunner
+
+from harmonia.cli.main import app
+from harmonia.registry import open_registry
+from harmonia.registry.ledger import deliveries, received
+from pipelines.progress import Silence
+from pipelines.resources.workplace import Workplace
+from pipelines.run import run_everything
+
+HEADER = ["institution", "indicator", "period", "offence_group", "unit", "value", "source"]
+UNITS = {"cases_registered": "case", "suspects_registered": "person", "persons_convicted": "person"}
+OF = {"cases_registered": ("police", "inspectorate"), "suspects_registered": ("police", "inspectorate"), "persons_convicted": ("courts",)}
+STAGES = ("police/current", "canonical", "record_status", "links", "identities", "findings", "statistics", "scorecard")
+
+
+def rows(warehouse: Path, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def put(inbox: Path, name: str, *lines: tuple[object, ...]) -> Path:
+    path = inbox / "yardsticks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([HEADER, *lines])
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A home in which the deliveries were run first, and then yardsticks, one of them damaged."""
+    root = tmp_path_factory.mktemp("yardsticks")
+    shutil.copytree(ran.place.inbox, root / "inbox")
+    shutil.copytree(ran.place.home.root, root / "home")
+    lines = [
+        (name, indicator, period, group, UNITS[indicator], 10 + n, "Annual report")
+        for n, (indicator, period, group, name) in enumerate(
+            (indicator, period, group, name)
+            for indicator in UNITS
+            for period in ("2013", "2013-Q2")
+            for group in ("total", "trafficking")
+            for name in OF[indicator]
+        )
+    ]
+    put(root / "inbox", "2013/report.csv", *lines, ("police", "cases_registered", "2013", "total", "person", 5, "Press"))
+    (root / "inbox" / "yardsticks" / "2013" / "damaged.csv").write_text("a,b\n1,2\n")
+    found = Workplace.of(root / "inbox", root / "home")
+    run_everything(found, Silence())
+    return found
+
+
+@pytest.mark.slow
+def test_no_figure_depends_on_a_yardstick(ran: Ran, place: Workplace) -> None:
+    for table in ("statistics", "bridge", "counted", "coverage", "further_statistics", "lineage"):
+        query = f"FROM {table} ORDER BY ALL"
+        assert rows(place.home.warehouse, query) == rows(ran.place.home.warehouse, query), table
+    assert rows(ran.place.home.warehouse, "FROM yardstick") == []
+
+
+@pytest.mark.slow
+def test_gaps_are_those_of_a_plain_recomputation(place: Workplace) -> None:
+    with (place.inbox / "yardsticks" / "2013" / "report.csv").open(encoding="utf-8", newline="") as file:
+        published = [row for row in csv.DictReader(file) if row["unit"] == UNITS[row["indicator"]]]
+    figure = {
+        (indicator, period, group): (as_reported, harmonised)
+        for indicator, period, group, as_reported, harmonised in rows(
+            place.home.warehouse,
+            """SELECT indicator, period, offence_group, as_reported, harmonised FROM statistics
+               WHERE form = 'total' AND sex = 'total' AND age_group = 'total' AND citizenship_group = 'total'""",
+        )
+    }
+    state = {(name, period): state for name, period, state in rows(place.home.warehouse, "SELECT institution, period, state FROM coverage")}
+    found = {
+        row[:4]: row[4:]
+        for row in rows(
+            place.home.warehouse,
+            """SELECT indicator, period, offence_group, institution, published, as_reported, harmonised, gap, gap_percent, incomplete,
+               exceeds_tolerance FROM yardstick""",
+        )
+    }
+    assert len(found) == len(published) == 20
+    together: dict[tuple[str, str, str], int] = {}
+    for row in published:
+        key = row["indicator"], row["period"], row["offence_group"]
+        value, as_reported, harmonised, gap, percent, incomplete, exceeds = found[*key, row["institution"]]
+        complete = state[row["institution"], row["period"]] == "complete"
+        assert value == int(row["value"]) and incomplete == (not complete)
+        assert gap == as_reported - value and percent == pytest.approx(100 * (as_reported - value) / value)
+        assert exceeds == (complete and abs(gap) > 3 and abs(gap) > 0.05 * value)
+        together[key] = together.get(key, 0) + as_reported
+        if row["indicator"] == "persons_convicted":
+            assert (as_reported, harmonised) == figure[key]
+    assert together == {key: figure[key][0] for key in together}
+
+
+@pytest.mark.slow
+def test_analysts_see_the_same_and_an_institution_its_own(place: Workplace) -> None:
+    query = "SELECT * FROM yardstick ORDER BY ALL"
+    assert rows(place.home.analysts, query) == rows(place.home.warehouse, query)
+    page = (place.home.root / "scorecards" / "courts" / "scorecard.html").read_text("utf-8")
+    assert page.count("Annual report") == 4
+
+
+@pytest.mark.slow
+def test_they_are_received_like_a_delivery_and_belong_to_no_institution(place: Workplace) -> None:
+    registry = open_registry(place.registry)
+    try:
+        with registry.read() as session:
+            (own,) = [one for one in received(session) if one.institution == "yardsticks"]
+            assert own.name == "2013" and {file.name for file in own.receipts[-1].files} == {"report.csv", "damaged.csv"}
+            assert "yardsticks" not in {one.institution for one in deliveries(session)}
+    finally:
+        registry.close()
+
+
+@pytest.mark.slow
+def test_the_console_names_file_line_rule_and_way_out(place: Workplace) -> None:
+    shown = CliRunner().invoke(app, ["status", "--inbox", str(place.inbox), "--home", str(place.home.root)])
+    text = " ".join(shown.output.split())
+    assert shown.exit_code == 0, shown.output
+    assert "20 published figures compared" in text and "larger than the tolerance" in text
+    assert "yardsticks/2013/damaged.csv line 1: not compared: the columns must be institution, indicator" in text
+    assert "yardsticks/2013/report.csv line 22: not compared: the figure counts in another unit, cases_registered in 'case'" in text
+    assert "yardsticks" not in text.split("Needs attention")[0]  # no institution of the calendar
+
+
+@pytest.mark.slow
+def test_a_changed_yardstick_makes_the_right_stages_look_again(place: Workplace) -> None:
+    def written() -> dict[str, int]:
+        return {name: next((place.home.lake / name).glob("*.parquet")).stat().st_mtime_ns for name in STAGES}
+
+    before = written()
+    run_everything(place, Silence())
+    assert written() == before
+    put(place.inbox, "2013_v2/report.csv", ("courts", "persons_convicted", "2013", "total", "person", 1, "Corrected report"))
+    run_everything(place, Silence())
+    after = written()
+    assert {name for name in STAGES if after[name] != before[name]} == {"statistics", "scorecard"}
+    assert rows(place.home.warehouse, "SELECT source, published FROM yardstick") == [("Corrected report", 1)]  # v2 replaces v1 whole

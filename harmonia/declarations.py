@@ -16,14 +16,16 @@ def check() -> None:
     from schemas import domain, domain_folder
     from schemas.findings import rules
     from schemas.topic import topic
-    from sources.contract import bearers, institutions
+    from sources.contract import bearers, institutions, load
     from warehouse.indicators import indicators
     from warehouse.indicators.catalogue import catalogue
 
     for read in (domain_folder.check, topic, domain.country, domain.stages, institutions, bearers, rules, load_agreements, indicators):
         read()
     check_domain()
-    check_coverage({name for one in catalogue().values() for name in one.institutions})
+    counts_only = {name for name in institutions() if not load(name).has_records}
+    check_coverage(counts_only | {name for one in catalogue().values() for name in one.institutions})
+    check_returns()
 
 
 def check_domain() -> None:
@@ -64,3 +66,20 @@ def check_coverage(counted: Collection[str]) -> None:
         if name not in counted:
             remedy = "list indicators under `counts_in` in its contract, add it to the indicator files, or remove its folder"
             raise DeclarationError(f"sources/{name}: no indicator counts it: {remedy}")
+
+
+def check_returns() -> None:
+    """Raise `DeclarationError` for a return of counts whose codes are no indicator or offence group."""
+    from schemas.topic import topic
+    from sources import contract
+    from warehouse.indicators import indicators
+
+    for name in contract.institutions():
+        for table in contract.load(name).tables.values():
+            if table.counts is None:
+                continue
+            for column, known in ((table.counts.indicator, indicators()), (table.counts.offence_group, ("total", *topic().offence_groups))):
+                odd = [code for code in table.column(column).meanings if code not in known] if column else []
+                if odd:
+                    place = contract.folder_of()[name] / "contract.yaml"
+                    raise wrong(place, f"tables.{table.name}.columns.{column}.codes", odd[0], f"it must be one of {', '.join(known)}")

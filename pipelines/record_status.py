@@ -13,6 +13,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from pipelines import crosswalk, over_time
+from pipelines import returns as counts
 from pipelines.life_findings import life_findings
 from pipelines.resources.coded import group_numbers
 from pipelines.root_causes import root_causes
@@ -38,6 +39,7 @@ class RecordStatuses:
     findings    `schemas.findings.COLUMNS`, of validation and of this stage
     deliveries  institution, delivery, period, version, state
     successors  `pipelines.crosswalk.SUCCESSORS`
+    returns     `pipelines.returns.RETURNS`
     """
 
     tables: dict[str, pd.DataFrame]
@@ -47,6 +49,7 @@ class RecordStatuses:
     findings: pd.DataFrame
     deliveries: pd.DataFrame
     successors: pd.DataFrame
+    returns: pd.DataFrame
 
 
 def resolve_statuses(validated: Validated) -> RecordStatuses:
@@ -68,7 +71,7 @@ def resolve_statuses(validated: Validated) -> RecordStatuses:
     later_findings.append(found)
     old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
     for name, spec in parents_first(contract):
-        if spec.crosswalk:
+        if spec.crosswalk or spec.counts:
             tables[name]["_status"] = "structural"
             continue
         if not spec.entity and not spec.own_states:
@@ -84,7 +87,8 @@ def resolve_statuses(validated: Validated) -> RecordStatuses:
     units = UnitIndex(tables, contract)
     found = findings.combine_by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
     successors = crosswalk.successors(contract, tables, replaced)
-    return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors)
+    returns = counts.returns(contract, tables)
+    return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors, returns)
 
 
 def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -201,7 +205,7 @@ def _build_lineage(
     institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> pd.DataFrame:
     """Build the lineage of all records (`LINEAGE`), including quarantined rows whose key could be read."""
-    parts = []
+    parts = [pd.DataFrame(columns=list(LINEAGE), dtype="str")]
     for name, spec in specs.items():
         for entity in _entities_of(spec):
             frame = tables[name]

@@ -149,6 +149,18 @@ class Crosswalk:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """A return of counts: `indicator` and `offence_group` (absent: all together) are columns of type code with the codes of Harmonia,
+    `value` is one of type integer. The rows are structural: their figures are compared with those of records, and never count."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    indicator: str
+    value: str
+    offence_group: str | None = None
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """The declaration of one delivered table. `parent`: name of the parent table; `via`: the columns that contain the parent's key."""
 
@@ -165,6 +177,7 @@ class TableSpec:
     own_states: bool = False  # its rows have record states of their own, not those of their parent row
     required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
     crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
+    counts: Counts | None = None  # the table is no record but a return of counts
     header: bool = True  # false: its columns have no names in the file and are read by position
     person_kind: str | None = None  # column of type code that says natural, legal or unknown of a person
     age_class: str | None = None  # column of type code that says child, adult or unknown where no birth date is delivered
@@ -252,6 +265,11 @@ class Contract:
     pull: Mapping[str, Any] | None = None  # where its deliveries are fetched, read by pipelines.pull
 
     @property
+    def has_records(self) -> bool:
+        """Whether it delivers records, not counts alone."""
+        return any(table.entity for table in self.tables.values())
+
+    @property
     def person_key_extends_case_key(self) -> bool:
         """Whether the key of a person is the key of the case with further parts appended."""
         people = [table for table in self.tables.values() if table.entity == "person" and table.parent]
@@ -271,7 +289,7 @@ def _reshape(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
     tables = _with_names(raw.get("tables"), path, "tables")
     for table in tables:
         if isinstance(table, dict):
-            table.setdefault("required", table.get("entity") is not None)
+            table.setdefault("required", table.get("entity") is not None or table.get("counts") is not None)
             table["columns"] = _with_names(table.get("columns"), path, f"tables.{table['name']}.columns")
             for column in table["columns"]:
                 if isinstance(column, dict) and isinstance(column.get("codes"), Mapping):
@@ -324,6 +342,13 @@ def _check_contract(found: Contract, path: Path) -> None:
             raise wrong(path, f"tables.{name}", read_by.count(name), "that many files contain it: list it under the tables of exactly one")
     for table in found.tables.values():
         _check_table(table, found.tables, path)
+    returns = [name for name, table in found.tables.items() if table.counts]
+    if returns and found.cadence not in ("quarterly", "yearly"):
+        raise wrong(path, "cadence", found.cadence, f"counts ({returns[0]}) are of quarters or years: make it quarterly or yearly")
+    if not found.has_records and not returns:
+        raise wrong(path, "tables", list(found.tables), "one of them must have an `entity`, or `counts`")
+    if not found.has_records and found.counts_in:
+        raise wrong(path, "counts_in", found.counts_in[0], "it delivers no records that could count: remove the key")
     every = {column.name for table in found.tables.values() for column in table.columns}
     if odd := sorted(set(found.compared.values()) - every):
         raise wrong(path, "compared", odd[0], "it must be a column of a table")
@@ -339,6 +364,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
             raise wrong(path, f"{key}.{part}", odd[0], "it must be a column of the table")
     if table.crosswalk is not None:
         _check_crosswalk(table, table.crosswalk, tables, path)
+    if table.counts is not None:
+        _check_counts(table, table.counts, path)
     if table.place is not None and table.place not in table.key:
         raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
     for part, values in (("person_kind", canonical.PERSON_KINDS), ("age_class", (*canonical.AGE_CLASSES, "unknown"))):
@@ -394,6 +421,16 @@ def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str
         raise wrong(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
     if table.entity or table.key or table.parent:
         raise wrong(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
+
+
+def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
+    types = {column.name: column.type for column in table.columns}
+    for part, kind in (("indicator", "code"), ("offence_group", "code"), ("value", "integer")):
+        name = getattr(counts, part)
+        if name is not None and types.get(name) != kind:
+            raise wrong(path, f"tables.{table.name}.counts.{part}", name, f"it must be a column of the table, of type {kind}")
+    if table.entity or table.key or table.parent:
+        raise wrong(path, f"tables.{table.name}", table.name, "a return of counts has no entity, key or parent")
 
 
 def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
@@ -480,8 +517,8 @@ def stage_of() -> Mapping[str, str]:
 
 
 def at(*stages: canonical.Stage) -> tuple[str, ...]:
-    """Return the institutions of these stages, in the order of the case flow."""
-    return tuple(name for name, stage in stage_of().items() if stage in stages)
+    """Return the institutions of these stages that deliver records, in the order of the case flow."""
+    return tuple(name for name, stage in stage_of().items() if stage in stages and load(name).has_records)
 
 
 @cache
@@ -522,4 +559,4 @@ def naming(role: str) -> tuple[str, ...]:
 @cache
 def naming_accused() -> tuple[str, ...]:
     """Return the institutions whose records name accused persons."""
-    return tuple(name for name in institutions() if not load(name).roles)
+    return tuple(name for name in institutions() if load(name).has_records and not load(name).roles)

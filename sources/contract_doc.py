@@ -20,6 +20,7 @@ _CLASSES = {
     "TableSpec": "`tables`: an entry, by the name of the table",
     "ColumnSpec": "`columns` of a table: an entry, by the delivered name",
     "Crosswalk": "`crosswalk` of a table",
+    "Counts": "`counts` of a table",
     "Units": "`units`",
     "SharedPersons": "`shared_persons`: an entry",
 }

@@ -188,14 +188,14 @@ YARDSTICK = Table(
     _text("offence_group", "principal offence; total: not broken down"),
     _text("unit", "case or person"),
     _count("published", "as the institution published it"),
-    _count("as_reported", "its part of as_reported in statistics; null if nothing could be read for the period"),
-    _count("harmonised", "as in statistics; null if other institutions are counted too, or nothing could be read", linked=True),
+    _count("as_reported", "its part of as_reported in statistics; the whole if it delivers counts only; null if nothing could be read"),
+    _count("harmonised", "as in statistics; null if other institutions are counted too, or nothing could be read"),
     _count("gap", "as_reported - published; null if nothing could be read for the period"),
     Column("gap_percent", Double, comment="gap as a percentage of published; null if that is 0, or there is no gap"),
-    _flag("incomplete", "a delivery of the institution is partial, unreadable or missing: a gap is to be expected"),
+    _flag("incomplete", "a delivery behind as_reported is partial, unreadable or missing: a gap is to be expected"),
     _flag("exceeds_tolerance", "complete, and the gap is larger than the tolerance of warehouse/yardsticks.yaml"),
     comment="Figures that institutions published themselves beside as_reported; no figure depends on them",
-    info=OWN,
+    info=SHARED,
 )
 INDICATORS = Table(
     "indicators",

@@ -43,7 +43,7 @@ GAPS = (
 )
 TOLD = ("line", "institution", "indicator", "period", "rule", "why")
 PROBLEMS = ("file", "line", "rule", "why")
-PUBLISHED = "published"
+PUBLISHED, RETURN, RETURN_OF_COUNTS = "published", "return", "return of counts"
 TOTAL = "total"
 NO_FIGURE, NOTHING_READ = "yardstick-no-figure", "yardstick-nothing-read"
 """Rules of figures that are not compared although nothing is wrong with them: they are in the published table, without a gap."""
@@ -101,6 +101,19 @@ def read_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
     return out.astype({name: "Int64" if name == "line" else "str" for name in LINES})
 
 
+def lines_of_returns(returns: pd.DataFrame) -> pd.DataFrame:
+    """Returns of counts (`pipelines.returns.RETURNS`) as `LINES`."""
+    units = {code: one.unit for code, one in indicators().items()}
+    out = returns.assign(
+        file=returns["institution"] + "/" + returns["delivery"],
+        unit=returns["indicator"].map(units),
+        value=returns["value"].astype("str").fillna(""),
+        source=RETURN_OF_COUNTS,
+        kind=RETURN,
+    ).reindex(columns=list(LINES))
+    return out.astype({name: "Int64" if name == "line" else "str" for name in LINES})
+
+
 def _content(path: Path) -> bytes:
     return path.read_bytes() if path.stat().st_size <= _LARGEST else b"\xff"
 
@@ -147,7 +160,10 @@ class OwnFigures:
         return dict(self.coverage.set_index(["institution", "period"])["state"])
 
     def of(self, institution: str, key: Key, whole: Mapping[Any, Any]) -> dict[str, Any]:
-        """as_reported, harmonised (null where the indicator counts others too), incomplete. whole: the figure in `statistics`."""
+        """as_reported, harmonised (null where the indicator counts others too), incomplete. whole: the figure in `statistics`, with which
+        an institution without records is compared."""
+        if not contract.load(institution).has_records:
+            return dict(whole)
         code, period, group = key
         state = self._state.get((institution, period), MISSING)
         return {
@@ -198,11 +214,15 @@ def _assessed(
     totals = statistics[(statistics[others] == TOTAL).all(axis=1)]
     whole = {(str(row["indicator"]), str(row["period"]), str(row["offence_group"])): row for row in totals.to_dict("records")}
     figures = []
-    by = ["indicator", "period", "offence_group", "source", "kind", *(["institution"] if own else [])]
-    for (code, period, group, source, kind, *_), rows in lines[~faulty & lines["rule"].isna()].groupby(by, sort=True):
+    sound = lines[~faulty & lines["rule"].isna()]
+    without_records = [name for name in contract.institutions() if not contract.load(name).has_records]  # part of no sum
+    sound = sound.assign(alone=sound["institution"].where(sound["institution"].isin(without_records) | (own is not None), ""))
+    for (code, period, group, source, kind, alone), rows in sound.groupby(
+        ["indicator", "period", "offence_group", "source", "kind", "alone"], sort=True
+    ):
         key = (str(code), str(period), str(group))
-        absent = [] if own else [name for name in indicators()[key[0]].institutions if name not in set(rows["institution"])]
-        ours = whole.get(key)
+        absent = [] if alone else [name for name in indicators()[key[0]].institutions if name not in set(rows["institution"])]
+        ours: Mapping[Any, Any] | None = whole.get(key)
         if ours is not None and own:
             ours = own.of(str(rows["institution"].iloc[0]), key, ours)
         problem = _not_comparable(key, rows, absent, ours)
@@ -254,7 +274,7 @@ def _problem(row: Mapping[Any, Any], quote: Callable[[object], str]) -> _Problem
         way = f"name an indicator of unit {row['unit']} ({', '.join(fitting)})" if fitting else "leave the line out"
         unit = f"unit {shown}" if (shown := quote(row["unit"]).strip()) else "another unit"
         return "yardstick-unit", f"the figure counts in {unit}, {known.code} in {known.unit!r}: {way}"
-    if row["institution"] not in known.institutions:
+    if row["institution"] not in known.institutions and contract.load(row["institution"]).has_records:
         way = f"it counts those of {', '.join(known.institutions)}"
         return "yardstick-not-counted", f"{known.code} does not count records of {row['institution']}: {way}"
     if not _PERIOD.fullmatch(row["period"]):
@@ -282,5 +302,7 @@ def _not_comparable(key: Key, rows: pd.DataFrame, absent: Collection[str], ours:
     if ours is None:
         return NO_FIGURE, f"the warehouse has no figure for {key[1]}: run the deliveries of that period first"
     if pd.isna(ours["as_reported"]):
-        return NOTHING_READ, f"nothing could be read from {', '.join(rows['institution'])} for {key[1]}: see `harmonia status`"
+        counted = indicators()[key[0]].institutions
+        names = ", ".join([name for name in rows["institution"] if name in counted] or counted)
+        return NOTHING_READ, f"nothing could be read from {names} for {key[1]}: see `harmonia status`"
     return None

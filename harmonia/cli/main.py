@@ -136,6 +136,9 @@ def simulate(
             help="What registers do over the years: late_entry, unknown_persons, … or all.",
         ),
     ] = None,
+    returns: Annotated[
+        bool, typer.Option("--returns", envvar="HARMONIA_RETURNS", help="Add the counts that each institution makes itself, as yardsticks.")
+    ] = False,
 ) -> None:
     """Write synthetic deliveries in the institutions' formats, with the ground truth."""
     from schemas import domain_folder
@@ -153,6 +156,7 @@ def simulate(
             noise=noise.value,
             victims=victims,
             life=life or (),
+            returns=returns,
         )
     except ValueError as error:
         raise HarmoniaError(str(error)) from None

@@ -21,6 +21,7 @@ from schemas.topic import topic
 from sources import contract
 from warehouse.indicators import DIMENSIONS, indicators
 from warehouse.releases.confidential import Confidential, open_confidential
+from warehouse.releases.labels import offence_group_labels
 from warehouse.releases.reading import Release, label_of_code
 
 _DIMENSION_COLUMNS = list(DIMENSIONS)
@@ -119,13 +120,14 @@ def _published_section(figures: PublishedFigures, confidential: Confidential, pe
     """What institutions published themselves beside the figures as reported; of one institution, or of all. None without yardsticks."""
     texts, found = figures.texts, confidential.yardsticks()
     own = found[(found["period"] == period) & found["indicator"].isin(list(figures.titles))]
-    own = own if name is None else own[own["institution"] == name]
+    counting = {code for code in figures.titles if name in indicators()[code].institutions}
+    own = own if name is None else own[(own["institution"] == name) & own["indicator"].isin(counting)]
     if own.empty:
         return []
     rows = [
         [
             Cell(figures.titles[row["indicator"]], number=False),
-            Cell(label_of_code("offence_group", row["offence_group"], texts.lang), number=False),
+            Cell(offence_group_labels(texts.lang)[row["offence_group"]], number=False),
             *([] if name else [Cell(texts.institution(row["institution"]), number=False)]),
             _format_number(row["published"]),
             Cell(f"{_format_number(row['as_reported']).text}{'*' if row['incomplete'] else ''}"),

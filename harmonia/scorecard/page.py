@@ -20,7 +20,7 @@ from schemas.declared import declared
 from schemas.findings import DIMENSIONS, LANGUAGES
 from sources import contract as contracts
 from warehouse.indicators import indicators
-from warehouse.releases.labels import label_of_code
+from warehouse.releases.labels import offence_group_labels
 
 _HERE = Path(__file__).parent
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
@@ -55,7 +55,7 @@ def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFra
             t=load_texts()[code],
             publisher=contract.publisher[code],
             titles={one: indicator.title[code] for one, indicator in indicators().items()},
-            groups={group: label_of_code("offence_group", group, code) for group in {row["offence_group"] for row in published}},
+            groups=offence_group_labels(code),
             **content,
         )
         for code in LANGUAGES
@@ -104,13 +104,14 @@ def _page_content(own: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _published_figures(own: pd.DataFrame) -> list[dict[str, Any]]:
+def _published_figures(own: pd.DataFrame) -> list[dict[Any, Any]]:
     """The institution's figures in `yardstick`, years first, the latest first; missing cells as None."""
     ordered = own.assign(order=own["indicator"].map({code: one.order for code, one in indicators().items()}))
     ordered = ordered.sort_values(["period", "order", "offence_group", "source"], kind="stable")
     rows = ordered.sort_values("period", key=lambda period: period.str[:4], ascending=False, kind="stable")
-    found: list[dict[str, Any]] = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return found
+    found: list[dict[Any, Any]] = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    hidden = {"as_reported": None, "gap": None, "exceeds_tolerance": False}  # of others' records
+    return [row if row["institution"] in indicators()[row["indicator"]].institutions else {**row, **hidden} for row in found]
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import own_past
+from pipelines import own_past, returns
 from pipelines.harmonisation.stage import harmonise
 from pipelines.life_findings import columns_read
 from pipelines.resources import lake
@@ -118,6 +118,7 @@ def _status_columns(spec: TableSpec) -> set[str]:
         | filled_columns
         | argument_columns
         | keys
+        | returns.columns_read(spec)
         | columns_read(spec)
         | own_past.columns_compared(spec)
         | ({"_content"} if spec.entity else set())

@@ -114,7 +114,8 @@ def _current_asset(institution: str) -> dg.AssetsDefinition:
             },
         )
         others = {
-            name: getattr(current_state, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries", "successors")
+            name: getattr(current_state, name)
+            for name in ("lineage", "accounting", "quarantined", "findings", "deliveries", "successors", "returns")
         }
         return {"statuses": statuses, **others}
 

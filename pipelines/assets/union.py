@@ -42,7 +42,7 @@ def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
         group_name="union",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
-        description="Records of all institutions in the canonical schema, and which records replaced which (`successors`).",
+        description="Records of all institutions in the canonical schema, and successors of records, returns of counts.",
     )
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> StoredOutput:
         with redact_stage_errors(workplace, "making the union"):
@@ -50,9 +50,8 @@ def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
             status = {name: outputs["statuses"].set_index(ROW)["_status"].astype("category") for name, outputs in current.items()}
             output = StoredOutput(workplace.home.lake / "canonical")
             tables: dict[str, Any] = {name: CanonicalTable(stages, status, name) for name in TABLES}
-            lake.write_tables(
-                output.folder, {**tables, "successors": _concatenate_frames(outputs["successors"] for outputs in current.values())}
-            )
+            others = {name: _concatenate_frames(outputs[name] for outputs in current.values()) for name in ("successors", "returns")}
+            lake.write_tables(output.folder, {**tables, **others})
         rows = {name: number for name, number in Tables(output.folder).row_counts().items() if name in TABLES}
         add_counts(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return output

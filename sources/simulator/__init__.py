@@ -39,6 +39,7 @@ from sources.simulator.victim_life import VictimFileMaker
 from sources.simulator.write_courts import write_courts
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
+from sources.simulator.write_returns import write_returns
 from sources.simulator.write_strays import write_strays, write_wrong_content
 from sources.simulator.write_victims import write_social_work, write_victim_protection
 from sources.simulator.write_workbooks import write_corrections, write_inspectorate
@@ -77,6 +78,7 @@ def simulate(
     noise: Noise = "typical",
     victims: bool = False,
     life: Collection[str] = (),
+    returns: bool = False,
 ) -> SimulationReport:
     """Write `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`). The same arguments give the
     same bytes.
@@ -87,6 +89,7 @@ def simulate(
     - `victims`: the victim protection office and the centres for social work deliver too, about the same matters; the others' deliveries
       are the same bytes with and without them
     - `life`: what registers do over the years, any of `register_life.KINDS` or `all`; without it the other bytes are the same
+    - `returns`: beside the deliveries, the counts that each institution would make of what it delivered; the other bytes are the same
 
     Raises `ValueError` if `out` exists and is not empty (nothing is overwritten), or if an argument is out of range.
     """
@@ -111,6 +114,8 @@ def simulate(
         if not delivery.missing:
             _write_delivery(out / "inbox", delivery)
     history = write_truth(out / "truth", world, deliveries, defects, victims)
+    if returns:
+        write_returns(out / "inbox", history, range(start, start + years))
     write_mark(out, chosen, victims)
     persons = {state.person.person.person_id for state in history.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)

@@ -60,13 +60,18 @@ def _person_event(indicator: str, person: PersonRecord, day: date, group: str, f
 
 def reported_events(history: RecordHistory) -> list[Event]:
     """Return every counted row as an event. `person` has the record key, so that no two rows are one event."""
-    return [
-        *_reported_by_police(history),
-        *_reported_by_inspectorate(history),
-        *_reported_by_prosecution(history),
-        *_reported_by_courts(history),
-        *_reported_by_corrections(history),
-    ]
+    return [event for events in reported_by_institution(history).values() for event in events]
+
+
+def reported_by_institution(history: RecordHistory) -> dict[str, list[Event]]:
+    """Return the same events by institution."""
+    return {
+        "police": _reported_by_police(history),
+        "inspectorate": _reported_by_inspectorate(history),
+        "prosecution": _reported_by_prosecution(history),
+        "courts": _reported_by_courts(history),
+        "corrections": _reported_by_corrections(history),
+    }
 
 
 def _reported_by_police(history: RecordHistory) -> list[Event]:

@@ -8,11 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from harmonia.errors import HarmoniaError
 from harmonia.scorecard.page import render_pages
 from harmonia.status import yardstick_lines
+from pipelines import returns
+from schemas.declared import DeclarationError
 from schemas.findings import LANGUAGES
+from sources import contract
+from sources.simulator import simulate
 from warehouse import tables, yardsticks
 from warehouse.indicators import DIMENSIONS, indicators
 
@@ -207,3 +212,88 @@ def test_the_scorecard_shows_the_institutions_own_figures_in_every_language(tmp_
     for page in pages.values():
         assert 'id="published"' in page and ">50<" in page and "-10 " in page and "&lt;b&gt;Report" in page and "7041" not in page
     assert 'id="published"' not in render_pages(tables.conform_frame(tables.QUALITY, pd.DataFrame()), "courts", table)["scorecard.html"]
+
+
+def test_the_simulator_adds_returns_and_changes_nothing_else(tmp_path: Path) -> None:
+    def written(folder: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    for name, added_too in (("without", False), ("with", True)):
+        simulate(tmp_path / name, seed=3, start=2013, years=1, cases_per_year=8, returns=added_too)
+    before, after = written(tmp_path / "without"), written(tmp_path / "with")
+    added = "inbox/yardsticks/2013/returns.csv"
+    assert after.keys() - before.keys() == {added} and {name: after[name] for name in before} == before
+    lines = yardsticks.read(tmp_path / "with" / added)
+    assert set(lines["institution"]) == {"police", "inspectorate", "prosecution", "courts", "corrections"}
+    assert (
+        yardsticks.problems(
+            lines.reindex(columns=list(yardsticks.LINES)).assign(kind="published"), statistics().assign(harmonised=5), OWN, COVERED
+        )["rule"]
+        .isin(["yardstick-no-figure", "yardstick-nothing-read"])
+        .all()
+    )
+
+
+def contract_of_counts(tmp_path: Path, **changed: object) -> Path:
+    """A contract of an institution that delivers only counts."""
+    columns = {
+        "what": {"type": "code", "required": True, "codes": {"cases": "cases_registered"}},
+        "number": {"type": "integer", "required": True},
+    }
+    written = {
+        "institution": "customs",
+        "order": 40,
+        "stage": "registration",
+        "language": "en",
+        "contact": "a@example.org",
+        "publisher": {"sq": "D", "sr": "C", "en": "C"},
+        "cadence": "quarterly",
+        "due_days": 15,
+        "files": [{"name": "counts.csv", "reader": "delimited", "tables": ["counts"]}],
+        "tables": {"counts": {"counts": {"indicator": "what", "value": "number"}, "columns": columns}},
+    }
+    path = tmp_path / "customs" / "contract.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump({**written, **changed}), "utf-8")
+    return path
+
+
+def test_a_contract_may_have_counts_only(tmp_path: Path) -> None:
+    found = contract.read(contract_of_counts(tmp_path))
+    assert not found.has_records and found.tables["counts"].required
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"cadence": "monthly"}, "make it quarterly or yearly"),
+        ({"counts_in": ["cases_registered"]}, "delivers no records that could count"),
+        ({"tables": {"counts": {"columns": {"what": {"type": "text"}}}}}, "one of them must have an `entity`, or `counts`"),
+        (
+            {"tables": {"counts": {"counts": {"indicator": "what", "value": "what"}, "columns": {"what": {"type": "text"}}}}},
+            "of type code",
+        ),
+    ],
+)
+def test_a_contract_of_counts_that_cannot_be_is_refused(tmp_path: Path, changed: dict[str, object], says: str) -> None:
+    with pytest.raises(DeclarationError, match=says):
+        contract.read(contract_of_counts(tmp_path, **changed))
+
+
+def test_the_newest_version_of_a_returned_figure_is_current(tmp_path: Path) -> None:
+    declared = contract.read(contract_of_counts(tmp_path))
+    rows = pd.DataFrame(
+        {
+            "_delivery": ["2013-Q1", "2013-Q1", "2013-Q1_v2"],
+            "_period": "2013-Q1",
+            "_version": [1, 1, 2],
+            "_line": [2, 3, 2],
+            "what": ["cases_registered", None, "cases_registered"],
+            "number": pd.Series([5, 6, 7], dtype="Int64"),
+        }
+    )
+    found = returns.returns(declared, {"counts": rows})
+    assert found[["delivery", "indicator", "offence_group", "value"]].values.tolist() == [["2013-Q1_v2", "cases_registered", "total", 7]]
+    lines = yardsticks.lines_of_returns(found)
+    assert lines[["file", "line", "unit", "value", "kind"]].values.tolist() == [["customs/2013-Q1_v2", 2, "case", "7", "return"]]
+    assert returns.returns(declared, {"counts": rows.iloc[:0]}).empty

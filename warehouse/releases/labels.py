@@ -16,6 +16,7 @@ from schemas.declared import declared
 from schemas.texts import merged
 from schemas.texts import texts as domain_texts
 from sources import contract
+from warehouse.count.dimensions import offence_group_dimension
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTER, SEX_AGE, TOTAL
 from warehouse.indicators import LANGUAGES, indicators
 
@@ -41,6 +42,13 @@ def label_of_code(dimension: str, code: str, lang: str) -> str:
     supported_language(lang)
     parts = [label_texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
     return label_texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+
+
+@cache
+def offence_group_labels(lang: str) -> dict[str, str]:
+    """The label of every offence group and of the total, also of groups that a release shows only together."""
+    groups = offence_group_dimension()
+    return {TOTAL: label_of_code("offence_group", TOTAL, lang), **dict(zip(groups["offence_group"], groups[f"label_{lang}"], strict=True))}
 
 
 def category_label(table: str, cell: str, lang: str) -> str:

@@ -1,0 +1,34 @@
+"""Returns of counts: what each institution would count itself, in the form of `docs/reference/yardsticks.md`.
+
+Belongs here: one file a year with the figures of the year and of its quarters. Does not belong here: which rows an institution counts
+(`reported`).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+from sources.simulator.record_statuses import RecordHistory
+from sources.simulator.reported import reported_by_institution
+
+COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value", "source")
+
+
+def write_returns(inbox: Path, history: RecordHistory, years: range) -> None:
+    """Write `<inbox>/yardsticks/<year>/returns.csv` for each year."""
+    counted: Counter[tuple[str, str, str, str, str]] = Counter()
+    for institution, events in reported_by_institution(history).items():
+        for event in events:
+            unit = "person" if event.person else "case"
+            for period in (str(event.day.year), f"{event.day.year}-Q{(event.day.month + 2) // 3}"):
+                for group in ("total", event.group):
+                    counted[institution, event.indicator, period, group, unit] += 1
+    for year in years:
+        folder = inbox / "yardsticks" / str(year)
+        folder.mkdir(parents=True)
+        with (folder / "returns.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows((*key, n, f"Return of counts {year}") for key, n in sorted(counted.items()) if key[2][:4] == str(year))

@@ -43,12 +43,12 @@ class KillPoint:
 
 KILL_POINTS = {  # in the order of a run
     # a pull: half of a file is in the folder in which the delivery is built; in a process of its own
-    "pull-file-begun": KillPoint("pipelines.pull.files", "write", "before", "if written > largest:"),
-    "pull-file-written": KillPoint("pipelines.pull.files", "write", "before", "return digest.hexdigest()"),
+    "pull-file-begun": KillPoint("pipelines.pull.files", "write_stream", "before", "if written > largest:"),
+    "pull-file-written": KillPoint("pipelines.pull.files", "write_stream", "before", "return digest.hexdigest()"),
     # complete, under the folder's unfinished name
-    "pull-fetched": KillPoint("pipelines.pull.inbox", "_moved", "before", "folder.rename(target)"),
+    "pull-fetched": KillPoint("pipelines.pull.inbox", "_move_folder", "before", "folder.rename(target)"),
     # in the inbox, and the ledger does not know
-    "pull-moved": KillPoint("pipelines.pull.inbox", "_moved", "after", "folder.rename(target)"),
+    "pull-moved": KillPoint("pipelines.pull.inbox", "_move_folder", "after", "folder.rename(target)"),
     # in the transaction
     "pull-entered": KillPoint("harmonia.registry.pulls", "add", "end of", "with registry.write() as session:"),
     "pull-recorded": KillPoint("harmonia.registry.pulls", "add", "after", "with registry.write() as session:"),

@@ -106,7 +106,7 @@ class Consequences:
         after = self._linkage_under(current_verdicts(self._registry, self._places))[1]
         if not _have_equal_ids(after, self._recount.now):
             self._pending = _sum_figures(self._pending, self._changes_of_linkage(after).set_index(CELL))
-            self._recount.move(after)
+            self._recount.set_current_ids(after)
             self._counted.clear()
         self._entered = entered
 

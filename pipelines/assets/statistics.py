@@ -76,7 +76,7 @@ class ModelTable(parquet.BatchStream):
 
     def __iter__(self) -> Iterator[pa.Table]:
         schema = tables.arrow_schema(tables.WAREHOUSE.tables[self._name]) if self._name in tables.WAREHOUSE.tables else None
-        yield from self._models.parts(self._name, schema)
+        yield from self._models.batches(self._name, schema)
 
 
 def memory_limit() -> str:

@@ -11,7 +11,7 @@ from count_world import World
 from sources import contract
 from sources.periods import Cadence
 from warehouse.count import counting_models
-from warehouse.count.coverage import incomplete_deliveries, period_coverage, published, quarantined_rows
+from warehouse.count.coverage import incomplete_deliveries, period_coverage, published_periods, quarantined_rows
 from warehouse.indicators import indicators
 
 
@@ -25,7 +25,7 @@ def state(frame: pd.DataFrame, institution: str, period: str) -> str:
 
 
 def test_published_are_the_years_and_quarters_for_which_a_delivery_came() -> None:
-    assert published(deliveries(("police", "2013-Q2", 1, "complete"), ("courts", "2012-Q4", 1, "unreadable"))) == [
+    assert published_periods(deliveries(("police", "2013-Q2", 1, "complete"), ("courts", "2012-Q4", 1, "unreadable"))) == [
         "2012",
         "2013",
         "2012-Q4",
@@ -72,7 +72,7 @@ def test_a_quarter_is_covered_by_the_periods_of_the_cadence(
     declared["courts"] = replace(declared["courts"], cadence=cadence)
     monkeypatch.setattr(contract, "load", declared.__getitem__)
     frame = deliveries(("police", "2013-Q2", 1, "complete"), *(("courts", period, 1, one) for period, one in delivered.items()))
-    assert {"2013", "2013-Q2"} <= set(published(frame))
+    assert {"2013", "2013-Q2"} <= set(published_periods(frame))
     assert (state(frame, "courts", "2013-Q2"), state(frame, "courts", "2013")) == states
     assert state(frame, "police", "2013-Q2") == "complete"
 
@@ -97,7 +97,7 @@ def test_the_state_of_a_year_follows_from_its_quarters(quarters: list[str], year
 def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_and_null_where_nothing_was_read() -> None:
     quarters = [(name, f"2013-Q{q}", 1, "complete") for name in ("police", "courts") for q in (1, 2, 3)]
     frame = deliveries(*quarters, ("police", "2013-Q4", 1, "partial"), ("courts", "2013-Q4", 1, "unreadable"))
-    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published(frame)).set_index(["indicator", "period"])
+    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published_periods(frame)).set_index(["indicator", "period"])
     for period in ("2013", "2013-Q4"):
         assert found.loc[("persons_arrested", period), "missing"] == "police 2013-Q4 partial"
         assert found.loc[("persons_convicted", period), "missing"] == "courts 2013-Q4 unreadable"
@@ -110,7 +110,7 @@ def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_a
 
 def test_a_figure_names_what_is_missing_behind_it() -> None:
     frame = deliveries(*(("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)), ("inspectorate", "2013-Q1", 1, "complete"))
-    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published(frame)).set_index(["indicator", "period"])
+    found = incomplete_deliveries(dict(indicators()), period_coverage(frame), published_periods(frame)).set_index(["indicator", "period"])
     assert pd.isna(found.loc[("cases_registered", "2013-Q1"), "missing"])
     absent = ", ".join(f"inspectorate 2013-Q{q} missing" for q in (2, 3, 4))
     assert found.loc[("cases_registered", "2013"), "missing"] == absent

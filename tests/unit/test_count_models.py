@@ -31,14 +31,14 @@ def test_a_statement_that_is_no_query_is_refused_with_its_line() -> None:
 def test_a_model_that_duckdb_cannot_run_is_refused_with_its_file(folder: Path) -> None:
     wrong = TableModel("fact_case", frozenset(), "SELECT absent FROM range(3)")
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"facts/fact_case\.sql: .*absent.*correct it"):
-        Models(connection, {"fact_case": wrong}).need("fact_case")
+        Models(connection, {"fact_case": wrong}).run("fact_case")
 
 
 def test_a_model_without_a_published_column_is_refused(folder: Path) -> None:
     renamed = TableModel("fact_case", frozenset(), "SELECT range AS number FROM range(3)")
     schema = pa.schema([("number", pa.int64()), ("case_id", pa.string())])
     with duckdb.connect() as connection, pytest.raises(HarmoniaError, match=r"fact_case\.sql: gives no case_id, .*tables\.py"):
-        list(Models(connection, {"fact_case": renamed}).parts("fact_case", schema))
+        list(Models(connection, {"fact_case": renamed}).batches("fact_case", schema))
 
 
 def test_every_model_is_read_as_one_query() -> None:

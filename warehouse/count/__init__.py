@@ -1,8 +1,8 @@
 """Counting: accepted records with their case and person ids in, the tables of the warehouse out.
 
-Belongs here: the list of tables, and those not computed in SQL. Does not belong here: any rule (`warehouse/models`, and the other modules
-of this package), published files and databases (`warehouse/publish`).
-The same inputs give the same tables.
+Belongs here: the list of all models, and the tables that are computed by a function, not in SQL. Does not belong here: counting rules
+(`warehouse/models` and the other modules of this package), writing published files and databases (`warehouse/publish`).
+The same inputs always give the same tables.
 """
 
 from __future__ import annotations
@@ -32,26 +32,27 @@ from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
 from warehouse.star.figures import figure_statement
 
-__all__ = ["CountInputs", "all_published_tables", "cause_meanings", "counting_models", "date_habits", "dated_events", "event_days"]
+__all__ = ["CountInputs", "all_published_tables", "cause_meanings", "counting_models", "dated_events", "event_days", "learn_date_habits"]
 
-_DATED = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins, merged,
-number_year, record_group, file_group, person_group, case_group"""
-_COMPARED = ("statistics", "own_figure", "coverage")  # with what institutions published
-_AT_A_TIME = 300_000  # events
+_DATED_EVENT_COLUMNS = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins,
+merged, number_year, record_group, file_group, person_group, case_group"""
+_YARDSTICK_INPUTS = ("statistics", "own_figure", "coverage")  # with which figures that institutions published are compared
+_EVENTS_PER_BATCH = 300_000
 
 
 @cache
 def cause_meanings() -> dict[str, dict[str, str]]:
-    """Return what each cause of the bridge means, by language."""
+    """Return the meaning of each cause of the bridge: cause → language → text."""
     found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
     return found
 
 
 @contextmanager
 def counting_models(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
-    """Models over `inputs`. They use at most `memory` ("1GiB") and spill the rest to the folder `spill`.
+    """Open a database with all models of counting over `inputs`. It uses at most `memory` ("1GiB") and spills the rest to the folder
+    `spill`.
 
-    Raises `HarmoniaError` for an indicator file whose SQL fails, when its figures are requested.
+    If the SQL of an indicator file fails, requesting the figures of that indicator raises `HarmoniaError`.
     """
     with open_database(spill, memory) as connection:
         register_inputs(connection, inputs)
@@ -59,15 +60,18 @@ def counting_models(inputs: CountInputs, spill: Path | None = None, memory: str 
 
 
 def all_published_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """Compute every published table, by name. Raises `HarmoniaError` if a bridge does not add up, or an indicator's SQL fails."""
+    """Compute every published table and return them by name.
+
+    Raises `HarmoniaError` if a bridge does not add up, or the SQL of an indicator fails.
+    """
     with counting_models(inputs) as models:
         require_bridges(models)
-        return {table.name: models.published(table) for table in tables.stored_tables(tables.WAREHOUSE)}
+        return {table.name: models.published_frame(table) for table in tables.stored_tables(tables.WAREHOUSE)}
 
 
 def require_bridges(models: Models) -> None:
-    """Raise `HarmoniaError` naming the figure if as_reported + Σ n is not harmonised, which is a bug in this program."""
-    models.need("statistics", "bridge")
+    """Raise `HarmoniaError` if the bridge of a figure does not lead from as_reported to harmonised, which is a bug in this program."""
+    models.run("statistics", "bridge")
     wrong = models.connection.execute(
         """SELECT indicator, period FROM statistics AS total LEFT JOIN (
              SELECT indicator, period, sum(n) AS steps FROM bridge GROUP BY ALL
@@ -85,31 +89,31 @@ def require_bridges(models: Models) -> None:
 def _function_models(inputs: CountInputs) -> list[TableModel]:
     """List the models that are computed by a function, not in SQL."""
 
-    def of_frames(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
+    def model_of_function(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
         return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
 
     lines = yardsticks.read_files([]) if inputs.yardsticks is None else inputs.yardsticks
     return [
-        *(of_frames(name, make) for name, make in dimensions.STATIC.items()),
-        of_frames("dim_period", partial(dimensions.period_dimension, inputs.deliveries)),
-        of_frames("coverage", partial(period_coverage, inputs.deliveries, inputs.signatures)),
-        of_frames("indicators", _indicator_table),
-        of_frames("bridge_causes", _cause_table),
+        *(model_of_function(name, make) for name, make in dimensions.STATIC.items()),
+        model_of_function("dim_period", partial(dimensions.period_dimension, inputs.deliveries)),
+        model_of_function("coverage", partial(period_coverage, inputs.deliveries, inputs.signatures)),
+        model_of_function("indicators", _indicator_table),
+        model_of_function("bridge_causes", _cause_table),
         TableModel("event_day", frozenset({"dated_event"}), function=_impute_event_days),
         TableModel("finding_line", frozenset({"delivered_findings"}), function=_finding_lines),
-        of_frames("neutral_name", neutral_names, "delivered_name"),
-        of_frames("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
-        of_frames("dim_offence", dimensions.offence_dimension, "named_article"),
-        of_frames("quality", quality_rows, "standing_delivery", "quality_score", "whole_fault"),
-        of_frames("yardstick", partial(yardsticks.published_table, lines), *_COMPARED),
-        of_frames("yardstick_problem", partial(yardsticks.problems, lines), *_COMPARED),
-        _fact_days(),
-        *_further_statistics(),
+        model_of_function("neutral_name", neutral_names, "delivered_name"),
+        model_of_function("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
+        model_of_function("dim_offence", dimensions.offence_dimension, "named_article"),
+        model_of_function("quality", quality_rows, "standing_delivery", "quality_score", "whole_fault"),
+        model_of_function("yardstick", partial(yardsticks.published_table, lines), *_YARDSTICK_INPUTS),
+        model_of_function("yardstick_problem", partial(yardsticks.problems, lines), *_YARDSTICK_INPUTS),
+        _fact_day_model(),
+        *_further_statistics_models(),
     ]
 
 
-def _fact_days() -> TableModel:
-    """Every day that occurs in a fact."""
+def _fact_day_model() -> TableModel:
+    """Make the model `fact_day`: every day that occurs in a fact table. Column: day."""
     dated = [
         (table.name, column.name)
         for table in tables.stored_tables(tables.WAREHOUSE)
@@ -120,8 +124,8 @@ def _fact_days() -> TableModel:
     return model_of_sql("fact_day", f"SELECT day FROM ({every}) WHERE day IS NOT NULL ORDER BY day")
 
 
-def _further_statistics() -> list[TableModel]:
-    """The figures of the indicators defined by SQL, and their union."""
+def _further_statistics_models() -> list[TableModel]:
+    """Make a model for each indicator that is defined by SQL alone, and `further_statistics`, the union of their figures."""
     single = [model_of_sql(f"figures_of_{one.code}", figure_statement(one)) for one in catalogue().values() if one.sql and not one.counted]
     columns = "SELECT * EXCLUDE (quarantined) FROM statistics WHERE false"  # also where no indicator is defined by SQL
     union = " UNION ALL BY NAME ".join([columns, *(f"FROM {model.name}" for model in single)])
@@ -129,32 +133,39 @@ def _further_statistics() -> list[TableModel]:
 
 
 def _impute_event_days(models: Models) -> Iterator[pd.DataFrame]:
-    """place, day, method, date_problem of the events of `dated_event`, in batches of complete cases."""
-    habits = date_habits(models)
+    """Compute the table `event_day` (columns as of `event_days`), in batches of complete cases."""
+    habits = learn_date_habits(models)
     for events in dated_events(models):
         yield event_days(events, habits)
 
 
 def event_days(events: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
-    """place, day, method, date_problem of `events` (of `dated_event`, complete cases)."""
+    """Determine the day on which each event counts.
+
+    events: rows of `dated_event`, with all events of each of their cases. Returns place (the number of the event), day, method,
+    date_problem, as `impute_dates` explains them.
+    """
     return impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
 
 
-def date_habits(models: Models) -> DateHabits:
-    """Learn how the sources enter dates; the result does not depend on which records are of one case or person."""
+def learn_date_habits(models: Models) -> DateHabits:
+    """Learn from `dated_event` how the sources enter dates; which records belong to one case or person does not matter."""
     return observe_habits(dated_events(models))
 
 
 def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
-    """The events of `dated_event` for which `where` (SQL) holds, in batches of complete cases."""
-    number = models.rows("dated_event") // _AT_A_TIME + 1
-    for part in range(number):
-        found = models.frame("dated_event", _DATED, f"case_group % {number} = {part} AND {where}")
+    """Yield the events of `dated_event` that meet the SQL condition `where`; all of a case are in one batch."""
+    batches = models.count_rows("dated_event") // _EVENTS_PER_BATCH + 1
+    for batch in range(batches):
+        found = models.frame("dated_event", _DATED_EVENT_COLUMNS, f"case_group % {batches} = {batch} AND {where}")
         yield found.sort_values("place", ignore_index=True)
 
 
 def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
-    """n, line: every line of a finding that is a warning or worse and covers several lines."""
+    """Compute the table `finding_line`: the lines of each finding that is a warning or worse and covers several lines.
+
+    Columns: n (the number of the finding), line.
+    """
     found = models.frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
@@ -163,7 +174,7 @@ def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
 
 
 def _indicator_table() -> pd.DataFrame:
-    """Return the table of indicators with their definitions."""
+    """Compute the table `indicators`: one row per indicator, with its texts, counting rule and SQL."""
     meanings = [
         {
             "indicator": i.code,
@@ -183,6 +194,6 @@ def _indicator_table() -> pd.DataFrame:
 
 
 def _cause_table() -> pd.DataFrame:
-    """The meaning of each cause of the bridge."""
+    """Compute the table `bridge_causes`: the meaning of each cause of the bridge in each language."""
     meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in cause_meanings().items()]
     return tables.conform_frame(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))

@@ -1,7 +1,7 @@
-"""Which periods were delivered, and how completely.
+"""Which periods the institutions delivered, and how completely.
 
-Belongs here: published periods, coverage per institution and period, gaps of an indicator. Does not belong here: the states themselves
-(`sources/states`).
+Belongs here: the published periods, the coverage of each institution and period, the deliveries that a figure lacks. Does not belong
+here: what the states of a delivery mean (`sources/states`).
 """
 
 from __future__ import annotations
@@ -18,49 +18,55 @@ from warehouse.indicators import Indicator
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 
 
-def published(deliveries: pd.DataFrame) -> list[str]:
-    """The years and quarters with at least one delivery, years first ("What is counted", docs/reference/counting-rules.md)."""
+def published_periods(deliveries: pd.DataFrame) -> list[str]:
+    """Return the years and quarters with at least one delivery, years first (docs/reference/counting-rules.md, "What is counted").
+
+    deliveries: column period (month, quarter, half-year or year).
+    """
     quarters = sorted({quarter for period in deliveries["period"].dropna().unique() for quarter in periods.quarters_of(period)})
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 
 
 def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Columns out: institution, period (every published year and quarter), state (`sources.states`), signature (`harmonia.signing`).
+    """Compute the table `coverage`: the state of each institution's deliveries for every published year and quarter.
 
-    The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that have a day in it. A quarter
-    without any delivery is not published, but is missing in its year. signatures: of `harmonia.signing.frame`; None: nobody signed.
+    deliveries: institution, period, version, state. signatures: from `harmonia.signing.frame`; None if nobody signed.
+    Columns out: institution, period, state (`sources.states`), signature (`harmonia.signing`; null if nothing was delivered).
+    The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that overlap it. A quarter for
+    which nobody delivered anything is not published, but counts as missing in the state of its year.
     """
     by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_period)
     known = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
     given = known.set_index(["institution", "period"])["signature"].to_dict()
     rows = []
     for institution in contract.institutions():
-        for period in published(deliveries):
+        for period in published_periods(deliveries):
             parts = list(periods.overlapping(period, contract.load(institution).cadence))
             state = of_calendar(by.get((institution, part), MISSING) for part in parts)
             signed = [str(given.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
-            rows.append((institution, period, state, _signature(signed)))
+            rows.append((institution, period, state, _combined_signature(signed)))
     out = pd.DataFrame(rows, columns=["institution", "period", "state", "signature"], dtype="str")
     return out.sort_values(["institution", "period"], ignore_index=True)
 
 
-def _signature(parts: Sequence[str]) -> str | None:
-    """Of a period by those of its delivered parts; None where nothing was delivered."""
+def _combined_signature(parts: Sequence[str]) -> str | None:
+    """Return the signature of a period given those of the deliveries in it: the weakest of them; None if there is no delivery."""
     return next((state for state in (REOPENED, UNSIGNED, SIGNED) if state in parts), None)
 
 
-def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataFrame, published_periods: Sequence[str]) -> pd.DataFrame:
-    """Incomplete and unsigned deliveries behind each figure. covered: from `period_coverage`; published_periods: from `published`.
+def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataFrame, every_period: Sequence[str]) -> pd.DataFrame:
+    """List what each figure lacks: incomplete and unsigned deliveries of the institutions that its indicator counts.
 
-    Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null if all are complete), silent
-    (nothing could be read from any of the indicator's institutions in the whole period: its figures are null), preliminary (a quarter
-    that one of them delivered is not signed).
+    indicators: by code. covered: from `period_coverage`. every_period: from `published_periods`.
+    Columns out: indicator, period; missing: institution, quarter and state of each incomplete delivery, comma-separated, null if all are
+    complete; silent: nothing could be read from any of the institutions in the whole period, so that the figures are null;
+    preliminary: a quarter that one of the institutions delivered is not signed.
     """
     state = covered.set_index(["institution", "period"])["state"]
     open_quarters = covered[covered["signature"].isin([UNSIGNED, REOPENED])]
     unsigned = set(zip(open_quarters["institution"], open_quarters["period"], strict=True))
     rows = []
-    for period in published_periods:
+    for period in every_period:
         parts = [f"{period}-{q}" for q in QUARTERS] if len(period) == 4 else [period]
         for code, indicator in indicators.items():
             of_part = [(name, part, state.get((name, part), MISSING)) for name in indicator.institutions for part in parts]
@@ -73,12 +79,15 @@ def incomplete_deliveries(indicators: Mapping[str, Indicator], covered: pd.DataF
 
 
 def quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
-    """Quarantined rows in the indicator's institutions' deliveries of each period. Columns out: indicator, period, quarantined."""
+    """Count the quarantined rows in what the institutions of each indicator delivered for each period.
+
+    deliveries: institution, delivery, period. quarantined: institution, delivery, rows. Columns out: indicator, period, quarantined.
+    """
     dated = quarantined.merge(deliveries[["institution", "delivery", "period"]].drop_duplicates(), on=["institution", "delivery"])
     quarterly = dated.assign(period=dated["period"].map(periods.quarters_of)).explode("period")
     both = pd.concat([quarterly, dated.assign(period=dated["period"].str[:4])], ignore_index=True)
     tally = both.groupby(["institution", "period"])["rows"].sum()
-    pairs = [(code, period, name) for code, i in indicators.items() for period in published(deliveries) for name in i.institutions]
+    pairs = [(code, period, name) for code, i in indicators.items() for period in published_periods(deliveries) for name in i.institutions]
     out = pd.DataFrame(pairs, columns=["indicator", "period", "institution"])
     found = tally.reindex(pd.MultiIndex.from_frame(out[["institution", "period"]])).fillna(0).to_numpy()
     return (

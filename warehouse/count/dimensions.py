@@ -1,7 +1,7 @@
-"""Dimensions: from the code lists, and from the days and articles in the facts.
+"""The rows of the dimension tables (`dim_…`), from code lists and from the days and articles that occur in the facts.
 
-Belongs here: the rows of every `dim_` table. Does not belong here: the code lists themselves (`schemas/codes`, `labels.yaml`,
-`eu_members.csv`: dates of accession and exit from the treaties of accession and the withdrawal agreement).
+Does not belong here: the code lists (`schemas/codes`), labels (`labels.yaml`), when a country joined and left the European Union
+(`eu_members.csv`, from the treaties of accession and the withdrawal agreement).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from schemas.declared import declared
 from schemas.findings import LANGUAGES
 from schemas.topic import topic
 from sources import contract
-from warehouse.count.coverage import QUARTERS, published
+from warehouse.count.coverage import QUARTERS, published_periods
 from warehouse.count.periods import period_end, period_start, quarter_of, year_of
 
 FOLDER = Path(__file__).parent
 LABELS = ["label_sq", "label_sr", "label_en"]
-BANDS = {
+AGE_BANDS = {
     "band": (0, 14, 16, 18, 21, 25, 35, 45, 55, 65),
     "band_ctdc": (0, 9, 18, 21, 24, 27, 30, 39, 48),
 }
 
 
 @cache
-def _code_list(name: str) -> pd.DataFrame:
-    """Read a code list of `schemas/codes`; empty cells become null."""
+def _read_code_list(name: str) -> pd.DataFrame:
+    """Read the code list `name` of `schemas/codes`; empty cells become null."""
     return pd.read_csv(domain_folder.place(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
 
 
@@ -42,28 +42,35 @@ def _declared_labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
     return found
 
 
-def _add_labels(kind: str, column: str) -> pd.DataFrame:
+def _labelled_codes(kind: str, column: str) -> pd.DataFrame:
+    """Return the codes of a `kind` of labels as the column `column`, with their label in each language (`LABELS`)."""
     rows = [(code, *names) for code, names in _declared_labels()[kind].items()]
     return pd.DataFrame(rows, columns=[column, *LABELS])
 
 
 def time_dimension(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """`dim_time`: every day of the delivered years, of the range of facts, delivered outliers, and the first days of their quarters."""
-    held = fact_days["day"].drop_duplicates()
-    periods = published(deliveries)
+    """Build the dimension table `dim_time`.
+
+    Its days: all from 12 years before the first published quarter (or from the first day in a fact, if that is later) to the end of the
+    last one, every other day that occurs in a fact, and the first day of the quarter of each of these. fact_days: column day.
+    """
+    in_facts = fact_days["day"].drop_duplicates()
+    periods = published_periods(deliveries)
     quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
     first, last = period_start(quarters).min() - pd.DateOffset(years=12), period_end(quarters).max()
-    span = pd.Series(pd.date_range(max(first, held.min()), last) if len(quarters) and len(held) else [], dtype="datetime64[s]")
-    quarterly = period_start(quarter_of(held.dropna()))  # what analysts see instead of a day
+    span = pd.Series(pd.date_range(max(first, in_facts.min()), last) if len(quarters) and len(in_facts) else [], dtype="datetime64[s]")
+    quarterly = period_start(quarter_of(in_facts.dropna()))  # what analysts see instead of a day
     every = (
-        pd.concat([held.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
+        pd.concat([in_facts.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span])
+        .drop_duplicates()
+        .sort_values(ignore_index=True)
     )
     out = pd.DataFrame({"day": every, "year": year_of(every), "quarter": quarter_of(every), "month": every.dt.strftime("%Y-%m")})
-    return out.assign(weekday=every.dt.day_of_week + 1, law=_law_on(every))
+    return out.assign(weekday=every.dt.day_of_week + 1, law=_law_in_force(every))
 
 
-def _law_on(days: pd.Series) -> pd.Series:
-    """Return the criminal code in force on each day."""
+def _law_in_force(days: pd.Series) -> pd.Series:
+    """Return the code of the criminal code in force on each day; null before the first one."""
     out = pd.Series(None, index=days.index, dtype="str")
     codes = law_dimension()
     criminal = codes[codes["law"].str.startswith(domain.country().criminal_codes)]
@@ -73,8 +80,8 @@ def _law_on(days: pd.Series) -> pd.Series:
 
 
 def period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """`dim_period`: the published years and all four quarters of each."""
-    known = published(deliveries)
+    """Build the dimension table `dim_period`: the published years and all four quarters of each, published or not."""
+    known = published_periods(deliveries)
     years = [p for p in known if len(p) == 4]
     every = pd.Series([*years, *(f"{year}-{quarter}" for year in years for quarter in QUARTERS)], dtype="str")
     whole = every.str.len() == 4
@@ -92,16 +99,18 @@ def period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
 
 def law_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_law`."""
-    rows = _code_list("laws").rename(columns={"code": "law"})
+    rows = _read_code_list("laws").rename(columns={"code": "law"})
     return rows.assign(**{c: pd.to_datetime(rows[c]).astype("datetime64[s]") for c in ("valid_from", "valid_to")})
 
 
 def offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
-    """`dim_offence`: every listed article, and every one charged.
+    """Build the dimension table `dim_offence`: every article of the code list, and every other article that was charged.
 
-    charged  offence, law, article of the facts
+    charged: offence, law, article, as they occur in the facts.
     """
-    listed = _code_list("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
+    listed = (
+        _read_code_list("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
+    )
     split = listed["offence"].str.split(":", expand=True)
     listed = listed.assign(law=split[0], article=split[1])[["offence", "law", "article", "group", *LABELS]]
     both = pd.concat([listed, charged.dropna(subset=["offence"])[["offence", "law", "article"]]], ignore_index=True)
@@ -111,7 +120,9 @@ def offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
 
 def offence_group_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_offence_group`."""
-    known = pd.concat([_code_list("offences").rename(columns={"code": "offence_group"}), _add_labels("offence_groups", "offence_group")])
+    known = pd.concat(
+        [_read_code_list("offences").rename(columns={"code": "offence_group"}), _labelled_codes("offence_groups", "offence_group")]
+    )
     out = known[known["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
     return out.assign(position=range(1, len(out) + 1), minor=[topic().offence_groups[group].minor for group in out["offence_group"]])
 
@@ -126,7 +137,7 @@ def institution_dimension() -> pd.DataFrame:
 def country_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_country`."""
     members = pd.read_csv(FOLDER / "eu_members.csv", dtype="str")
-    out = _code_list("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
+    out = _read_code_list("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
     dates = {c: pd.to_datetime(out[c]).astype("datetime64[s]") for c in ("eu_from", "eu_to")}
     return out.assign(domestic=out["country"] == domain.country().domestic, **dates)
 
@@ -134,19 +145,20 @@ def country_dimension() -> pd.DataFrame:
 def age_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_age`."""
     years = pd.Series(range(domain.country().oldest + 1))
-    bands = {name: _age_band(years, starts) for name, starts in BANDS.items()}
+    bands = {name: _age_bands(years, starts) for name, starts in AGE_BANDS.items()}
     group = pd.Series("adult", index=years.index, dtype="str").mask(years < domain.country().adult, "child")
     return pd.DataFrame({"age": years, "age_group": group, **bands})
 
 
-def _age_band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+def _age_bands(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+    """Return the age band of each age, e.g. `14-15`. starts: the lowest age of each band."""
     names = [f"{a}-{b - 1}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
     return pd.cut(years, [*starts, domain.country().oldest + 1], right=False, labels=names).astype("str")
 
 
 def form_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_form`."""
-    listed = _code_list("forms").rename(columns={"code": "form"})
+    listed = _read_code_list("forms").rename(columns={"code": "form"})
     return listed.assign(position=range(1, len(listed) + 1))
 
 
@@ -155,11 +167,11 @@ STATIC: Mapping[str, Callable[[], pd.DataFrame]] = {
     "dim_offence_group": offence_group_dimension,
     "dim_law": law_dimension,
     "dim_form": form_dimension,
-    "dim_sex": lambda: _code_list("sexes").rename(columns={"code": "sex"}),
+    "dim_sex": lambda: _read_code_list("sexes").rename(columns={"code": "sex"}),
     "dim_age": age_dimension,
     "dim_country": country_dimension,
-    "dim_municipality": lambda: _code_list("municipalities").rename(columns={"code": "municipality"}),
-    "dim_seat": lambda: _code_list("seats").rename(columns={"code": "seat"}),
-    "dim_event": lambda: _add_labels("events", "event"),
+    "dim_municipality": lambda: _read_code_list("municipalities").rename(columns={"code": "municipality"}),
+    "dim_seat": lambda: _read_code_list("seats").rename(columns={"code": "seat"}),
+    "dim_event": lambda: _labelled_codes("events", "event"),
 }
-"""The `dim_` tables that do not depend on a run."""
+"""Table name → function, for the dimension tables that are the same in every run."""

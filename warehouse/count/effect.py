@@ -1,4 +1,7 @@
-"""Recount an indicator over published facts by another declaration. Belongs here: what the models read from a published warehouse."""
+"""Recount an indicator by a changed declaration, over the facts of a published warehouse.
+
+Belongs here: the inputs of the counting models, taken from published tables. Does not belong here: comparing figures (`changed_rules`).
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ _MODELS = ("deciding_event", "indicator_row", "unit", "statistics")
 
 
 def recount_indicator(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
-    """Every figure of an indicator over the facts of a published warehouse: CELL, as_reported, harmonised.
+    """Compute every figure of an indicator as declared in `indicator`. Columns out: `CELL`, as_reported, harmonised.
 
-    connection: reads a published warehouse; an in-memory database is attached temporarily.
+    connection: to a published warehouse. The work is done in a database in memory that is attached to it meanwhile.
     """
     published = str(connection.execute("SELECT current_database()").fetchall()[0][0])
     connection.execute("ATTACH ':memory:' AS again (READ_WRITE); USE again")
@@ -30,8 +33,11 @@ def recount_indicator(connection: duckdb.DuckDBPyConnection, indicator: Indicato
 
 
 def _register_inputs(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
-    """The inputs of the models. Published facts contain neither the counting day of unknown persons' events nor the file that a day came
-    from: no figure depends on either."""
+    """Create the tables that the models read, from the tables of the database `published`.
+
+    Published facts contain neither the counting day of unknown persons' events nor the case file that a day was taken from; both are
+    replaced by other values here, since no figure depends on them.
+    """
     facts = f'"{published}".main'
     connection.execute(
         f"""CREATE VIEW fact_event AS

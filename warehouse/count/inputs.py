@@ -1,6 +1,6 @@
-"""Inputs of counting: the tables of the run, and the declarations of contracts and code lists, as tables for the models.
+"""The inputs of counting: tables of the run, and declarations of contracts and code lists, as tables that the SQL models can read.
 
-Belongs here: the inputs, their columns and types in SQL. Does not belong here: any counting rule (`warehouse/models`).
+Belongs here: the input tables with their columns and types. Does not belong here: counting rules (`warehouse/models`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from schemas import canonical, domain, findings
 from schemas.topic import NO_FORM, OF_CASE, topic
 from sources import contract
 from warehouse import tables
-from warehouse.count.coverage import incomplete_deliveries, period_coverage, published, quarantined_rows
-from warehouse.count.neutral_names import BORNE_BY, OTHER_UNITS, SEEN_IN
-from warehouse.count.reconciliation_steps import ON_THE_WAY_DAYS, person_steps, reconciliation_steps
+from warehouse.count.coverage import incomplete_deliveries, period_coverage, published_periods, quarantined_rows
+from warehouse.count.neutral_names import MIN_UNIT_DELIVERIES, MIN_UNIT_RECORDS, OTHER_UNITS
+from warehouse.count.reconciliation_steps import MAX_PENDING_DAYS, person_steps, reconciliation_steps
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.loading import Rows
 from warehouse.star.tables import CASE_MILESTONES, PERSON_MILESTONES
@@ -31,28 +31,29 @@ NAMES = (
     *("personal_number", "number_valid", "birthplace"),
 )
 """Columns of person records that counting does not use."""
-BARE_YEAR, UNLIKELY = 0.2, 0.5
-"""Weight in the vote on the year of birth (a full date: 1) of a year only, and of a year that makes an accused person too young."""
+YEAR_ONLY_PENALTY, TOO_YOUNG_PENALTY = 0.2, 0.5
+"""The records of a person vote on the year of birth. Each has weight 1, less the first number if it has only the year, not the date, and
+less the second if an accused person would be too young by it."""
 QUALITY_QUARTERS = 12
-_SQL = {"text": "VARCHAR", "date": "DATE", "int": "BIGINT", "bool": "BOOLEAN", "float": "DOUBLE"}
+_SQL_TYPES = {"text": "VARCHAR", "date": "DATE", "int": "BIGINT", "bool": "BOOLEAN", "float": "DOUBLE"}
 
 
 @dataclass(frozen=True)
 class CountInputs:
-    """Everything that counting reads: frames, or datasets of Parquet files.
+    """Everything that counting reads, as frames or as datasets of Parquet files.
 
-    canonical    canonical tables (schemas.canonical.TABLES) of all states, with `status`
-    cases        institution, record_key, case_id: of case records; a person record finds its case by `case_key`
-    persons      institution, record_key, person_id: of person records
-    deliveries   institution, delivery, period, version, state (complete, partial, unreadable); missing ones are absent
+    canonical    the canonical tables (schemas.canonical.TABLES) with the column `status`; a record has one row for each state delivered
+    cases        institution, record_key, case_id: the case of each case record; a person record names its case record in `case_key`
+    persons      institution, record_key, person_id: the person of each person record
+    deliveries   institution, delivery, period, version, state (complete, partial, unreadable); no row for a missing delivery
     lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) if known
-    quarantined  institution, delivery, rows
+    quarantined  institution, delivery, rows: number of quarantined rows
     findings     columns of schemas.findings, and `state` (harmonia.feedback.life)
-    listed       institution, delivery, record_key, person_key, person_id: states of records whose position another person has or had;
-                 None: none
-    successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None: none
-    signatures   harmonia.signing.frame: quarters that the heads of institutions signed; None: none
-    yardsticks   warehouse.yardsticks.LINES: figures that institutions published; None: none. No figure depends on them
+    listed       institution, delivery, record_key, person_key, person_id: which person each state of a record is about, if its key is a
+                 position in a list that was reassigned to another person; None if there is no such record
+    successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None if there are none
+    signatures   harmonia.signing.frame: quarters that the heads of institutions signed; None if there are none
+    yardsticks   warehouse.yardsticks.LINES: figures that institutions published; None if there are none. No figure depends on them
     """
 
     canonical: Mapping[str, Rows]
@@ -76,8 +77,11 @@ def run_inputs(
     signatures: pd.DataFrame | None = None,
     yardsticks: pd.DataFrame | None = None,
 ) -> CountInputs:
-    """What counting reads of the stages before it, read where it is stored. signatures: `harmonia.signing.frame`; yardsticks:
-    `warehouse.yardsticks.LINES`."""
+    """Collect the inputs of counting from the outputs of the earlier stages. Large tables are not loaded, but scanned when counting.
+
+    canonical_tables, identities, record_status, findings_: the stored tables of these stages. signatures: from `harmonia.signing.frame`.
+    yardsticks: figures that institutions published (`warehouse.yardsticks.LINES`).
+    """
     quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
         canonical={name: canonical_tables.scan(name) for name in canonical.TABLES},
@@ -94,12 +98,12 @@ def run_inputs(
     )
 
 
-_KEY = {"institution": "VARCHAR", "record_key": "VARCHAR"}
-_RUN: dict[str, dict[str, str]] = {
-    **{f"keyed_{name}": {c.name: _SQL[c.kind] for c in columns if c.name not in NAMES} for name, columns in canonical.TABLES.items()},
-    "case_ids": {**_KEY, "case_id": "VARCHAR"},
-    "person_ids": {**_KEY, "person_id": "VARCHAR"},
-    "listed_ids": {**_KEY, **dict.fromkeys(("delivery", "person_key", "person_id"), "VARCHAR")},
+_RECORD_KEY = {"institution": "VARCHAR", "record_key": "VARCHAR"}
+_RUN_TABLES: dict[str, dict[str, str]] = {
+    **{f"keyed_{name}": {c.name: _SQL_TYPES[c.kind] for c in columns if c.name not in NAMES} for name, columns in canonical.TABLES.items()},
+    "case_ids": {**_RECORD_KEY, "case_id": "VARCHAR"},
+    "person_ids": {**_RECORD_KEY, "person_id": "VARCHAR"},
+    "listed_ids": {**_RECORD_KEY, **dict.fromkeys(("delivery", "person_key", "person_id"), "VARCHAR")},
     "successors": dict.fromkeys(("institution", "entity", "old_key", "new_key"), "VARCHAR"),
     "deliveries": {**dict.fromkeys(("institution", "delivery", "period", "state"), "VARCHAR"), "version": "BIGINT"},
     "delivered_records": {
@@ -113,11 +117,12 @@ _RUN: dict[str, dict[str, str]] = {
         "detail": "VARCHAR",
     },
 }
-"""Tables of a run that models read, with their columns; each also has `n`, the row number. `keyed_…`: with the keys as delivered."""
+"""The tables of a run as models read them: table → column → SQL type; each also has `n`, the row number. `keyed_…` is a canonical table
+with the record keys as delivered, even if a record was delivered again under a new key."""
 
 
 def register_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
-    """Register `inputs` and the declarations under the names that the models use."""
+    """Create `inputs` and the declarations as tables and views of `connection`, under the names by which the models read them."""
     given: dict[str, Rows | None] = {
         **{f"keyed_{name}": rows for name, rows in inputs.canonical.items()},
         "case_ids": inputs.cases,
@@ -128,18 +133,18 @@ def register_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) 
         "delivered_records": inputs.lineage,
         "delivered_findings": inputs.findings,
     }
-    for name, columns in _RUN.items():
+    for name, columns in _RUN_TABLES.items():
         _create_view(connection, name, columns, given[name])
     for name in canonical.TABLES:
-        connection.execute(f'CREATE VIEW "{name}" AS {_with_new_keys(connection, name)}')
-    for name, frame in {**declared_tables(list(indicators().values())), **_delivery_periods(inputs)}.items():
+        connection.execute(f'CREATE VIEW "{name}" AS {_select_with_new_keys(connection, name)}')
+    for name, frame in {**declared_tables(list(indicators().values())), **_period_tables(inputs)}.items():
         connection.register("declared", frame)
         connection.execute(f"CREATE TABLE {name} AS FROM declared")
         connection.unregister("declared")
 
 
-def _with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """A canonical table (`keyed_…`: with the keys as delivered) in which replaced records have the keys of their successors."""
+def _select_with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """Return the query of a canonical table in which records that were delivered again under a new key have that new key."""
     if not connection.execute("FROM successors WHERE old_key IS NOT NULL AND new_key IS NOT NULL LIMIT 1").fetchall():
         return f"FROM keyed_{name}"
     entity = "records.entity" if len(canonical.ENTITY_OF[name]) > 1 else f"'{canonical.ENTITY_OF[name][0]}'"
@@ -177,10 +182,10 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapp
 
 
 @cache
-def group_by_article_number() -> Mapping[str, str]:
-    """The offence group of each article number that belongs to only one group in all codes.
+def groups_by_article_number() -> Mapping[str, str]:
+    """Return article number → offence group, for article numbers that mean the same offence group in every criminal code.
 
-    Laws that apply only if named (`laws.csv`) are ignored.
+    Laws that apply only if a record names them (`unnamed_by` is empty in `laws.csv`) are ignored.
     """
     rows = codes.read_code_list("offences").query("articles != '' and group != 'other'")
     listed = rows[["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
@@ -192,7 +197,7 @@ def group_by_article_number() -> Mapping[str, str]:
 
 
 def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
-    """The declarations of contracts, code lists and these indicators, as tables."""
+    """Return the declarations of contracts, domain, code lists and the indicators `every` as tables, by table name."""
     contracts = [contract.load(name) for name in contract.institutions()]
     rules, country = findings.rules(), domain.country()
     return {
@@ -201,14 +206,14 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
                 "adult": [country.adult],
                 "oldest": country.oldest,
                 "responsible": country.criminal_responsibility,
-                "bare_year": BARE_YEAR,
-                "unlikely": UNLIKELY,
+                "bare_year": YEAR_ONLY_PENALTY,
+                "unlikely": TOO_YOUNG_PENALTY,
                 "domestic": country.domestic,
                 "unspecified_foreign": canonical.FOREIGN,
-                "days_on_the_way": ON_THE_WAY_DAYS,
+                "days_on_the_way": MAX_PENDING_DAYS,
                 "quality_quarters": QUALITY_QUARTERS,
-                "unit_records": BORNE_BY,
-                "unit_deliveries": SEEN_IN,
+                "unit_records": MIN_UNIT_RECORDS,
+                "unit_deliveries": MIN_UNIT_DELIVERIES,
                 "other_units": OTHER_UNITS,
             }
         ),
@@ -239,7 +244,7 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
             ],
         ),
         "form": _arrow_table(("form", "rank"), [(form, rank) for rank, form in enumerate(canonical.FORMS)]),
-        "article_number": _arrow_table(("article", "offence_group"), group_by_article_number().items()),
+        "article_number": _arrow_table(("article", "offence_group"), groups_by_article_number().items()),
         "indicator": pd.DataFrame(
             {
                 "indicator": [i.code for i in every],
@@ -286,10 +291,10 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _delivery_periods(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """The periods of the deliveries."""
+def _period_tables(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+    """Return the tables about published periods by name: `published_period`, `gap` (deliveries that figures lack), `quarantined_rows`."""
     every, deliveries = dict(indicators()), inputs.deliveries
-    periods = published(deliveries)
+    periods = published_periods(deliveries)
     return {
         "published_period": pd.DataFrame({"period": periods}, dtype="str"),
         "gap": incomplete_deliveries(every, period_coverage(deliveries, inputs.signatures), periods),

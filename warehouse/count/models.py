@@ -1,7 +1,7 @@
-"""Run the models of `warehouse/models` in DuckDB: one file per table, each after those that it reads.
+"""Run the models of `warehouse/models` in DuckDB. A model computes one table, after the tables that it reads.
 
-Belongs here: finding the models, their order, running them, returning their rows. Does not belong here: any counting rule, their inputs
-(`inputs`).
+Belongs here: reading the SQL files, the order of the models, running them, returning their rows. Does not belong here: counting rules
+(`warehouse/models`), the tables from which the first models read (`inputs`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from harmonia.errors import HarmoniaError
 from warehouse import tables
 
 FOLDER = Path(__file__).parents[1] / "models"
-BATCH = 60_000
+BATCH_ROWS = 60_000
 
 
 @dataclass(frozen=True)
 class TableModel:
-    """A table computed from others: by SQL, or, if DuckDB cannot, by a function that returns it in parts.
+    """How a table is computed from others: by the query `sql`, or, if DuckDB cannot do it, by a function that returns its rows in parts.
 
-    reads: the names of its input tables
+    name: of the table. reads: names of the tables that it is computed from.
     """
 
     name: str
@@ -43,52 +43,59 @@ class TableModel:
 
 @cache
 def sql_models() -> Mapping[str, TableModel]:
-    """Read every model that is written in SQL, by name."""
+    """Read the SQL files of `warehouse/models` and return their models by name."""
     with duckdb.connect() as parser:
         found = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
         return {name: TableModel(name, _tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in found.items()}
 
 
 def model_of_sql(name: str, sql: str) -> TableModel:
-    """Make a model of a generated SQL statement."""
+    """Make the model of the table `name` from a generated query. Raises `HarmoniaError` if `sql` is not one SELECT statement."""
     with duckdb.connect() as parser:
         return TableModel(name, _tables_read(parser, sql, f"the statement of {name}"), sql)
 
 
-def _tables_read(parser: duckdb.DuckDBPyConnection, sql: str, place: str) -> Set[str]:
-    """The tables that a statement reads. Raises `HarmoniaError` with `place` and line where it is no query."""
+def _tables_read(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> Set[str]:
+    """Return the names of the tables that a query reads.
+
+    location: the file of the query, or its description. Raises `HarmoniaError` with location and line if `sql` is not one SELECT statement.
+    """
     tree = json.loads(parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
     if tree["error"]:
         line = sql.count("\n", 0, int(tree.get("position") or 0)) + 1
-        raise HarmoniaError(f"{place}, line {line}: is not one SELECT that DuckDB reads ({tree['error_message']}): correct it")
-    named, own = set[str](), set[str]()
-    _walk_tree(tree, named, own)
-    return named - own
+        raise HarmoniaError(f"{location}, line {line}: is not one SELECT that DuckDB reads ({tree['error_message']}): correct it")
+    named, defined = set[str](), set[str]()
+    _collect_names(tree, named, defined)
+    return named - defined
 
 
-def _walk_tree(tree: Any, named: set[str], own: set[str]) -> None:
+def _collect_names(tree: Any, named: set[str], defined: set[str]) -> None:
+    """Add to `named` the tables that a parsed query names, and to `defined` those that it defines itself (WITH)."""
     if isinstance(tree, dict):
         if tree.get("type") == "BASE_TABLE":
             named.add(tree["table_name"])
         if "cte_map" in tree:
-            own.update(entry["key"] for entry in tree["cte_map"]["map"])
+            defined.update(entry["key"] for entry in tree["cte_map"]["map"])
         for value in tree.values():
-            _walk_tree(value, named, own)
+            _collect_names(value, named, defined)
     elif isinstance(tree, list):
         for value in tree:
-            _walk_tree(value, named, own)
+            _collect_names(value, named, defined)
 
 
 class Models:
-    """A database in which `models` are run on demand. `connection` can read their inputs."""
+    """A database in which models are run when their tables are requested.
+
+    connection: to the database, which already contains the tables that no model computes. models: by the names of their tables.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, TableModel]) -> None:
         self.connection, self.models = connection, models
         connection.execute((FOLDER / "macros.sql").read_text("utf-8"))
         self._done: set[str] = set()
 
-    def need(self, *names: str) -> None:
-        """Run the models `names` and all their inputs, each once."""
+    def run(self, *names: str) -> None:
+        """Run the models `names` and, before them, the models that they read; none is run twice."""
         graph: dict[str, Set[str]] = {}
         waiting = list(names)
         while waiting:
@@ -98,10 +105,10 @@ class Models:
                 waiting += graph[name]
         for name in TopologicalSorter(graph).static_order():
             if name not in self._done:
-                self._run(self.models[name])
+                self._create_table(self.models[name])
                 self._done.add(name)
 
-    def _run(self, model: TableModel) -> None:
+    def _create_table(self, model: TableModel) -> None:
         if model.function is None:
             try:
                 self.connection.execute(f'CREATE TABLE "{model.name}" AS {model.sql}')
@@ -111,9 +118,9 @@ class Models:
                 ) from error
             return
         for part in model.function(self):
-            self._add(model.name, part)
+            self._append_rows(model.name, part)
 
-    def _add(self, name: str, part: pd.DataFrame) -> None:
+    def _append_rows(self, name: str, part: pd.DataFrame) -> None:
         dated = ", ".join(f'"{column}"::DATE AS "{column}"' for column in part.select_dtypes("datetime"))
         rows = f"SELECT *{f' REPLACE ({dated})' if dated else ''} FROM part"
         self.connection.register("part", part)
@@ -122,27 +129,27 @@ class Models:
         self.connection.unregister("part")
 
     def frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
-        """Some columns and rows of a table, as a frame."""
-        self.need(name)
+        """Return the `columns` (SQL) of a table in the rows that meet the SQL condition `where`."""
+        self.run(name)
         return as_frame(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
 
-    def rows(self, name: str) -> int:
-        """Number of rows of a table."""
-        self.need(name)
+    def count_rows(self, name: str) -> int:
+        """Count the rows of a table."""
+        self.run(name)
         return int(self.connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0])
 
-    def published(self, table: Table) -> pd.DataFrame:
-        """The declared columns of a table."""
+    def published_frame(self, table: Table) -> pd.DataFrame:
+        """Return a published table with exactly the columns that `table` declares."""
         schema = tables.arrow_schema(table)
-        parts = list(self.parts(table.name, schema))
+        parts = list(self.batches(table.name, schema))
         return tables.conform_frame(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
 
-    def parts(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
-        """The rows of a table in batches, at least one: the columns of `schema`, else its own.
+    def batches(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
+        """Yield the rows of a table in batches; one empty batch if there are no rows.
 
-        Raises `HarmoniaError` where the table lacks one.
+        schema: the columns wanted, and their types; None for all columns. Raises `HarmoniaError` if the table lacks a wanted column.
         """
-        self.need(name)
+        self.run(name)
         columns = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
         there = [column for (column,) in self.connection.execute(columns, [name]).fetchall()]
         wanted = schema.names if schema else there
@@ -152,20 +159,20 @@ class Models:
                 f"{_model_location(name)}: gives no {', '.join(lacking)}, which is declared for the published table: {way_out}"
             )
         chosen = ", ".join(f'"{column}"' for column in wanted)
-        reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH)
+        reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH_ROWS)
         empty = reader.schema.empty_table()
         for batch in chain([empty], (pa.Table.from_batches([batch]) for batch in reader)):
             yield batch.cast(schema) if schema else batch
 
 
 def _model_location(name: str) -> str:
-    """Where a model is: its file, or its name where a function makes it."""
+    """Return where to correct a model, for messages: its SQL file, or its name if a function computes it."""
     return str(next(FOLDER.glob(f"*/{name}.sql"), f"the model {name}"))
 
 
 @contextmanager
 def open_database(spill: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB database for models; it uses at most `memory` ("1GiB") and spills the rest to the folder `spill`."""
+    """Open an empty DuckDB database for models. It uses at most `memory` ("1GiB") and spills the rest to the folder `spill`."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         if spill and memory:

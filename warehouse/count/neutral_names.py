@@ -1,8 +1,9 @@
-"""Names of files, sheets, columns and units in published tables: declared names, and neutral ones for all others.
+"""Names of delivered files, sheets and columns as published tables show them: names that a contract declares, neutral names for all others.
 
-Belongs here: the replacement of delivered names that the contract does not declare. Such a name is free text and may name a person: it
-stays in the landing store, the lake and the feedback to its supplier. Does not belong here: matching files and columns to the
-contract (`sources/readers`).
+A name that no contract declares is free text and may be the name of a person. It stays in the landing store, in the lake and in the
+feedback to the institution that delivered it.
+Belongs here: which names are declared, the neutral names. Does not belong here: matching files and columns to the contract
+(`sources/readers`).
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from sources.readers.headers import fold
 
 NEUTRAL = {"file": "undeclared file", "part": "undeclared sheet", "field": "undeclared column"}
 OTHER_UNITS = "other"
-BORNE_BY, SEEN_IN = 5, 2
-"""Minimum records and deliveries with a unit's name; a rarer name may be a person's (`models/quality/delivered_record.sql`)."""
+MIN_UNIT_RECORDS, MIN_UNIT_DELIVERIES = 5, 2
+"""How many records and deliveries must contain the name of a unit (station, seat, facility) for it to be published. A rarer name may be
+that of a person, and is published as `OTHER_UNITS` (`warehouse/models/quality/delivered_record.sql`)."""
 _DELIVERY = ["institution", "delivery"]
 
 
 def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
-    """The folded names declared by an institution: `file`, `part` (sheets and tables), `field`."""
+    """Return the names that a contract declares, by kind: `file`, `part` (sheets and tables), `field` (columns).
+
+    The names are folded (`sources.readers.headers.fold`), so that spellings are compared as the readers compare them.
+    """
     files = {name for file in contract.files for name in (file.name, *file.alternatives)}
     dumps = {f"{name.removesuffix('.url')}.dump" for name in files if name.endswith(".url")}
     sheets = {sheet for file in contract.files for sheet in (*file.options.get("sheets", ()), file.options.get("sheet", ""))}
@@ -34,15 +39,15 @@ def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
 
 
 def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
-    """The neutral name of every undeclared name.
+    """Give a neutral name to each delivered name that the institution's contract does not declare.
 
-    delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: those, neutral: numbered within its delivery, in
-    the order of the names (`undeclared file 2`).
+    delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: the same, and `neutral`, e.g. `undeclared file 2`:
+    the undeclared names of a delivery are numbered in alphabetical order. Declared names are left out.
     """
     known = {name: declared_names(contracts.load(name)) for name in contracts.institutions()}
     rows = zip(delivered["institution"], delivered["kind"], delivered["name"], strict=True)
-    lost = np.array([fold(str(name)) not in known.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
-    of = [*_DELIVERY, "kind"]
-    out = delivered[lost].sort_values([*of, "name"], ignore_index=True)
-    number = (out.groupby(of, dropna=False).cumcount() + 1).astype("str")
+    undeclared = np.array([fold(str(name)) not in known.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
+    group = [*_DELIVERY, "kind"]
+    out = delivered[undeclared].sort_values([*group, "name"], ignore_index=True)
+    number = (out.groupby(group, dropna=False).cumcount() + 1).astype("str")
     return out.assign(neutral=out["kind"].map(NEUTRAL).astype("str") + " " + number)

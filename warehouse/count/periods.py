@@ -1,6 +1,6 @@
-"""Periods of columns of days, days of columns of delivered periods.
+"""The calendar for pandas columns: the month, quarter or year of each day, the first, middle or last day of each period.
 
-Belongs here: the calendar in pandas. The same in SQL: `models/macros.sql`.
+The same functions for SQL are in `warehouse/models/macros.sql`. Names of periods: `sources/periods`.
 """
 
 from __future__ import annotations
@@ -18,51 +18,51 @@ _PERIOD = re.compile("|".join(map(pattern, CADENCES)))
 
 
 def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
-    """The `name` of each number as text; null if there is none. Computed once per distinct number."""
+    """Convert each number to text with `name`, which is called once per distinct number; null stays null."""
     code, found = pd.factorize(numbers)
     names = pd.array([name(int(number)) for number in found], dtype="str")
     return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
 
 
 def period_of(days: pd.Series, cadence: Cadence) -> pd.Series:
-    """Period of a cadence that contains each day, by name; null if the day is null. Computed once per distinct month."""
+    """Return the name of the period of a cadence (monthly, quarterly, …) that contains each day; null if the day is null."""
     return _name_numbers(days.dt.year * 12 + days.dt.month - 1, lambda n: containing(date(n // 12, n % 12 + 1, 1), cadence))
 
 
 def quarter_of(days: pd.Series) -> pd.Series:
-    """Quarter of each day as text, `2013-Q2`; null if the day is null."""
-    return period_of(days, "quarterly")
+    """Return the calendar quarter of each day as text, e.g. `2013-Q2`; null if the day is null."""
+    return _name_numbers(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
 
 
 def year_of(days: pd.Series) -> pd.Series:
-    """Year of each day as text; null if the day is null."""
-    return period_of(days, "yearly")
+    """Return the year of each day as text; null if the day is null."""
+    return _name_numbers(days.dt.year, str)
 
 
 def quarter_index(periods: pd.Series) -> pd.Series:
-    """Running number of each quarter (`2013-Q2` → 2013 * 4 + 1); null if the period is null."""
+    """Return a number for each quarter that grows by one per quarter (`2013-Q2` → 2013 * 4 + 1); null if the period is no quarter."""
     parts = periods.astype("str").str.extract(r"^(\d{4})-Q([1-4])$")
     return parts[0].astype("Float64") * 4 + parts[1].astype("Float64") - 1
 
 
 def period_start(periods: pd.Series) -> pd.Series:
-    """First day of each delivered period (month, quarter, half-year, year)."""
+    """Return the first day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
     return _day_of_periods(periods, first_day)
 
 
 def period_end(periods: pd.Series) -> pd.Series:
-    """Last day of each delivered period."""
+    """Return the last day of each period (month, quarter, half-year, year); null if the name is not that of a period."""
     return _day_of_periods(periods, last_day)
 
 
 def _day_of_periods(periods: pd.Series, day: Callable[[str], date]) -> pd.Series:
-    """A day of each period, computed once per distinct name; null if it is not a period."""
+    """Return what `day` returns for each period, calling it once per distinct period; null if the name is not that of a period."""
     code, names = pd.factorize(periods.astype("str"))
     days = [np.datetime64(day(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]
     return pd.Series(np.array(days, dtype="datetime64[s]")[code], index=periods.index)  # -1, the code of a null, selects the last
 
 
 def period_middle(periods: pd.Series) -> pd.Series:
-    """The day in the middle of each delivered period, on which an event with an unknown day counts."""
+    """Return the day in the middle of each period, on which an event with an unknown day counts."""
     start = period_start(periods)
     return (start + (period_end(periods) - start) // 2).dt.normalize()

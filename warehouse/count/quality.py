@@ -1,12 +1,12 @@
-"""The table `quality`: an institution's data quality by quarter, unit and dimension, against its own tolerance and its own past.
+"""The table `quality`: the data quality of an institution by quarter, unit and quality dimension, against its own tolerance and past.
 
-Belongs here: scores and states. Does not belong here: which records are faulty (`models/quality`), rules and their severity
+Belongs here: scores and states. Does not belong here: which records are faulty (`warehouse/models/quality`), rules and their severity
 (`schemas/rules`), tolerances (`tolerances` of the contract), the page (`harmonia/scorecard`). Institutions are never ranked: no row
 depends on another institution's.
-A delivered record is faulty in a dimension if a finding of that dimension that is a warning or worse concerns it; information never counts,
-nor do findings fixed or accepted as they are. It weighs 1, plus 1 for each of the institution's figures in which it counts as reported: a
-fault in a record that affects four figures weighs five times one in a record that affects none. The score is the fault-free share of
-the weight. What could not be assessed is *not applicable*, which is not *within*.
+A delivered record is faulty in a dimension if it has a finding of that dimension which is a warning or worse, and neither fixed nor
+accepted as it is. A record weighs 1, plus 1 for each of the institution's figures in which it counts as reported: a fault in a record that
+affects four figures weighs five times as much as one in a record that affects none. The score is the share of the weight without fault. A
+dimension that could not be assessed has the state `not_applicable`, not `within`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from schemas.findings import DIMENSIONS, rules
 from sources import contract as contracts
 
 WHOLE_SCORE = 10_000  # hundredths of a percent
-_NOTICEABLE = 100  # hundredths: a change of less than one percent is the same
-_SCORED = ("reject", "error", "warning")
+_NOTICEABLE_CHANGE = 100  # hundredths of a percent; with a smaller change the trend is `same`
+_SCORED_SEVERITIES = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
 
 
 def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `quality`: columns of `warehouse.tables.QUALITY`.
+    """Compute the table `quality` (columns of `warehouse.tables.QUALITY`) from tables of the models.
 
-    From the models: deliveries: `standing_delivery`, those that count; scored: `quality_score`; whole: `whole_fault`.
-    `unit` is null for the institution as a whole; other rows are for the units that delivered in the quarter.
+    deliveries: `standing_delivery`, the deliveries that count. scored: `quality_score`, records and faulty records with their weight.
+    whole: `whole_fault`, faults of whole files and deliveries.
+    `unit` is null in the row of a whole institution; the other rows are those of the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
     out = _all_combinations(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
@@ -35,17 +36,20 @@ def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole: pd.DataF
 
 
 def _all_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return every combination of institution, quarter and dimension, delivered or not; units only if they delivered."""
+    """Return every combination of institution, quarter and dimension with an empty unit, then the combinations with units in `scored`."""
     institutions, periods = (deliveries[[name]].drop_duplicates() for name in ("institution", "period"))
     whole = institutions.merge(periods, how="cross").merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").assign(unit="")
     return pd.concat([whole[_BY], scored.loc[scored["unit"] != "", _BY]], ignore_index=True).drop_duplicates()
 
 
 def _add_scores(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """Add whole, score, tolerance and state. Timeliness has no rules on records, only on whole deliveries."""
+    """Add whole (number of faults of whole files and deliveries), score, tolerance and state.
+
+    A dimension without rules on records, such as timeliness, has no score; only whole files and deliveries decide its state.
+    """
     out = scored.merge(whole, on=["institution", "period", "dimension"], how="left").fillna({"whole": 0})
     out["whole"] = out["whole"].where(out["unit"] == "", 0)
-    on_records = {rule.dimension for rule in rules().values() if not rule.whole and rule.severity in _SCORED}
+    on_records = {rule.dimension for rule in rules().values() if not rule.whole and rule.severity in _SCORED_SEVERITIES}
     assessed = (out["records"] > 0) & out["dimension"].isin(on_records)
     share = 1 - out["weight_faulty"] / out["weight"].where(out["weight"] > 0)
     out["score"] = (share * WHOLE_SCORE).round().where(assessed).astype("Int64")
@@ -59,7 +63,10 @@ def _add_scores(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
 
 
 def _add_trend(scored: pd.DataFrame) -> pd.DataFrame:
-    """Add `before`, the mean score of the earlier quarters shown, and `trend` against it: better, same, worse; null if none."""
+    """Add `before`, the mean score of the earlier quarters in `scored`, and `trend`, the score compared with it: better, same or worse.
+
+    Both are null if there is no earlier quarter with a score.
+    """
     out = scored.sort_values([*_BY[:2], "dimension", "period"], ignore_index=True)
     known, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)
     by = [out[name] for name in ("institution", "unit", "dimension")]
@@ -67,6 +74,6 @@ def _add_trend(scored: pd.DataFrame) -> pd.DataFrame:
     n = known.groupby(by, sort=False).cumsum() - known
     before = (total / n.where(n > 0)).round()
     gap = (out["score"] - before).astype("Float64")
-    trend = pd.Series("same", index=out.index, dtype="str").mask((gap >= _NOTICEABLE).fillna(False), "better")
-    trend = trend.mask((gap <= -_NOTICEABLE).fillna(False), "worse").where(gap.notna())
+    trend = pd.Series("same", index=out.index, dtype="str").mask((gap >= _NOTICEABLE_CHANGE).fillna(False), "better")
+    trend = trend.mask((gap <= -_NOTICEABLE_CHANGE).fillna(False), "worse").where(gap.notna())
     return out.assign(before=before.astype("Int64"), trend=trend)

@@ -1,5 +1,8 @@
-"""Pairs of institutions that should know the same cases (or persons). What is compared: `reconciliation` and `person_reconciliation` in
-`models/figures`."""
+"""The steps of reconciliation: pairs of neighbouring institutions that should both know the same cases or persons.
+
+Belongs here: which institutions are compared, and how many days late a record may be. Does not belong here: the comparison itself
+(`reconciliation` and `person_reconciliation` in `warehouse/models/figures`).
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,17 @@ from functools import cache
 from schemas import domain
 from sources import contract
 
-ON_THE_WAY_DAYS = 31
-"""Maximum time from an upstream event to the end of the last delivery for its downstream record to be still pending."""
+MAX_PENDING_DAYS = 31
+"""A case that one institution sent this many days before the end of the last delivery, or later, may not have reached the next one yet:
+its record there is pending, not missing."""
 
 
 @dataclass(frozen=True)
 class ReconciliationStep:
-    """A step between two institutions: an upstream event and its required downstream record.
+    """A step from one institution to the next: what the institution `upstream` sends must be recorded by the institution `downstream`.
 
-    `tolerance_days`: a larger difference between the days is a disagreement (declared, not law); None: only the order is checked.
+    tolerance_days: if the days of sending and recording are further apart, the institutions disagree; None: only their order is checked.
+    The number is declared in `schemas/domain`; it follows from no law. per_person: persons are compared as well as cases.
     """
 
     name: str
@@ -28,19 +33,19 @@ class ReconciliationStep:
 
     @property
     def stages(self) -> tuple[str, str]:
-        """The stages of upstream and downstream."""
+        """Return the stage of the institution `upstream` and that of the institution `downstream`, e.g. police and prosecution."""
         return contract.stage_of()[self.upstream], contract.stage_of()[self.downstream]
 
 
 @cache
 def person_steps() -> tuple[contract.SharedPersons, ...]:
-    """Every step on persons that a contract declares."""
+    """Return the comparisons of persons between institutions (`shared_persons`) that the contracts declare."""
     return tuple(one for name in contract.institutions() for one in contract.load(name).shared_persons)
 
 
 @cache
 def reconciliation_steps() -> tuple[ReconciliationStep, ...]:
-    """Every step from an institution to one of the next stage."""
+    """Return a step for every pair of an institution and an institution of the stage to which its own stage hands cases (`hands_to`)."""
     return tuple(
         ReconciliationStep(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
         for stage, to in ((stage, spec.hands_to) for stage, spec in domain.stages().items())

@@ -1,11 +1,11 @@
-"""Which published figures change when records belong to other cases or persons.
+"""Which published figures change when records get the ids of other cases or persons.
 
-Belongs here: choosing the records that such a change can reach, and the difference of two counts of them. Does not belong here: any
-counting rule (`warehouse/models`, run as they are), which records belong together (`pipelines.linkage`).
+Belongs here: selecting the records that such a change can reach, and counting them before and after it. Does not belong here: counting
+rules (`warehouse/models`, run unchanged), which records belong together (`pipelines.linkage`).
 
 A figure depends on a case only through the records of that case, and on a person only through all records of that person. So the
-records of the changed cases and persons, with every case of every person in them, are counted under both assignments of ids. Whatever
-is incomplete at their edge is the same in both and cancels out.
+records of the changed cases and persons, with every case of every person in them, are counted twice, with the ids before and after the
+change. Cases that are only partly among these records count the same both times and cancel out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas import canonical
-from warehouse.count import CountInputs, counting_models, date_habits, dated_events, dimensions, event_days
+from warehouse.count import CountInputs, counting_models, dated_events, dimensions, event_days, learn_date_habits
 from warehouse.count.models import Models, TableModel, as_frame
 from warehouse.star.figures import CELL
 
@@ -25,32 +25,33 @@ MEASURES = ["as_reported", "harmonised"]
 _ENTITIES = ("cases", "persons")
 _WHOLE = "memory.main"
 """The database of all records, with the models that do not depend on ids, and `day_now`: the days of events under the current ids."""
-_PREPARED = """
+_PREPARE_STATES_AND_DAYS = """
 CREATE TABLE state AS SELECT DISTINCT institution, record_key, case_key FROM person_records;
 CREATE TABLE day_now AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place)
 """
-_GIVEN = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary UNION SELECT table_name FROM duckdb_tables()"
+_TABLE_NAMES = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary UNION SELECT table_name FROM duckdb_tables()"
 _AFFECTED = "(institution, case_key) IN (SELECT (institution, case_key) FROM temp.affected_file)"
-_CHOSEN = """CREATE TABLE reached.main."{0}" AS
+_COPY_REACHED_ROWS = """CREATE TABLE reached.main."{0}" AS
 FROM memory.main."{0}"
 WHERE (institution, case_key) IN (SELECT (institution, case_key) FROM temp.reached_file)
   OR (institution, record_key) IN (SELECT (institution, record_key) FROM temp.reached_record)
 ORDER BY n
 """
-_CHOSEN_IDS = """
+_CREATE_IDS_OF_REACHED = """
 CREATE TABLE case_ids AS
   SELECT *, row_number() OVER () AS n FROM temp.cases_{0} SEMI JOIN temp.reached_record USING (institution, record_key);
 CREATE TABLE person_ids AS
   SELECT *, row_number() OVER () AS n FROM temp.persons_{0} SEMI JOIN temp.reached_record USING (institution, record_key)
 """
-_DAYS_NOW = "SELECT place, day, method, date_problem FROM dated_event JOIN memory.main.day_now USING (n)"
-_MOVED = """
+_SELECT_DAYS_NOW = "SELECT place, day, method, date_problem FROM dated_event JOIN memory.main.day_now USING (n)"
+_UPDATE_DAYS_NOW = """
 CREATE OR REPLACE TEMP TABLE moved_day AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place);
 DELETE FROM memory.main.day_now WHERE n IN (SELECT n FROM moved_day);
 INSERT INTO memory.main.day_now FROM moved_day
 """
-# A listed person's key may end with a delivery (`pipelines.linkage.places`); its states are those of its position.
-_REACHED = r"""
+# A person's position in a list is reassigned from delivery to delivery, so its key may end with the name of a delivery
+# (`pipelines.linkage.places`). The states of such a person are stored under the key of the position, without that ending.
+_FIND_REACHED_RECORDS = r"""
 CREATE OR REPLACE TEMP TABLE case_of AS
   SELECT DISTINCT institution, record_key AS case_key, case_id FROM (FROM cases_before UNION ALL FROM cases_after);
 CREATE OR REPLACE TEMP TABLE person_of AS
@@ -94,31 +95,30 @@ CREATE OR REPLACE TEMP TABLE reached_record AS
 
 @dataclass(frozen=True)
 class RecordIds:
-    """The ids of all records. cases: institution, record_key, case_id; persons: institution, record_key, person_id."""
+    """The case or person to which each record belongs.
+
+    cases: institution, record_key, case_id. persons: institution, record_key, person_id.
+    """
 
     cases: pd.DataFrame
     persons: pd.DataFrame
 
 
 class Recount:
-    """The records of a run, ready to be counted under other ids. For one thread at a time."""
+    """All records of a run in a database, some of which can be counted again with other ids. Not for several threads at once."""
 
     def __init__(self, inputs: CountInputs, now: RecordIds) -> None:
-        """inputs: of a run, with the ids `now`; neither its findings nor its lineage are used."""
+        """Load `inputs`, what a run counted with the ids `now`. Its findings and lineage are not used."""
         self.now = now
         self._stack = ExitStack()
         whole = self._stack.enter_context(counting_models(inputs))
         self._connection = whole.connection
-        given = {
-            name
-            for (name,) in self._connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary").fetchall()
-        }
-        given |= {name for (name,) in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        whole.need("event_day", *dimensions.STATIC)
-        self._habits = date_habits(whole)
-        self._shared = sorted((given | set(dimensions.STATIC)) - {*canonical.TABLES, "case_ids", "person_ids"})
-        self._derived = {name: model for name, model in whole.models.items() if name not in dimensions.STATIC}
-        self._connection.execute(_PREPARED)
+        inputs_registered = {name for (name,) in self._connection.execute(_TABLE_NAMES).fetchall()}
+        whole.run("event_day", *dimensions.STATIC)
+        self._habits = learn_date_habits(whole)
+        self._shared_tables = sorted((inputs_registered | set(dimensions.STATIC)) - {*canonical.TABLES, "case_ids", "person_ids"})
+        self._models_of_ids = {name: model for name, model in whole.models.items() if name not in dimensions.STATIC}
+        self._connection.execute(_PREPARE_STATES_AND_DAYS)
         self._connection.execute("SET threads = 1")  # faster for few rows
 
     def close(self) -> None:
@@ -126,38 +126,38 @@ class Recount:
         self._stack.close()
 
     def changes(self, after: RecordIds) -> pd.DataFrame:
-        """The cells of `statistics` that differ: `CELL`, and by how much `MEASURES` grow from the ids `now` to `after`."""
-        with self._reached(after):
-            figures = [self._figures(side) for side in ("before", "after")]
+        """Compute which cells of `statistics` differ with the ids `after`. Columns out: `CELL`, and the increase of each of `MEASURES`."""
+        with self._tables_of_reached_rows(after):
+            figures = [self._count_figures(side) for side in ("before", "after")]
         both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
         return both[(both != 0).any(axis=1)].astype("int64").reset_index()
 
-    def move(self, after: RecordIds) -> None:
-        """Make `after` the current ids, with which later changes are compared."""
-        with self._reached(after), self._models("after") as models:
-            models.need("event_day")
-            self._connection.execute(_MOVED)
+    def set_current_ids(self, after: RecordIds) -> None:
+        """Make `after` the current ids (`now`), with which later changes are compared."""
+        with self._tables_of_reached_rows(after), self._models_with_ids("after") as models:
+            models.run("event_day")
+            self._connection.execute(_UPDATE_DAYS_NOW)
         self.now = after
 
-    def _figures(self, side: str) -> pd.DataFrame:
-        """`MEASURES` of every cell that is not null, indexed by `CELL`."""
-        with self._models(side) as models:
+    def _count_figures(self, side: str) -> pd.DataFrame:
+        """Count the reached rows with the ids `before` or `after` the change: `MEASURES` of every cell that is not null, by `CELL`."""
+        with self._models_with_ids(side) as models:
             found = models.frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
         return found.set_index(CELL)[MEASURES].astype("int64")
 
     @contextmanager
-    def _reached(self, after: RecordIds) -> Iterator[None]:
-        """The canonical rows that the change can reach, as tables of the database `reached`."""
+    def _tables_of_reached_rows(self, after: RecordIds) -> Iterator[None]:
+        """Create the database `reached`, with the canonical rows that a change from the ids `now` to `after` can reach."""
         frames = {
             f"{entity}_{side}": getattr(ids, entity) for side, ids in (("before", self.now), ("after", after)) for entity in _ENTITIES
         }
         for name, frame in frames.items():
             self._connection.register(name, frame)
-        self._connection.execute(_REACHED)
+        self._connection.execute(_FIND_REACHED_RECORDS)
         self._connection.execute("ATTACH ':memory:' AS reached")
         try:
             for name in canonical.TABLES:
-                self._connection.execute(_CHOSEN.format(name))
+                self._connection.execute(_COPY_REACHED_ROWS.format(name))
             yield
         finally:
             self._connection.execute("DETACH reached")
@@ -165,22 +165,25 @@ class Recount:
                 self._connection.unregister(name)
 
     @contextmanager
-    def _models(self, side: str) -> Iterator[Models]:
-        """Models over the reached rows with the ids `before`, whose days are known, or `after`."""
+    def _models_with_ids(self, side: str) -> Iterator[Models]:
+        """Make models over the reached rows with the ids `before` (the days of events are known then) or `after`."""
         self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; USE counted_{side}")
         try:
             views = [(name, f'reached.main."{name}"') for name in canonical.TABLES]
-            views += [(name, f'{_WHOLE}."{name}"') for name in self._shared]
+            views += [(name, f'{_WHOLE}."{name}"') for name in self._shared_tables]
             self._connection.execute(";".join(f'CREATE VIEW "{name}" AS FROM {source}' for name, source in views))
-            self._connection.execute(_CHOSEN_IDS.format(side))
-            needed = frozenset({"dated_event"})
-            days = TableModel("event_day", needed, _DAYS_NOW) if side == "before" else TableModel("event_day", needed, function=self._days)
-            yield Models(self._connection, {**self._derived, "event_day": days})
+            self._connection.execute(_CREATE_IDS_OF_REACHED.format(side))
+            reads = frozenset({"dated_event"})
+            if side == "before":
+                days = TableModel("event_day", reads, _SELECT_DAYS_NOW)
+            else:
+                days = TableModel("event_day", reads, function=self._event_days_after)
+            yield Models(self._connection, {**self._models_of_ids, "event_day": days})
         finally:
             self._connection.execute(f"USE {_WHOLE}; DETACH counted_{side}")
 
-    def _days(self, models: Models) -> Iterator[pd.DataFrame]:
-        """`event_day`: known where the case is the same, else imputed."""
-        yield as_frame(models.connection.sql(f"{_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
+    def _event_days_after(self, models: Models) -> Iterator[pd.DataFrame]:
+        """Compute the table `event_day` with the ids after the change: the known days of unchanged cases, and imputed days of others."""
+        yield as_frame(models.connection.sql(f"{_SELECT_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
         for events in dated_events(models, _AFFECTED):
             yield event_days(events, self._habits)

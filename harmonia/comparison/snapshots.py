@@ -23,7 +23,7 @@ from sqlalchemy import or_, select
 from harmonia.comparison.evidence import EVIDENCE
 from harmonia.registry import Registry
 from harmonia.registry.ledger import now
-from harmonia.registry.tables import Compared
+from harmonia.registry.tables import ComparisonSnapshot
 from pipelines.resources import parquet
 
 _PARQUET = b"PAR1"
@@ -42,12 +42,13 @@ def current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFr
 def load(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
     """The saved evidence: `EVIDENCE` and the `period` of its snapshot. Either everything, or all snapshots of the institutions `receivers`
     and the snapshots of `quarters` (institution, period)."""
-    query = select(Compared.period, Compared.evidence).order_by(Compared.period)
+    query = select(ComparisonSnapshot.period, ComparisonSnapshot.evidence).order_by(ComparisonSnapshot.period)
     if receivers is not None and quarters is not None:
         newest = [
-            (Compared.institution == institution) & (Compared.period == period) for institution, period in _institution_quarters(quarters)
+            (ComparisonSnapshot.institution == institution) & (ComparisonSnapshot.period == period)
+            for institution, period in _institution_quarters(quarters)
         ]
-        query = query.where(or_(Compared.institution.in_(sorted(receivers)), *newest))
+        query = query.where(or_(ComparisonSnapshot.institution.in_(sorted(receivers)), *newest))
     with registry.read() as session:
         rows = session.execute(query).all()
     parts = [_with_types(_unpack(text)).assign(period=period) for period, text in rows]
@@ -58,7 +59,10 @@ def load(registry: Registry, receivers: Collection[str] | None = None, quarters:
 def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[], pd.DataFrame]) -> int:
     """Save a snapshot of what `collect` returns for each of `quarters` (institution, period) without one; returns how many."""
     with registry.read() as session:
-        existing = {(institution, period) for institution, period in session.execute(select(Compared.institution, Compared.period))}
+        existing = {
+            (institution, period)
+            for institution, period in session.execute(select(ComparisonSnapshot.institution, ComparisonSnapshot.period))
+        }
     missing = [pair for pair in _institution_quarters(quarters) if pair not in existing]
     if not missing:
         return 0
@@ -66,7 +70,7 @@ def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[
     with registry.write() as session:
         for institution, period in missing:
             own = evidence[evidence["receiver"] == institution].reset_index(drop=True)
-            session.add(Compared(institution=institution, period=period, at=timestamp, evidence=_pack(own)))
+            session.add(ComparisonSnapshot(institution=institution, period=period, at=timestamp, evidence=_pack(own)))
     return len(missing)
 
 

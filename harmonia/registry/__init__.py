@@ -1,7 +1,9 @@
-"""The registry: ledger of deliveries, answers to findings, identity register, judgements. It cannot be rebuilt.
+"""The registry: a database of deliveries, answers to findings, ids of cases and persons, and judgements. It cannot be rebuilt from
+deliveries.
 
-Belongs here: tables (`tables.py`), migrations, connection (`connection.py`), queries and updates (`ledger.py`, `identity.py`). Does not
-belong here: reading files, record linkage.
+Belongs here: its tables (`tables.py`) and their migrations, opening it (`connection.py`), queries and updates (`ledger.py`, `pulls.py`,
+`identity.py`), seals that reveal changes from outside (`seal.py`, `published_seal.py`). Does not belong here: reading delivered files,
+record linkage.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Bulk insert through the database driver, and the batch size of reads and writes.
-
-Use SQLAlchemy's `insert` for a few rows.
-"""
+"""Insert many rows into a table of the registry through the database driver. For a few rows, use SQLAlchemy's `insert`."""
 
 from __future__ import annotations
 
@@ -13,23 +10,23 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
 
-AT_A_TIME = 500
-"""Rows per batch: small enough that Python's garbage collector does not scan them repeatedly."""
-_MARKS = {"sqlite": "?", "postgresql": "%s"}
+BATCH_ROWS = 500
+"""Rows that are read or written at once: few enough that Python's garbage collector does not scan them repeatedly."""
+_PLACEHOLDERS = {"sqlite": "?", "postgresql": "%s"}
 
 
-def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **alike: Any) -> None:
-    """Insert rows into the table of `entity`: values by column, and `alike`, the values common to all rows."""
+def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **constants: Any) -> None:
+    """Insert rows into the table of `entity`. columns: column → its values, row by row. constants: column → the value in every row."""
     table, dialect = entity.__table__, connection.dialect
-    names = ", ".join([*columns, *alike])
-    marks = ", ".join([_MARKS[dialect.name]] * (len(columns) + len(alike)))
-    values = [_driver_value(table.c[name].type, value, dialect) for name, value in alike.items()]
-    rows = zip(*columns.values(), *map(repeat, values), strict=False)  # the common values repeat for ever
-    while some := list(islice(rows, AT_A_TIME)):
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", some)
+    names = ", ".join([*columns, *constants])
+    placeholders = ", ".join([_PLACEHOLDERS[dialect.name]] * (len(columns) + len(constants)))
+    values = [_driver_value(table.c[name].type, value, dialect) for name, value in constants.items()]
+    rows = zip(*columns.values(), *map(repeat, values), strict=False)  # the constants repeat for ever
+    while batch := list(islice(rows, BATCH_ROWS)):
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", batch)
 
 
 def _driver_value(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
-    """A value in the form the driver expects."""
+    """Convert a value of a column of the type `kind` to what the database driver expects."""
     processor = kind.dialect_impl(dialect).bind_processor(dialect)
     return value if processor is None else processor(value)

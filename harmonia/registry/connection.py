@@ -1,4 +1,4 @@
-"""Opening the registry: engine, transactions, migrations.
+"""Open the registry: connect to its database, create or migrate its tables, begin and end transactions.
 
 Belongs here: settings that make SQLite and PostgreSQL behave alike, conversion of database errors to one line with a remedy.
 Does not belong here: queries.
@@ -25,42 +25,45 @@ from harmonia.errors import HarmoniaError, TransientError
 from harmonia.registry import seal
 
 VERSION_TABLE = "registry_version"  # Dagster uses `alembic_version`, possibly in the same database
-_WAIT = 30  # seconds that SQLite waits for another writer
+_BUSY_TIMEOUT = 30  # seconds that SQLite waits for another writer
 
 
 @dataclass(frozen=True)
 class Registry:
-    """An open, migrated registry."""
+    """An open registry with up-to-date tables, and the transactions on it."""
 
     engine: Engine
     sessions: sessionmaker[Session]
 
     @property
-    def place(self) -> str:
-        """URL for messages, without a password."""
+    def shown_url(self) -> str:
+        """Return the URL of the database without its password, for messages."""
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a write transaction, which is committed with a seal or rolled back. Raises `HarmoniaError` if the database refuses."""
-        with _database_errors(self.place), self.sessions.begin() as session:
+        """Open a write transaction. It is committed with a seal over its rows, or rolled back if an error is raised within it.
+
+        Raises `HarmoniaError` if the database reports an error.
+        """
+        with _database_errors(self.shown_url), self.sessions.begin() as session:
             seal.begin_writing(session)
             yield session
             seal.add_seal(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a read transaction, which never waits for a writer. Raises `HarmoniaError` if the database refuses."""
-        with _database_errors(self.place), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
+        """Open a read transaction, which never waits for a writer. Raises `HarmoniaError` if the database reports an error."""
+        with _database_errors(self.shown_url), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
             yield session
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections to the database."""
         self.engine.dispose()
 
 
 def open_registry(url: str) -> Registry:
-    """Open the registry at an SQLAlchemy URL (SQLite or PostgreSQL); create or migrate it if needed.
+    """Open the registry at an SQLAlchemy URL (SQLite or PostgreSQL), and create or migrate its tables if needed.
 
     Raises `HarmoniaError` if the URL is invalid, or the database cannot be reached, is not a registry, or is newer than this program.
     """
@@ -77,13 +80,16 @@ def open_registry(url: str) -> Registry:
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     registry = Registry(engine, sessionmaker(engine, expire_on_commit=False))
-    with _database_errors(registry.place):
-        _migrate_schema(engine, registry.place)
+    with _database_errors(registry.shown_url):
+        _migrate_schema(engine, registry.shown_url)
     return registry
 
 
 def _configure_sqlite(engine: Engine) -> None:
-    """Make SQLite private and durable, with explicit transactions: Python's driver begins them late, and never for DDL."""
+    """Configure SQLite: only the owner can read the file, commits are durable, transactions begin explicitly.
+
+    (Python's driver would begin a transaction only at the first change of a row, and never for a change of a table.)
+    """
     database = engine.url.database
     if database and not database.startswith((":memory:", "file:")):
         with suppress(OSError):  # it exists, or SQLite will report the error
@@ -92,7 +98,7 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
-        for pragma in (f"busy_timeout = {_WAIT * 1000}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in (f"busy_timeout = {_BUSY_TIMEOUT * 1000}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -101,7 +107,7 @@ def _configure_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _migrate_schema(engine: Engine, place: str) -> None:
+def _migrate_schema(engine: Engine, shown_url: str) -> None:
     config = Config()
     folder = Path(__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -115,7 +121,7 @@ def _migrate_schema(engine: Engine, place: str) -> None:
             return
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if revision is not None and revision not in known:
-            raise HarmoniaError(f"registry {place} was created by a newer Harmonia (revision {revision}): update this one")
+            raise HarmoniaError(f"registry {shown_url} was created by a newer Harmonia (revision {revision}): update this one")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -125,19 +131,19 @@ def _schema_revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _database_errors(place: str) -> Iterator[None]:
-    """Convert database errors to one line with a remedy, without the driver's text, which may contain values."""
+def _database_errors(shown_url: str) -> Iterator[None]:
+    """Convert database errors to `HarmoniaError`: one line with a remedy, without the driver's message, which may contain values."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):
         raise  # a programming error
     except DBAPIError as error:
         remedy, transient = _error_remedy(error)
-        raise (TransientError if transient else HarmoniaError)(f"registry {place}: {remedy}") from error
+        raise (TransientError if transient else HarmoniaError)(f"registry {shown_url}: {remedy}") from error
 
 
 def _error_remedy(error: DBAPIError) -> tuple[str, bool]:
-    """Return the remedy for a database error, and whether the error is transient."""
+    """Return what is wrong and how to remedy it, and whether the error is transient, i.e. a retry may cure it."""
     message = str(error.orig).lower()
     for words, remedy in (
         ("full", "the disk is full; make room, then run again"),

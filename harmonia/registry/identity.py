@@ -1,6 +1,8 @@
-"""The identity register: persistent ids of cases and persons.
+"""The identity register: permanent ids of cases and persons.
 
-Belongs here: assigning ids to a partition of records, redirects after merges, history. Does not belong here: record linkage
+Record linkage decides in every run anew which records are one case or person: it partitions the records into clusters. The register gives
+each cluster the id that its records had before.
+Belongs here: assigning ids to clusters, redirects after merges, the history of ids. Does not belong here: record linkage
 (`pipelines.linkage`).
 
 An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others
@@ -20,7 +22,7 @@ import pandas as pd
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
-from harmonia.registry.bulk import AT_A_TIME, insert_rows
+from harmonia.registry.bulk import BATCH_ROWS, insert_rows
 from harmonia.registry.connection import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Entity, Membership
@@ -33,12 +35,12 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class IdDecision:
-    """The changes of the register that follow from a partition.
+    """Which entity (case or person) each record of a partition belongs to, and the changes of the register that follow.
 
-    records    institution, record_key, entity: number of the entity of each record, in the order of the partition
-    minted     new numbers
-    redirects  number, target: entities merged into an older one
-    membership row of each record's current membership, -1 if it has none
+    records     institution, record_key, entity: the number of its entity; in the order of the partition
+    minted      numbers of new entities
+    redirects   number, target: entities that are merged into an older one
+    membership  row number of each record in the frame of current memberships, -1 if it is new
     """
 
     records: pd.DataFrame
@@ -48,10 +50,11 @@ class IdDecision:
 
 
 def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
-    """Assign each record of `partition` (institution, record_key, cluster) the id of its cluster, in one transaction.
+    """Assign an id to each record and store it in the register, in one transaction.
 
-    Returns institution, record_key, entity_id, in the same order. New ids are minted in the order of the clusters.
-    Records not in the partition keep their id. Idempotent.
+    kind: whether the clusters are cases or persons. partition: institution, record_key, cluster.
+    Columns out: institution, record_key, entity_id; in the order of `partition`. New ids are minted in the order of the clusters. Records
+    that are not in the partition keep their id. A second call with the same partition changes nothing.
     Raises `ValueError` if a record has no key or cluster, or occurs twice.
     """
     _check_partition(partition)
@@ -64,35 +67,36 @@ def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) ->
         _mint_entities(connection, kind, decision.minted, moment)
         _redirect_entities(connection, kind, decision.redirects)
         _move_memberships(connection, kind, decision, known, moment)
-    return _with_ids(kind, decision)
+    return _ids_of_records(kind, decision)
 
 
 def foresee_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
-    """Return the ids that `assign_ids` would give now, without changing the register."""
+    """Return what `assign_ids` would return now, without changing the register."""
     _check_partition(partition)
     with registry.read() as session:
         connection = session.connection()
         known = _current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
-    return _with_ids(kind, decide_ids(partition, known, last + 1))
+    return _ids_of_records(kind, decide_ids(partition, known, last + 1))
 
 
 def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
-    """The current ids of `ids` (text), following redirects; unknown and null ids are unchanged."""
+    """Replace each id by the id to which it redirects, if any; unknown and null ids are unchanged."""
     with registry.read() as session:
         pairs = session.execute(select(Entity.id, Entity.redirect_to).where(Entity.redirect_to.is_not(None))).all()
     return _follow_redirects(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
 
 
 def decide_ids(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> IdDecision:
-    """Match the clusters of `partition` with the current entities of their records.
+    """Decide which entity each cluster of `partition` is: one of those to which its records belong now, or a new one.
 
-    partition: institution, record_key, cluster. known: institution, record_key, entity (number), sequence (order of joining).
-    Each entity is matched to the cluster with most of its records; a cluster keeps the oldest entity matched to it.
+    partition: institution, record_key, cluster. known: the current memberships: institution, record_key, entity (number), sequence (order
+    in which records joined entities). first_free: number of the first new entity.
+    Each known entity is matched to the cluster with most of its records; a cluster becomes the oldest entity matched to it.
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
-    membership = _current_rows(records, known)
+    membership = _known_row_numbers(records, known)
     there = membership >= 0
     parts = known[["entity", "sequence"]].iloc[membership[there]].assign(cluster=clusters[there])
     parts = parts.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
@@ -110,8 +114,8 @@ def decide_ids(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) ->
     return IdDecision(records[[*_RECORD, "entity"]], minted, redirects, membership)
 
 
-def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
-    """Row of `known` with the same record, by row of `records`; -1 if there is none."""
+def _known_row_numbers(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Return, for each row of `records`, the row number of the same record in `known`; -1 if it is not there."""
     codes = [pd.factorize(pd.concat([known[name], records[name]], ignore_index=True)) for name in _RECORD]
     code = codes[0][0] * len(codes[1][1]) + codes[1][0]
     row = np.full(int(code.max(initial=-1)) + 1, -1)
@@ -119,8 +123,8 @@ def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
     return np.asarray(row[code[len(known) :]])
 
 
-def _with_ids(kind: EntityKind, decision: IdDecision) -> pd.DataFrame:
-    """Return institution, record_key and entity_id of each record of a decision."""
+def _ids_of_records(kind: EntityKind, decision: IdDecision) -> pd.DataFrame:
+    """Return institution, record_key and entity_id of each record in `decision`."""
     out = decision.records[_RECORD].copy()
     out["entity_id"] = pd.array(_format_ids(kind, decision.records["entity"].tolist()), dtype="str")
     return out
@@ -140,18 +144,19 @@ def _format_ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
 
 
 def _follow_redirects(values: pd.Series, redirects: pd.Series) -> pd.Series:
-    """Follow `redirects` (from → to) to the end; they lead from newer to older ids, so there are no cycles."""
+    """Replace each value that redirects to another, until none does. redirects: value (index) → value; always from a newer to an older
+    one, so that there are no cycles."""
     while (moved := values.isin(redirects.index)).any():
         values = values.mask(moved, values.map(redirects)).astype(values.dtype)
     return values
 
 
 def _current_memberships(connection: Connection, kind: EntityKind) -> pd.DataFrame:
-    """Current memberships with the number of the current entity: institution, record_key, entity, sequence."""
+    """Read which entity each record belongs to, redirects followed. Columns out: institution, record_key, entity (number), sequence."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
     query = query.where(Membership.kind == kind, Membership.until.is_(None))
     columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
-    for rows in connection.execute(query).partitions(AT_A_TIME):
+    for rows in connection.execute(query).partitions(BATCH_ROWS):
         for column, values in zip(columns.values(), zip(*rows, strict=True), strict=True):
             column.extend(values)
     out = pd.DataFrame(columns).astype({"institution": "str", "record_key": "str", "entity": "str", "sequence": "int64"})
@@ -175,7 +180,10 @@ def _redirect_entities(connection: Connection, kind: EntityKind, redirects: pd.D
 
 
 def _move_memberships(connection: Connection, kind: EntityKind, decision: IdDecision, known: pd.DataFrame, moment: datetime) -> None:
-    """Close changed memberships and insert new ones in the order of the records."""
+    """Store `decision`: end the current membership of each record whose entity changes, and insert new memberships, in record order.
+
+    known: the current memberships, as `decide_ids` received them.
+    """
     membership, entity = decision.membership, decision.records["entity"].to_numpy()
     changed = membership < 0
     changed[~changed] = known["entity"].to_numpy()[membership[~changed]] != entity[~changed]

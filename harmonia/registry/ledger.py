@@ -1,6 +1,6 @@
-"""The ledger of deliveries and runs: receipts, states, problems of the inbox.
+"""The ledger of the registry: which deliveries were received, with which files and states; runs; problems of the inbox.
 
-Belongs here: queries and updates of landing, status and the run. Does not belong here: files (`pipelines.landing`).
+Belongs here: queries and updates of these tables. Does not belong here: reading or storing files (`pipelines.landing`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """State of a delivery after a run, and its physical rows by record status (`COUNTS`)."""
+    """The state of a delivery after a run (one of `STATES`), and the number of its rows by record status (keys: `COUNTS`)."""
 
     institution: str
     name: str
@@ -39,7 +39,10 @@ def now() -> datetime:
 
 
 def begin_run(registry: Registry) -> int:
-    """Record a run and return its id. Call it under the run lock: a run that is still open was killed, and is closed as such."""
+    """Record the start of a run and return its id.
+
+    The caller holds the run lock, so that another run without an end must have been killed; it is recorded as `killed`.
+    """
     moment = now()
     with registry.write() as session:
         session.execute(update(Run).where(Run.finished.is_(None)).values(finished=moment, outcome="killed"))
@@ -50,32 +53,36 @@ def begin_run(registry: Registry) -> int:
 
 
 def end_run(registry: Registry, run: int, outcome: str) -> None:
-    """Close a run with its outcome: `published` or `failed`."""
+    """Record the end of a run and its outcome, `published` or `failed`."""
     with registry.write() as session:
         session.execute(update(Run).where(Run.id == run).values(finished=now(), outcome=outcome))
 
 
 def first_run(registry: Registry) -> datetime | None:
-    """Start of the first run of this home; deliveries received before have no meaningful arrival time."""
+    """Return when the first run of this home began; None if there was none.
+
+    Deliveries received before have no meaningful time of receipt.
+    """
     with registry.read() as session:
         return session.scalar(select(Run.started).order_by(Run.id).limit(1))
 
 
 def deliveries(session: Session) -> list[Delivery]:
-    """All deliveries of institutions ever received, with receipts and files, by institution, period, version."""
+    """Read all deliveries of institutions ever received, with receipts and files, sorted by institution, period and version."""
     return [delivery for delivery in received(session) if delivery.institution != YARDSTICKS]
 
 
 def received(session: Session) -> list[Delivery]:
-    """All that was ever received, in the same order: the deliveries of institutions, and the yardsticks."""
+    """Read all that was ever received, sorted in the same way: deliveries of institutions, and yardsticks."""
     query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
     return sorted(session.scalars(query), key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
 
 
 def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
-    """Record states and row counts of landed deliveries, in one transaction.
+    """Record the states and row counts of several deliveries, in one transaction.
 
-    Raises `ValueError` for a state or count not in `STATES`, `COUNTS`, `KeyError` for a delivery that was never landed.
+    Raises `ValueError` for a state that is not in `STATES` or a count that is not in `COUNTS`, `KeyError` for a delivery that was never
+    landed.
     """
     for one in states:
         if one.state not in STATES or not set(one.counts) <= set(COUNTS):
@@ -94,17 +101,17 @@ def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
 
 
 def record_state(registry: Registry, institution: str, name: str, state: str, counts: Mapping[str, int] | None = None) -> None:
-    """Record the state and row counts of one landed delivery, as `record_states` does for several."""
+    """Record the state and row counts of one delivery; see `record_states`."""
     record_states(registry, [DeliveryState(institution, name, state, counts or {})])
 
 
 def open_problems(session: Session) -> list[Problem]:
-    """The problems of the inbox at the last landing."""
+    """Read the problems of the inbox that were found when deliveries were last ingested."""
     return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
 
 
 def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: datetime) -> None:
-    """Record new problems and close those no longer found; others are unchanged."""
+    """Record the problems of the inbox `found` now: new ones are added, those no longer found are resolved, others are unchanged."""
     there = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
     seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in found)
     for identity, problem in there.items():
@@ -114,12 +121,12 @@ def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment
 
 
 def removed_hashes(session: Session) -> set[str]:
-    """Return the hashes of the bytes that erasures removed from the landing store."""
+    """Return the hashes of the files that erasures removed from the landing store."""
     return set(session.scalars(select(RemovedFile.sha256)))
 
 
 def required_hashes(session: Session) -> set[str]:
-    """Return the hashes of all bytes that the landing store must have."""
+    """Return the hashes of all files that must be in the landing store."""
     return set(session.scalars(select(File.sha256))) - removed_hashes(session)
 
 
@@ -129,7 +136,10 @@ def unknown_hashes(session: Session, hashes: Collection[str]) -> set[str]:
 
 
 def erased_unread(session: Session) -> set[str]:
-    """Hashes of removed bytes that no current receipt needs; a killed erasure may have left them. Bytes delivered again are needed."""
+    """Return the hashes of files that an erasure was to remove and that no receipt needs, but that may still be in the landing store.
+
+    They are still there if the erasure was killed. A file that was delivered again is needed, and left out.
+    """
     read = set(redactions(session).values())
     unread = select(Redaction.receipt_id)
     read |= set(session.scalars(select(DeliveryFile.sha256).where(DeliveryFile.receipt_id.not_in(unread))))
@@ -137,6 +147,7 @@ def erased_unread(session: Session) -> set[str]:
 
 
 def redactions(session: Session) -> dict[int, str]:
-    """Receipts whose files are no longer read because a person was erased: receipt -> hash of the redacted reading."""
+    """Return the receipts whose files are no longer read because a person was erased: id of the receipt → hash of the redacted content
+    that is read instead."""
     rows = session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id))
     return {row.receipt_id: row.reading for row in rows}

@@ -1,10 +1,11 @@
-"""The seal of the registry at the last publication, to detect an outdated or different registry.
+"""Detect that a home is used with an outdated or a different registry, by the registry's newest seal at the last publication.
 
-Belongs here: storing the newest seal beside the published files, comparing a registry with it. Does not belong here: integrity of the
+Belongs here: storing that seal beside the published files, looking for it in the registry. Does not belong here: the integrity of the
 registry (`seal`).
 
-A registry restored from an older copy, or another one, lacks that seal; a run would silently publish smaller figures. The seal is stored
-after its transaction, so a run killed in between leaves an older seal, which is still valid.
+If the registry was restored from an older copy, or is another one, it lacks the stored seal, and a run would silently publish smaller
+figures. The seal is stored after its transaction was committed. If the run is killed in between, the stored seal is an older one, which
+the registry also has.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MARK = "registry.json"
 
 
 def remember_seal(home: Home, registry: Registry) -> None:
-    """Store the newest seal of the registry beside the published files."""
+    """Store the number and digest of the registry's newest seal beside the published files of a home."""
     with registry.read() as session:
         number, digest = seal.newest_seal(session)
     path = home.root / "published" / _MARK
@@ -29,7 +30,7 @@ def remember_seal(home: Home, registry: Registry) -> None:
 
 
 def require_seal(home: Home, registry: Registry) -> None:
-    """Raise `HarmoniaError` if the registry is older than at the last publication, or a different one."""
+    """Raise `HarmoniaError` if the registry is older than at the last publication of the home, or a different one."""
     try:
         known = json.loads((home.root / "published" / _MARK).read_text("ascii"))
         number, digest = int(known["seal"]), str(known["digest"])
@@ -41,7 +42,7 @@ def require_seal(home: Home, registry: Registry) -> None:
         newest, _ = seal.newest_seal(session)
     kind = f"is older (newest seal {newest})" if newest < number else "is a different one"
     raise HarmoniaError(
-        f"registry {registry.place} {kind} than the one that {home.root} was published with (seal {number}): a run would publish smaller "
-        "figures. Replace it by the newer one, or name that with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, "
+        f"registry {registry.shown_url} {kind} than the one that {home.root} was published with (seal {number}): a run would publish "
+        "smaller figures. Replace it by the newer one, or name that with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, "
         "restore a backup into an empty home (`harmonia restore`)"
     )

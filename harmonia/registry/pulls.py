@@ -1,6 +1,6 @@
-"""The ledger of pulls: the watermark of each institution and delivery, and what stops a pull.
+"""The ledger of pulls: what was last seen on the institutions' servers, and which problems stop the pull of a delivery.
 
-Belongs here: queries and additions. Does not belong here: sources (`pipelines.pull`).
+Belongs here: queries and additions to the table `pull`. Does not belong here: connecting to servers (`pipelines.pull`).
 """
 
 from __future__ import annotations
@@ -15,32 +15,35 @@ from harmonia.registry.connection import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Pull
 
-Place = tuple[str, str | None]
-"""Institution, and delivery as the source names it; None for the source itself."""
+PullSubject = tuple[str, str | None]
+"""What a row of the table `pull` is about: institution, and delivery as its server names it, or None for the server as a whole."""
 
 
-def current(session: Session) -> dict[Place, Pull]:
+def latest_pulls(session: Session) -> dict[PullSubject, Pull]:
     """Read the newest row of the table `pull` for each institution and delivery."""
     newest = select(func.max(Pull.id)).group_by(Pull.institution, Pull.delivery)
     return {(row.institution, row.delivery): row for row in session.scalars(select(Pull).where(Pull.id.in_(newest)).order_by(Pull.id))}
 
 
-def add(registry: Registry, place: Place, before: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None) -> None:
-    """Record what became of a place: `state`, `content` and `inbox_name`, or the `rule` that stopped it.
+def record_pull(
+    registry: Registry, subject: PullSubject, before: Pull | None, *, rule: str | None = None, detail: str = "", **seen: str | None
+) -> None:
+    """Record the result of a pull: what was seen (`state`, `content`, `inbox_name` of `Pull`), or the `rule` of the problem that stopped
+    it.
 
-    A problem keeps the content that was fetched before, and loses the state, so that the delivery is fetched again. The same problem again
-    is no new row.
+    before: the newest row about the subject. With a problem, the content that was fetched before is kept, but not the state, so that the
+    delivery is fetched again. A problem that is the same as before adds no row.
     """
     if rule is not None and before is not None and (before.rule, before.detail) == (rule, detail or None):
         return
     if rule is not None and before is not None:
         seen = {"content": before.content, "inbox_name": before.inbox_name}
     with registry.write() as session:
-        session.add(Pull(at=now(), institution=place[0], delivery=place[1], rule=rule, detail=detail or None, **_pull_columns(seen)))
+        session.add(Pull(at=now(), institution=subject[0], delivery=subject[1], rule=rule, detail=detail or None, **_pull_columns(seen)))
 
 
 def open_pull_problems(session: Session) -> list[dict[str, Any]]:
-    """Open problems of sources, as findings on the institution."""
+    """Return the problems that stop pulls now, as findings on the institution (delivery and file are null)."""
     return [
         {
             "institution": row.institution,
@@ -49,7 +52,7 @@ def open_pull_problems(session: Session) -> list[dict[str, Any]]:
             "rule": row.rule,
             "detail": ": ".join(filter(None, (row.delivery, row.detail))) or None,
         }
-        for row in current(session).values()
+        for row in latest_pulls(session).values()
         if row.rule is not None
     ]
 

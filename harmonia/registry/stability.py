@@ -1,4 +1,4 @@
-"""Stability of ids from run to run, and comparison of two partitions.
+"""How many records keep their id from one run to the next, and which records two partitions put into different clusters.
 
 Does not belong here: assigning ids (`identity`).
 """
@@ -14,8 +14,10 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class IdStability:
-    """Of the records known to both runs (`records`): how many have the same id (`same`), how many an id to which the old one redirects
-    (`redirected`)."""
+    """Counts of the records that two runs have in common.
+
+    records: all of them. same: with the same id in both. redirected: with an id to which the earlier id redirects.
+    """
 
     records: int
     same: int
@@ -23,19 +25,19 @@ class IdStability:
 
     @property
     def share_same(self) -> float:
-        """Share of records with the same id; 1 if there are no records."""
+        """Return the share of records with the same id; 1 if there are no records."""
         return self.same / self.records if self.records else 1.0
 
     @property
     def share(self) -> float:
-        """Share of records that can be found under their old id, directly or through a redirect; 1 if there are no records."""
+        """Return the share of records that can be found by their earlier id, directly or by its redirect; 1 if there are no records."""
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
 def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> IdStability:
-    """Compare the ids of two runs.
+    """Compare the ids of records in two runs.
 
-    before, after: institution, record_key, and the id as third column. now: current id per row of `before`
+    before, after: institution, record_key, and the id as third column. now: for each row of `before`, its id with redirects followed
     (`harmonia.registry.identity.resolve_ids`).
     """
     old = before[_RECORD].assign(old=before.iloc[:, 2].to_numpy(), now=now.to_numpy())
@@ -45,9 +47,9 @@ def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> I
 
 
 def changed_clusters(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Records in only one of two partitions, or in a different cluster: `institution, record_key`. Cluster names are ignored.
+    """Find the records that are in only one of two partitions, or in a cluster with different records. The names of clusters are ignored.
 
-    one, other: institution, record_key, and the cluster as third column.
+    one, other: institution, record_key, and the cluster as third column. Columns out: institution, record_key.
     """
     both = one.set_axis([*_RECORD, "one"], axis=1).merge(other.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer")
     size = both.groupby(["one", "other"])["record_key"].transform("size")

@@ -1,8 +1,7 @@
-"""The tables of the registry, as SQLAlchemy classes.
+"""The tables of the registry, as SQLAlchemy classes. A change of a table needs a migration in `migrations/versions/`.
 
-Belongs here: permanent data on deliveries, answers to findings, identities and judgements. Rows are added and closed, never deleted.
-Does not belong here: personal data (record keys are not personal data), anything that can be rebuilt. A change of a table needs a
-migration in `migrations/versions/`.
+Belongs here: what must be kept for ever about deliveries, answers to findings, ids and judgements. Rows are added, and some are later
+closed; none is deleted. Does not belong here: personal data (record keys are not personal data), anything that can be rebuilt.
 """
 
 from __future__ import annotations
@@ -30,23 +29,23 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Instant(TypeDecorator[datetime]):
-    """A UTC time on every database: aware in Python even if the database has no time zones."""
+    """Column type for a time in UTC. In Python it always has a time zone, even if the database cannot store one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware datetime to UTC."""
+        """Convert a time with a time zone to UTC."""
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Database value to aware UTC datetime."""
+        """Convert a value of the database to a time in UTC with a time zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """Cached, since many rows have the same time."""
+        """Return the converter of values, with a cache, since many rows have the same time."""
         processor = super().result_processor(dialect, coltype)
         return None if processor is None else lru_cache(maxsize=1024)(processor)
 
@@ -77,7 +76,7 @@ class Run(Base):
 
 
 class File(Base):
-    """Bytes in the landing store, named by their hash, stored once."""
+    """A file in the landing store, where it is named by its hash. Files with equal content are stored once."""
 
     __tablename__ = "file"
 
@@ -87,7 +86,7 @@ class File(Base):
 
 
 class Delivery(Base):
-    """A delivery by its name. Its files are in its receipts; the newest receipt is current."""
+    """A delivery, identified by institution and name. Its files are listed in its receipts; the newest receipt is current."""
 
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("institution", "name"),)
@@ -110,7 +109,7 @@ class Delivery(Base):
 
 
 class Receipt(Base):
-    """The files of a delivery when received; a new receipt is added if its content changes in place."""
+    """What was received as a delivery at one time. If the files of the delivery in the inbox change, another receipt is added."""
 
     __tablename__ = "receipt"
     __table_args__ = (UniqueConstraint("delivery_id", "sequence"),)
@@ -127,7 +126,7 @@ class Receipt(Base):
 
 
 class DeliveryFile(Base):
-    """One file of a receipt, under its delivered name (escaped if not printable)."""
+    """A file that a receipt lists, under its delivered name (unprintable characters are escaped)."""
 
     __tablename__ = "delivery_file"
 
@@ -138,7 +137,7 @@ class DeliveryFile(Base):
 
 
 class Problem(Base):
-    """A finding about the inbox; `resolved` is null while it is open."""
+    """A finding about the inbox, not about the content of a delivery; `resolved` is null while it is open."""
 
     __tablename__ = "problem"
 
@@ -153,9 +152,9 @@ class Problem(Base):
 
 
 class Pull(Base):
-    """What was seen at an institution's source. The newest row of an institution and delivery is current.
+    """What a pull saw on the server of an institution. The newest row of an institution and delivery is current.
 
-    A row without `delivery` is about the source itself, one with `rule` about what stopped the pull.
+    A row without `delivery` is about the server as a whole; a row with `rule` is about a problem that stopped the pull.
     """
 
     __tablename__ = "pull"
@@ -163,8 +162,8 @@ class Pull(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     institution: Mapped[str]
-    delivery: Mapped[str | None]  # its name at the source
-    state: Mapped[str | None]  # the watermark: hash of names, sizes and times, or of counts and latest changes; null if unknown
+    delivery: Mapped[str | None]  # its name on the server
+    state: Mapped[str | None]  # the watermark: hash of names, sizes and times of files, or of row counts and latest changes of a database
     content: Mapped[str | None]  # over names and hashes of its files; null if nothing was fetched
     inbox_name: Mapped[str | None]  # the delivery in the inbox that has this content
     rule: Mapped[str | None]
@@ -172,9 +171,10 @@ class Pull(Base):
 
 
 class Answer(Base):
-    """An institution's answer to a finding. The latest answer counts; a decision closes it, nothing deletes it.
+    """An institution's answer to a finding. Of several answers to a finding the latest counts; none is deleted.
 
-    Every run derives the states of findings from all deliveries and these answers (`harmonia.feedback`).
+    The owner of the system decides on some answers (`decision`). Every run derives the states of findings from all deliveries and answers
+    (`harmonia.feedback`).
     """
 
     __tablename__ = "answer"
@@ -199,21 +199,24 @@ class Answer(Base):
 
 
 class Signature(Base):
-    """The signature of a head of institution under a quarter as it was delivered (`harmonia.signing`). Never changed or removed."""
+    """The signature of a head of institution under what the institution delivered for a period (`harmonia.signing`).
+
+    Rows are never changed or removed.
+    """
 
     __tablename__ = "signature"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     institution: Mapped[str]
     period: Mapped[str]
-    hash: Mapped[str]  # over the deliveries that the quarter had
+    hash: Mapped[str]  # over the signed deliveries
     held: Mapped[str]  # JSON: delivery -> hash of its content
     signed_by: Mapped[str]
     signed_at: Mapped[datetime]
 
 
 class Entity(Base):
-    """A case or person by its minted id. `redirect_to` is set when it is merged into an older one."""
+    """A case or person with the id that was minted for it. `redirect_to` is set when it is merged into an older one."""
 
     __tablename__ = "entity_id"
     __table_args__ = (UniqueConstraint("kind", "number"),)
@@ -226,7 +229,7 @@ class Entity(Base):
 
 
 class Membership(Base):
-    """The entity of a record. One current row per record (`until` null); earlier rows are its history."""
+    """Which entity (case or person) a record belongs to, and since when. A record has one current row (`until` is null)."""
 
     __tablename__ = "membership"
     __table_args__ = (
@@ -251,7 +254,7 @@ class Membership(Base):
 
 
 class Judgement(Base):
-    """A steward's judgement on a pair of records. Revised by a later judgement, never deleted."""
+    """A steward's judgement on whether two records are one case or person. A later judgement may revise it; none is deleted."""
 
     __tablename__ = "judgement"
     __table_args__ = (Index("judgement_pair", "kind", "institution_a", "record_key_a", "institution_b", "record_key_b"),)
@@ -272,15 +275,15 @@ class Judgement(Base):
     origin: Mapped[str | None]  # SHA-256 of the imported workbook; null if entered by command
 
 
-def _of_evidence(context: Any) -> str:
+def _hash_evidence(context: Any) -> str:
     return hashlib.sha256(context.get_current_parameters()["evidence"].encode()).hexdigest()
 
 
-class Compared(Base):
-    """Result of the comparison between institutions for one institution, when a quarter of its deliveries was first run.
+class ComparisonSnapshot(Base):
+    """What the comparison between institutions showed to one of them when its delivery for a quarter was first processed.
 
-    It is fixed until the institution's next quarter: a corrected delivery must not reveal whether the correction was right
-    (`harmonia.comparison.snapshots`). Record keys only: no names, no values.
+    The institution sees this result until its delivery for the next quarter, so that a corrected delivery does not reveal whether the
+    correction was right (`harmonia.comparison.snapshots`). It contains record keys only, no names or other values.
     """
 
     __tablename__ = "compared"
@@ -289,11 +292,11 @@ class Compared(Base):
     period: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     evidence: Mapped[str]  # rows of harmonia.comparison.EVIDENCE as harmonia.comparison.snapshots packs them
-    hash: Mapped[str] = mapped_column(default=_of_evidence, server_default="")  # SHA-256 of `evidence`
+    hash: Mapped[str] = mapped_column(default=_hash_evidence, server_default="")  # SHA-256 of `evidence`
 
 
 class Sample(Base):
-    """A blind sample of candidate pairs, drawn from the publication of one run."""
+    """A blind sample of candidate pairs of one published run, for stewards to judge."""
 
     __tablename__ = "review_sample"
 
@@ -305,7 +308,7 @@ class Sample(Base):
 
 
 class SampleStratum(Base):
-    """A stratum of a sample: number of candidate pairs, and how many of them were drawn."""
+    """A stratum of a sample: how many candidate pairs it has (`pairs`), and how many of them were drawn."""
 
     __tablename__ = "review_stratum"
 
@@ -318,7 +321,7 @@ class SampleStratum(Base):
 
 
 class SampledPair(Base):
-    """A sampled pair with its sampling probability. `position`: its place in the random order of display."""
+    """A pair in a sample. position: its number in the random order in which pairs are shown. probability: that it was drawn."""
 
     __tablename__ = "review_sampled_pair"
     __table_args__ = (ForeignKeyConstraint(["sample_id", "stratum"], ["review_stratum.sample_id", "review_stratum.name"]),)
@@ -336,7 +339,7 @@ class SampledPair(Base):
 
 
 class Audit(Base):
-    """Audit log of accesses to personal data."""
+    """A line of the audit log: an access to personal data."""
 
     __tablename__ = "audit"
 
@@ -349,7 +352,7 @@ class Audit(Base):
 
 
 class ErasureOrder(Base):
-    """An order to erase a person's data, with its author and legal basis. Executed by a different user (`Erasure`)."""
+    """An order to erase a person's data, with its author and legal basis. A different user executes it (`Erasure`)."""
 
     __tablename__ = "erasure_order"
 
@@ -361,7 +364,7 @@ class ErasureOrder(Base):
 
 
 class Erasure(Base):
-    """An executed order; executed again if the person is delivered again."""
+    """An execution of an erasure order. The order is executed again if the person is delivered again."""
 
     __tablename__ = "erasure"
 
@@ -372,7 +375,7 @@ class Erasure(Base):
 
 
 class Redaction(Base):
-    """The redacted reading that replaces a receipt's files after an erasure. The newest one counts."""
+    """The redacted content that is read instead of the files of a receipt after an erasure. The newest one counts."""
 
     __tablename__ = "redaction"
 
@@ -383,7 +386,7 @@ class Redaction(Base):
 
 
 class RemovedFile(Base):
-    """Bytes that an erasure removed from the landing store; their hash is retained."""
+    """A file that an erasure removed from the landing store; its hash is kept here."""
 
     __tablename__ = "removed_file"
 
@@ -393,11 +396,11 @@ class RemovedFile(Base):
 
 
 class Seal(Base):
-    """A seal over the rows of a transaction (`harmonia.registry.seal`). Never changed or removed."""
+    """A seal over the rows of a transaction (`harmonia.registry.seal`). Rows are never changed or removed."""
 
     __tablename__ = "seal"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    covers: Mapped[str]  # JSON: stream -> highest place, rows, SHA-256 over them
-    digest: Mapped[str]  # SHA-256 over the digest before and `covers`
+    covers: Mapped[str]  # JSON: name of a stream or state → position of its newest row, number of rows, SHA-256 over them
+    digest: Mapped[str]  # SHA-256 over the digest of the seal before, `covers` and `at`

@@ -55,8 +55,8 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
         )
     if workplace.home.published and registry_is_used is None:
         raise HarmoniaError(
-            f"registry {registry.place} knows none of the files landed in {workplace.home.root}, which was published with another: name "
-            "that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
+            f"registry {registry.shown_url} knows none of the files landed in {workplace.home.root}, which was published with another: "
+            "name that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
         )
     published_seal.require_seal(workplace.home, registry)
 

@@ -61,7 +61,7 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            differing, (seals, _) = seal.broken(session), seal.newest_seal(session)
+            differing, (seals, _) = seal.integrity_problems(session), seal.newest_seal(session)
     finally:
         registry.close()
     return dg.AssetCheckResult(passed=not differing, metadata={"seals": seals, "broken": len(differing), "which": differing[:20]})

@@ -17,7 +17,7 @@ from typing import Literal, cast
 from harmonia.errors import HarmoniaError
 from harmonia.lock import pull_lock
 from harmonia.registry import Registry
-from harmonia.registry.pulls import Place, add, current
+from harmonia.registry.pulls import PullSubject, latest_pulls, record_pull
 from harmonia.registry.tables import Pull
 from pipelines.landing.receipts import CurrentFiles, current_files
 from pipelines.pull import inbox
@@ -132,23 +132,23 @@ class _Pull:
     dry_run: bool
     limits: Limits
     outcomes: list[Outcome] = field(default_factory=list)
-    before: dict[Place, Pull] = field(default_factory=dict)
+    before: dict[PullSubject, Pull] = field(default_factory=dict)
     landed: CurrentFiles = field(default_factory=dict)
 
     def close_without_source(self, names: Collection[str]) -> None:
         """Close the problems of institutions that no longer have a source."""
         with self.registry.read() as session:
-            rows = current(session)
+            rows = latest_pulls(session)
         for (institution, delivery), row in rows.items():
             if institution not in names and row.rule is not None and not self.dry_run:
-                add(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
+                record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
     def run(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[Outcome]:
         """Look at the sources, fetch, put into the inbox and record. Return the outcomes in the order of the institutions."""
         with ExitStack() as held:
             folders = self._reserve(sources, held)
             with self.registry.read() as session:
-                self.before, self.landed = current(session), current_files(session)
+                self.before, self.landed = latest_pulls(session), current_files(session)
             tasks = [self._make_task(name, sources[name], today) for name in folders]
             new = [task for task in self._look_at_sources([task for task in tasks if task]) if not self._is_known(task)]
             if self.dry_run:
@@ -242,7 +242,7 @@ class _Pull:
         same = row is not None and (row.rule, row.state, row.content, row.inbox_name) == (None, state, content, inbox_name)
         if not self.dry_run and not (same and not isinstance(task.source, Database)):
             place = (task.institution, cast(Offer, task.offer).delivery)
-            add(self.registry, place, row, state=state, content=content, inbox_name=inbox_name)
+            record_pull(self.registry, place, row, state=state, content=content, inbox_name=inbox_name)
 
     def _record_problem(self, institution: str, source: Source | DeclarationError, problem: Problem) -> None:
         """Record what prevents pulling from a source, or pulling a delivery."""
@@ -251,17 +251,17 @@ class _Pull:
         self.outcomes.append(Outcome(institution, kind, problem.delivery, result, None, problem.rule, problem.detail))
         if not self.dry_run:
             place = (institution, problem.delivery)
-            add(self.registry, place, self.before.get(place), rule=problem.rule, detail=problem.detail)
+            record_pull(self.registry, place, self.before.get(place), rule=problem.rule, detail=problem.detail)
 
     def _close_problems(self, task: _PullTask, seen: Look) -> None:
         """Close the problems of a source that it no longer has, also those of deliveries that it no longer offers."""
         still = {problem.delivery for problem in seen.problems} | {offer.delivery for offer in seen.offers}
         for (institution, delivery), row in self.before.items():
             if institution == task.institution and row.rule is not None and delivery not in still and not self.dry_run:
-                add(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
+                record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
 
-def _add_due_period(request: Request, source: Database, before: Mapping[Place, Pull], today: date) -> Request:
+def _add_due_period(request: Request, source: Database, before: Mapping[PullSubject, Pull], today: date) -> Request:
     """Return the request with the last period that ended, if a snapshot of it is due: from each of `days` after its end until the
     snapshot is taken. Otherwise return it unchanged."""
     agreed = request.contract

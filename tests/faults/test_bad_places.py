@@ -75,7 +75,7 @@ def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, 
     }
     assert ("police", "2013-Q2") in world.stands()
     with world.registry.read() as session:
-        assert seal.broken(session) == []
+        assert seal.integrity_problems(session) == []
 
 
 def test_a_clock_that_is_set_back_while_files_are_watched_holds_up_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from harmonia.comparison.permitted import as_findings, permitted
 from harmonia.feedback.life import states_of_findings
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.ledger import now
-from harmonia.registry.tables import Compared
+from harmonia.registry.tables import ComparisonSnapshot
 
 LINEAGE = pd.DataFrame(columns=["institution", "delivery", "record_key", "file", "part", "line", "status"], dtype="str")
 
@@ -101,6 +101,6 @@ def test_a_round_that_an_earlier_version_kept_is_read(registry: Registry, packed
     said = json.dumps({"columns": list(found), "data": found.astype(object).where(found.notna(), None).to_numpy().tolist()})
     text = base64.b64encode(zlib.compress(said.encode(), 1)).decode() if packed else said
     with registry.write() as session:
-        session.add(Compared(institution="police", period="2013-Q2", at=now(), evidence=text))
+        session.add(ComparisonSnapshot(institution="police", period="2013-Q2", at=now(), evidence=text))
     kept = snapshots.load(registry).drop(columns="period")
     pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))

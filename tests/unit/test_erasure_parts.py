@@ -175,11 +175,11 @@ def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_i
         ["P0000001", "A. Officer", 1, "B. Engineer"]
     ]
     with registry.read() as session:
-        assert seal.broken(session) == []
+        assert seal.integrity_problems(session) == []
     with registry.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE erasure_order SET ordered_by = 'B. Engineer'")
     with registry.read() as session:
-        assert any("erasure order" in line for line in seal.broken(session))
+        assert any("erasure order" in line for line in seal.integrity_problems(session))
     registry.close()
 
 

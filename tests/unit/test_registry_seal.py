@@ -47,7 +47,7 @@ def lived(registry: Registry) -> Registry:
 
 def broken(registry: Registry) -> list[str]:
     with registry.read() as session:
-        return seal.broken(session)
+        return seal.integrity_problems(session)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_server_seals_the_same(tmp_path: Path) -> None:
             with registry.engine.connect() as connection:
                 connection.execute(text(edit))
                 with registry.sessions(bind=connection) as session:
-                    assert seal.broken(session) != [], edit
+                    assert seal.integrity_problems(session) != [], edit
                 connection.rollback()
         assert broken(registry) == []
         registry.close()

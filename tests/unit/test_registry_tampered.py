@@ -69,7 +69,7 @@ def copied(filled: Path, tmp_path: Path) -> Iterator[Registry]:
 
 def found(registry: Registry) -> list[str]:
     with registry.read() as session:
-        return seal.broken(session)
+        return seal.integrity_problems(session)
 
 
 def tampered(registry: Registry, *edits: str) -> list[str]:
@@ -133,7 +133,7 @@ def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> Non
 
 
 def test_every_column_is_sealed_or_derived_for_a_reason() -> None:
-    sealed = {str(column.property.columns[0]) for stream in seal.STREAMS for column in (stream.place, *stream.columns)}
+    sealed = {str(column.property.columns[0]) for stream in seal.STREAMS for column in (stream.position, *stream.columns)}
     sealed |= {str(column.property.columns[0]) for state in seal.STATES for column in (*state.by, *state.columns)}
     sealed |= {"entity_id.kind"}  # each kind of ids is a stream of its own
     names = {str(column) for column in COLUMNS}

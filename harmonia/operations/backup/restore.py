@@ -69,7 +69,9 @@ def _move_registry_to_server(file: Path, url: str) -> None:
     try:
         with registry.read() as session:
             if session.scalar(select(func.count()).select_from(Run)):
-                raise HarmoniaError(f"registry {registry.place} is not empty: name a new database with --registry-url; nothing was written")
+                raise HarmoniaError(
+                    f"registry {registry.shown_url} is not empty: name a new database with --registry-url; nothing was written"
+                )
     finally:
         registry.close()
     open_registry(f"sqlite:///{file}").close()  # migrated, if the backup is of an older version

@@ -76,7 +76,7 @@ def _database_problems(file: Path) -> Iterator[str]:
 
 def _ledger_problems(registry: Registry, expected_seal: tuple[int, str] | None) -> Iterator[str]:
     with registry.read() as session:
-        yield from (f"ledger: {line}" for line in seal.broken(session))
+        yield from (f"ledger: {line}" for line in seal.integrity_problems(session))
         if expected_seal and not seal.has_digest(session, *expected_seal):
             yield f"ledger: seal {expected_seal[0]} differs from the backup: the seals were recomputed, or it is another ledger"
 

@@ -25,7 +25,7 @@ from harmonia.review.consequence import CELL, Consequences
 from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun, open_home_registry, published
-from harmonia.review.queue import queue
+from harmonia.review.queue import list_doubtful_pairs
 from pipelines.linkage import link
 from pipelines.linkage.places import with_first_keys
 from pipelines.linkage.standardise import READ
@@ -67,7 +67,7 @@ def compared(
     found: PublishedRun, registry: Registry, number: int, seed: int, until: float
 ) -> Iterator[tuple[str, int, int, bool, float, float]]:
     """Pair and verdict, figures that change, figures foretold, whether they are the same, seconds and processor seconds of the preview."""
-    pairs = queue(found, registry)
+    pairs = list_doubtful_pairs(found, registry)
     first = pairs.head(number // 2)
     pairs = pd.concat([first, pairs.drop(first.index).sample(frac=1, random_state=seed)]).head(number)
     begun = time.perf_counter()
@@ -107,7 +107,7 @@ def main() -> None:
         place = Workplace.of(None, home)
         registry = open_home_registry(place)
         number = given.verdicts // len(given.home) + (n < given.verdicts % len(given.home))
-        for row in compared(published(place.home, registry), registry, number, given.seed, until):
+        for row in compared(last_published_run(place.home, registry), registry, number, given.seed, until):
             rows.append(row)
             if not row[3]:
                 print(f"{row[0]}: {row[1]} figures change, {row[2]} were predicted", flush=True)

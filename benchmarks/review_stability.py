@@ -20,7 +20,7 @@ import pandas as pd
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
-from harmonia.review.judgements import effective, enter_judgements, read
+from harmonia.review.judgements import combine_judgements, enter_judgements, read_judgements
 from harmonia.review.published import PublishedRun
 from harmonia.review.sampling import decided_pairs
 from pipelines.linkage import Linked, Model, link, load_model
@@ -101,7 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         registry = open_registry(f"sqlite:///{Path(folder) / 'registry.sqlite'}")
         enter_judgements(registry, said)
-        stands = effective(read(registry))
+        stands = combine_judgements(read_judgements(registry))
         registry.close()
         models = {"same model": model, "perturbed": perturbed(model, given.seed), "retrained": train_model([canonical], model)}
         print(f"{len(said)} judgements, {int(said['against'].sum())} against the machine")

@@ -15,10 +15,10 @@ from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry
 from harmonia.review.estimating import estimate
-from harmonia.review.judgements import effective
-from harmonia.review.judgements import read as judgements
-from harmonia.review.published import open_home_registry, published
-from harmonia.review.sampling import chosen, labels
+from harmonia.review.judgements import combine_judgements
+from harmonia.review.judgements import read_judgements as judgements
+from harmonia.review.published import last_published_run, open_home_registry
+from harmonia.review.sampling import count_labels, find_sample
 from pipelines.resources.workplace import Workplace
 from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, part_versions
 
@@ -32,9 +32,9 @@ def read(workplace: Workplace) -> ReleaseSource:
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
     registry = open_home_registry(workplace)
     try:
-        found = published(workplace.home, registry)
+        found = last_published_run(workplace.home, registry)
         items = json.loads(str(found.table("links", "_items")["plain"].iloc[0]))["statistics"]
-        effective_judgements = effective(judgements(registry))
+        effective_judgements = combine_judgements(judgements(registry))
         return ReleaseSource(
             tables=_tables(workplace.home),
             deliveries=found.table("record_status", "deliveries"),
@@ -81,7 +81,7 @@ def _shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame
 def _error(registry: Registry) -> list[dict[str, Any]]:
     """Precision and recall of linkage with 95 % intervals, from the latest blind sample with judgements; empty without one."""
     try:
-        figures = estimate(labels(registry, chosen(registry, None)))
+        figures = estimate(count_labels(registry, find_sample(registry, None)))
     except HarmoniaError:
         return []
     known = figures[figures["labelled"] > 0]

@@ -113,11 +113,11 @@ def write(material: Material, out: Path, by: str) -> str:
 
 
 def _judgements(workplace: Workplace) -> pd.DataFrame:
-    from harmonia.review.judgements import effective, read
+    from harmonia.review.judgements import combine_judgements, read_judgements
 
     registry = open_registry(workplace.registry)
     try:
-        return effective(read(registry))
+        return combine_judgements(read_judgements(registry))
     finally:
         registry.close()
 

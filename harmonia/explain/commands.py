@@ -99,7 +99,7 @@ def pair(
         from harmonia.home import Home
         from harmonia.review.naming import resolve_pair
         from harmonia.review.pairs import parse_pair
-        from harmonia.review.published import published as reviewed
+        from harmonia.review.published import last_published_run as reviewed
 
         if second is None:
             run = reviewed(Home(published.folder), published.registry)

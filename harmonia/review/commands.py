@@ -53,12 +53,12 @@ SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_S
 
 @contextmanager
 def _open_run(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
-    from harmonia.review.published import open_home_registry, published
+    from harmonia.review.published import last_published_run, open_home_registry
 
     workplace = Workplace.of(None, home, registry_url)
     registry = open_home_registry(workplace)
     try:
-        yield published(workplace.home, registry), registry
+        yield last_published_run(workplace.home, registry), registry
     finally:
         registry.close()
 
@@ -68,10 +68,10 @@ def list_pairs(
     home: HomeFolder = None, registry_url: RegistryUrl = None, entity: Of = None, limit: Limit = 20, everything: All = False
 ) -> None:
     """List the doubtful pairs, those first that affect most published figures."""
-    from harmonia.review.queue import queue
+    from harmonia.review.queue import list_doubtful_pairs
 
     with _open_run(home, registry_url) as (found, registry):
-        pairs = queue(found, registry, everything)
+        pairs = list_doubtful_pairs(found, registry, everything)
     pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
     if pairs.empty:
         typer.echo("No pair is in doubt. `harmonia review list --all` includes pairs already judged.")
@@ -95,7 +95,7 @@ def show(
 ) -> None:
     """Show the two records of a pair side by side, with the weight of the evidence."""
     from harmonia.audit import line
-    from harmonia.review.judgements import read
+    from harmonia.review.judgements import read_judgements
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pairs import PAIR, pair_ids, parse_pair
     from harmonia.review.showing import evidence_of_pair, records_side_by_side
@@ -108,7 +108,7 @@ def show(
         print_frame(records_side_by_side(found, one, names), "", name)
         if not blind:
             console(markup=False).print(evidence_of_pair(found, one), soft_wrap=True)
-            judgements = read(registry).merge(one, on=PAIR)
+            judgements = read_judgements(registry).merge(one, on=PAIR)
             if len(judgements):
                 judgements["decided_at"] = judgements["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
                 print_frame(judgements[["verdict", "steward", "decided_at", "why"]], "", "Judgements, latest last")
@@ -154,17 +154,17 @@ def decide(
 ) -> None:
     """Enter a judgement. It applies from the next run on, until you enter another."""
     from harmonia.review import deciding
-    from harmonia.review.judgements import cleaned, read
+    from harmonia.review.judgements import normalise_text, read_judgements
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pairs import parse_pair
     from harmonia.review.showing import current_verdict
 
-    reason = cleaned("why", why)
+    reason = normalise_text("why", why)
     with _open_run(home, registry_url) as (found, registry):
         one = resolve_pair(found, registry, parse_pair(pair))
         fresh = deciding.decide(found, registry, one, verdict.value, acting_account(found.home.root), reason, blind=blind)
         typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
-        for line in current_verdict(read(registry), one):
+        for line in current_verdict(read_judgements(registry), one):
             typer.echo(line)
 
 
@@ -181,14 +181,14 @@ def export(
 ) -> None:
     """Write a workbook for stewards with the doubtful pairs or, with --sample, a blind sample."""
     from harmonia.review import exchange
-    from harmonia.review.queue import queue
-    from harmonia.review.sampling import chosen
+    from harmonia.review.queue import list_doubtful_pairs
+    from harmonia.review.sampling import find_sample
 
     with _open_run(home, registry_url) as (found, registry):
         if sample is not None:
-            pairs = exchange.of_sample(registry, chosen(registry, sample), everything)
+            pairs = exchange.pairs_of_sample(registry, find_sample(registry, sample), everything)
         else:
-            pairs = queue(found, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
+            pairs = list_doubtful_pairs(found, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
         pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
         pairs = pairs if sample is not None else pairs.head(limit)
         written = exchange.export_pairs(found, registry, file, pairs, sample or 0, names, acting_account(found.home.root) if names else "")
@@ -203,12 +203,12 @@ def import_file(
 ) -> None:
     """Import the judgements of a workbook. Exit code 1 if a row with a verdict was refused."""
     from harmonia.review.exchange import import_judgements
-    from harmonia.review.judgements import read
+    from harmonia.review.judgements import read_judgements
     from harmonia.review.showing import contradictory_judgements
 
     with _open_run(home, registry_url) as (found, registry):
         done = import_judgements(found, registry, file)
-        clashes = contradictory_judgements(read(registry))
+        clashes = contradictory_judgements(read_judgements(registry))
     typer.echo(
         f"{count(done.entered, 'judgement')} entered, {done.known} already known, {count(done.open, 'row')} without a verdict, "
         f"{len(done.refused)} refused."
@@ -231,7 +231,7 @@ def sample(
 ) -> None:
     """Draw a blind sample of candidate pairs, stratified by weight, for stewards to label."""
     from harmonia.review.pairs import ENTITIES
-    from harmonia.review.sampling import sample as draw
+    from harmonia.review.sampling import draw_sample as draw
 
     with _open_run(home, registry_url) as (found, registry):
         drawn = draw(found, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
@@ -249,17 +249,17 @@ def sample(
 def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
     """Estimate precision and recall of the published linkage from a blind sample, with 95 % intervals."""
     from harmonia.review.estimating import estimate as measure
-    from harmonia.review.exchange import progress
-    from harmonia.review.sampling import chosen, labels
+    from harmonia.review.exchange import count_judged
+    from harmonia.review.sampling import count_labels, find_sample
 
     with _open_run(home, registry_url) as (found, registry):
-        number = chosen(registry, sample)
-        judged, drawn = progress(registry, number)
+        number = find_sample(registry, sample)
+        judged, drawn = count_judged(registry, number)
         if judged == 0:
             raise HarmoniaError(
                 f"no pair of sample {number} was judged yet: use harmonia review export --sample {number} FILE.xlsx, fill it in, import it"
             )
-        figures = measure(labels(registry, number))
+        figures = measure(count_labels(registry, number))
     for name in ("estimate", "low", "high"):
         figures[name] = figures[name].map(lambda v: f"{v:.4f}" if v == v else "unknown")
     out = console(markup=False)

@@ -1,10 +1,10 @@
-"""The consequence of a verdict before it is entered: the clusters and the published figures that it changes.
+"""Preview what a verdict would change, before it is entered: the ids of records, and the published figures.
 
-Belongs here: the state of a run that previews share, and one preview. Does not belong here: linkage (`pipelines.linkage.relinking`), which
-records a change reaches and their figures (`warehouse.count.recount`), pages, entering a verdict.
+Belongs here: computing a preview, and keeping what several previews of one run share. Does not belong here: linkage
+(`pipelines.linkage.relinking`), counting the records that a change reaches (`warehouse.count.recount`), pages, entering a verdict.
 
-A preview equals what the next run publishes with the verdict, if nothing else is delivered or decided. Judgements entered since the last
-run count as decided before and after it, so that the difference is that of this verdict alone.
+A preview shows what the next run will publish with the verdict, if nothing else is delivered or decided. Judgements entered since the last
+run are taken into account both before and after the verdict, so that the difference is that of this verdict alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from harmonia.registry import Registry
 from harmonia.registry.identity import foresee_ids
 from harmonia.review.following import current_verdicts
-from harmonia.review.judgements import read
+from harmonia.review.judgements import read_judgements
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 from pipelines.crosswalk import with_old_keys
@@ -35,18 +35,19 @@ from warehouse.star.figures import CELL
 ENTITIES = {"case": "cases", "person": "persons"}
 FIGURES = [*CELL, "published", "before", "after"]
 RECORDS = ["entity", *RECORD, "before", "after"]
-_KEPT = 6  # latest sets of verdicts of which clusters are kept
+_MAX_CACHED = 6  # sets of judgements whose clusters are kept in memory
 
 
 @dataclass(frozen=True)
 class Consequence:
     """What a verdict changes.
 
-    records  `RECORDS`: every record of the cases and persons that the pair or the change touches, with its id before and after
-    figures  `FIGURES`: the harmonised figures that change: as published last, as the next run publishes them without and with the verdict
-    reported the same for figures as reported, which a verdict rarely changes
-    holds    whether the verdict has an effect: not if other judgements or other stewards contradict it, nor if it is unsure
-    forbidden the hard rule that `same` overrides: `one_file`, `unidentified`; empty: none
+    records    every record of the cases or persons of the pair, and of those that change, with its id before and after. Columns: `RECORDS`
+    figures    the harmonised figures that change: as published, and as the next run will publish them without the verdict (before) and
+               with it (after). Columns: `FIGURES`
+    reported   the same for the figures as reported, which a verdict rarely changes
+    holds      whether the verdict has an effect: not if it is unsure, or contradicted by other judgements or other stewards
+    forbidden  the hard rule of linkage that the verdict `same` overrides (`one_file`, `unidentified`); empty if there is none
     """
 
     records: pd.DataFrame
@@ -57,10 +58,13 @@ class Consequence:
 
 
 class Consequences:
-    """The last run of a home, ready for previews; follows judgements that are entered meanwhile. Safe to share among threads."""
+    """The last run of a home in memory, from which previews are computed. Several threads may share it.
+
+    Judgements that are entered after the run are taken into account.
+    """
 
     def __init__(self, found: PublishedRun, registry: Registry) -> None:
-        """Raises `HarmoniaError` where the lake of the run cannot be read."""
+        """Load the run `found`. Raises `HarmoniaError` if its lake cannot be read."""
         self.found, self._registry, self._lock = found, registry, Lock()
         model, spark = load_model(), Spark.from_environment()
         canonical = {name: found.table("canonical", name, columns) for name, columns in INPUT.items()}
@@ -83,7 +87,7 @@ class Consequences:
         self._recount.close()
 
     def of(self, pair: pd.DataFrame, verdict: str, steward: str) -> Consequence:
-        """The consequence of `verdict` of `steward` on `pair` (one row of `PAIR`)."""
+        """Compute what changes if `steward` enters `verdict` on `pair` (a frame of one row with the columns `PAIR`)."""
         with self._lock:
             self._follow_judgements()
             judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
@@ -99,8 +103,8 @@ class Consequences:
         )
 
     def _follow_judgements(self) -> None:
-        """Take account of judgements entered since the last preview."""
-        entered = len(read(self._registry))
+        """If judgements were entered since the last call, make the ids and figures under them the current ones."""
+        entered = len(read_judgements(self._registry))
         if entered == self._entered:
             return
         after = self._linkage_under(current_verdicts(self._registry, self._places))[1]
@@ -111,21 +115,27 @@ class Consequences:
         self._entered = entered
 
     def _linkage_under(self, judgements: pd.DataFrame) -> tuple[Clusters, RecordIds]:
-        """Clusters and ids under `judgements`. The latest are kept: a verdict that is entered was previewed just before."""
+        """Return the clusters and ids that linkage gives under `judgements`.
+
+        The latest results are kept in memory, since a verdict is usually entered right after its preview.
+        """
         binding = judgements[judgements["verdict"].isin(BINDING)].reset_index(drop=True)
         key = tuple(binding.itertuples(index=False, name=None))
         if key not in self._decided:
             clusters = self._relinking.clusters(binding)
             self._decided[key] = (clusters, self._foresee_ids(clusters))
-            while len(self._decided) > _KEPT:
+            while len(self._decided) > _MAX_CACHED:
                 self._decided.pop(next(iter(self._decided)))
         return self._decided[key]
 
     def _changes_of_linkage(self, after: RecordIds) -> pd.DataFrame:
-        """`Recount.changes`, kept until `now` moves. Ids that are kept are the same object."""
+        """Return the figures that change with the ids `after` (`Recount.changes`). Results are kept until the current ids change.
+
+        They are kept by object identity, which works because `_linkage_under` returns the same object for the same judgements.
+        """
         if id(after) not in self._counted:
             equal = _have_equal_ids(after, self._recount.now)
-            if len(self._counted) > _KEPT:
+            if len(self._counted) > _MAX_CACHED:
                 self._counted.clear()
             self._counted[id(after)] = (after, pd.DataFrame(columns=[*CELL, *MEASURES]) if equal else self._recount.changes(after))
         return self._counted[id(after)][1]
@@ -139,7 +149,10 @@ class Consequences:
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
     def _changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
-        """`FIGURES` of the cells in which `measure` changes; in crossed tables an absent row is 0."""
+        """Return the figures whose `measure` changes. changes: from `Recount.changes`. Columns out: `FIGURES`.
+
+        A cell that is not published counts as 0, as in crossed tables.
+        """
         found = changes[changes[measure] != 0].set_index(CELL)[measure]
         published = self.published[measure].reindex(found.index).fillna(0).astype("int64")
         before = published + self._pending[measure].reindex(found.index).fillna(0).astype("int64")
@@ -151,7 +164,7 @@ def _sum_figures(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _have_equal_ids(one: RecordIds, other: RecordIds) -> bool:
-    """Return whether all records have the same ids before and after."""
+    """Return whether all records have the same ids in both."""
     columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
     known = [{name: set(getattr(ids, name)[of].itertuples(index=False, name=None)) for name, of in columns.items()} for ids in (one, other)]
     return known[0] == known[1]
@@ -165,7 +178,7 @@ def _are_in_one_cluster(clusters: Clusters, pair: pd.DataFrame) -> bool:
 
 
 def _changed_records(before: RecordIds, after: RecordIds, pair: pd.DataFrame) -> pd.DataFrame:
-    """`RECORDS` of a change; of the pair's own cases or persons also where nothing changes."""
+    """Return all records of the cases and persons that change, and of those of `pair` even if they do not. Columns out: `RECORDS`."""
     parts = []
     for entity, name in ENTITIES.items():
         column = f"{entity}_id"

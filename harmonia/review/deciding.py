@@ -1,7 +1,7 @@
-"""Entering and undoing the judgement of one pair: the one service behind `harmonia review decide` and the portal.
+"""Enter or undo a judgement on one pair, for `harmonia review decide` and for the portal.
 
-Belongs here: what is recorded with a verdict, when a second steward is needed, undoing. Does not belong here: which pair, who may judge,
-workbooks (`intake`).
+Belongs here: what is recorded with a verdict, when a second steward is needed, undoing. Does not belong here: which pairs are judged and by
+whom, judgements in workbooks (`intake`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.registry import Registry
-from harmonia.review.judgements import PROPOSED, cleaned, enter_judgements, read, steward_key
+from harmonia.review.judgements import PROPOSED, enter_judgements, normalise_text, read_judgements, steward_key
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun
 
 
 def needs_second(pair: pd.DataFrame, verdict: str) -> bool:
-    """Whether a verdict joins persons of two institutions: then two stewards must agree."""
+    """Return whether two stewards must agree on a verdict, since it joins persons of two institutions."""
     return verdict == "same" and bool((pair["entity"] == "person").all() and (pair["institution_a"] != pair["institution_b"]).all())
 
 
@@ -30,17 +30,17 @@ def decide(
     blind: bool = False,
     two_stewards: bool = False,
 ) -> bool:
-    """Enter `verdict` of `steward` on `pair` (one row of `PAIR`); returns whether it was new.
+    """Enter the `verdict` of a steward on `pair` (a frame of one row with the columns `PAIR`); return whether it was new.
 
-    two_stewards: a verdict that joins persons of two institutions is entered as proposed (`judgements.PROPOSED`). Raises `HarmoniaError`
-    where steward or reason is empty, or the registry is locked.
+    why: the reason. blind: the steward saw neither weight nor decision. two_stewards: enter a verdict that needs two stewards
+    (`needs_second`) as `PROPOSED`. Raises `HarmoniaError` if steward or reason is empty, or the registry is locked.
     """
     entered = PROPOSED if two_stewards and needs_second(pair, verdict) else verdict
     weight = found.decisions().merge(pair[PAIR], on=PAIR)["weight"]
     judgement = pair[PAIR].assign(
         verdict=entered,
-        steward=cleaned("steward", steward),
-        why=cleaned("why", why),
+        steward=normalise_text("steward", steward),
+        why=normalise_text("why", why),
         model=found.model,
         weight=float(weight.iloc[0]) if len(weight) else None,
         blind=blind,
@@ -50,14 +50,18 @@ def decide(
 
 
 def undo(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str | None:
-    """Enter again what `steward` judged on `pair` before the latest judgement, else `withdrawn`; None where there is nothing to undo."""
-    judgements = read(registry).merge(pair[PAIR], on=PAIR)
+    """Undo the latest judgement of `steward` on `pair` by entering the verdict that the steward gave before it, or `withdrawn` if none.
+
+    Returns the verdict entered; None if there is no judgement to undo.
+    """
+    judgements = read_judgements(registry).merge(pair[PAIR], on=PAIR)
     own = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
     if own.empty or own["verdict"].iloc[-1] == "withdrawn":
         return None
     verdict = str(own["verdict"].iloc[-2]) if len(own) > 1 else "withdrawn"
     last = own.tail(1)
     enter_judgements(
-        registry, last[[*PAIR, "model", "weight", "blind"]].assign(verdict=verdict, steward=steward, why=cleaned("why", why), origin=None)
+        registry,
+        last[[*PAIR, "model", "weight", "blind"]].assign(verdict=verdict, steward=steward, why=normalise_text("why", why), origin=None),
     )
     return verdict

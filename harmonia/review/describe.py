@@ -1,7 +1,7 @@
-"""The fields of records as a steward compares them.
+"""Describe records as text, field by field, for a steward to compare.
 
-Belongs here: the fields shown of a case and of a person record, with or without those that identify a person. Does not belong here:
-weights, layout.
+Belongs here: which fields of case and person records are shown, with and without those that identify a person, and their values. Does not
+belong here: match weights, layout.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ CASE_FIELDS = ("number", "seat", "municipality", "state", "source", "merged_into
 PERSON_FIELDS = ("case", "role", "sex", "citizenship", "municipality", "sentence_months", "offence_group", "seat", "days")
 NAME_FIELDS = {"case": ("persons",), "person": ("name", "parent", "personal_number", "born")}
 _RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2}
-_MOST_NAMES = 20
+_MAX_NAMES = 20
 
 
 def fields_of(entity: str, names: bool) -> tuple[str, ...]:
-    """The fields shown of a record of `entity`, those that identify a person first."""
+    """Return the fields that are shown of a record of `entity` (`case`, `person`); with `names`, first those that identify a person."""
     own = CASE_FIELDS if entity == "case" else PERSON_FIELDS
     return (*NAME_FIELDS[entity], *own) if names else own
 
 
 def describe_records(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
-    """Every record of `entity` as text, indexed by institution and record key; columns `fields_of`, empty where unknown.
+    """Describe all records of `entity` (`case`, `person`), indexed by institution and record key. Columns out: `fields_of`; text, empty if
+    unknown.
 
-    Uses the accepted state, else the latest. With `names` the identity store is read, which has accepted records only.
+    A record is described in its accepted state or, if it has none, in its latest. Fields that identify a person (`names`) are read from the
+    identity store, which contains accepted records only.
     """
     canonical = found.canonical()
     cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
@@ -50,14 +52,14 @@ def describe_records(found: PublishedRun, entity: str, names: bool) -> pd.DataFr
 
 
 def _shown_state(states: pd.DataFrame) -> pd.DataFrame:
-    """Select the state of each record that is shown: the accepted state, else the latest."""
+    """Select one state of each record: the accepted one or, if there is none, the latest."""
     rank = states["status"].map(_RANK).fillna(len(_RANK))
     ordered = states.assign(rank=rank).sort_values(["rank", "period", "delivery"], ascending=[True, False, False], kind="stable")
     return ordered.drop_duplicates(RECORD).dropna(subset=RECORD)
 
 
 def _event_dates(events: pd.DataFrame, entity: str) -> pd.Series:
-    """The dates of events by record: `reported 2013-02-01; sent 2013-03-04`."""
+    """List the dated events of each record of `entity` in one text, e.g. `reported 2013-02-01; sent 2013-03-04`."""
     own = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
     own = own.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
     text = own["event"] + " " + own["date"].dt.strftime("%Y-%m-%d")
@@ -71,7 +73,10 @@ def _cited_numbers(references: pd.DataFrame) -> pd.Series:
 
 
 def _person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
-    """`NAME_FIELDS` by institution and record key, from the identity store; `persons` has the file of each person."""
+    """Read the fields that identify persons (`NAME_FIELDS` of `entity`) from the identity store, by institution and record key.
+
+    persons: institution, record_key, case_key of the person records. Raises `HarmoniaError` if the store cannot be read.
+    """
     try:
         with duckdb.connect(str(home.identity), read_only=True) as connection:
             people = connection.table("persons").df()
@@ -92,8 +97,8 @@ def _person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFram
 
 
 def _names_in_file(people: pd.DataFrame) -> pd.DataFrame:
-    """The persons of each case file, the first `_MOST_NAMES`, by institution and key of the file."""
+    """List the names of the persons in each case file (at most `_MAX_NAMES`) in one text, by institution and record key of the file."""
     people = people.dropna(subset=["name"])
-    people = people[people.groupby(["institution", "case_key"]).cumcount() < _MOST_NAMES]
+    people = people[people.groupby(["institution", "case_key"]).cumcount() < _MAX_NAMES]
     names = people.groupby(["institution", "case_key"])["name"].agg("; ".join).astype("str").rename("persons")
     return names.rename_axis(RECORD).to_frame()

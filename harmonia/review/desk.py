@@ -1,7 +1,7 @@
-"""What a steward at work reads of one run, held in memory: the queue by cluster, one pair, a search.
+"""What the portal shows to stewards about one run, kept in memory: the queue, single pairs, search results.
 
-Belongs here: reading the tables of a run once for many pages; grouping the queue. Does not belong here: pages, texts, entering a verdict
-(`deciding`), which pairs are in doubt (`queue`), what a verdict changes (`consequence`).
+Belongs here: reading the tables of a run once for many pages; grouping the queue by case and person. Does not belong here: pages, texts,
+entering a verdict (`deciding`), which pairs are doubtful (`queue`), what a verdict changes (`consequence`).
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from harmonia.registry.tables import Run
 from harmonia.review.consequence import Consequences
 from harmonia.review.describe import describe_records
 from harmonia.review.following import current_verdicts
-from harmonia.review.judgements import read, steward_key
+from harmonia.review.judgements import read_judgements, steward_key
 from harmonia.review.naming import resolve_pair
 from harmonia.review.pairs import PAIR, order_pairs, parse_pair
 from harmonia.review.published import RECORD, PublishedRun
-from harmonia.review.queue import OPEN, QUEUE, queue
+from harmonia.review.queue import OPEN, QUEUE, list_doubtful_pairs
 from pipelines.harmonisation.names import name_skeletons
 from pipelines.linkage.cluster import connected_components
 from schemas.canonical import without_confidential
 
 MOST_FOUND = 50
-"""Records that a search lists."""
+"""Maximum number of records that a search returns."""
 HISTORY = ["verdict", "steward", "decided_at", "why", "blind"]
 
 
 class Desk:
-    """The review of one published run: doubtful pairs, their records, judgements and consequences. Safe to share among threads."""
+    """The doubtful pairs of a published run, with their records, judgements and previews. Several threads may share it.
+
+    A `pair` is a frame of one row with the columns `PAIR`.
+    """
 
     def __init__(self, found: PublishedRun, registry: Registry) -> None:
         self.found, self.registry = found, registry
@@ -42,48 +45,48 @@ class Desk:
         self._described: dict[tuple[str, bool], pd.DataFrame] = {}
 
     def consequences(self) -> Consequences:
-        """The previews of what verdicts change; loaded once, in some seconds."""
+        """Return the object that computes previews of verdicts. The first call takes some seconds."""
         with self._loading:
             if self._consequences is None:
                 self._consequences = Consequences(self.found, self.registry)
             return self._consequences
 
     def close(self) -> None:
-        """Free the memory and the database of the previews."""
+        """Free the memory and the database that previews use."""
         if self._consequences is not None:
             self._consequences.close()
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
-        """The stored decisions, as `PublishedRun.decisions`."""
+        """The decisions of linkage on pairs; see `PublishedRun.decisions`."""
         return self.found.decisions()
 
     @cached_property
     def _decided(self) -> pd.DataFrame:
-        """`PAIR` of the stored decisions, indexed by the id of the pair."""
+        """The pairs on which linkage decided (columns `PAIR`), indexed by the id of the pair."""
         return self.decisions.set_index("pair")[PAIR]
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of all states."""
+        """The canonical tables of the run; see `PublishedRun.canonical`."""
         return self.found.canonical()
 
     @cached_property
     def ids(self) -> dict[str, pd.Series]:
-        """By entity the published id of each record, indexed by institution and record key."""
+        """For each entity (`case`, `person`), the published id of each record, indexed by institution and record key."""
         return {
             "case": self.found.table("identities", "cases").set_index(RECORD)["case_id"],
             "person": self.found.table("identities", "persons").set_index(RECORD)["person_id"],
         }
 
     @cached_property
-    def _listed(self) -> pd.DataFrame:
+    def _reassigned_positions(self) -> pd.DataFrame:
         return self.found.table("identities", "listed")
 
     @cached_property
     def _doubtful(self) -> pd.DataFrame:
-        """All doubtful pairs with what they move, judged or not, with the ids of both records and the number of their group."""
-        pairs = queue(self.found, self.registry, everything=True)
+        """All doubtful pairs, judged or not: columns of the queue, and the ids of both records (id_a, id_b; empty if it has none)."""
+        pairs = list_doubtful_pairs(self.found, self.registry, everything=True)
         for side in "ab":
             pairs[f"id_{side}"] = ""
             for entity, ids in self.ids.items():
@@ -93,57 +96,58 @@ class Desk:
         return pairs
 
     def queue(self, steward: str) -> pd.DataFrame:
-        """The open pairs that wait for `steward`, by group: `QUEUE`, id_a, id_b, group.
+        """Return the open pairs that `steward` can judge. Columns out: `QUEUE`, id_a, id_b, group (number).
 
-        A group is the pairs that share a case or person, directly or through others; groups, and pairs in a group, by the figures that
-        they move. What the steward proposed, or is unsure about, waits for another.
+        Pairs that share a case or person, directly or through other pairs, form a group. Groups, and the pairs within a group, are sorted
+        by the number of figures that they can change. Pairs that the steward judged `unsure`, or proposed to join, wait for another
+        steward.
         """
-        states = current_verdicts(self.registry, self._listed)
+        states = current_verdicts(self.registry, self._reassigned_positions)
         with self._lock:
             pairs = self._doubtful.drop(columns="state").merge(states.rename(columns={"verdict": "state"}), on=PAIR, how="left")
         pairs = pairs.fillna({"state": "open"})
-        own = self._own(steward)
+        own = self._latest_verdicts_of(steward)
         waits = pairs["state"].isin(OPEN) & ~pd.MultiIndex.from_frame(pairs[PAIR]).isin(pd.MultiIndex.from_frame(own[PAIR]))
         return _group_pairs(pairs[waits].reset_index(drop=True))
 
-    def _own(self, steward: str) -> pd.DataFrame:
-        """`PAIR` and verdict of the latest judgement of `steward` on each pair, without withdrawn ones."""
-        judgements = order_pairs(read(self.registry))
+    def _latest_verdicts_of(self, steward: str) -> pd.DataFrame:
+        """Return the latest verdict of `steward` on each pair, without withdrawn ones. Columns out: `PAIR`, verdict."""
+        judgements = order_pairs(read_judgements(self.registry))
         own = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
         own = own.drop_duplicates(PAIR, keep="last")
         return own.loc[own["verdict"] != "withdrawn", [*PAIR, "verdict"]]
 
     def pair(self, text: str) -> pd.DataFrame:
-        """The pair (one row of `PAIR`) named as on the command line. Raises `HarmoniaError` where it is not found."""
+        """Find the pair that `text` names, as on the command line. Raises `HarmoniaError` if it is not found."""
         wanted = parse_pair(text)
         if isinstance(wanted, str) and wanted in self._decided.index:  # of this run, so both records are delivered
             return self._decided.loc[[wanted]].reset_index(drop=True)
         return resolve_pair(self.found, self.registry, wanted).reset_index(drop=True)
 
     def decision(self, pair: pd.DataFrame) -> dict[str, object]:
-        """weight, decision, reasons of the last run; empty where none is stored."""
+        """Return what linkage decided on a pair: weight (bits), decision, reasons; empty if no decision is stored."""
         known = self.decisions.merge(pair[PAIR], on=PAIR)
         return {str(name): known[name].iloc[0] for name in ("weight", "decision", "reasons")} if len(known) else {}
 
     def history(self, pair: pd.DataFrame) -> pd.DataFrame:
-        """`HISTORY`: the judgements on the pair, oldest first."""
-        return read(self.registry).merge(pair[PAIR], on=PAIR)[HISTORY]
+        """Return the judgements on a pair, oldest first. Columns out: `HISTORY`."""
+        return read_judgements(self.registry).merge(pair[PAIR], on=PAIR)[HISTORY]
 
     def since_run(self) -> int:
-        """Number of pairs judged since the run began."""
+        """Count the pairs that were judged since the run began."""
         with self.registry.read() as session:
             began = session.scalar(select(Run.started).where(Run.id == self.found.run))
-        judgements = read(self.registry)
+        judgements = read_judgements(self.registry)
         later = judgements["decided_at"].map(lambda moment: began is None or moment > began)
         return len(judgements[later.astype(bool)].drop_duplicates(PAIR)) if len(judgements) else 0
 
     def state(self, pair: pd.DataFrame) -> str:
-        """open, same, different, unsure, proposed or disputed."""
-        found = current_verdicts(self.registry, self._listed).merge(pair[PAIR], on=PAIR)["verdict"]
+        """Return the state of a pair: `open` if nobody judged it, else `same`, `different`, `unsure`, `proposed` or `disputed`."""
+        found = current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
         return str(found.iloc[0]) if len(found) else "open"
 
     def describe(self, entity: str, names: bool) -> pd.DataFrame:
-        """`describe.describe_records`; without names kept in memory."""
+        """Describe all records of `entity` (see `describe_records`). The result is kept in memory unless it contains names."""
         with self._lock:
             if names or (entity, names) not in self._described:
                 found = describe_records(self.found, entity, names)
@@ -153,13 +157,19 @@ class Desk:
             return self._described[entity, names]
 
     def seen(self, pair: pd.DataFrame) -> str:
-        """A mark of what a page of the pair shows: both records and the judgements so far. Another mark: the page is out of date."""
+        """Return a hash of what a page shows about a pair: both records and the judgements so far.
+
+        If a form comes back with another hash, its page was out of date.
+        """
         rows = self.describe(str(pair["entity"].iloc[0]), False).reindex(_keys_of_pair(pair)).fillna("")
         content = [*rows.to_numpy().ravel().tolist(), str(len(self.history(pair)))]
         return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
 
     def members(self, pair: pd.DataFrame) -> pd.DataFrame:
-        """The records of both cases or persons of the pair: institution, record_key, id; of a record without id itself alone."""
+        """Return all records of the two cases or persons of a pair. Columns out: institution, record_key, id.
+
+        Of a record without an id, only that record is returned, with an empty id.
+        """
         entity = str(pair["entity"].iloc[0])
         ids, keys = self.ids[entity], _keys_of_pair(pair)
         own = ids.reindex(keys).dropna()
@@ -168,14 +178,17 @@ class Desk:
         return pd.concat([found, alone], ignore_index=True)
 
     def links(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """The stored decisions between `members`: `PAIR`, weight, decision."""
+        """Return the decisions of linkage on pairs within `members`, records of `entity`. Columns out: `PAIR`, weight, decision."""
         known = pd.MultiIndex.from_frame(members[RECORD])
         own = self.decisions[self.decisions["entity"] == entity]
         inside = [pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]]).isin(known) for side in "ab"]
         return own.loc[inside[0] & inside[1], [*PAIR, "weight", "decision"]].reset_index(drop=True)
 
     def events(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
-        """The dated events of the files of `members`: institution, case_key, event, date, by date."""
+        """Return the dated events of `members`, records of `entity`, and of their case files, by date.
+
+        Columns out: institution, case_key, event, date. Confidential events are left out.
+        """
         files = members[RECORD].rename(columns={"record_key": "case_key"})
         if entity == "person":
             persons = self.canonical["person_records"].drop_duplicates([*RECORD, "case_key"])
@@ -189,9 +202,10 @@ class Desk:
         return own[["institution", "case_key", "event", "date"]].reset_index(drop=True)
 
     def search(self, entity: str, number: str = "", name: str = "") -> pd.DataFrame:
-        """Records of `entity` whose key or number contains `number`, or (persons) whose names match `name`: institution, record_key.
+        """Find at most `MOST_FOUND` records of `entity`. Columns out: institution, record_key.
 
-        name: words of a name in any of the languages and scripts, or a personal number; audit it before the call. At most `MOST_FOUND`.
+        number: text within the record key or the number of the case file. name: words of a person's name, in any language and script, or a
+        personal number; the caller records this search in the audit log first. Records must match both if both are given.
         """
         table = self.canonical["case_records" if entity == "case" else "person_records"]
         wanted = pd.Series(True, index=table.index)
@@ -200,14 +214,14 @@ class Desk:
             parts = [table[one].astype("str").str.contains(number.strip(), case=False, regex=False) for one in ("record_key", column)]
             wanted &= parts[0] | parts[1]
         if name and entity == "person":
-            wanted &= _persons_named(table, name)
+            wanted &= _matches_name(table, name)
         if not number and not name:
             wanted &= False
         return table.loc[wanted, RECORD].drop_duplicates().head(MOST_FOUND).reset_index(drop=True)
 
 
-def _persons_named(persons: pd.DataFrame, name: str) -> pd.Series:
-    """Persons with all words of `name` at the beginning of a token, or with the number."""
+def _matches_name(persons: pd.DataFrame, name: str) -> pd.Series:
+    """Return which persons have names that begin with the words of `name`; if it contains six digits or more, who has that number."""
     digits = "".join(letter for letter in name if letter.isdigit())
     if len(digits) >= 6:
         return persons["personal_number"].astype("str") == digits
@@ -225,7 +239,10 @@ def _keys_of_pair(pair: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Add `group` to `pairs`, and sort the groups by the figures that they move, most first."""
+    """Sort pairs by group, and number the groups in the new column `group`. pairs: `QUEUE`, id_a, id_b.
+
+    The groups that can change most figures come first.
+    """
     if pairs.empty:
         return pairs.assign(group=pd.Series(dtype="int64"))
     code, names = pd.factorize(pd.concat([pairs["entity"] + pairs[f"id_{side}"] for side in "ab"]))

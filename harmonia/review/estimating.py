@@ -17,14 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-DRAWS = 20_000
-LEVEL = 0.95
+DRAWS = 20_000  # of the Monte Carlo simulation
+CONFIDENCE_LEVEL = 0.95
 _SEED = 20120101  # of the Monte Carlo: the same labels give the same interval
 
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """Label counts of the strata of one entity, arrays of one length: joined, pairs, matches, others, unsure (also disputed)."""
+    """The strata of one entity (cases or persons), as arrays with one element per stratum.
+
+    joined: whether linkage joined the pairs of the stratum. pairs: number of its candidate pairs. matches, others, unsure: number of
+    sampled pairs that were labelled as the same, as different, and as unsure or disputed.
+    """
 
     joined: np.ndarray
     pairs: np.ndarray
@@ -34,16 +38,16 @@ class LabelCounts:
 
     @property
     def labelled(self) -> np.ndarray:
-        """Number of pairs labelled as match or non-match."""
+        """Number of pairs that were labelled as the same or as different."""
         return self.matches + self.others
 
 
 def estimate(labels: pd.DataFrame) -> pd.DataFrame:
-    """Precision and recall per entity with their intervals.
+    """Estimate precision and recall of linkage for cases and persons, with 95 % confidence intervals.
 
     labels: one row per stratum: entity, joined, pairs, same, different, unsure (numbers of pairs).
-    Returns entity, measure (precision, recall), estimate, low, high (shares; null where nothing was labelled), pairs (the candidate pairs
-    covered), labelled, unsure.
+    Columns out: entity; measure (precision, recall); estimate, low, high (shares; null if nothing was labelled); pairs (number of candidate
+    pairs that the measure is about); labelled, unsure (numbers of pairs).
     """
     rows = []
     for entity, part in labels.groupby("entity", sort=True):
@@ -58,7 +62,7 @@ def estimate(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _estimated_matches(one: LabelCounts) -> np.ndarray:
-    """Estimated matches per stratum; null where nothing was labelled."""
+    """Estimate the number of matches among all pairs of each stratum; null if none of its pairs was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(one.pairs * (one.matches / one.labelled))
 
@@ -74,14 +78,14 @@ def _recall_of(one: LabelCounts) -> float:
 
 
 def _interval_limits(one: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the lower and upper limits of precision and recall."""
+    """Compute the limits of the intervals: lower limits of precision and recall, upper limits of precision and recall."""
     chance = np.random.default_rng(_SEED)
     few, many = (_draw_matches(one, side, chance) for side in ("low", "high"))
     joined = one.joined.astype(bool)
     found = {side: drawn[:, joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
     missed = {side: drawn[:, ~joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
     size = one.pairs[joined].sum()
-    tail = (1 - LEVEL) / 2
+    tail = (1 - CONFIDENCE_LEVEL) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         low = found["low"] / size, found["low"] / (found["low"] + missed["high"])
         high = found["high"] / size, found["high"] / (found["high"] + missed["low"])
@@ -93,7 +97,10 @@ def _interval_limits(one: LabelCounts) -> tuple[tuple[float, float], tuple[float
 
 
 def _draw_matches(one: LabelCounts, side: str, chance: np.random.Generator) -> np.ndarray:
-    """Draws of the number of matches per stratum (draws × strata) from the confidence distribution of one side."""
+    """Draw the number of matches in each stratum from its confidence distribution for one side of the interval (`low`, `high`).
+
+    Returns an array of `DRAWS` rows and one column per stratum.
+    """
     matches = one.matches + (one.unsure if side == "high" else 0)
     others = one.others + (one.unsure if side == "low" else 0)
     left = one.pairs - matches - others

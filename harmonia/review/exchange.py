@@ -1,7 +1,6 @@
-"""Export and import of workbooks for stewards.
+"""Export pairs as a workbook for stewards, and import the judgements of a filled workbook.
 
-Belongs here: combining queue or sample, descriptions and workbook; the whole import. Does not belong here: the format of the workbook
-(`workbook`, `intake`), the command line (`commands`).
+Belongs here: the steps of both. Does not belong here: the format of the workbook (`workbook`, `intake`), the command line (`commands`).
 """
 
 from __future__ import annotations
@@ -16,15 +15,19 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.review import intake, workbook
 from harmonia.review.describe import describe_records, fields_of
-from harmonia.review.judgements import effective, enter_judgements, read
+from harmonia.review.judgements import combine_judgements, enter_judgements, read_judgements
 from harmonia.review.pairs import ENTITIES, PAIR, pair_ids
 from harmonia.review.published import PublishedRun, missing_records
-from harmonia.review.sampling import labels, sampled
+from harmonia.review.sampling import count_labels, read_sampled_pairs
 
 
 @dataclass(frozen=True)
 class ImportedJudgements:
-    """The outcome of a workbook's rows: entered, already known, without a verdict (`open`), refused (row, pair, why_not)."""
+    """What became of the rows of an imported workbook.
+
+    entered, known, open: number of judgements entered, of those entered before, and of rows without a verdict. refused: the other rows,
+    with the columns row, pair, why_not. blind: the workbook was that of a blind sample.
+    """
 
     entered: int
     known: int
@@ -34,7 +37,7 @@ class ImportedJudgements:
 
 
 def side_by_side(found: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
-    """Fields of both records of each pair, `<field> a` and `<field> b`, indexed as `pairs`; empty where a record lacks the field."""
+    """Describe both records of each pair: columns `<field> a` and `<field> b`, indexed as `pairs`; empty if a record lacks the field."""
     columns = [f"{field} {side}" for field in all_fields(pairs["entity"].unique().tolist(), names) for side in "ab"]
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
     for entity in pairs["entity"].unique():
@@ -48,15 +51,16 @@ def side_by_side(found: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.Da
 
 
 def all_fields(entities: list[str], names: bool) -> list[str]:
-    """List the fields that are shown for `entities`, each once."""
+    """Return the fields that are shown of records of these entities, each once."""
     return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in fields_of(entity, names)))
 
 
 def export_pairs(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
-    """Write a workbook of `pairs` (`PAIR`, and those columns of `workbook.SHOWN` to be shown) and return their number.
+    """Write a workbook for stewards with `pairs` to the file `path`, and return the number of pairs.
 
-    sample: number of the blind sample, 0 for none. With `names` the export is recorded in the audit log. Raises `HarmoniaError` where
-    there is no pair, or the file cannot be written.
+    pairs: `PAIR`, and those columns of `workbook.SHOWN` that stewards may see. sample: number of the blind sample, 0 if it is none. names:
+    show names, which is recorded in the audit log as done by `who`. Raises `HarmoniaError` if there is no pair, or the file cannot be
+    written.
     """
     if pairs.empty:
         raise HarmoniaError("there is no open pair to export: none is in doubt, or all are judged (--all includes judged pairs)")
@@ -69,12 +73,15 @@ def export_pairs(found: PublishedRun, registry: Registry, path: Path, pairs: pd.
     return len(rows)
 
 
-def of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame:
-    """The pairs of a blind sample in random order, without weight; without those judged blind unless `everything`."""
-    pairs = sampled(registry)
+def pairs_of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame:
+    """Return the pairs of the blind sample `number`, in their random order. Columns out: `PAIR`, so that no weight is shown.
+
+    Pairs that were already judged blind are left out, unless `everything`.
+    """
+    pairs = read_sampled_pairs(registry)
     pairs = pairs.loc[pairs["sample"] == number, PAIR]
-    judgements = read(registry)
-    judged = effective(judgements[judgements["blind"]])
+    judgements = read_judgements(registry)
+    judged = combine_judgements(judgements[judgements["blind"]])
     done = pd.MultiIndex.from_frame(pairs).isin(pd.MultiIndex.from_frame(judged[PAIR]))
     return pairs if everything else pairs[~done]
 
@@ -82,7 +89,7 @@ def of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame
 def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> ImportedJudgements:
     """Enter all valid judgements of a workbook in one transaction.
 
-    Raises `HarmoniaError` where the file is not a workbook or belongs to another home.
+    Raises `HarmoniaError` if the file is not a review workbook, or was exported from another home.
     """
     filled = intake.read_workbook(path)
     if filled.about.mark != found.mark:
@@ -104,7 +111,7 @@ def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> Im
     return ImportedJudgements(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
 
 
-def progress(registry: Registry, number: int) -> tuple[int, int]:
-    """The number of pairs of a sample judged blind, and of all its pairs."""
-    counted = labels(registry, number)
+def count_judged(registry: Registry, number: int) -> tuple[int, int]:
+    """Return how many pairs of a blind sample were judged, and how many it has."""
+    counted = count_labels(registry, number)
     return int(counted[["same", "different", "unsure"]].to_numpy().sum()), int(counted["drawn"].sum())

@@ -1,6 +1,9 @@
-"""Judgements on persons in lists whose positions are reassigned: a judgement follows the person, not the position.
+"""Current verdicts, also on persons whose record key is a position in a list that another person has now.
 
-Belongs here: the person that a judgement refers to. Does not belong here: which states are one person's (`pipelines.linkage.places`).
+The key of some person records is the position in a list, e.g. of the defendants of a case, and a later delivery may reassign it. A
+judgement is about the person who had the position at the time.
+Belongs here: finding the person that a judgement is about. Does not belong here: which states of records are one person's
+(`pipelines.linkage.places`).
 """
 
 from __future__ import annotations
@@ -12,28 +15,30 @@ import pandas as pd
 
 from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries, now
-from harmonia.review.judgements import effective, read
+from harmonia.review.judgements import combine_judgements, read_judgements
 
 
 def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The current verdicts (`judgements.effective`), with the current keys of persons. places: from `places.find_listed_persons`.
+    """Return the current verdict on each pair, as `combine_judgements` does, with the current keys of persons.
 
-    further: `PAIR`, verdict, steward of judgements not entered yet, taken as entered now
+    places: from `pipelines.linkage.places.find_listed_persons`. further: judgements to include as if they were entered now: `PAIR`,
+    verdict, steward.
     """
-    judgements = read(registry)
+    judgements = read_judgements(registry)
     if further is not None:
         judgements = pd.concat([judgements, further.assign(decided_at=now())], ignore_index=True)
     if places.empty or judgements.empty:
-        return effective(judgements)
+        return combine_judgements(judgements)
     with registry.read() as session:
         received = {(one.institution, one.name): one.receipts[0].first_seen for one in deliveries(session)}
-    return effective(follow_moved_persons(judgements, places, received))
+    return combine_judgements(follow_moved_persons(judgements, places, received))
 
 
 def follow_moved_persons(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
-    """`judgements` with the current key of each person in place of the key of its position at the time of the judgement.
+    """Return `judgements` with the current record key of each person instead of the key of the position at the time of the judgement.
 
-    judgements: from `judgements.read`. received: first receipt by institution and delivery.
+    judgements: from `read_judgements`. places: from `pipelines.linkage.places.find_listed_persons`. received: when each delivery was first
+    received, by institution and delivery.
     """
     first = pd.Series(received).rename("received").rename_axis(["institution", "delivery"])
     states = places.merge(first.reset_index(), on=["institution", "delivery"], how="left")

@@ -1,18 +1,20 @@
-"""The number of published figures that the opposite decision on a pair would change.
+"""Estimate how many published figures would change if the decision of linkage on a pair were reversed.
 
-Belongs here: the measure, for many pairs at once. Does not belong here: the order of the queue (`queue`).
+Belongs here: the estimate, for many pairs at once. Does not belong here: the order of the queue (`queue`), the exact figures
+(`consequence`).
 
-A figure is an indicator × quarter, or × year: as grand total and as the cell of its offence group, so that each counts twice. Reversing a
-decision changes a figure where both sides count in it now and only one would (a refused pair), or the reverse (a joined pair). The sides:
-of a refused pair the two clusters; of a joined pair one record and the rest of its cluster, whichever of the two records changes more.
+The figures considered are each indicator by calendar quarter and by year, as the grand total and as the total of the offence group; so each
+change counts twice. Reversing the decision changes a figure in which both sides of the pair count, since then one of them no longer counts
+(a refused pair is joined), or counts in addition (a joined pair is separated). The sides of a refused pair are the two clusters. The sides
+of a joined pair are one record and the rest of its cluster, for whichever of the two records more figures change.
 
-- Persons count once per period: a figure changes where both sides have a row of the indicator in the same quarter, or the same year.
-  Two suspects in one quarter weigh more than two in different years. Where persons count once ever, quarter and year of the later day
-  change.
-- A case counts once: where both sides have a row of the indicator, quarter and year of the later one change. So do those of a person
-  that both cases share, where the two rows are in different periods.
+- Persons count once per period: a figure changes if both sides have a row of the indicator in the same quarter, or in the same year. For
+  indicators in which a person counts only once ever, the figures of the quarter and year of the later day change.
+- A case counts once: if both sides have a row of the indicator, the figures of the quarter and year of the later one change. So do those of
+  a person that is in both cases, if the two rows are in different periods.
 
-`touched` counts the figures in which either side counts; it breaks ties, since sex, age or offence may change there.
+`touched` is the number of figures in which either side counts. It decides between pairs that are otherwise equal, since the breakdown of
+these figures by sex, age or offence may change.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ import pandas as pd
 
 from harmonia.review.published import RECORD, PublishedRun
 
-EACH = 2  # the grand total, and the cell of the offence group
+FIGURES_PER_CHANGE = 2  # the grand total, and the total of the offence group
 _PERIODS = ("quarter", "year")
 
 
 def counted_rows(found: PublishedRun) -> pd.DataFrame:
-    """The rows behind the figures: one row per record and indicator in which it counts.
+    """Read which records count in which figures: one row for each record and indicator.
 
-    Columns: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,
-    quarter, year.
+    Columns out: indicator, unit (case, person), ever (its units count only once ever), institution, entity, record_key, case_key, case_id,
+    person_id, quarter, year.
     """
     from warehouse.count.periods import quarter_of, year_of
     from warehouse.indicators import indicators
@@ -44,9 +46,10 @@ def counted_rows(found: PublishedRun) -> pd.DataFrame:
 
 
 def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Per pair the number of figures that would change (`moves`) and in which either side counts (`touched`), indexed as `pairs`.
+    """Estimate for each pair how many figures a reversed decision would change. Indexed as `pairs`.
 
-    pairs: `PAIR`, joined (bool); rows: from `counted_rows`; cases, persons: institution, record_key, case_id or person_id.
+    pairs: `PAIR`, joined (bool). rows: from `counted_rows`. cases: institution, record_key, case_id. persons: institution, record_key,
+    person_id. Columns out: moves (figures that would change), touched (figures in which either side counts).
     """
     out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
     for entity, ids, column in (("case", cases, "case_id"), ("person", persons, "person_id")):
@@ -65,18 +68,19 @@ def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame
 
 
 def _rows_of_sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
-    """Rows of either side of each pair: `pair` (position), `side` (0, 1), and the columns of `rows`.
+    """Select the rows in which each side of each pair counts. Columns out: pair (row number), side (0, 1), and those of `rows`.
 
-    Of a joined pair side 0 is record `alone`, side 1 the rest of the cluster.
+    pairs: `PAIR`, joined, id_a, id_b, all of one `entity`. column: the name of the entity's id in `rows`. alone: which record (`a`, `b`) of
+    a joined pair is side 0; the rest of its cluster is side 1.
     """
     key = "record_key" if entity == "person" else "case_key"
-    places = pairs[["id_a", "id_b", "joined", f"institution_{alone}", f"key_{alone}"]].reset_index(names="pair")
-    parts = [places.rename(columns={f"id_{s}": column}).assign(side=n)[["pair", "side", column]] for n, s in enumerate("ab")]
-    one = places["joined"].to_numpy()
-    apart = pd.concat([part[~one] for part in parts], ignore_index=True).merge(rows, on=column)
+    numbered = pairs[["id_a", "id_b", "joined", f"institution_{alone}", f"key_{alone}"]].reset_index(names="pair")
+    parts = [numbered.rename(columns={f"id_{s}": column}).assign(side=n)[["pair", "side", column]] for n, s in enumerate("ab")]
+    joined = numbered["joined"].to_numpy()
+    apart = pd.concat([part[~joined] for part in parts], ignore_index=True).merge(rows, on=column)
     if entity == "person":
         rows = rows[rows["unit"] == "person"]
-    whole = places[one].rename(columns={"id_a": column}).merge(rows, on=column)
+    whole = numbered[joined].rename(columns={"id_a": column}).merge(rows, on=column)
     mine = (whole["institution"] == whole[f"institution_{alone}"]) & (whole[key] == whole[f"key_{alone}"])
     whole = whole.assign(side=np.where(mine, 0, 1))
     return pd.concat([apart, whole[apart.columns]], ignore_index=True)
@@ -86,16 +90,16 @@ def _count_moved_figures(sides: pd.DataFrame, entity: str, pairs: int) -> np.nda
     if entity == "person":
         persons = sides[sides["unit"] == "person"]
         found = sum(_count_shared_groups(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
-        return EACH * (found + len(_PERIODS) * _count_shared_groups(persons[persons["ever"]], ["indicator"], pairs))
+        return FIGURES_PER_CHANGE * (found + len(_PERIODS) * _count_shared_groups(persons[persons["ever"]], ["indicator"], pairs))
     cases = len(_PERIODS) * _count_shared_groups(sides[sides["unit"] == "case"], ["indicator"], pairs)
     persons = sides[sides["unit"] == "person"]
     both = len(_PERIODS) * _count_shared_groups(persons, ["indicator", "person_id"], pairs)
     once = sum(_count_shared_groups(persons, ["indicator", "person_id", period], pairs) for period in _PERIODS)
-    return EACH * (cases + np.maximum(both - once, 0))
+    return FIGURES_PER_CHANGE * (cases + np.maximum(both - once, 0))
 
 
 def _count_shared_groups(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
-    """Count, for each pair, the groups `by` in which both sides have a row."""
+    """Count, for each pair, the combinations of the columns `by` for which both sides have a row."""
     groups = sides.groupby(["pair", *by])["side"].nunique()
     both = groups[groups == 2].reset_index()["pair"]
     return np.bincount(both.to_numpy("int64"), minlength=pairs)
@@ -106,4 +110,4 @@ def _count_touched_figures(sides: pd.DataFrame, pairs: int) -> np.ndarray:
     for period in _PERIODS:
         cells = sides[["pair", "indicator", period]].drop_duplicates()
         total += np.bincount(cells["pair"].to_numpy("int64"), minlength=pairs)
-    return EACH * total
+    return FIGURES_PER_CHANGE * total

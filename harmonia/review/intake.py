@@ -1,7 +1,7 @@
-"""Reads a filled workbook: valid rows, and for every other row the reason why not.
+"""Read a review workbook that stewards filled in, and decide which of its rows can be entered, and why the others cannot.
 
-Belongs here: reading the workbook that `workbook` wrote, saved by any program, and validating its rows. Does not belong here: writing it,
-linkage.
+Belongs here: reading a workbook that `workbook` wrote and any program saved, validating its rows. Does not belong here: writing the
+workbook, linkage.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import openpyxl
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from harmonia.review.judgements import VERDICTS, cleaned, steward_key
+from harmonia.review.judgements import VERDICTS, normalise_text, steward_key
 from harmonia.review.pairs import ENTITIES, PAIR, order_pairs, pair_ids
 from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, WorkbookOrigin, flat_text, row_checksums
 
-MOST_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 _WAY_OUT = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
 
 
 @dataclass(frozen=True)
 class FilledReview:
-    """A returned workbook.
+    """The content of a filled workbook.
 
-    `rows`: row (its number in the sheet), `ID_COLUMNS`, `ANSWERS` and the fields `shown`, all text; `origin`: SHA-256 of the file;
-    `formulas`: row and column of cells with formulas.
+    about: from which home, run and sample it was exported. rows: row (its number in the sheet), `ID_COLUMNS`, `ANSWERS` and the columns
+    `shown`, all text. shown: the columns with fields of the two records. origin: SHA-256 of the file. formulas: row and column of the cells
+    with formulas.
     """
 
     about: WorkbookOrigin
@@ -41,7 +42,7 @@ class FilledReview:
 
 
 def read_workbook(path: Path) -> FilledReview:
-    """Read a workbook. Raises `HarmoniaError` where `workbook.write_workbook` did not write it."""
+    """Read a filled workbook. Raises `HarmoniaError` if it is not one that `write_workbook` wrote, or its columns were changed."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -76,7 +77,7 @@ def _load_workbook(path: Path, content: bytes) -> openpyxl.Workbook:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
-        if max(size, len(content)) > MOST_BYTES * 4:
+        if max(size, len(content)) > MAX_BYTES * 4:
             raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a review workbook: {_WAY_OUT}")
         return openpyxl.load_workbook(io.BytesIO(content))
     except HarmoniaError:
@@ -94,7 +95,7 @@ def _read_about(path: Path, sheet: Any) -> WorkbookOrigin:
 
 
 def _cell_text(value: Any) -> str:
-    """A cell as text: whole numbers without the decimal point that some programs add."""
+    """Convert the value of a cell to text; whole numbers lose the decimal point that some programs add."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -103,11 +104,11 @@ def _cell_text(value: Any) -> str:
 
 
 def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Which rows can be entered.
+    """Decide which rows of a filled workbook can be entered.
 
-    now: per row of `filled.rows` the current fields of the pair (columns `filled.shown`), null where the pair is unknown;
-    missing: a record that is no longer delivered, empty where there is none.
-    Returns the rows to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
+    now: for each row of `filled.rows`, the fields of the pair as they are now (columns `filled.shown`; null if the pair is unknown).
+    missing: for each row, the record of the pair that is no longer delivered; empty if both are.
+    Returns the judgements to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
     verdict.
     """
     rows = filled.rows
@@ -115,31 +116,31 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
     blank = verdict == ""
     why_not = pd.Series("", index=rows.index, dtype="str")
 
-    def tell(wrong: pd.Series, text: pd.Series | str) -> None:
+    def refuse(wrong: pd.Series, text: pd.Series | str) -> None:
         nonlocal why_not
         why_not = why_not.mask((why_not == "") & wrong, text)
 
     formulas = filled.formulas.groupby("row")["column"].agg(", ".join)
     changed = _changed_rows(filled)
-    tell(
+    refuse(
         rows["row"].isin(formulas.index),
         "contains a formula (" + rows["row"].map(formulas).astype("str").fillna("") + "): enter the plain value",
     )
-    tell(changed, "the pair or its fields were changed in the file: export again and enter the verdict there")
-    tell(~blank & ~verdict.isin(VERDICTS), "verdict [" + rows["verdict"].str[:40] + f"] is unknown: use one of {', '.join(VERDICTS)}")
-    tell(~blank & (rows["steward"] == ""), "the column steward is empty: enter who judged")
-    tell(blank & ((rows["why"] != "") | (rows["steward"] != "")), "has a reason or a steward but no verdict: choose one")
-    tell(~blank & (missing != ""), missing + " is no longer delivered: nothing to judge")
+    refuse(changed, "the pair or its fields were changed in the file: export again and enter the verdict there")
+    refuse(~blank & ~verdict.isin(VERDICTS), "verdict [" + rows["verdict"].str[:40] + f"] is unknown: use one of {', '.join(VERDICTS)}")
+    refuse(~blank & (rows["steward"] == ""), "the column steward is empty: enter who judged")
+    refuse(blank & ((rows["why"] != "") | (rows["steward"] != "")), "has a reason or a steward but no verdict: choose one")
+    refuse(~blank & (missing != ""), missing + " is no longer delivered: nothing to judge")
     stale = (now[filled.shown].fillna("") != rows[filled.shown]).any(axis=1)
-    tell(
+    refuse(
         ~blank & stale,
         f"the records have changed since run {filled.about.run}, from which the file was made: export again and review the pair",
     )
     for column in ("steward", "why"):
         wrong = pd.Series([_text_error(column, value) for value in rows[column]], index=rows.index, dtype="str")
-        tell(~blank & (wrong != ""), wrong)
+        refuse(~blank & (wrong != ""), wrong)
     twice = rows.assign(who=steward_key(rows["steward"])).duplicated(["pair", "who"], keep=False) & ~blank & (why_not == "")
-    tell(twice, "the pair is in the file more than once: keep one row")
+    refuse(twice, "the pair is in the file more than once: keep one row")
     good = ~blank & (why_not == "")
     entered = order_pairs(rows.loc[good, PAIR]).assign(verdict=verdict[good], why=rows.loc[good, "why"], steward=rows.loc[good, "steward"])
     refused = rows.loc[why_not != "", ["row", "pair"]].assign(why_not=why_not[why_not != ""])
@@ -147,7 +148,7 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
 
 
 def _changed_rows(filled: FilledReview) -> pd.Series:
-    """Find the rows of which the pair or the fields were changed."""
+    """Return which rows were changed in the file, in the pair or in the fields of its records."""
     rows = filled.rows
     whole = row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
     known = rows["entity"].isin(ENTITIES) & (pair_ids(rows) == rows["pair"])
@@ -155,9 +156,9 @@ def _changed_rows(filled: FilledReview) -> pd.Series:
 
 
 def _text_error(column: str, value: str) -> str:
-    """Describe the error in a reason or a name; empty if there is no error."""
+    """Describe what is wrong with the value of the column `why` or `steward`; empty if it is right or missing."""
     try:
-        cleaned(column, value)
+        normalise_text(column, value)
     except HarmoniaError as error:
         return str(error) if value else ""
     return ""

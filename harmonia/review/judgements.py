@@ -1,11 +1,11 @@
-"""Judgements of stewards: entering and reading them, and the current verdicts.
+"""Judgements of stewards on pairs of records: enter them, read them, combine them into one verdict per pair.
 
-Belongs here: the form of a judgement, the rule that combines several into one verdict. Does not belong here: who may judge, how linkage
-uses verdicts.
+Belongs here: what a judgement consists of, the rule that combines several into one verdict. Does not belong here: who may judge, how
+linkage uses verdicts.
 
-A judgement is never changed or deleted. A steward's latest judgement on a pair counts; `withdrawn` withdraws the earlier one. Where
-stewards disagree none has effect, and the pair is disputed. `proposed` is `same` where two stewards are needed: it has effect once a second
-one proposes the same, or judges `same`.
+A judgement is never changed or deleted. A steward's latest judgement on a pair counts; `withdrawn` withdraws the earlier one. If stewards
+disagree, none of their judgements has an effect, and the pair is disputed. Where two stewards must agree, the verdict `same` is entered as
+`proposed`; it takes effect when a second steward also proposes it or judges `same`.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from harmonia.review.pairs import PAIR, order_pairs
 VERDICTS = ("same", "different", "unsure", "withdrawn")
 PROPOSED = "proposed"
 JUDGEMENT = ["id", *PAIR, "verdict", "steward", "decided_at", "why", "model", "weight", "blind", "origin"]
-MOST_LETTERS = {"steward": 100, "why": 2000}
+MAX_LENGTH = {"steward": 100, "why": 2000}
 _STORED = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 
 
-def cleaned(what: str, value: str) -> str:
-    """`value` on one line with spaces normalised. Raises `HarmoniaError` where it is empty, too long or has control characters.
+def normalise_text(what: str, value: str) -> str:
+    """Return `value`, the name of a steward or a reason, on one line and with single spaces.
 
-    what: `steward` or `why`
+    what: `steward` or `why`. Raises `HarmoniaError` if the value is empty, too long or contains control characters.
     """
     flat = " ".join(unicodedata.normalize("NFC", value).split())
     if not flat:
         raise HarmoniaError(f"{what} is empty: " + ("name who judges" if what == "steward" else "give a reason (--why)"))
-    if len(flat) > MOST_LETTERS[what]:
-        raise HarmoniaError(f"{what} has {len(flat)} characters, the limit is {MOST_LETTERS[what]}: shorten it")
+    if len(flat) > MAX_LENGTH[what]:
+        raise HarmoniaError(f"{what} has {len(flat)} characters, the limit is {MAX_LENGTH[what]}: shorten it")
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") for letter in flat):
         raise HarmoniaError(f"{what} contains unprintable characters: type it again")
     return flat
 
 
 def steward_key(names: pd.Series) -> pd.Series:
-    """The names of stewards normalised: case and spaces are ignored."""
+    """Normalise the names of stewards, so that names that differ only in case and spaces are equal."""
     return names.astype("str").str.casefold().str.split().str.join(" ")
 
 
 def enter_judgements(registry: Registry, given: pd.DataFrame) -> pd.Series:
-    """Enter judgements, all in one transaction.
+    """Enter judgements in one transaction; return which of them were entered, indexed as `given`.
 
-    given: `PAIR`, verdict, steward, why, model, weight, blind, origin (null: typed). A judgement is not entered again where the steward's
-    latest on the pair is identical, or where this steward's judgement on the pair was imported from the same file before.
-    Returns, indexed as `given`, whether each was entered. Raises `HarmoniaError` where the registry is locked by another process.
+    given: `PAIR`, verdict, steward, why, model, weight, blind, origin (SHA-256 of the workbook; null if typed). A judgement is not entered
+    if it equals the steward's latest on the pair, or if one of this steward on the pair was imported from the same workbook before.
+    Raises `HarmoniaError` if another process has locked the registry.
     """
     rows = order_pairs(given).assign(who=steward_key(given["steward"]))
     with registry.write() as session:
@@ -73,12 +73,12 @@ def enter_judgements(registry: Registry, given: pd.DataFrame) -> pd.Series:
 
 
 def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of `frame` as dicts for SQLAlchemy."""
+    """Return the rows of `frame` as a list of dicts, as SQLAlchemy's `insert` expects them."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _stored_already(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
-    """Return which of `rows` are already in `stored`."""
+    """Return which of `rows` need not be entered, because the same judgement is in `stored` (see `enter_judgements`)."""
     stored = stored.assign(who=steward_key(stored["steward"]))
     latest = stored.drop_duplicates([*PAIR, "who"], keep="last")
     same = [*PAIR, "who", "verdict", "why", "blind"]
@@ -89,8 +89,8 @@ def _stored_already(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
     return pd.Series(again | (before & rows["origin"].notna().to_numpy()), index=rows.index)
 
 
-def read(registry: Registry) -> pd.DataFrame:
-    """Read all judgements in the order of entry: columns `JUDGEMENT`."""
+def read_judgements(registry: Registry) -> pd.DataFrame:
+    """Read all judgements, in the order of entry. Columns out: `JUDGEMENT`."""
     with registry.read() as session:
         return _stored_judgements(session)
 
@@ -103,12 +103,12 @@ def _stored_judgements(session: Session) -> pd.DataFrame:
     return frame.astype({**text_columns, "id": "int64", "weight": "float64", "blind": "bool"})
 
 
-def effective(judgements: pd.DataFrame) -> pd.DataFrame:
-    """The current verdict on each pair: `PAIR`, verdict, in the order of the latest judgement.
+def combine_judgements(judgements: pd.DataFrame) -> pd.DataFrame:
+    """Combine the judgements of all stewards into the current verdict on each pair. Columns out: `PAIR`, verdict.
 
-    judgements: `PAIR`, verdict, steward, in the order of entry (`read`). Verdicts: `same`, `different`; `proposed` where one steward
-    proposes `same`; `unsure` where no steward decided; `disputed` where stewards' latest judgements are both for and against. A pair
-    with all judgements withdrawn is absent.
+    judgements: `PAIR`, verdict, steward, in the order of entry. Pairs are in the order of their latest judgement; a pair whose judgements
+    are all withdrawn is left out. Verdicts: `same`, `different`; `proposed`: only one steward proposed `same`; `unsure`: no steward
+    decided; `disputed`: the latest judgements of stewards contradict each other.
     """
     rows = order_pairs(judgements[[*PAIR, "verdict", "steward"]])
     rows = rows.assign(who=steward_key(rows["steward"]), place=np.arange(len(rows)))

@@ -1,4 +1,4 @@
-"""Finds a pair by its id or its records. Belongs here: resolving what was typed. Does not belong here: showing the pair."""
+"""Find the pair that a user named. Does not belong here: parsing what was typed (`pairs`), showing the pair."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
-from harmonia.review.judgements import read
+from harmonia.review.judgements import read_judgements
 from harmonia.review.pairs import PAIR, pair_ids
 from harmonia.review.published import PublishedRun, missing_records
-from harmonia.review.sampling import sampled
+from harmonia.review.sampling import read_sampled_pairs
 
 
 def resolve_pair(found: PublishedRun, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
-    """The pair (one row of `PAIR`) named by its id or by its two records.
+    """Find the pair `wanted`, given by its id or as a frame with its two records. Returns a frame of one row with the columns `PAIR`.
 
-    An id is searched in the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not found, or
-    where a record is not delivered.
+    An id is looked for in the decisions of the last run, the judgements and the blind samples. Raises `HarmoniaError` if it is not there,
+    or if a record of the pair is not delivered.
     """
     clusters = found.clusters()
     if isinstance(wanted, pd.DataFrame):
         pair = wanted
     else:
-        known = pd.concat([found.decisions()[PAIR], read(registry)[PAIR], sampled(registry)[PAIR]], ignore_index=True).drop_duplicates()
+        known = pd.concat(
+            [found.decisions()[PAIR], read_judgements(registry)[PAIR], read_sampled_pairs(registry)[PAIR]], ignore_index=True
+        ).drop_duplicates()
         pair = known[(pair_ids(known) == wanted).to_numpy()].reset_index(drop=True)
         if pair.empty:
             raise HarmoniaError(f"pair {wanted} is unknown in home {found.home.root}: see `harmonia review list`")

@@ -1,6 +1,6 @@
-"""Ids of pairs of records, independent of the order of the two records.
+"""Pairs of records and their ids, which do not depend on the order of the two records.
 
-Belongs here: the canonical order of the two records, the pair's id, parsing. Does not belong here: any decision.
+Belongs here: the canonical order of the two records, the id of a pair, parsing what a user types. Does not belong here: decisions on pairs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 
 def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` (with columns `PAIR`) with the two records of each pair in canonical order: by institution, then by key."""
+    """Return `frame` (columns `PAIR`, and others) with the two records of each pair in canonical order: by institution, then by key."""
     rank = place_of()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
@@ -35,7 +35,10 @@ def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pair_ids(frame: pd.DataFrame) -> pd.Series:
-    """The id of each pair of `frame` (columns `PAIR`, in the order of `order_pairs`), e.g. `person-k7qx2m4tbz3a`. It discloses nothing."""
+    """Compute the id of each pair of `frame` (columns `PAIR`, ordered by `order_pairs`), e.g. `person-k7qx2m4tbz3a`.
+
+    The id is a hash, and discloses nothing about the records.
+    """
     named = frame[PAIR].itertuples(index=False, name=None)
     return pd.Series([f"{parts[0]}-{_hash_parts(parts)}" for parts in named], index=frame.index, dtype="str")
 
@@ -46,14 +49,15 @@ def _hash_parts(parts: tuple[str, ...]) -> str:
 
 
 def one_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
-    """A frame with one pair in canonical order."""
+    """Make a frame of one row with a pair (columns `PAIR`), its records in canonical order."""
     return order_pairs(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
 
 
 def parse_pair(text: str) -> str | pd.DataFrame:
-    """Parse a pair as typed: its id (returned as is), or `person:police:KEY~courts:KEY` (a frame of one row).
+    """Parse a pair as a user types it: an id, which is returned unchanged, or two records such as `person:police:KEY~courts:KEY`, which are
+    returned as a frame of one row with the columns `PAIR`.
 
-    Raises `HarmoniaError` where it is neither.
+    Raises `HarmoniaError` if the text is neither.
     """
     typed = text.strip()
     if _ID.fullmatch(typed):

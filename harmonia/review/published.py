@@ -1,7 +1,7 @@
-"""Read access to the last run for review.
+"""Read what the last published run of a home stored in the lake, for review.
 
-Belongs here: reading links, ids and canonical tables of a home from its lake, and the mark of its registry. Does not belong here: writing
-anything, Dagster (review commands start without it).
+Belongs here: reading canonical tables, decisions of linkage, clusters and ids. Does not belong here: writing anything, Dagster (review
+commands start without it).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ CANONICAL = ("case_records", "person_records", "charges", "events", "references"
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """The last run of a home. `run`: its number; `mark`: identifies the home's registry, whatever its name or location."""
+    """The last published run of a home. run: its number. mark: a hash that identifies the registry of the home, even if it is moved."""
 
     home: Home
     run: int
     mark: str
 
     def table(self, stage: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """A table of the lake, or some of its columns. Raises `HarmoniaError` where it cannot be read, or lacks one of them."""
+        """Read a table of a stage of the lake, or some of its columns. Raises `HarmoniaError` if it cannot be read or lacks one of them."""
         path = self.home.lake / stage / f"{name}.parquet"
         try:
             frame = pq.read_table(path).to_pandas()
@@ -49,7 +49,11 @@ class PublishedRun:
         return frame.drop(columns="_item", errors="ignore") if columns is None else frame[list(columns)]
 
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables (schemas.canonical) of all states; replaced records and persons of lists with their current keys."""
+        """Read the canonical tables (schemas.canonical) with all states of records, by name.
+
+        Records that were delivered again under a new key have that key. Persons whose record key is a position in a list have a key of
+        their own (`pipelines.linkage.places`).
+        """
         from pipelines.crosswalk import with_new_keys
         from pipelines.linkage.places import with_person_keys
 
@@ -57,47 +61,50 @@ class PublishedRun:
         return with_person_keys(tables, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:
-        """The stored decisions on pairs, joined or refused: `pair` (id), `PAIR` in order, weight, decision, reasons."""
+        """Read the decisions of linkage on pairs. Columns out: pair (id), `PAIR`, weight (bits), decision (joined or refused), reasons."""
         frame = order_pairs(self.table("links", "decisions"))
         return frame.assign(pair=pair_ids(frame))
 
     def clusters(self) -> pd.DataFrame:
-        """The clusters of the run: entity, institution, record_key, cluster."""
+        """Read the clusters of linkage. Columns out: entity (case, person), institution, record_key, cluster (number)."""
         parts = [self.table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
         return pd.concat(parts, ignore_index=True)[["entity", *RECORD, "cluster"]].astype({"entity": "str"})
 
     @property
     def model(self) -> str:
-        """Version of the linkage model in use."""
+        """The version of the linkage model in use."""
         from pipelines.linkage import load_model
 
         return load_model().version
 
 
 def open_home_registry(workplace: Workplace) -> Registry:
-    """The registry of a home. Raises `HarmoniaError` where there is none; never creates one."""
+    """Open the registry of a home, without creating one. Raises `HarmoniaError` if there is none."""
     there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
     if not there:
-        raise HarmoniaError(_never_run(workplace.home.root))
+        raise HarmoniaError(_no_run_message(workplace.home.root))
     return open_registry(workplace.registry)
 
 
-def published(home: Home, registry: Registry) -> PublishedRun:
-    """The last published run of `home`. Raises `HarmoniaError` where there is none."""
+def last_published_run(home: Home, registry: Registry) -> PublishedRun:
+    """Return the last published run of `home`. Raises `HarmoniaError` if there is none."""
     begun = first_run(registry)
     with registry.read() as session:
         run = session.scalar(select(func.max(Run.id)).where(Run.outcome == "published"))
     if begun is None or run is None or not (home.lake / "links").is_dir():
-        raise HarmoniaError(_never_run(home.root))
+        raise HarmoniaError(_no_run_message(home.root))
     return PublishedRun(home, run, hashlib.sha256(begun.isoformat().encode()).hexdigest()[:16])
 
 
-def _never_run(root: Path) -> str:
+def _no_run_message(root: Path) -> str:
     return f"home {root} has no finished run, so there is nothing to review: use `harmonia run --inbox DIR --home {root}` first"
 
 
 def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
-    """Per pair the first record that is not delivered, as `person record KEY of police`; empty where both are."""
+    """Return for each pair its first record that is not in `clusters`, i.e. not delivered, as text: `person record KEY of police`.
+
+    Empty if both records are delivered. clusters: from `PublishedRun.clusters`.
+    """
     known = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
     out = pd.Series("", index=pairs.index, dtype="str")
     for side in "ba":

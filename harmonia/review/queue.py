@@ -1,7 +1,7 @@
-"""The review queue: the doubtful decisions of the last run, most influential first.
+"""The review queue: pairs on which the decision of linkage is doubtful, first those that can change most figures.
 
-Belongs here: which pairs are in doubt, contradictions within clusters, the order. Does not belong here: the measure of influence
-(`influence`), the fields of records (`describe`).
+Belongs here: which pairs are doubtful, contradictions between joined records, the order of the queue. Does not belong here: how many
+figures a pair can change (`influence`), the fields of records (`describe`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from harmonia.review.influence import count_influence, counted_rows
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 
-# Odds beyond 32 to 1 are not doubtful by weight.
 DOUBT_BITS = 5.0
-# Birth dates of one person further apart than this contradict each other.
-BIRTH_DAYS = 366
+"""A pair with a weight further from zero is not doubtful: the odds are more than 32 to 1."""
+MAX_BIRTH_DAYS = 366
+"""Birth dates of joined records that are further apart contradict each other."""
 QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves", "touched", "reasons"]
 OPEN = ("open", "unsure", "disputed", "proposed")
 
 
-def queue(found: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
-    """The doubtful pairs, columns `QUEUE`, by figures changed, figures touched, then doubt.
+def list_doubtful_pairs(found: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
+    """List the doubtful pairs of a run. Columns out: `QUEUE`.
 
-    A pair is doubtful where its weight is within `DOUBT_BITS` of zero, where two joined records contradict each other (`contradiction`:
-    number, birth, sex), or where stewards disagree. `state`: open, same, different, unsure, disputed, proposed. Judged pairs are left out
-    unless `everything`.
+    A pair is doubtful if its weight is within `DOUBT_BITS` of zero, if its records are joined but contradict each other (contradiction:
+    number, birth, sex), or if stewards judged it. Of the judged pairs only those are listed whose state is unsure, disputed or proposed;
+    with `everything`, all. They are sorted by the number of figures that a reversed decision would change (moves), of figures that it
+    touches, and by doubt.
     """
     decisions = found.decisions()
     states = current_verdicts(registry, found.table("identities", "listed")).rename(columns={"verdict": "state"})
@@ -47,7 +48,10 @@ def queue(found: PublishedRun, registry: Registry, everything: bool = False) -> 
 
 
 def contradictions(found: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
-    """Contradictions between joined persons: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
+    """Find what contradicts itself in each pair of joined person records, comma-separated; empty if nothing does.
+
+    `number`: two different valid personal numbers; `birth`: birth dates that are far apart; `sex`.
+    """
     from pipelines.linkage.standardise import build_features
 
     persons = build_features(found.canonical()).persons
@@ -57,7 +61,7 @@ def contradictions(found: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
     valid = a["valid"].fillna(False).astype(bool) & b["valid"].fillna(False).astype(bool)
     marks = {
         "number": valid & (a["number"] != b["number"]).fillna(False),
-        "birth": ((a["birth_date"] - b["birth_date"]).abs() > pd.Timedelta(days=BIRTH_DAYS)),
+        "birth": ((a["birth_date"] - b["birth_date"]).abs() > pd.Timedelta(days=MAX_BIRTH_DAYS)),
         "sex": a["sex"].notna() & b["sex"].notna() & (a["sex"] != b["sex"]).fillna(False),
     }
     joined = pd.Series("", index=own.index, dtype="str")

@@ -1,7 +1,7 @@
-"""Blind samples in the registry: drawn once, stored with their inclusion probabilities, labelled by judgements.
+"""Blind samples: draw pairs of a published run, store them in the registry, count how stewards labelled them.
 
-Belongs here: the candidate pairs of a published run, recording a sample, its labels so far. Does not belong here: the sampling design
-(`strata`), estimates (`estimating`).
+Belongs here: listing the pairs to sample from, storing a sample with the probability of each pair, the labels so far. Does not belong here:
+the sampling design (`strata`), estimates (`estimating`).
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Sample, SampledPair, SampleStratum
-from harmonia.review.judgements import effective, frame_rows, read
+from harmonia.review.judgements import combine_judgements, frame_rows, read_judgements
 from harmonia.review.pairs import ENTITIES, PAIR, order_pairs
 from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.strata import draw_pairs
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
-# In clusters of more records than this only compared pairs are listed.
-MOST_RECORDS = 300
+MAX_CLUSTER_RECORDS = 300
+"""In larger clusters only pairs that linkage compared are sampled."""
 
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """A sample: its number, the pairs in the order shown, the strata, and the number of non-candidates by reason."""
+    """A blind sample.
 
-    sample: int
+    sample: its number in the registry. pairs: in the order in which they are shown. strata: with their numbers of pairs. left_out: number
+    of pairs that are no candidates, by reason.
+    """
+
+    draw_sample: int
     pairs: pd.DataFrame
     strata: pd.DataFrame
     left_out: dict[str, int]
 
 
 def decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """All pairs decided by the published clustering: candidates, and pairs joined through others without comparison.
+    """List all pairs on which linkage decided: those that it compared, and those that it joined through other records without comparison.
 
-    candidates: `PAIR`, weight; clusters: entity, institution, record_key, cluster. Returns `PAIR` in order, weight (null: never compared)
-    and joined, sorted.
+    candidates: the compared pairs: `PAIR`, weight. clusters: entity, institution, record_key, cluster. Columns out: `PAIR`, by which the
+    rows are sorted, weight (null if not compared), joined.
     """
     joined = pd.concat([_pairs_within_clusters(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True)
     out = order_pairs(candidates)[[*PAIR, "weight"]].drop_duplicates(PAIR).merge(joined.assign(listed=True), on=PAIR, how="outer")
@@ -52,19 +56,19 @@ def decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFr
 
 
 def _pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """All pairs within the clusters of one entity, except clusters of more than `MOST_RECORDS`."""
-    own = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MOST_RECORDS)]
+    """List all pairs of records within each cluster of one entity, except clusters with more than `MAX_CLUSTER_RECORDS` records."""
+    own = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MAX_CLUSTER_RECORDS)]
     own = own[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
     both = own.merge(own, on="cluster", suffixes=("_a", "_b"))
     both = both[both["row_a"] < both["row_b"]].rename(columns={"record_key_a": "key_a", "record_key_b": "key_b"})
     return order_pairs(both.assign(entity=entity)[PAIR])
 
 
-def sample(found: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
-    """Draw and record a blind sample of `size` candidate pairs. Raises `HarmoniaError` where there are none.
+def draw_sample(found: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
+    """Draw a blind sample of `size` pairs and store it in the registry. Raises `HarmoniaError` if there are no pairs to draw.
 
-    The same run and seed give the same pairs. The sample measures the clustering as published when it was drawn: later runs apply its
-    judgements, which would bias the estimate.
+    The same run and seed give the same pairs. The sample measures the clusters as they were published when it was drawn. Clusters of later
+    runs follow the judgements on the sample, which would bias the estimate.
     """
     from pipelines.linkage.candidates import list_candidate_pairs
 
@@ -88,8 +92,8 @@ def sample(found: PublishedRun, registry: Registry, size: int, seed: int, entiti
     return DrawnSample(number, taken, strata, left_out)
 
 
-def sampled(registry: Registry) -> pd.DataFrame:
-    """All sampled pairs: `SAMPLED`, by sample in the order shown."""
+def read_sampled_pairs(registry: Registry) -> pd.DataFrame:
+    """Read the pairs of all samples, in the order in which they are shown. Columns out: `SAMPLED`."""
     one = SampledPair
     columns = (one.sample_id, one.position, one.stratum, one.kind, one.institution_a, one.record_key_a, one.institution_b, one.record_key_b)
     with registry.read() as session:
@@ -98,8 +102,8 @@ def sampled(registry: Registry) -> pd.DataFrame:
     return frame.astype({**dict.fromkeys([*PAIR, "stratum"], "str"), "sample": "int64", "weight": "float64"})
 
 
-def chosen(registry: Registry, number: int | None) -> int:
-    """The sample `number`, else the latest. Raises `HarmoniaError` where it does not exist."""
+def find_sample(registry: Registry, number: int | None) -> int:
+    """Return `number` if there is such a sample, or the number of the latest sample for None. Raises `HarmoniaError` if there is none."""
     with registry.read() as session:
         known = session.scalars(select(Sample.id).order_by(Sample.id)).all()
     if not known:
@@ -109,18 +113,18 @@ def chosen(registry: Registry, number: int | None) -> int:
     return number if number is not None else known[-1]
 
 
-def labels(registry: Registry, number: int) -> pd.DataFrame:
-    """The labels of the sample `number` by stratum.
+def count_labels(registry: Registry, number: int) -> pd.DataFrame:
+    """Count how the pairs of a sample were judged, by stratum. Only blind judgements count.
 
-    Columns: stratum, entity, joined, pairs, drawn, same, different, unsure (also disputed). Only blind judgements count.
+    Columns out: stratum, entity, joined; numbers of pairs: pairs (in the stratum), drawn, same, different, unsure (or disputed).
     """
     one = SampleStratum
     with registry.read() as session:
         query = select(one.name, one.kind, one.joined, one.pairs, one.drawn).where(one.sample_id == number).order_by(one.name)
         strata = pd.DataFrame([tuple(row) for row in session.execute(query)], columns=["stratum", "entity", "joined", "pairs", "drawn"])
-    judgements = read(registry)
-    verdicts = effective(judgements[judgements["blind"]]).replace({"verdict": {"disputed": "unsure", "proposed": "same"}})
-    pairs = sampled(registry)
+    judgements = read_judgements(registry)
+    verdicts = combine_judgements(judgements[judgements["blind"]]).replace({"verdict": {"disputed": "unsure", "proposed": "same"}})
+    pairs = read_sampled_pairs(registry)
     pairs = pairs[pairs["sample"] == number].merge(verdicts, on=PAIR, how="inner")
     counts = pd.crosstab(pairs["stratum"], pairs["verdict"]).reindex(columns=["same", "different", "unsure"], fill_value=0)
     counts = counts.reindex(strata["stratum"], fill_value=0).reset_index(drop=True)

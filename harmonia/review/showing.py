@@ -1,6 +1,6 @@
-"""One pair on the console: records side by side, evidence, current verdict, contradictions.
+"""What the console shows about one pair: both records side by side, the evidence, the current verdict, what a verdict would change.
 
-Belongs here: texts and small tables for the console. Does not belong here: options, entering judgements.
+Belongs here: texts and small tables. Does not belong here: options of commands, entering judgements.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pandas as pd
 
 from harmonia.review.describe import fields_of
 from harmonia.review.exchange import side_by_side
-from harmonia.review.judgements import effective
+from harmonia.review.judgements import combine_judgements
 from harmonia.review.pairs import PAIR, pair_ids
 from harmonia.review.published import PublishedRun
 from pipelines.linkage.constraints import clashes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def records_side_by_side(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
-    """The two records of `pair`: one row per field; columns field, and `institution key` of each."""
+    """Describe the two records of `pair`, one row per field. Columns out: field, and one for each record, named by institution and key."""
     entity = str(pair["entity"].iloc[0])
     values = side_by_side(found, pair, names).iloc[0]
     heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
@@ -31,7 +31,7 @@ def records_side_by_side(found: PublishedRun, pair: pd.DataFrame, names: bool) -
 
 
 def evidence_of_pair(found: PublishedRun, pair: pd.DataFrame) -> str:
-    """Weight, decision and evidence in bits of `pair` in the last run."""
+    """Say with which weight and evidence (in bits) the last run decided on `pair`, in one sentence."""
     known = found.decisions().merge(pair, on=PAIR)
     if known.empty:
         return "Weight: not stored by the last run: far below the threshold, or never compared."
@@ -41,12 +41,12 @@ def evidence_of_pair(found: PublishedRun, pair: pd.DataFrame) -> str:
 
 
 def records_changed(result: Consequence) -> pd.DataFrame:
-    """The records that a verdict touches, with the ids of their cases or persons before and after."""
+    """Return the records that a verdict touches. Columns out: entity, institution, record, and its id before and after."""
     return result.records.rename(columns={"record_key": "record"})
 
 
 def figures_changed(result: Consequence) -> pd.DataFrame:
-    """The figures that a verdict changes: what is counted, the values of dimensions that are not `total`, before, after."""
+    """Return the figures that a verdict changes. Columns out: indicator, period, cell (breakdown; empty for a total), before, after."""
     rows = result.figures
     dimensions = [name for name in CELL if name not in ("indicator", "period")]
     broken_down = [", ".join(value for value in row if value != "total") for row in rows[dimensions].itertuples(index=False, name=None)]
@@ -54,8 +54,8 @@ def figures_changed(result: Consequence) -> pd.DataFrame:
 
 
 def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
-    """The current verdict on `pair`, and contradictions with other judgements, one line each."""
-    found = effective(judgements).merge(pair, on=PAIR)["verdict"]
+    """Say which verdict on `pair` is current, and which judgements contradict others, in one line each."""
+    found = combine_judgements(judgements).merge(pair, on=PAIR)["verdict"]
     name = pair_ids(pair).iloc[0]
     verdict = str(found.iloc[0]) if len(found) else ""
     lines = {
@@ -68,8 +68,8 @@ def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
 
 
 def contradictory_judgements(judgements: pd.DataFrame) -> list[str]:
-    """One line per judgement `same` without effect because it contradicts others."""
-    current = effective(judgements)
+    """Say which judgements `same` have no effect because others contradict them, in one line each."""
+    current = combine_judgements(judgements)
     lost = current[clashes(current)]
     return [
         f"{pair}: `same` contradicts other judgements that separate the two; it has no effect until one of them is withdrawn."

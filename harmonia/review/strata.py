@@ -1,11 +1,10 @@
-"""The design of a blind sample: its strata of candidate pairs, and their allocation.
+"""The design of a blind sample: into which strata pairs are divided, how many are drawn from each, the draw.
 
-Belongs here: bands of weight, allocation, the draw. Does not belong here: the candidate pairs, the registry (`sampling`), estimates
-(`estimating`).
+Does not belong here: listing the pairs, the registry (`sampling`), estimates (`estimating`).
 
-Joined and refused pairs are separate strata, so that precision and recall each get their part of the sample. Within them pairs are
-allocated by the size of a band and its expected share of wrong decisions (Neyman allocation, with the model's odds as a guess and a
-lower limit: the guess affects only the efficiency of the sample, not its validity).
+Joined and refused pairs are separate strata, so that precision and recall each get their part of the sample. Both are divided by match
+weight into bands. The number of pairs drawn from a band follows from its size and its expected share of wrong decisions (Neyman
+allocation). That share is a guess from the model's odds, with a lower limit; a bad guess makes the sample less efficient, but not invalid.
 """
 
 from __future__ import annotations
@@ -13,33 +12,37 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-# Limits of the bands in bits. Few bands, since each without observed matches widens the interval.
+# Limits of the bands in bits. They are few, since each band without an observed match widens the confidence interval.
 JOINED_BANDS = {"doubtful": (-np.inf, 4.0), "sure": (4.0, np.inf)}
 REFUSED_BANDS = {"sure": (-np.inf, -8.0), "doubtful": (-8.0, np.inf)}
 NEVER_COMPARED = "through others"
 JOINED_SHARE = 0.45
-LEAST_DRAWN = 10
-ERROR_FLOOR = 0.004
-ERROR_UNKNOWN = 0.03  # for pairs joined through others, never compared
+MIN_DRAWN = 10  # pairs of each stratum
+MIN_ERROR_SHARE = 0.004
+UNKNOWN_ERROR_SHARE = 0.03  # of pairs that were joined through other records, without comparison
 
 
 def stratify_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`pairs` (entity, joined, weight: bits or null) with `stratum` (text) and `doubt`, its expected share of wrong decisions."""
+    """Assign each pair to a stratum. pairs: entity, joined, weight (bits; null if not compared).
+
+    Columns added: stratum (its name), doubt (expected share of wrong decisions in the stratum).
+    """
     name = pd.Series(NEVER_COMPARED, index=pairs.index, dtype="str")
     for joined, bands in ((True, JOINED_BANDS), (False, REFUSED_BANDS)):
         for band, (low, high) in bands.items():
             name = name.mask((pairs["joined"] == joined) & (pairs["weight"] >= low) & (pairs["weight"] < high), band)
     decision = pairs["joined"].map({True: "joined", False: "refused"})
     wrong = 1.0 / (1.0 + np.exp2(pairs["weight"].abs().clip(upper=50)))
-    out = pairs.assign(stratum=(pairs["entity"] + " " + decision + ", " + name).astype("str"), doubt=wrong.fillna(ERROR_UNKNOWN))
-    out["doubt"] = out.groupby("stratum")["doubt"].transform("mean").clip(lower=ERROR_FLOOR)
+    out = pairs.assign(stratum=(pairs["entity"] + " " + decision + ", " + name).astype("str"), doubt=wrong.fillna(UNKNOWN_ERROR_SHARE))
+    out["doubt"] = out.groupby("stratum")["doubt"].transform("mean").clip(lower=MIN_ERROR_SHARE)
     return out
 
 
 def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
-    """The number of pairs to draw from each stratum: at most its `pairs`, in total `size` (or all pairs).
+    """Decide how many pairs to draw from each stratum, `size` in total (or all pairs, if there are fewer).
 
-    strata: indexed by name; entity, joined, pairs, doubt. Entities get equal shares; within one, joined pairs get `JOINED_SHARE`.
+    strata: indexed by name: entity, joined, pairs (their number), doubt. Cases and persons get equal shares; `JOINED_SHARE` of each are
+    joined pairs.
     """
     share = pd.Series(0.0, index=strata.index)
     entities = strata["entity"].nunique()
@@ -47,7 +50,7 @@ def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
         spread = part["pairs"] * np.sqrt(part["doubt"] * (1 - part["doubt"]))
         share[part.index] = (JOINED_SHARE if joined else 1 - JOINED_SHARE) / entities * spread / spread.sum()
     total = min(size, int(strata["pairs"].sum()))
-    drawn = strata["pairs"].clip(upper=min(LEAST_DRAWN, total // max(len(strata), 1))).astype("float64")
+    drawn = strata["pairs"].clip(upper=min(MIN_DRAWN, total // max(len(strata), 1))).astype("float64")
     for _ in range(len(strata) + 1):  # redistribute the shares of exhausted strata
         open_strata = drawn < strata["pairs"]
         free = total - drawn.sum()
@@ -63,11 +66,11 @@ def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
 
 
 def draw_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A stratified sample without replacement.
+    """Draw a stratified random sample without replacement.
 
-    pairs: entity, joined, weight and the pair's columns, in a fixed order (the same order and `seed` give the same sample).
-    Returns the pairs drawn in random order, with stratum and inclusion probability, and the strata: stratum, entity, joined, pairs,
-    drawn.
+    pairs: entity, joined, weight and any other columns; the same rows in the same order and the same `seed` give the same sample.
+    Returns the drawn pairs in random order, with the columns stratum and probability (that the pair is drawn), and the strata: stratum,
+    entity, joined, pairs, drawn (numbers of pairs).
     """
     placed = stratify_pairs(pairs)
     strata = placed.groupby("stratum").agg(

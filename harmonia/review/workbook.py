@@ -1,10 +1,11 @@
-"""The workbook that stewards fill in: written here, read by `intake`.
+"""Write the workbook in which stewards judge pairs.
 
-Belongs here: its sheets and columns, the checksum of a row, writing it. Does not belong here: which pairs it contains, reading it.
+Belongs here: its sheets and columns, the checksum of a row, writing it. Does not belong here: which pairs it contains, reading it
+(`intake`).
 
-One row per pair. The columns that identify it are protected, and a checksum over all shown fields detects changes on import. Verdict, why
-and steward are editable, the verdict as a list. Delivered texts are written as text, never as formulas. A workbook for a blind sample
-shows no weight and no decision.
+The workbook has one row per pair. The columns that identify the pair are protected, and a checksum over all shown fields reveals changes on
+import. Stewards fill in the columns verdict (chosen from a list), why and steward. Delivered texts are written as text, never as formulas.
+A workbook for a blind sample shows no weight and no decision.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ANSWERS = ["verdict", "why", "steward"]
 SHOWN = ["weight", "decision", "contradiction", "moves"]
 INSTRUCTIONS = Path(__file__).parent / "instructions.yaml"
 _PRIVATE = 0o600
-_MOST_LETTERS = 32_000
+_MAX_CELL_LENGTH = 32_000
 _OPEN_FILL = PatternFill("solid", fgColor="FFF2CC")
 _HEAD_FILL = PatternFill("solid", fgColor="D9E1F2")
 _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "verdict": 12}
@@ -45,7 +46,7 @@ _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "v
 
 @dataclass(frozen=True)
 class WorkbookOrigin:
-    """The origin of a workbook: the mark of the registry, the run, the model, the sample (0: none)."""
+    """What a workbook was exported from: the mark of the registry, the run, the linkage model, the blind sample (0 if none)."""
 
     mark: str
     run: int
@@ -54,7 +55,7 @@ class WorkbookOrigin:
 
 
 def row_checksums(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """A short checksum of each row over `columns`, to detect changes; no protection against forgery."""
+    """Compute a short checksum of each row over `columns`. It reveals accidental changes, but does not protect against forgery."""
     joined = (
         "\0".join(f"{c}={'' if v is None else v}" for c, v in zip(columns, row, strict=True))
         for row in rows[list(columns)].itertuples(index=False, name=None)
@@ -63,10 +64,10 @@ def row_checksums(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 
 def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: WorkbookOrigin) -> None:
-    """Write `rows` to the new file `path` (mode 0600).
+    """Write a workbook with one row per pair to the new file `path` (mode 0600).
 
-    rows: pair, `PAIR`, `<field> a` and `<field> b` per field, and the columns of `SHOWN` to be shown. Raises `HarmoniaError` where it
-    exists already or cannot be written.
+    rows: pair (id), `PAIR`, `<field> a` and `<field> b` for each of `fields`, and those columns of `SHOWN` that stewards may see. Raises
+    `HarmoniaError` if the file exists already or cannot be written.
     """
     if path.suffix.lower() != ".xlsx":
         raise HarmoniaError(f"{path}: the file name must end in .xlsx")
@@ -94,7 +95,7 @@ def write_workbook(path: Path, rows: pd.DataFrame, fields: Sequence[str], about:
 
 
 def _put_cell(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
-    """A cell with `value`; text that looks like a formula stays text."""
+    """Write `value` into a cell and return the cell; text that looks like a formula stays text."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
     cell.value = value
@@ -104,8 +105,8 @@ def _put_cell(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
 
 
 def flat_text(text: str) -> str:
-    """`text` on one line, without unprintable characters, cut to the greatest length of a cell."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MOST_LETTERS]
+    """Return `text` on one line, without unprintable characters, cut to the maximum length of a cell."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MAX_CELL_LENGTH]
 
 
 def _fill_sheet(sheet: Worksheet, frame: pd.DataFrame) -> None:

@@ -1,7 +1,7 @@
 """Decisions of stewards as constraints of clustering.
 
 Belongs here: converting current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each
-judgement. Does not belong here: which judgements are current (`harmonia.review.judgements.effective`), clustering (`cluster`).
+judgement. Does not belong here: which judgements are current (`harmonia.review.judgements.combine_judgements`), clustering (`cluster`).
 
 A judgement `same` puts two records into one cluster, regardless of weights and hard rules. A judgement `different` keeps their clusters
 apart. If judgements contradict each other, `different` takes precedence, and among `same` the earlier ones.

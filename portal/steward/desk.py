@@ -11,7 +11,7 @@ from threading import Lock, Thread
 
 from harmonia.explain.linkage import LinkageWeights
 from harmonia.review.desk import Desk
-from harmonia.review.published import published
+from harmonia.review.published import last_published_run
 from portal.services import registry, workplace
 
 _lock = Lock()
@@ -20,7 +20,7 @@ _open: list[Desk] = []
 
 def desk() -> Desk:
     """The desk of the newest run. Raises `HarmoniaError` where nothing was published yet."""
-    found = published(workplace().home, registry())
+    found = last_published_run(workplace().home, registry())
     with _lock:
         if not _open or (_open[0].found.run, _open[0].found.home.root) != (found.run, found.home.root):
             _open[:] = [Desk(found, registry())]

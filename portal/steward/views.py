@@ -19,7 +19,7 @@ from harmonia.review import deciding, estimating, exchange, sampling
 from harmonia.review.consequence import CELL, Consequence
 from harmonia.review.describe import fields_of
 from harmonia.review.desk import MOST_FOUND, Desk
-from harmonia.review.judgements import VERDICTS, cleaned, effective, read
+from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_text, read_judgements
 from harmonia.review.pairs import PAIR, one_pair, pair_ids
 from pipelines.linkage.constraints import clashes
 from portal.services import note, registry
@@ -100,7 +100,7 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
             **_neighbours(at, request, name),
         }
     else:
-        content["progress"] = exchange.progress(registry(), number)
+        content["progress"] = exchange.count_judged(registry(), number)
     return render(request, "steward/pair.html", content)
 
 
@@ -163,7 +163,7 @@ def _tell_result(request: HttpRequest, at: Desk, one: pd.DataFrame, verdict: str
         return tell(request, "warning", s["entered_disputed"])
     if state == "proposed" and verdict == "same":
         return tell(request, "good", s["entered_proposed"])
-    current = effective(read(registry()))
+    current = combine_judgements(read_judgements(registry()))
     lost = current[clashes(current)]
     if len(lost.merge(one[PAIR], on=PAIR)):
         return tell(request, "warning", s["entered_contradicted"])
@@ -260,22 +260,22 @@ def samples(request: HttpRequest) -> HttpResponse:
         if not size.isdecimal() or not _SAMPLE_SIZES[0] <= int(size) <= _SAMPLE_SIZES[1] or not seed.isdecimal():
             tell(request, "error", s["size_wrong"])
             return redirect("samples")
-        drawn = sampling.sample(at.found, registry(), int(size), int(seed[:9]))
+        drawn = sampling.draw_sample(at.found, registry(), int(size), int(seed[:9]))
         tell(request, "good", s["drawn"].format(n=drawn.sample))
         return redirect("sample", number=drawn.sample)
-    numbers = sampling.sampled(registry())["sample"].unique().tolist()
-    listed = [{"number": number, "progress": exchange.progress(registry(), number)} for number in reversed(numbers)]
+    numbers = sampling.read_sampled_pairs(registry())["sample"].unique().tolist()
+    listed = [{"number": number, "progress": exchange.count_judged(registry(), number)} for number in reversed(numbers)]
     return render(request, "steward/samples.html", {"s": s, "samples": listed})
 
 
 def sample(request: HttpRequest, number: int) -> HttpResponse:
     """Precision and recall by the judgements of a sample so far."""
     _known_sample(number)
-    judged, drawn = exchange.progress(registry(), number)
-    rows = estimating.estimate(sampling.labels(registry(), number)).to_dict("records") if judged else []
+    judged, drawn = exchange.count_judged(registry(), number)
+    rows = estimating.estimate(sampling.count_labels(registry(), number)).to_dict("records") if judged else []
     for row in rows:
         row.update({name: None if math.isnan(row[name]) else 100 * row[name] for name in ("estimate", "low", "high")})
-    waiting = exchange.of_sample(registry(), number, everything=False)
+    waiting = exchange.pairs_of_sample(registry(), number, everything=False)
     following = str(pair_ids(waiting.head(1)).iloc[0]) if len(waiting) else None
     content = {"number": number, "judged": judged, "drawn": drawn, "rows": rows, "following": following}
     return render(request, "steward/sample.html", {"s": _texts(request), **content})
@@ -284,7 +284,7 @@ def sample(request: HttpRequest, number: int) -> HttpResponse:
 def sample_pair(request: HttpRequest, number: int, pair: str) -> HttpResponse:
     """A pair of a blind sample."""
     _known_sample(number)
-    drawn = sampling.sampled(registry())
+    drawn = sampling.read_sampled_pairs(registry())
     if pair not in set(pair_ids(drawn[drawn["sample"] == number])):
         raise Http404
     return _pair_page(request, pair, number)
@@ -292,13 +292,13 @@ def sample_pair(request: HttpRequest, number: int, pair: str) -> HttpResponse:
 
 def _known_sample(number: int) -> None:
     try:
-        sampling.chosen(registry(), number)
+        sampling.find_sample(registry(), number)
     except HarmoniaError:
         raise Http404 from None
 
 
 def _next_of_sample(number: int) -> HttpResponse:
-    waiting = exchange.of_sample(registry(), number, everything=False)
+    waiting = exchange.pairs_of_sample(registry(), number, everything=False)
     if waiting.empty:
         return redirect("sample", number=number)
     return redirect("sample_pair", number=number, pair=str(pair_ids(waiting.head(1)).iloc[0]))
@@ -311,7 +311,7 @@ def _who(request: HttpRequest) -> str:
 def _reason(request: HttpRequest) -> str:
     """The reason that was given, kept for the next look of this session; empty where there is none."""
     try:
-        reason = cleaned("why", request.POST.get("reason", ""))
+        reason = normalise_text("why", request.POST.get("reason", ""))
     except HarmoniaError:
         return ""
     request.session["names_reason"] = reason[:200]

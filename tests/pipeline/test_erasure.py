@@ -23,7 +23,7 @@ from harmonia.operations.backup.verify import verify_home
 from harmonia.operations.erasure import search
 from harmonia.operations.erasure.person import Person, find_person
 from harmonia.registry import open_registry
-from harmonia.review.judgements import read
+from harmonia.review.judgements import read_judgements
 from pipelines.progress import Silence
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
@@ -140,7 +140,7 @@ def test_an_erased_person_cannot_be_erased_again(erased: Erased) -> None:
 
 def test_ties_are_entered_in_the_name_of_the_erasure_alone(erased: Erased) -> None:
     registry = open_registry(erased.place.registry)
-    assert set(read(registry)["steward"]) <= {"erasure 1"}
+    assert set(read_judgements(registry)["steward"]) <= {"erasure 1"}
     registry.close()
 
 

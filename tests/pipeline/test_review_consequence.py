@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from harmonia.cli.main import app
 from harmonia.review.consequence import Consequences
-from harmonia.review.judgements import enter_judgements, read
+from harmonia.review.judgements import enter_judgements, read_judgements
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import open_home_registry, published
+from harmonia.review.published import last_published_run, open_home_registry
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -44,7 +44,7 @@ def _enter(place: Workplace, pair: pd.DataFrame, verdict: str) -> None:
 
 def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFrame:
     registry = open_home_registry(place)
-    consequences = Consequences(published(place.home, registry), registry)
+    consequences = Consequences(last_published_run(place.home, registry), registry)
     try:
         return consequences.of(pair, verdict, STEWARD["steward"]).figures
     finally:
@@ -56,7 +56,7 @@ def _pairs(place: Workplace, size: int) -> pd.DataFrame:
     """The pairs nearest to doubt, half of them joined and half of them refused, with the verdict against the machine."""
     registry = open_home_registry(place)
     try:
-        pairs = published(place.home, registry).decisions()
+        pairs = last_published_run(place.home, registry).decisions()
     finally:
         registry.close()
     pairs = pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"}), doubt=pairs["weight"].abs())
@@ -95,10 +95,10 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
     pair = _pairs(place, 1)
     registry = open_home_registry(place)
     before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
-    consequences = Consequences(published(place.home, registry), registry)
+    consequences = Consequences(last_published_run(place.home, registry), registry)
     try:
         found = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
-        assert read(registry).empty
+        assert read_judgements(registry).empty
         keys = set(zip(found.records["institution"], found.records["record_key"], strict=True))
         assert {(pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0]) for side in "ab"} <= keys
         assert found.holds

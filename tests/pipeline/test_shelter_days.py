@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from harmonia.cli.main import app
 from harmonia.review.desk import Desk
-from harmonia.review.published import open_home_registry, published
+from harmonia.review.published import last_published_run, open_home_registry
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -139,7 +139,7 @@ def _open_texts(home: Path) -> dict[str, str]:
 def _desk(place: Workplace) -> dict[str, str]:
     """What the pages of a steward show of every record: its days, one by one and in a line."""
     registry = open_home_registry(place)
-    run = published(place.home, registry)
+    run = last_published_run(place.home, registry)
     desk = Desk(run, registry)
     clusters = run.clusters()
     said = {}

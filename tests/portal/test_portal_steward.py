@@ -39,10 +39,10 @@ def _queue(steward: str = "steward@demo.invalid") -> pd.DataFrame:
 
 
 def _judgements() -> list[tuple[str, str, str]]:
-    from harmonia.review.judgements import read
+    from harmonia.review.judgements import read_judgements
     from portal.services import registry
 
-    found = read(registry())
+    found = read_judgements(registry())
     return list(found[["verdict", "steward", "why"]].itertuples(index=False, name=None))
 
 
@@ -62,12 +62,12 @@ def _names(world: World) -> set[str]:
 
 
 def test_the_queue_is_that_of_the_command_line_and_groups_pairs_of_one_cluster(world: World) -> None:
-    from harmonia.review.queue import queue
+    from harmonia.review.queue import list_doubtful_pairs
     from portal.services import registry
     from portal.steward.desk import desk
 
     waiting = _queue()
-    assert set(waiting["pair"]) == set(queue(desk().found, registry())["pair"])
+    assert set(waiting["pair"]) == set(list_doubtful_pairs(desk().found, registry())["pair"])
     for one in waiting.to_dict("records"):
         same = waiting[(waiting["id_a"].isin([one["id_a"], one["id_b"]])) & (waiting["entity"] == one["entity"])]
         assert set(same["group"]) == {one["group"]}
@@ -128,18 +128,20 @@ def _across() -> tuple[str, pd.DataFrame]:
 
 
 def test_persons_of_two_institutions_are_joined_by_two_stewards_alone(world: World) -> None:
-    from harmonia.review.judgements import effective, read
+    from harmonia.review.judgements import combine_judgements, read_judgements
     from portal.services import registry
 
     pair, _ = _across()
     page = _decide(world.client("steward"), pair, "same")
-    assert effective(read(registry()))["verdict"].tolist() == ["proposed"]
+    assert combine_judgements(read_judgements(registry()))["verdict"].tolist() == ["proposed"]
     _decide(world.client("steward"), pair, "same", why="once more")
-    assert effective(read(registry()))["verdict"].tolist() == ["proposed"], "one account is one steward, however often it says so"
+    assert combine_judgements(read_judgements(registry()))["verdict"].tolist() == ["proposed"], (
+        "one account is one steward, however often it says so"
+    )
     shown = _second(world).get(f"/steward/pairs/{pair}").content.decode()
     assert "steward@demo.invalid proposed the same" in shown
     _decide(_second(world), pair, "same")
-    assert effective(read(registry()))["verdict"].tolist() == ["same"]
+    assert combine_judgements(read_judgements(registry()))["verdict"].tolist() == ["same"]
     assert page.status_code == 302
 
 

@@ -8,7 +8,7 @@ import pytest
 from portal_world import Served, sign_in
 
 from harmonia.registry import open_registry
-from harmonia.review.judgements import read
+from harmonia.review.judgements import read_judgements
 
 NARROW = {"width": 390, "height": 844}
 
@@ -16,7 +16,7 @@ NARROW = {"width": 390, "height": 844}
 def _judgements(served: Served) -> list[tuple[str, str]]:
     registry = open_registry(served.place.registry)
     try:
-        found = read(registry)
+        found = read_judgements(registry)
     finally:
         registry.close()
     return list(found[["verdict", "why"]].itertuples(index=False, name=None))

@@ -22,7 +22,7 @@ from harmonia.operations.erasure.rows import redact
 from harmonia.registry import open_registry, seal
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import ErasureOrder
-from harmonia.review.judgements import effective, read
+from harmonia.review.judgements import combine_judgements, read_judgements
 from pipelines.landing import land_deliveries, landed
 from pipelines.landing.store import LandingStore
 from pipelines.validation import validate
@@ -168,9 +168,9 @@ def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_i
     number = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
     held = pd.DataFrame([("person", "police", "a", "police", "b", "same")], columns=link_constraints.COLUMNS)
     assert redaction.record_redactions(registry, home, number, "B. Engineer", (), held) == 1
-    said = effective(read(registry))
+    said = combine_judgements(read_judgements(registry))
     assert said.values.tolist() == [["person", "police", "a", "police", "b", "same"]]
-    assert set(read(registry)["steward"]) == {"erasure 1"}
+    assert set(read_judgements(registry)["steward"]) == {"erasure 1"}
     assert list_orders(registry)[["person", "ordered by", "executed", "last by"]].values.tolist() == [
         ["P0000001", "A. Officer", 1, "B. Engineer"]
     ]

@@ -17,10 +17,10 @@ from harmonia.cli import main as cli
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Audit
-from harmonia.review.judgements import effective, read
+from harmonia.review.judgements import combine_judgements, read_judgements
 from harmonia.review.pairs import PAIR, pair_ids
 from harmonia.review.published import PublishedRun
-from harmonia.review.sampling import labels, sampled
+from harmonia.review.sampling import count_labels, read_sampled_pairs
 
 COMMANDS = ("list", "show", "decide", "export", "import", "sample", "estimate")
 
@@ -169,31 +169,31 @@ def test_a_blind_sample_goes_out_without_weights_comes_back_and_is_measured(type
     assert not {"weight", "decision", "moves", "stratum"} & set(at)
     registry = open_registry(Home(home).registry_url)
     shown = [sheet.cell(row, at["pair"]).value for row in range(2, sheet.max_row + 1)]
-    assert shown == pair_ids(sampled(registry)).tolist()
+    assert shown == pair_ids(read_sampled_pairs(registry)).tolist()
     for row in range(2, sheet.max_row + 1):
         sheet.cell(row, at["verdict"]).value = "same" if row % 2 else "different"
         sheet.cell(row, at["steward"]).value = "Ana"
     book.save(path)
     assert typed("import", path, "--home", home)[0] == 0
-    counted = labels(registry, 1)
+    counted = count_labels(registry, 1)
     assert counted[["same", "different"]].to_numpy().sum() == 30
-    assert read(registry)["blind"].all()
+    assert read_judgements(registry)["blind"].all()
     _, out, _ = typed("estimate", "--home", home)
     assert "30 of 30 pairs judged" in out
     assert all(word in out for word in ("precision", "recall", "low", "high"))
     typed("sample", "--pairs", 30, "--seed", 5, "--home", home)
-    again = sampled(registry)
+    again = read_sampled_pairs(registry)
     assert again.loc[again["sample"] == 1, PAIR].reset_index(drop=True).equals(again.loc[again["sample"] == 2, PAIR].reset_index(drop=True))
 
 
 def test_judgements_given_with_the_weight_in_view_label_no_sample(typed, home):
     typed("sample", "--pairs", 5, "--home", home)
     registry = open_registry(Home(home).registry_url)
-    pair = pair_ids(sampled(registry)).iloc[0]
+    pair = pair_ids(read_sampled_pairs(registry)).iloc[0]
     typed("decide", pair, "same", "--why", "x", "--home", home, by="Ana")
-    assert labels(registry, 1)["same"].sum() == 0
+    assert count_labels(registry, 1)["same"].sum() == 0
     typed("decide", pair, "same", "--why", "x", "--blind", "--home", home, by="Ana")
-    assert labels(registry, 1)["same"].sum() == 1
+    assert count_labels(registry, 1)["same"].sum() == 1
 
 
 def test_judgements_hold_in_the_next_run_and_those_after(typed, home):
@@ -202,6 +202,6 @@ def test_judgements_hold_in_the_next_run_and_those_after(typed, home):
     typed("decide", joined["pair"], "different", "--why", "two men", "--home", home, by="Ana")
     for _ in range(2):
         registry = open_registry(Home(home).registry_url)
-        make_home(home, 26, effective(read(registry)))
+        make_home(home, 26, combine_judgements(read_judgements(registry)))
         clusters = PublishedRun(Home(home), 1, "").table("identities", "persons").set_index(["institution", "record_key"])["person_id"]
         assert clusters[joined["institution_a"], joined["key_a"]] != clusters[joined["institution_b"], joined["key_b"]]

@@ -10,7 +10,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry, open_registry
-from harmonia.review.judgements import cleaned, effective, enter_judgements, read
+from harmonia.review.judgements import combine_judgements, enter_judgements, normalise_text, read_judgements
 from harmonia.review.pairs import PAIR, one_pair, order_pairs, pair_ids, parse_pair
 
 
@@ -28,7 +28,7 @@ def said(
 
 
 def stands(registry: Registry) -> dict[str, str]:
-    found = effective(read(registry))
+    found = combine_judgements(read_judgements(registry))
     return dict(zip(found["key_a"] + found["key_b"], found["verdict"], strict=True))
 
 
@@ -57,14 +57,14 @@ def test_what_names_no_pair_is_refused_in_one_line(text):
 def test_an_empty_frame_stays_one():
     empty = pd.DataFrame(columns=[*PAIR, "verdict", "steward"], dtype="str")
     assert order_pairs(empty).empty
-    assert effective(empty).empty
+    assert combine_judgements(empty).empty
 
 
 def test_the_latest_word_of_a_steward_counts(registry):
     enter_judgements(registry, said("same"))
     enter_judgements(registry, said("different", why="looked again"))
     assert stands(registry) == {"ab": "different"}
-    assert len(read(registry)) == 2
+    assert len(read_judgements(registry)) == 2
 
 
 def test_stewards_who_disagree_have_no_effect_until_they_agree(registry):
@@ -86,7 +86,7 @@ def test_withdrawing_is_another_judgement(registry):
     enter_judgements(registry, said("same"))
     enter_judgements(registry, said("withdrawn"))
     assert stands(registry) == {}
-    assert read(registry)["verdict"].tolist() == ["same", "withdrawn"]
+    assert read_judgements(registry)["verdict"].tolist() == ["same", "withdrawn"]
     enter_judgements(registry, said("different"))
     assert stands(registry) == {"ab": "different"}
 
@@ -108,7 +108,7 @@ def test_a_file_imported_again_does_not_undo_what_was_said_since(registry):
 def test_what_stands_comes_in_the_order_in_which_it_came_to(registry):
     for pair, verdict in (("ab", "same"), ("cd", "same"), ("ab", "different")):
         enter_judgements(registry, said(verdict, pair=pair))
-    assert effective(read(registry))["key_a"].tolist() == ["c", "a"]
+    assert combine_judgements(read_judgements(registry))["key_a"].tolist() == ["c", "a"]
 
 
 def enter_at_once(url: str) -> pd.DataFrame:
@@ -130,7 +130,7 @@ def enter_at_once(url: str) -> pd.DataFrame:
     for thread in threads:
         thread.join()
     registry = open_registry(url)
-    found = read(registry)
+    found = read_judgements(registry)
     registry.close()
     assert len(found) == (3 * 2 + 1) * len(letters)
     return found
@@ -156,5 +156,5 @@ def test_stewards_entering_at_once_on_a_server_lose_nothing(tmp_path):
 @pytest.mark.parametrize("value", ["", "  \n", "a" * 101, "Ana\u202e"])
 def test_a_steward_has_a_name_that_can_be_shown(value):
     with pytest.raises(HarmoniaError, match="steward"):
-        cleaned("steward", value)
-    assert cleaned("steward", " Ana  K. ") == "Ana K."
+        normalise_text("steward", value)
+    assert normalise_text("steward", " Ana  K. ") == "Ana K."

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from harmonia.review.deciding import needs_second
-from harmonia.review.judgements import effective
+from harmonia.review.judgements import combine_judgements
 from harmonia.review.pairs import one_pair
 
 PERSON = ("person", "police", "2013-PR-00001/1", "courts", "PKR.nr.1/2013/1")
@@ -15,7 +15,7 @@ PERSON = ("person", "police", "2013-PR-00001/1", "courts", "PKR.nr.1/2013/1")
 def _verdict(*given: tuple[str, str]) -> str:
     pair = one_pair(*PERSON)
     rows = pd.concat([pair.assign(verdict=verdict, steward=steward) for steward, verdict in given], ignore_index=True)
-    found = effective(rows)["verdict"]
+    found = combine_judgements(rows)["verdict"]
     return str(found.iloc[0]) if len(found) else ""
 
 

@@ -18,10 +18,10 @@ from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.review import workbook
 from harmonia.review.exchange import ImportedJudgements, export_pairs, import_judgements
-from harmonia.review.judgements import effective, read
+from harmonia.review.judgements import combine_judgements, read_judgements
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import PublishedRun, open_home_registry, published
-from harmonia.review.queue import queue
+from harmonia.review.published import PublishedRun, last_published_run, open_home_registry
+from harmonia.review.queue import list_doubtful_pairs
 from pipelines.resources.workplace import Workplace
 
 
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("review")
     home = make_home(root / "home")
     found, registry = look(home)
-    pairs = queue(found, registry, True).head(8)
+    pairs = list_doubtful_pairs(found, registry, True).head(8)
     assert len(pairs) >= 4
     export_pairs(found, registry, root / "out.xlsx", pairs.drop(columns=["pair", "state", "touched", "reasons"]), 0, True, "tester")
     registry.close()
@@ -48,7 +48,7 @@ def world(made: tuple[Path, Path], tmp_path: Path) -> tuple[Home, Path]:
 
 def look(home: Home) -> tuple[PublishedRun, object]:
     registry = open_home_registry(Workplace.of(None, home.root))
-    return published(home, registry), registry
+    return last_published_run(home, registry), registry
 
 
 def taken(home: Home, path: Path) -> ImportedJudgements:
@@ -62,7 +62,7 @@ def taken(home: Home, path: Path) -> ImportedJudgements:
 def entered(home: Home) -> pd.DataFrame:
     _, registry = look(home)
     try:
-        return read(registry)
+        return read_judgements(registry)
     finally:
         registry.close()
 
@@ -262,4 +262,4 @@ def test_two_stewards_importing_at_once_both_succeed(world, tmp_path):
     found = entered(home)
     assert sum(one.entered for one in done) == len(found)
     assert found.groupby("steward").size().nunique() == 1
-    assert set(effective(found)["verdict"]) == {"disputed"}
+    assert set(combine_judgements(found)["verdict"]) == {"disputed"}

@@ -31,12 +31,12 @@ def period_of(days: pd.Series, cadence: Cadence) -> pd.Series:
 
 def quarter_of(days: pd.Series) -> pd.Series:
     """Return the calendar quarter of each day as text, e.g. `2013-Q2`; null if the day is null."""
-    return _name_numbers(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
+    return period_of(days, "quarterly")
 
 
 def year_of(days: pd.Series) -> pd.Series:
     """Return the year of each day as text; null if the day is null."""
-    return _name_numbers(days.dt.year, str)
+    return period_of(days, "yearly")
 
 
 def quarter_index(periods: pd.Series) -> pd.Series:

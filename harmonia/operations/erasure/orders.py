@@ -13,14 +13,14 @@ from harmonia.registry import Registry
 from harmonia.registry.identity import resolve_ids
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Entity, Erasure, ErasureOrder
-from harmonia.review.judgements import cleaned
+from harmonia.review.judgements import normalise_text
 
 COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by"]
 
 
 def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
     """Add an order; return its number. Raises `HarmoniaError` if the person does not exist, or name or ground is missing."""
-    by, ground = cleaned("steward", by), cleaned("why", ground)
+    by, ground = normalise_text("steward", by), normalise_text("why", ground)
     current_id = str(resolve_ids(registry, pd.Series([person_id])).iloc[0])
     with registry.write() as session:
         entity = session.get(Entity, current_id)
@@ -43,7 +43,7 @@ def get_order(registry: Registry, number: int) -> ErasureOrder:
 
 def check_executor(order: ErasureOrder, by: str) -> str:
     """The name of the user who executes an order. Raises `HarmoniaError` if the same user placed it."""
-    executor = cleaned("steward", by)
+    executor = normalise_text("steward", by)
     if executor.casefold() == order.ordered_by.casefold():
         raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it")
     return executor

@@ -19,7 +19,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.reports import printing
-from harmonia.review.judgements import enter_judgements, read
+from harmonia.review.judgements import enter_judgements, read_judgements
 from warehouse.releases import folder
 
 KILLS = Path(__file__).parents[3] / "benchmarks/crash_recovery.py"
@@ -56,14 +56,14 @@ def test_judgements_of_a_killed_import_are_entered_all_or_none(tmp_path: Path) -
         registry = open_registry(url)
         try:
             enter_judgements(registry, said)
-            return len(read(registry))
+            return len(read_judgements(registry))
         finally:
             registry.close()
 
     open_registry(url).close()
     dies("judgements-entered", enters)
     registry = open_registry(url)
-    assert read(registry).empty
+    assert read_judgements(registry).empty
     registry.close()
     assert enters() == 3
 

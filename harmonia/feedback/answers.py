@@ -1,13 +1,15 @@
-"""The institutions' answers to findings, and their effect.
+"""The answers of institutions to findings: enter them, decide on them, apply them to findings.
 
-Belongs here: entering, countersigning and applying answers. Does not belong here: the workbook that contains them (`intake`).
+Does not belong here: the workbook in which institutions answer (`intake`).
 
-- `announced`: a correction will be delivered; the finding stays open until a delivery shows it to be fixed.
-- `accepted`: accepted as it is, with a reason. Takes effect once the system's owner has countersigned it with an expiry, for quarters that
-  end by then.
-- `no_error`: the value is right; the finding is not raised again for this value. The owner may refuse it, as any answer.
+The verdict of an answer is one of these:
+- `announced`: a correction will be delivered. The finding stays open until a delivery shows it to be fixed.
+- `accepted`: the finding is accepted as it is, with a reason. This takes effect when the owner of the system has countersigned it with an
+  expiry date, for deliveries whose period ends by that date.
+- `no_error`: the value is right. The finding is not raised again for this value.
+The owner may refuse any answer.
 
-An answer applies to the value that was answered (by a keyed hash), in the answered delivery and later ones.
+An answer applies to the value that the finding had when it was answered, in that delivery and in later ones. The value is stored as a hash.
 """
 
 from __future__ import annotations
@@ -35,14 +37,17 @@ _SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
 
 
 def hash_values(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
-    """Hash the value of each finding with `key` (128 bits, hex), so that an answered value is recognised without being stored."""
+    """Hash the value of each finding with the secret `key`, so that an answered value is recognised without being stored.
+
+    Returns 128 bits as hexadecimal text, indexed as `findings`, the names of the findings.
+    """
     pairs = zip(findings.fillna(""), values.fillna(""), strict=True)
     hashes = [hmac.new(key, f"{f}\0{v}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32] for f, v in pairs]
     return pd.Series(hashes, index=findings.index, dtype="str")
 
 
 def read(registry: Registry) -> pd.DataFrame:
-    """Read all answers in the order of entry: columns `ANSWERS`."""
+    """Read all answers, in the order of entry. Columns out: `ANSWERS`."""
     with registry.read() as session:
         return _read_answer_rows(session)
 
@@ -55,23 +60,23 @@ def _read_answer_rows(session: Session) -> pd.DataFrame:
 
 
 def current(registry: Registry, institution: str) -> dict[str, Answer]:
-    """Return the current answer of an institution to each finding, by finding."""
+    """Read the current answers of an institution: name of the finding → answer."""
     with registry.read() as session:
         rows = session.scalars(select(Answer).where(Answer.institution == institution).order_by(Answer.id))
         return {row.finding: row for row in rows}
 
 
 def latest(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the current answer to each finding."""
+    """Select the current answer to each finding, which is the latest. answers: from `read`."""
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
 def enter_answers(registry: Registry, given: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
-    """Enter answers (`GIVEN`) in one transaction, except those equal to the current answer of their finding.
+    """Enter answers in one transaction; return which of them were entered, indexed as `given`.
 
-    seen: finding -> number of the answer that was current for whoever answers, 0 for none; where another is current by now, nothing is
-    entered for that finding.
-    Returns per row whether it was entered.
+    given: columns `GIVEN`. An answer that equals the current answer to its finding is not entered. seen: finding → number of the answer
+    that was current when the institution answered, 0 for none; if another is current by now, nothing is entered for that finding. None: do
+    not check this.
     """
     moment = now()
     with registry.write() as session:
@@ -90,9 +95,10 @@ def enter_answers(registry: Registry, given: pd.DataFrame, seen: Mapping[str, in
 
 
 def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None) -> int:
-    """Countersign or refuse open answers by number; returns how many.
+    """Record the owner's `decision` (`countersigned`, `refused`) on the answers with these numbers; return how many there are.
 
-    Raises `HarmoniaError` where an answer does not exist, is decided or superseded, needs no countersignature, or was given by `by`.
+    until: expiry date of a countersigned answer. Raises `HarmoniaError` if an answer does not exist, is decided or superseded, needs no
+    countersignature, or was given by the person `by`.
     """
     with registry.write() as session:
         counts = latest(_read_answer_rows(session)).set_index("id")
@@ -112,8 +118,10 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
 
 
 def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """The findings (`harmonia.feedback.life.LIVED`) with `answer` (verdict or `refused`; null if unanswered), `answer_id`, and the
-    state `accepted_as_is` where the answer closes them.
+    """Apply answers to findings.
+
+    lived: findings (columns `harmonia.feedback.life.LIVED`). answers: from `latest`. key: as for `hash_values`. Columns added: answer
+    (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its answer closes becomes `accepted_as_is`.
     """
     out = lived.reset_index(drop=True)
     asked = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
@@ -138,6 +146,6 @@ def _last_day_of(delivery: str) -> date:
 
 
 def _sortable_names(names: pd.Series) -> pd.Series:
-    """Convert delivery names to texts that sort by period, then version."""
+    """Convert the names of deliveries to texts that sort by period, then version; empty for an unreadable name."""
     known = {name: DeliveryName.parse(name) for name in names.unique()}
     return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in known.items()}).astype("str")

@@ -1,6 +1,6 @@
-"""What `harmonia check` prints: the findings of a trial delivery as tables, most serious first.
+"""Show the findings of a delivery on a terminal, as `harmonia check` prints them.
 
-Belongs here: the table for a terminal. Does not belong here: the report for the institution (`page`, `report`).
+Belongs here: tables for a terminal. Does not belong here: the report for the institution (`page`, `report`).
 No delivered value is printed, since output may end in a log. Delivered names are never interpreted as markup or terminal commands.
 """
 
@@ -25,13 +25,12 @@ _STYLE = {"reject": "bold red", "error": "red", "warning": "yellow", "info": "cy
 
 
 def render_check(findings: pd.DataFrame, files: pd.DataFrame, language: str = "en") -> RenderableType:
-    """The files with their row counts, then by severity and rule what is wrong, what to do, and where.
+    """Make the tables of one delivery: its files, then its findings by severity and rule, most serious first.
 
-    findings  `schemas.findings.COLUMNS`, of one delivery; `fixed` ones are left out
-    files     file, state and the counts of `harmonia.feedback.report` (a missing count is shown as 0)
-
-    One row per finding (file, part, line, record, field; detail for whole files), for `info` one row per rule and column.
-    Raises `ValueError` for an unknown language.
+    findings: columns `schemas.findings.COLUMNS`; findings with the state `fixed` are left out. files: file, state, and
+    `harmonia.feedback.report.COUNTS` (a missing count is shown as 0).
+    Each rule is shown with what is wrong and what to do, and one row per finding (file, part, line, record, field; detail for whole files).
+    Findings of severity `info` get one row per rule and column. Raises `ValueError` for an unknown language.
     """
     words = texts(language)
     open_ = findings[findings["state"] != "fixed"] if "state" in findings else findings

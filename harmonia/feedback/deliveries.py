@@ -1,8 +1,7 @@
-"""The reports of all deliveries of a run: their inputs, and which of them changed.
+"""Write the feedback reports on all deliveries of a run, except those that are up to date.
 
-Belongs here: gathering the inputs of all reports at once; skipping reports that are up to date.
-Does not belong here: the content of a report (`report`), storing it (`write`), distributing them among processes
-(`pipelines.assets.feedback_batches`).
+Belongs here: gathering the inputs of all reports at once, finding reports that are up to date. Does not belong here: the content of a
+report (`report`), storing it (`write`), distributing reports among processes (`pipelines.assets.feedback_batches`).
 """
 
 from __future__ import annotations
@@ -28,13 +27,18 @@ from sources import contract
 _DELIVERY = ["institution", "delivery"]
 _STATES = ["new", "remains", "fixed"]
 PARTS = ("files", "findings", "figures", "trend")
-Place = tuple[str, str]
+DeliveryId = tuple[str, str]
+"""Institution and name of a delivery."""
 Parts = Mapping[str, pd.DataFrame]
+"""The inputs of reports: name (one of `PARTS`) → frame with the columns institution, delivery, and others."""
 
 
 @dataclass(frozen=True)
 class DueReport:
-    """The report of a delivery and its key, which changes whenever the report would."""
+    """A report on a delivery that a run must write unless it is up to date.
+
+    received: day of receipt. key: a hash that changes whenever the report would change.
+    """
 
     institution: str
     delivery: str
@@ -43,19 +47,19 @@ class DueReport:
 
     @property
     def language(self) -> str:
-        """The language of the institution."""
+        """The language of the institution, in which the report is written."""
         return contract.load(self.institution).language
 
 
 def report_inputs(
     there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame], found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]
 ) -> Parts:
-    """The inputs of the reports of all deliveries, by name (`PARTS`), each with institution and delivery.
+    """Gather the inputs of the reports on all deliveries.
 
     there          the deliveries in the landing store
     record_status  `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    found          `harmonia.feedback.life.LIVED` and `answer`, texts coded (`pipelines.resources.coded`)
-    canonical      as in `harmonia.feedback.figures.affected_figures`
+    found          findings: `harmonia.feedback.life.LIVED` and `answer`, with coded texts (`pipelines.resources.coded`)
+    canonical      canonical tables, as in `harmonia.feedback.figures.affected_figures`
     """
     files, asks = _file_frame(there, record_status), findings_to_report(found)
     inputs = (files, found, affected_figures(asks, canonical), delivery_trends(asks, record_status["accounting"]))
@@ -63,42 +67,40 @@ def report_inputs(
 
 
 def findings_to_report(found: pd.DataFrame) -> pd.DataFrame:
-    """Select the findings that a report lists (a warning or worse, or fixed:
-
-    a tenth of all), and convert their coded texts to plain texts.
-    """
+    """Select the findings that are listed one by one in reports: those that are a warning or worse, or fixed. Decode their texts."""
     return coded.decode_frame(found[(found["severity"] != "info") | (found["state"] == "fixed")])
 
 
 def due_reports(
-    home: Path, there: Sequence[LandedDelivery], received: Mapping[Place, date], today: date, deliveries: pd.DataFrame, parts: Parts
+    home: Path, there: Sequence[LandedDelivery], received: Mapping[DeliveryId, date], today: date, deliveries: pd.DataFrame, parts: Parts
 ) -> list[DueReport]:
-    """The report of every delivery in the landing store that this run has read (`deliveries`: institution, delivery).
+    """List the reports on all deliveries in the landing store that this run has read.
 
-    received: the day of receipt by delivery. parts: as `report_inputs` returns them.
+    there: the deliveries in the landing store. received: day of receipt of each. deliveries: those read: institution, delivery. parts: from
+    `report_inputs`.
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
-    places = [place for one in there if (place := (one.institution, str(one.name))) in read]
+    names = [name for one in there if (name := (one.institution, str(one.name))) in read]
     hashes = up_to_date.content_hashes(*parts.values())
     out = []
-    for place in places:
-        language, day = contract.load(place[0]).language, received.get(place)
-        out.append(DueReport(*place, day, report_key(home, *place, language, day, today, hashes.get(place, ""))))
+    for name in names:
+        language, day = contract.load(name[0]).language, received.get(name)
+        out.append(DueReport(*name, day, report_key(home, *name, language, day, today, hashes.get(name, ""))))
     return out
 
 
-def write_some(home: Path, due: Sequence[DueReport], today: date, parts: Parts) -> None:
-    """Write the reports `due` unconditionally. parts: as `report_inputs` returns them, of these deliveries at least."""
+def write_due_reports(home: Path, due: Sequence[DueReport], today: date, parts: Parts) -> None:
+    """Write the reports `due`, even those that are up to date. parts: from `report_inputs`, at least the rows of these deliveries."""
     parts = {**parts, "findings": report.order_findings(parts["findings"])}
     rows = {name: rows_by_delivery(parts[name]) for name in PARTS}
     for one in due:
-        place = (one.institution, one.delivery)
-        files, mine, own, last = (parts[name].iloc[rows[name].get(place, [])].reset_index(drop=True) for name in PARTS)
+        delivery = (one.institution, one.delivery)
+        files, findings, own, last = (parts[name].iloc[rows[name].get(delivery, [])].reset_index(drop=True) for name in PARTS)
         rewrite_feedback(
             home,
-            *place,
+            *delivery,
             files.drop(columns=_DELIVERY),
-            mine,
+            findings,
             one.language,
             one.received,
             today,
@@ -109,21 +111,25 @@ def write_some(home: Path, due: Sequence[DueReport], today: date, parts: Parts) 
         )
 
 
-def rows_by_delivery(frame: pd.DataFrame) -> dict[Place, np.ndarray]:
-    """Return the row numbers of `frame` by delivery."""
-    return cast("dict[Place, np.ndarray]", frame.groupby(_DELIVERY).indices)
+def rows_by_delivery(frame: pd.DataFrame) -> dict[DeliveryId, np.ndarray]:
+    """Return the numbers of the rows of each delivery in `frame`."""
+    return cast("dict[DeliveryId, np.ndarray]", frame.groupby(_DELIVERY).indices)
 
 
-def up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[Place, int]:
-    """Return the number of files of each report that is up to date."""
+def up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[DeliveryId, int]:
+    """Return the reports that are up to date, with the number of files of each."""
     there = {(one.institution, one.delivery): current_files(home, one.institution, one.delivery, one.key) for one in reports}
     return {place: len(files) for place, files in there.items() if files}
 
 
 def summarise_reports(
-    reports: Sequence[DueReport], files: Mapping[Place, int], written: Collection[Place], found: pd.DataFrame
+    reports: Sequence[DueReport], files: Mapping[DeliveryId, int], written: Collection[DeliveryId], found: pd.DataFrame
 ) -> pd.DataFrame:
-    """institution, delivery, files (of the report), written (in this run), new, remains, fixed (findings)."""
+    """Summarise the reports of a run, one row each.
+
+    files: number of files of each report. written: the deliveries whose report this run wrote. found: findings with their state.
+    Columns out: institution, delivery, files, written (yes or no), new, remains, fixed (numbers of findings).
+    """
     rows = [(*place, files.get(place, 0), place in written) for one in reports if (place := (one.institution, one.delivery))]
     by = [*_DELIVERY, "state"]
     counted = found.groupby(by, observed=True).size().rename("findings").reset_index().astype(dict.fromkeys(by, "str"))
@@ -133,24 +139,29 @@ def summarise_reports(
 
 
 def received_files(there: Sequence[LandedDelivery]) -> pd.DataFrame:
-    """The files of landed deliveries: institution, delivery, file, size, sha256."""
+    """List the files of landed deliveries. Columns out: institution, delivery, file, size (bytes), sha256."""
     rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in there for f in one.files]
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "file", "size", "sha256"])
     return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
 
 
 def _file_frame(there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The files of all deliveries: institution, delivery, file, state, physical rows by record status, size and hash as landed, and the
-    state of the delivery."""
+    """List the files of all deliveries that were read.
+
+    Columns out: institution, delivery, file, state, the numbers of rows by record status, size, sha256, delivery_state.
+    """
     by = [*_DELIVERY, "file"]
     states = record_status["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
     files = record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
     return files.merge(states, on=_DELIVERY, how="left")
 
 
-def write_not_landed(home: Path, found: pd.DataFrame, landed: Collection[Place]) -> None:
-    """Report what could not be landed: folders whose name is no quarter, stray files, deliveries without usable files (empty folder,
-    links)."""
+def write_not_landed(home: Path, found: pd.DataFrame, landed: Collection[DeliveryId]) -> None:
+    """Write a report to each institution on what it put into the inbox and could not be landed.
+
+    That is: folders whose name is not that of a delivery, stray files, deliveries without usable files (empty folder, links). Institutions
+    without such problems have no report; an earlier one is removed.
+    """
     whole = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
     inbox = coded.decode_frame(found[found["rule"].isin(whole) & found["institution"].notna()])
     nowhere = inbox[np.array([place not in landed for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]

@@ -1,7 +1,6 @@
-"""Imports filled workbooks into the registry.
+"""Import the answers of institutions into the registry, from filled workbooks or from the portal.
 
-Belongs here: the whole import, over home and registry. Does not belong here: the format of a workbook (`intake`), the command line
-(`commands`).
+Belongs here: the steps of the import. Does not belong here: reading and validating a workbook (`intake`), the command line (`commands`).
 """
 
 from __future__ import annotations
@@ -24,12 +23,16 @@ _COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "
 
 
 class ForeignWorkbookError(HarmoniaError):
-    """A workbook was made by another home, or for another institution."""
+    """The workbook was made by another home, or for another institution."""
 
 
 @dataclass(frozen=True)
 class ImportedAnswers:
-    """The outcome of the rows: entered, already known, without an answer (`open`), refused (`intake.validate_answers`)."""
+    """What became of the rows of an imported workbook.
+
+    entered, known, open: number of answers entered, of those entered before, and of rows without an answer. refused: the other rows, with
+    columns as in `intake.validate_answers`.
+    """
 
     institution: str
     delivery: str
@@ -40,9 +43,10 @@ class ImportedAnswers:
 
 
 def import_answers(home: Home, registry: Registry, path: Path, institution: str | None = None) -> ImportedAnswers:
-    """Enter all valid answers of a workbook in one transaction. institution: the only one whose workbook is taken; None for any.
+    """Enter all valid answers of a filled workbook in one transaction.
 
-    Raises `HarmoniaError` where the file is not a workbook, was made by another home or is of another institution.
+    institution: the institution for which the workbook must have been made; None for any. Raises `HarmoniaError` if the file is not a
+    feedback workbook, `ForeignWorkbookError` if it was made by another home or for another institution.
     """
     filled = intake.read_workbook(path)
     key = pseudonym_key(home.root)
@@ -56,10 +60,10 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
 
 
 def enter(home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None) -> ImportedAnswers:
-    """Enter all valid answers, of a workbook or given one by one, in one transaction.
+    """Enter all valid answers in one transaction. filled: from a workbook, or from `intake.given`.
 
-    seen: finding -> number of the answer that whoever answers saw (0 for none); an answer to a finding that has another one by now is
-    refused as `meanwhile`.
+    seen: finding → number of the answer that was current when the institution answered, 0 for none. If another is current by now, the
+    answer is refused with the problem `meanwhile`.
     """
     known = last_findings(home, filled.institution)
     valid, refused, blank = intake.validate_answers(filled, known)
@@ -81,7 +85,7 @@ def enter(home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: M
 
 
 def last_findings(home: Home, institution: str) -> pd.DataFrame:
-    """Read the findings of an institution from the last run. Raises `HarmoniaError` if there was no run."""
+    """Read the findings that the last run had for an institution. Raises `HarmoniaError` if there was no run."""
     path = home.lake / "findings" / "findings.parquet"
     if not path.is_file():
         raise HarmoniaError(f"{home.root}: no run yet; use `harmonia run` first")

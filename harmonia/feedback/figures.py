@@ -1,7 +1,7 @@
-"""The figures that a finding affects or may affect: indicator and quarter.
+"""Find the figures (indicator and calendar quarter) that a finding affects or may affect.
 
 Belongs here: finding the figures in which a record counts, from the institution's own records only. Does not belong here: counting
-(`warehouse.count`); results of linkage: harmonised figures, or dates of another institution, would disclose its data.
+(`warehouse.count`); results of linkage, since harmonised figures, or dates of another institution, would disclose that institution's data.
 
 A finding on a record affects the institution's indicators whose event the record, its case or a person in it has, in the quarters of
 those events. A finding on a row without such an event (quarantined, unreadable date), a file or a delivery may affect every indicator of
@@ -30,10 +30,9 @@ _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 
 
 def affected_figures(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The figures that each open finding, a warning or worse, affects: `FIGURES`.
+    """Find the figures that each open finding affects, if it is a warning or worse. Columns out: `FIGURES`.
 
-    found      `harmonia.feedback.life.LIVED`
-    canonical  `case_records`, `person_records`, `events` of `schemas.canonical`
+    found: findings (columns `harmonia.feedback.life.LIVED`). canonical: `case_records`, `person_records`, `events` of `schemas.canonical`.
     """
     asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])
@@ -50,9 +49,10 @@ def affected_figures(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame])
 
 @dataclass(frozen=True)
 class _OwnRecords:
-    """The accepted records that have findings, or whose case has, and their events.
+    """The accepted records that have findings, or whose case file has, and their dated events.
 
-    records: by entity: institution, record_key, case_key (role). events: with their `period`, a quarter unless said otherwise.
+    records: entity (`case`, `person`) → institution, record_key, case_key; for persons also role. events: institution, record_key,
+    case_key, entity, event, date, and period: the calendar quarter of the date, unless another cadence is asked for.
     """
 
     records: Mapping[str, pd.DataFrame]
@@ -80,7 +80,10 @@ class _OwnRecords:
 def _accepted_rows(
     canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
 ) -> pd.DataFrame:
-    """Select the accepted rows of a table, of any institution, with one of these record keys or case keys."""
+    """Select the accepted rows of the canonical table `name` with one of the record keys `records` or one of the case keys `cases`.
+
+    The same keys of other institutions are also selected.
+    """
     rows = as_arrow(canonical, name, (*columns, "status"))
     alike = [
         pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
@@ -96,7 +99,10 @@ def _record_key(rows: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _counted_rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
-    """The records that the institution itself would count: institution, entity, record_key, case_key, indicator, period."""
+    """Select the records that an institution would count for `indicator` by its own records alone.
+
+    Columns out: institution, entity, record_key, case_key, indicator, period.
+    """
     rules = indicator.rows
     records = own.records[rules.record]
     records = records[records["institution"].isin(indicator.institutions)]
@@ -138,8 +144,12 @@ def _entity_by_table() -> dict[str, str]:
 
 
 def own_figures(institution: str, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """indicator, period, n: the records that an institution would count by its own records alone, before dates are imputed and records of
-    others linked, in the periods that it delivers. canonical: as for `affected_figures`, of any number of its deliveries."""
+    """Count the records that an institution would count by its own records alone, before dates are imputed and records of other
+    institutions are linked.
+
+    canonical: as for `affected_figures`, of any number of its deliveries. Columns out: indicator, period (of the cadence in which the
+    institution delivers), n.
+    """
     frames = {name: canonical[f"{name}_records"] for name in ("case", "person")}
     records = {name: frame[(frame["institution"] == institution) & (frame["status"] == "accepted")] for name, frame in frames.items()}
     events = canonical["events"]
@@ -157,7 +167,7 @@ def _with_periods(events: pd.DataFrame, cadence: Cadence) -> pd.DataFrame:
 
 
 def most_affected_figures(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
-    """Return the `most` figures that the largest number of findings affect: indicator, period, findings."""
+    """Return the figures that most findings affect, at most `most`. Columns out: indicator, period, findings (their number)."""
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
     counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
     top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])

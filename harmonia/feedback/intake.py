@@ -1,10 +1,10 @@
-"""Reads a filled workbook: the answers that can be entered, and for every other row the reason why not.
+"""Read a feedback workbook that an institution filled in, and decide which of its answers can be entered, and why the others cannot.
 
-Belongs here: reading the workbook that `workbook` wrote, saved as xlsx or ods by any program, and validating its rows. Does not belong
-here: writing it, the effect of an answer on a finding (`answers`).
+Belongs here: reading a workbook that `workbook` wrote and any program saved as xlsx or ods, validating its rows. Does not belong here:
+writing the workbook, the effect of an answer on a finding (`answers`).
 
-Sheets are recognised by their headers, in any of the three languages, and rows by their finding id: both may be sorted, filtered or
-left out. A workbook with formulas is refused.
+Sheets are recognised by their column headers, in any of the three languages, and rows by the id of their finding, so that both may be
+sorted, filtered or removed. A workbook with formulas is refused.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from pipelines.resources.bounded import Bounds, ExceededError
 from schemas.findings import LANGUAGES
 from sources.readers import workbook_apart
 
-MOST_BYTES = 400_000_000  # unpacked
+MAX_BYTES = 400_000_000  # unpacked
 _FINDING = re.compile("[0-9a-f]{16}")
-_LONGEST = 2000  # characters of a reason
-_NEEDED = (*ANSWERS, "id")
+_MAX_REASON_LENGTH = 2000  # characters of a reason
+_REQUIRED_COLUMNS = (*ANSWERS, "id")
 _HEAD_ROWS = 12
 _WAY_OUT = "use the findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
 _ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _CELLS, _ROWS = ("c", "table-cell"), ("row", "table-row")  # in xlsx and ods
-_MOST_CELLS = 5_000_000  # of a larger sheet only the filled rows are read
+_MAX_CELLS = 5_000_000  # of a larger sheet only the filled rows are read
 _BOUNDS = Bounds(seconds=60, memory=1024)
 
 Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
@@ -46,7 +46,11 @@ Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
 
 @dataclass(frozen=True)
 class FilledWorkbook:
-    """A returned workbook. `rows`: sheet, row (number in the sheet), `ANSWERS`, id; `origin`: SHA-256 of the file."""
+    """The content of a filled workbook.
+
+    institution, delivery, mark: what `workbook` wrote into it (see `workbook_mark`). rows: sheet, row (number in the sheet), `ANSWERS`, id
+    of the finding. origin: SHA-256 of the file.
+    """
 
     institution: str
     delivery: str
@@ -56,9 +60,9 @@ class FilledWorkbook:
 
 
 def read_workbook(path: Path) -> FilledWorkbook:
-    """Read a workbook in a process with limited time and memory.
+    """Read a filled workbook, in a process with limited time and memory.
 
-    Raises `HarmoniaError` where Harmonia did not write it, its columns were changed, or it contains formulas.
+    Raises `HarmoniaError` if Harmonia did not write it, its columns were changed, it contains formulas, or it is too large.
     """
     try:
         return bounded.run_one_task(_read_in_process, path, _BOUNDS)
@@ -92,18 +96,18 @@ def _read_in_process(path: Path) -> FilledWorkbook:
 
 
 def _filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
-    """Read the filled rows of every sheet with their numbers.
+    """Read the filled rows of every sheet: name of the sheet → number of the row and its cells.
 
-    Uses the reader of deliveries, in which a stray cell far out costs no memory.
+    The reader of deliveries is used, in which a stray cell far below or beside the table costs no memory.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_WAY_OUT}")
-    found = workbook_apart.read_apart(content, _MOST_CELLS)
+    found = workbook_apart.read_apart(content, _MAX_CELLS)
     if found is None:
         far = "if it is one, delete the stray cells far below or beside the tables"
         raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_WAY_OUT}")
@@ -121,8 +125,8 @@ def _cell_text(cell: object) -> str:
 
 
 def _column_by_header() -> dict[str, str]:
-    """Return the name of the column by its header in any language."""
-    return {texts(language)[name]: name for language in LANGUAGES for name in _NEEDED}
+    """Return header in any language → name of the column."""
+    return {texts(language)[name]: name for language in LANGUAGES for name in _REQUIRED_COLUMNS}
 
 
 def _header_names(name: str) -> str:
@@ -134,28 +138,31 @@ def _is_header_line(line: list[str]) -> bool:
 
 
 def _filled_rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
-    at = next(n for n, (_, line) in enumerate(lines) if _is_header_line(line))
-    places: dict[str, list[int]] = {}
-    for n, cell in enumerate(lines[at][1]):
+    header = next(n for n, (_, line) in enumerate(lines) if _is_header_line(line))
+    positions: dict[str, list[int]] = {}
+    for n, cell in enumerate(lines[header][1]):
         if cell in _column_by_header():
-            places.setdefault(_column_by_header()[cell], []).append(n)
-    wrong = [_header_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
+            positions.setdefault(_column_by_header()[cell], []).append(n)
+    wrong = [_header_names(column) for column in _REQUIRED_COLUMNS if len(positions.get(column, [])) != 1]
     if wrong:
         raise HarmoniaError(
-            f"{path}: sheet [{name}], row {lines[at][0]}: the columns were changed; missing or repeated: {'; '.join(wrong)}. Nothing "
+            f"{path}: sheet [{name}], row {lines[header][0]}: the columns were changed; missing or repeated: {'; '.join(wrong)}. Nothing "
             "was imported: enter the answers in a fresh copy of the workbook"
         )
     out = [
-        [name, number, *(line[places[column][0]] if places[column][0] < len(line) else "" for column in _NEEDED)]
-        for number, line in lines[at + 1 :]
+        [name, number, *(line[positions[column][0]] if positions[column][0] < len(line) else "" for column in _REQUIRED_COLUMNS)]
+        for number, line in lines[header + 1 :]
         if any(line)
     ]
-    return pd.DataFrame(out, columns=["sheet", "row", *_NEEDED])
+    return pd.DataFrame(out, columns=["sheet", "row", *_REQUIRED_COLUMNS])
 
 
 def _find_formulas(path: Path, content: bytes) -> list[str]:
-    """Where a workbook contains formulas: sheet (or part) and cell. Every part of the package is searched, whatever its name: readers may
-    resolve the relationships that declare a sheet differently. Raises `HarmoniaError` where cells are damaged."""
+    """List the formulas in a workbook, each as sheet (or part of the package) and cell.
+
+    Every part of the package is searched, whatever its name, since programs may disagree about which parts are sheets. Raises
+    `HarmoniaError` if a part with cells is damaged.
+    """
     found = []
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         for part in parts.infolist():
@@ -177,12 +184,11 @@ def _find_formulas(path: Path, content: bytes) -> list[str]:
 
 
 def validate_answers(filled: FilledWorkbook, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Which rows can be entered.
+    """Decide which answers can be entered.
 
-    filled: of a workbook, or answers given one by one (`given`). known: the findings of the institution in all deliveries: delivery,
-    finding, state, severity, …
-    Returns the rows to enter (finding, verdict, reason, person), the refused rows (sheet, row, finding, problem, about: `refusal` makes a
-    sentence of the last two; why_not, that sentence in English) and the number of rows without an answer.
+    filled: from `read_workbook` or `given`. known: the findings of the institution in all deliveries: delivery, finding, state, severity, …
+    Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding; problem and about, of which
+    `refusal` makes a sentence; why_not, that sentence in English); and the number of rows without an answer.
     """
     rows = filled.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
@@ -206,7 +212,7 @@ def validate_answers(filled: FilledWorkbook, known: pd.DataFrame) -> tuple[pd.Da
     refuse(verdict.isna(), "no_such_answer", rows["answer"].str[:60])
     refuse(rows["person"] == "", "no_person")
     refuse((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "no_reason")
-    refuse(rows["reason"].str.len() > _LONGEST, "long_reason", str(_LONGEST))
+    refuse(rows["reason"].str.len() > _MAX_REASON_LENGTH, "long_reason", str(_MAX_REASON_LENGTH))
     refuse((verdict == "no_error") & (severity == "reject"), "unreadable_row")
     refuse(rows["id"].map(own["state"]) == "fixed", "fixed")
     refuse(rows.duplicated("id", keep=False) & (problem == ""), "twice")
@@ -219,14 +225,14 @@ def validate_answers(filled: FilledWorkbook, known: pd.DataFrame) -> tuple[pd.Da
 
 
 def refusal(problem: str, about: str, language: str) -> str:
-    """Why a row was refused, in a language. problem, about: as `validate_answers` returns them."""
+    """Say in a sentence why a row was refused. problem, about: from `validate_answers`."""
     first, _, second = about.partition("|")
     return str(texts(language)["refusals"][problem]).format(about=first, delivery=second)
 
 
 def given(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
-    """Answers that were not given in a workbook, in its form. answers: finding -> verdict; all with one reason, by one person."""
+    """Bring answers that were not given in a workbook into the same form. answers: finding → verdict. reason, person: of all of them."""
     labels = texts("en")["answers"]
     rows = [("", n, labels.get(verdict, verdict), reason, person, finding) for n, (finding, verdict) in enumerate(answers.items(), 1)]
-    frame = pd.DataFrame(rows, columns=["sheet", "row", *_NEEDED], dtype="str").astype({"row": "int64"})
+    frame = pd.DataFrame(rows, columns=["sheet", "row", *_REQUIRED_COLUMNS], dtype="str").astype({"row": "int64"})
     return FilledWorkbook(institution, delivery, "", frame, "")

@@ -1,14 +1,15 @@
-"""The lifecycle of a finding over an institution's deliveries: new, remains, reopened, fixed.
+"""The lifecycle of findings over an institution's deliveries: new, remains, reopened, fixed.
 
-Belongs here: the state of each finding from one delivery to the next.
-Does not belong here: which findings of two deliveries are the same (`same`), what the institution answered (`answers`).
+Belongs here: the state of each finding in each delivery. Does not belong here: which findings of two deliveries are the same (`same`), what
+the institution answered (`answers`).
 
-A delivery *shows* a finding to be fixed where it could contain it and does not: it is complete and replaces the version before, or contains
-the record again, or, for a finding on a whole file, is complete. A record that is not delivered again shows nothing: its finding remains.
-All deliveries are evaluated in the order of quarter and version; the order of arrival does not matter.
+A delivery shows that a finding is fixed if it could contain the finding but does not: if it is complete and replaces the version before, if
+it contains the record again, or, for a finding on a whole file, if it is complete. If a record is not delivered again, its finding remains.
+Deliveries are evaluated in the order of period and version; the order in which they arrived does not matter.
 
-A *moment* is one identity in one delivery, present or shown to be fixed, coded as one number: sorted moments are the lifecycle of one
-identity after the other.
+An identity is one finding over all deliveries (`same`). A moment is an identity in one delivery that contains it or shows that it is fixed,
+coded as one number: identity × number of deliveries + delivery. Sorted moments are thus the lifecycles of all identities, one after the
+other.
 """
 
 from __future__ import annotations
@@ -27,19 +28,24 @@ from sources.contract import DeliveryName, record_tables
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
 LIVED = (*COLUMNS, "state", "finding", "since")
 KEYS = ("institution", "delivery", "file", "part", "line", "record_key", "field", "rule", "severity", "value")
-"""The columns of a finding that determine its lifecycle."""
+"""The columns of findings that determine their lifecycle."""
 HELD = ("institution", "delivery", "part", "record_key", "status")
-"""The columns of the lineage that tell which delivery contains a record."""
+"""The columns of the lineage from which it follows which deliveries contain a record."""
 _TYPES = {column: "Int64" if column in NUMBERS else "str" for column in LIVED}
 
 
 @dataclass(frozen=True)
 class FindingLives:
-    """The state of each finding, by row, and the fixed findings. Deliveries are indices into `deliveries`.
+    """The states of findings, as arrays. Deliveries are given by their index in `deliveries`.
 
-    state, since, name  of each finding: index into `STATES`; the delivery in which it first appeared, -1 where unknown; index of its name
-                        in `named`
-    gone                rows of the last occurrence of each fixed finding; gone_by: the deliveries that show it; gone_since
+    For each finding that was delivered:
+    state       index in `STATES`
+    since       the delivery in which it first appeared, -1 if unknown
+    name        index of its name in `named`
+    For each finding that was fixed:
+    gone        row number of its last occurrence among the findings
+    gone_by     the first delivery that shows that it is fixed
+    gone_since  the delivery in which it first appeared
     """
 
     state: np.ndarray
@@ -52,7 +58,7 @@ class FindingLives:
     deliveries: pd.Index
 
     def there(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
-        """Return some of the findings with their state (`LIVED`). first: row number of the first of `findings` among all findings."""
+        """Add their state to consecutive findings. first: row number of the first of them among all findings. Columns out: `LIVED`."""
         rows = slice(first, first + len(findings))
         since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
         state = pd.Index(STATES, dtype="str").take(self.state[rows])
@@ -60,7 +66,7 @@ class FindingLives:
         return out[list(LIVED)].astype(_TYPES)
 
     def fixed(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows with state `fixed` (`LIVED`). findings: the rows `gone`."""
+        """Make the rows with state `fixed`. findings: the rows `gone` of the findings. Columns out: `LIVED`."""
         blank = pd.Series(pd.NA, index=findings.index, dtype="Int64")
         by, since = self.deliveries.take(self.gone_by), self.deliveries.take(self.gone_since)
         out = findings.assign(delivery=by, line=blank, column=blank, detail=None, state="fixed", since=since)
@@ -68,17 +74,18 @@ class FindingLives:
 
 
 def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The findings with their state, and a row for each fixed one (`LIVED`).
+    """Determine the state of each finding, and add a row for each fixed one. Columns out: `LIVED`.
 
-    findings    `schemas.findings.COLUMNS`, all deliveries of any number of institutions
-    deliveries  `institution`, `delivery`, and `state` (complete, partial, unreadable; complete where the column is absent), all deliveries
-    records     `institution`, `delivery`, `part`, `record_key`, `status`: the lineage. Without it only a replaced version fixes a finding
-                on a record.
+    findings    columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
+    deliveries  all deliveries: institution, delivery, state (complete, partial, unreadable; without this column all count as complete)
+    records     the lineage: institution, delivery, part, record_key, status. Without it a finding on a record is fixed only by a delivery
+    that
+                replaces the version before
 
-    Returns the findings in their order with `state`: `new`; `remains` (present when the record was last delivered); `reopened` (present
-    earlier, but not when the record was last delivered); `finding`, its name over all deliveries; `since`, the delivery in which it first
-    appeared. Then rows with state `fixed`: a warning or worse that is fixed, in the first delivery that shows it, without line.
-    Source: docs/reference/counting-rules.md, `findings`.
+    First the findings in their order, with state: `new`; `remains` (also present when the record was last delivered); `reopened` (present
+    earlier, but not when the record was last delivered); finding: its name over all deliveries; since: the delivery in which it first
+    appeared. Then rows with state `fixed` for findings that were a warning or worse, in the first delivery that shows that they are fixed,
+    without line. Source: docs/reference/counting-rules.md, `findings`.
     """
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
@@ -88,7 +95,11 @@ def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records
 
 
 def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> FindingLives:
-    """The lifecycle of findings (`KEYS`) given the records (`HELD`), both with coded texts (`pipelines.resources.coded`)."""
+    """Determine the lifecycles of findings.
+
+    findings: columns `KEYS`. deliveries: as in `states_of_findings`. records: columns `HELD`, or None. The texts of findings and records
+    are coded (`pipelines.resources.coded`).
+    """
     order, same = _order_deliveries(deliveries), identify_findings(findings)
     at, many = _delivery_positions(findings, order), max(len(order), 1)
     known = at >= 0
@@ -116,7 +127,7 @@ def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: p
 
 
 def _fill_known(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
-    """Place `values` where `known` is true, and `otherwise` elsewhere."""
+    """Return an array as long as `known`, with `values` in turn where `known` is true and `otherwise` elsewhere."""
     out = np.full(len(known), otherwise, dtype="int32")
     out[known] = values
     return out
@@ -125,9 +136,10 @@ def _fill_known(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.nda
 def _fixed_moments(
     there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Moments that show a warning or worse to be fixed, and the row of its last occurrence.
+    """Find the moments at which a finding that was a warning or worse is fixed, and the row number of its last occurrence.
 
-    row: the moment of each of the findings `rows`.
+    there: whether the finding is present, by moment. was: whether it was present at the moment before. rows: row numbers of findings. row:
+    the index of the moment of each of these.
     """
     asks = np.append(findings["severity"].cat.categories != "info", True)[coded.text_codes(findings["severity"])[rows]]
     first = np.full(len(there), -1)
@@ -138,8 +150,11 @@ def _fixed_moments(
 
 
 def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Deliveries with a readable name, by institution and turn: institution, delivery, `_turn` (0, 1, …), `_complete`, `_replaces`
-    (complete, and a version of the quarter of the one before)."""
+    """Sort the deliveries with a readable name by institution, period and version.
+
+    Columns out: institution, delivery; _turn: number within the institution (0, 1, …); _complete; _replaces: whether it is complete and a
+    later version for the same period as the delivery before.
+    """
     frame = deliveries.drop_duplicates(["institution", "delivery"]).reset_index(drop=True)
     frame = frame.assign(state=frame.get("state", "complete")).astype({"institution": "str", "delivery": "str", "state": "str"})
     names = {text: name for text in frame["delivery"].unique() if (name := DeliveryName.parse(text))}
@@ -156,21 +171,21 @@ def _order_deliveries(deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _delivery_positions(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
-    """For each row (institution, delivery, coded) the index of its delivery in `order`, -1 where unknown."""
+    """Return, for each row (institution, delivery, both coded), the index of its delivery in `order`; -1 if it is not there."""
     institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
-    place = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
-    here = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
-    place[here] = np.arange(len(order))
-    place[-1], place[:, -1] = -1, -1  # for missing codes
-    return place[coded.text_codes(rows["institution"]), coded.text_codes(rows["delivery"])]
+    position = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
+    cells = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
+    position[cells] = np.arange(len(order))
+    position[-1], position[:, -1] = -1, -1  # for missing codes
+    return position[coded.text_codes(rows["institution"]), coded.text_codes(rows["delivery"])]
 
 
 def _moments_of_identities(
     present: np.ndarray, findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted moments of all identities, and whether the finding was present.
+    """Return the sorted moments of all identities, and for each whether the finding is present (else the moment shows that it is fixed).
 
-    present: the sorted moments at which it was present. A finding cannot be fixed before it was present.
+    present: the sorted moments at which findings are present. No moment is before the first at which its finding is present.
     """
     many = max(len(order), 1)
     first = np.full(len(same), many)
@@ -191,7 +206,10 @@ def _moments_of_identities(
 
 
 def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame) -> np.ndarray:
-    """Return the moments of findings on whole files (in complete deliveries) and on whole deliveries (in any delivery)."""
+    """Return the moments at which findings on whole files or deliveries could be present.
+
+    These are the complete deliveries of the institution; for a finding on a whole delivery, all of them.
+    """
     of_whole = np.flatnonzero(same.whole)
     institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
     asked = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
@@ -201,7 +219,7 @@ def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, ord
 
 
 def _moments_read_again(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
-    """Moments of deliveries in which the record of an identity was read; for a charge, the party's record."""
+    """Return the moments at which the record of an identity was read again; for a finding on a charge, the record of the party."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")
     place = _delivery_positions(records, order)
@@ -226,7 +244,10 @@ def _moments_read_again(findings: pd.DataFrame, same: FindingIdentities, order: 
 
 
 def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
-    """By institution and part of findings (coded): the part of `records` that contains their records, -1 where parts are no tables."""
+    """Return, for each institution and part of findings (coded), the part of `records` that contains their records.
+
+    -1 if the parts of the institution are not tables.
+    """
     names, tables, held = (frame.cat.categories for frame in (findings["institution"], findings["part"], records["part"]))
     found = np.full((len(names) + 1, len(tables) + 1), -1)
     for (name, table), of_records in record_tables().items():
@@ -236,6 +257,9 @@ def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarr
 
 
 def _moments_of_records(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
-    """Moments of the identities `asked` in the deliveries that contain their records `wanted`. held: record × `many` + delivery, sorted."""
+    """Return the moments of the identities `asked` in the deliveries that contain their records `wanted`.
+
+    held: which delivery contains which record, as record × `many` + delivery, sorted. many: number of deliveries.
+    """
     first, end = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
     return np.repeat(asked * many, end - first) + held[concatenate_ranges(first, end - first)] % many

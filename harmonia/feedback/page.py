@@ -1,9 +1,9 @@
-"""The report on one delivery as HTML pages, one per language, and the letter to the head of the institution.
+"""Render the report on a delivery, and the letter to the head of the institution, as HTML pages in every language.
 
-Belongs here: the content of the page and its order. Does not belong here: the counting (`report`), texts (`texts.yaml`), layout
-(`templates/`).
+Belongs here: what the pages contain, and in which order. Does not belong here: the content of the report (`report`), texts (`texts.yaml`),
+layout (`templates/`).
 
-The page is one file without scripts or external resources, enforced by a Content-Security-Policy: delivered text is shown, never run.
+A page is one file without scripts or external resources. A Content-Security-Policy enforces this, so that delivered text is never run.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WORKBOOK = "findings.xlsx"
 
 
 class ShownFindings(NamedTuple):
-    """Findings as shown, one list per column. cells: per column of `_COLUMNS` the table cells; None where a value is missing."""
+    """Findings as lists, one per column. cells: column of `_COLUMNS` → the HTML table cells, None for a missing value."""
 
     cells: Mapping[str, list[Markup | None]]
     rule: list[str]
@@ -53,8 +53,11 @@ class ShownFindings(NamedTuple):
 
 @dataclass(frozen=True)
 class RuleBlock:
-    """The findings of one rule: the columns that are not empty (keys of `texts.yaml`); per finding the cells of its row, the same in every
-    language, and its state, which is translated."""
+    """The findings of one rule.
+
+    columns: those that are not empty, as keys of `texts.yaml`. rows: for each finding its table cells, which are the same in every
+    language, and its state, which is translated. states: number of findings by state.
+    """
 
     rule: Rule
     severity: str
@@ -66,7 +69,7 @@ class RuleBlock:
 
 @dataclass(frozen=True)
 class FoldedFindings:
-    """Information findings of one rule and column: their number and example places."""
+    """The information findings of one rule and column: their number, and example lines or record keys as text."""
 
     rule: Rule
     file: str | None
@@ -76,7 +79,8 @@ class FoldedFindings:
 
 
 def render_pages(report: Report) -> dict[str, str]:
-    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others; the same for `letter`."""
+    """Render all pages of a report: file name → HTML. The files are `findings.html` and `letter.html` in the institution's language,
+    `findings.<language>.html` and `letter.<language>.html` in the others."""
     shown = _shown_findings(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
     fixed = [n for n, state in enumerate(shown.state) if state == "fixed"]
     accepted = [n for n, state in enumerate(shown.state) if state == "accepted_as_is"]
@@ -113,13 +117,13 @@ def render_pages(report: Report) -> dict[str, str]:
 
 
 def localised_name(name: str, language: str, own: str) -> str:
-    """The file name of a page in `language`; without a language code in the institution's own language."""
+    """Return the file name of a page in `language`; it has no language code if that is the institution's own language."""
     return f"{name}.html" if language == own else f"{name}.{language}.html"
 
 
 @cache
 def template_environment() -> jinja2.Environment:
-    """The templates of the feedback; every value is escaped."""
+    """Load the templates of the feedback. Every value inserted into them is escaped."""
     loader = jinja2.PackageLoader("harmonia.feedback")
     out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     out.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})
@@ -127,7 +131,7 @@ def template_environment() -> jinja2.Environment:
 
 
 def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
-    """The findings as shown, in their order. A repeated text is rendered once."""
+    """Render the cells of findings, in their order. A text that occurs several times is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
         delivered = plain_values(shortened(findings[column]) if column == "detail" else findings[column])
@@ -141,7 +145,7 @@ def _render_cell(name: str, text: str) -> Markup:
 
 
 def _rule_blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[RuleBlock]:
-    """Group the findings by rule into blocks. rows: row numbers, sorted by rule."""
+    """Group findings by rule. rows: the row numbers of the findings, sorted by rule. prefix: of the HTML anchors of the blocks."""
     blocks = []
     for code, group in groupby(rows, key=shown.rule.__getitem__):
         numbers = list(group)
@@ -168,12 +172,12 @@ def _fold_information(findings: pd.DataFrame) -> list[FoldedFindings]:
     for code, file, name, line, key, (cells, rows) in zip(*columns, cells_and_rows(findings), strict=True):
         column = (code, file or "", name or "")
         counted[column] += cells
-        places = where.setdefault(column, [])
-        places += [key if line is None else str(line)] if rows is None else rows.removesuffix(" …").split(", ")
+        lines = where.setdefault(column, [])
+        lines += [key if line is None else str(line)] if rows is None else rows.removesuffix(" …").split(", ")
     out = []
-    for (code, file, name), places in where.items():
+    for (code, file, name), lines in where.items():
         count = counted[(code, file, name)]
-        some = [visible(place) for place in islice((place for place in places if place is not None), _EXAMPLES)]
+        some = [visible(line) for line in islice((line for line in lines if line is not None), _EXAMPLES)]
         more = " …" if count > _EXAMPLES else ""
         out.append(FoldedFindings(rules()[code], visible(file) or None, visible(name) or None, count, ", ".join(some) + more))
     return out

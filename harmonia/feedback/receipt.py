@@ -1,6 +1,6 @@
-"""The receipt of a delivery: files with size and hash, written as soon as it is landed, before anything is read.
+"""The receipt of a delivery: its files with size and hash. It is first written when the delivery is landed, before anything is read.
 
-Belongs here: `receipt.json` and its page. Does not belong here: findings (`report`).
+Belongs here: the content of `receipt.json` and of its page. Does not belong here: findings (`report`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def render_receipt(
     state: str = "received",
     counts: dict[str, int] | None = None,
 ) -> dict[str, str]:
-    """File name -> content: `receipt.json`, `receipt.html` in `language`, `receipt.<other>.html`.
+    """Render the receipt: file name → content, for `receipt.json`, `receipt.html` in `language`, and `receipt.<other>.html`.
 
-    files: file, size, sha256 (shown as unknown where missing). state: `received` until the delivery was processed, then its state.
-    counts: of findings, once processed.
+    files: file, size (bytes), sha256; missing values are shown as unknown. received: day of receipt. state: `received` until the delivery
+    was processed, then its state. counts: numbers of findings, after it was processed.
     """
     name = DeliveryName.parse(delivery)
     listed = rows_of(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))

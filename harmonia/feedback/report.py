@@ -1,6 +1,6 @@
-"""The report on one delivery as data, and as JSON (`schemas/feedback.schema.json`).
+"""The content of the report to an institution on one of its deliveries, as data and as JSON (`schemas/feedback.schema.json`).
 
-Belongs here: the content of the report and its order. Does not belong here: layout (`page`, `console`), storage (`write`).
+Does not belong here: layout (`page`, `workbook`, `console`), storing the report (`write`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sources import contract as contracts
 from sources.contract import DeliveryName
 from sources.states import of_delivery
 
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_to_json_text = json.JSONEncoder(ensure_ascii=False).encode
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field")
 _ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
@@ -31,16 +31,20 @@ _DELIVERY = ["institution", "delivery"]
 
 @dataclass(frozen=True)
 class Report:
-    """The report to one institution on one delivery.
+    """The report to an institution on one of its deliveries.
 
-    files     file, state, `COUNTS`; size, sha256 and `delivery_state` where known; sorted by file
-    findings  `harmonia.feedback.life.LIVED`, answer; `cell` (E17; null unless the file is a workbook); `listed` (shown one by one: a
-              warning or worse, and what only the institution can check; the rest is counted per column). Most serious first, then by
-              rule and place. Without those that the institution answered as no error
+    received  day of receipt
+    publisher name of the institution by language
+    contact   whom the institution can ask
+    files     file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
+    findings  `harmonia.feedback.life.LIVED`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the finding is
+    shown
+              in a row of its own (a warning or worse, or what only the institution can check; others are counted per column). Most serious
+              first, then by rule and position. Findings that the institution answered as no error are left out
     no_error  number of findings that the institution answered as no error
-    figures   finding, indicator, period: the figures that each open finding affects
-    foremost  indicator, period, findings: the figures that most findings affect
-    trend     delivery, records, open, fixed: this delivery and the preceding ones
+    figures   the figures that each open finding affects: finding, indicator, period
+    foremost  the figures that most findings affect: indicator, period, findings (their number)
+    trend     this delivery and the preceding ones: delivery, records, open, fixed
     """
 
     institution: str
@@ -58,22 +62,22 @@ class Report:
 
     @property
     def name(self) -> DeliveryName | None:
-        """Quarter and version; None where the folder name is not a delivery name."""
+        """Period and version of the delivery; None if the name of its folder is not that of a delivery."""
         return DeliveryName.parse(self.delivery)
 
     @property
     def next_delivery(self) -> str | None:
-        """The name for a corrected version of this delivery."""
+        """The name that a corrected version of this delivery must have; None if `name` is None."""
         return str(DeliveryName(self.name.period, self.name.version + 1)) if self.name else None
 
     @property
     def deadline(self) -> date | None:
-        """The last day for answers; None where the day of receipt is unknown."""
+        """The last day on which the institution may answer; None if the day of receipt is unknown."""
         return _days_after(self.institution, self.received, "answer_days")
 
     @property
     def delete_on(self) -> date | None:
-        """The last day for deleting the report and all copies."""
+        """The day by which the report and all copies must be deleted; None if the day of receipt is unknown."""
         return deletion_date(self.institution, self.received)
 
     @cached_property
@@ -83,13 +87,13 @@ class Report:
 
     @cached_property
     def overdue(self) -> pd.DataFrame:
-        """Open causes, a warning or worse, that were reported for an earlier quarter."""
+        """The open findings that are a warning or worse, no consequence of others, and were first reported for an earlier quarter."""
         asks = self.open[(self.open["origin"] == "cause") & (self.open["severity"] != "info")]
         return asks[asks["since"].str[:7] < self.delivery[:7]]
 
     @cached_property
     def affected(self) -> dict[str, list[tuple[str, str]]]:
-        """The figures that each finding affects, as indicator and period, by finding."""
+        """Name of a finding → the figures that it affects, as indicator and period."""
         pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
         out: dict[str, list[tuple[str, str]]] = {}
         for finding, pair in zip(self.figures["finding"], pairs, strict=True):
@@ -98,14 +102,14 @@ class Report:
 
     @cached_property
     def state(self) -> str:
-        """The state of the delivery: `delivery_state` where given, else derived from the states of its files (`sources.states`)."""
+        """The state of the delivery: `delivery_state` of its files if known, else derived from their states (`sources.states`)."""
         given = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
         return str(given[0]) if given else of_delivery(self.files["state"])
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Numbers of findings: open causes by severity (information once per column), to be checked, consequences, fixed, accepted as is,
-        no error."""
+        """Numbers of findings: open ones by severity, without consequences of others (information counts once per column); to_check: what
+        only the institution can check; consequences; fixed; accepted_as_is; no_error."""
         causes = self.open.loc[self.open["origin"] == "cause", "severity"]
         permitted = self.open[~self.open["listed"]].drop_duplicates(["file", "field", "rule"])
         return {
@@ -119,7 +123,7 @@ class Report:
         }
 
 
-def make(
+def make_report(
     institution: str,
     delivery: str,
     files: pd.DataFrame,
@@ -128,9 +132,10 @@ def make(
     received: date | None = None,
     **more: pd.DataFrame,
 ) -> Report:
-    """The report on one delivery from its files and findings (columns as in `Report`, or as returned by `order_findings`).
+    """Make the report on one delivery.
 
-    more: `figures`, `foremost`, `trend` as in `Report`.
+    files: as in `Report`. findings: from `order_findings`, or as that function takes them. language: of the institution. received: day of
+    receipt. more: `figures`, `foremost`, `trend` as in `Report`.
     """
     contact = contracts.load(institution).contact if institution in contracts.institutions() else None
     rows = findings if "listed" in findings else order_findings(findings)
@@ -151,7 +156,7 @@ def make(
 
 
 def deletion_date(institution: str, received: date | None) -> date | None:
-    """The last day for deleting a report and all copies; None where the day of receipt is unknown."""
+    """Return the day by which a report and all copies must be deleted; None if the day of receipt is unknown."""
     return _days_after(institution, received, "keep_days")
 
 
@@ -162,12 +167,12 @@ def _days_after(institution: str, received: date | None, days: str) -> date | No
 
 
 def publisher_of(institution: str) -> Mapping[str, str]:
-    """The institution's name by language; the short one where it has no contract."""
+    """Return the name of an institution by language; its short name if it has no contract."""
     return contracts.load(institution).publisher if institution in contracts.institutions() else dict.fromkeys(LANGUAGES, institution)
 
 
 def to_json(report: Report) -> str:
-    """`findings.json`, one finding per line."""
+    """Convert a report to the text of `findings.json`, with one finding per line."""
     head = {
         "format": "harmonia.feedback/1",
         "institution": report.institution,
@@ -190,16 +195,17 @@ def to_json(report: Report) -> str:
 
 
 def _finding_lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """Write each finding as a JSON object. A repeated cell is serialised once."""
+    """Yield each finding as a JSON object. affected: as `Report.affected`. A cell that occurs several times is serialised once."""
     columns = []
     for name in _ROW:
         if name == "figures":
             continue
         cells = plain_values(findings[name])
-        known = {cell: f'"{name}": {_json(cell)}' for cell in set(cells)}
+        known = {cell: f'"{name}": {_to_json_text(cell)}' for cell in set(cells)}
         columns.append([known[cell] for cell in cells])
     figures = {
-        finding: _json([{"indicator": indicator, "period": period} for indicator, period in pairs]) for finding, pairs in affected.items()
+        finding: _to_json_text([{"indicator": indicator, "period": period} for indicator, period in pairs])
+        for finding, pairs in affected.items()
     }
     columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain_values(findings["finding"])])
     return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
@@ -213,7 +219,10 @@ def _files_as_json(files: pd.DataFrame) -> pd.DataFrame:
 
 
 def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
-    """Findings of any number of deliveries in the form of `Report.findings`, sorted by delivery. A missing `state` is `new`."""
+    """Sort findings of any number of deliveries by delivery, then as in `Report.findings`, and add the columns that they have there.
+
+    findings: columns `harmonia.feedback.life.LIVED` and answer; `schemas.findings.COLUMNS` suffice. A missing state counts as `new`.
+    """
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
     out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cell_references(out), listed=_is_listed(out))
@@ -230,7 +239,7 @@ def _is_listed(findings: pd.DataFrame) -> pd.Series:
 
 
 def _cell_references(findings: pd.DataFrame) -> pd.Series:
-    """Return the cell reference (E17) of each finding in a workbook."""
+    """Return the reference of the cell that each finding is about, e.g. E17; null if its file is not a workbook."""
     books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
     known = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
     letters = findings["column"].where(known).map(_column_letters, na_action="ignore").astype("str")
@@ -257,7 +266,7 @@ def _rule_as_json(code: str) -> dict[str, Any]:
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Convert the rows of `frame` to plain JSON values, null for missing."""
+    """Convert the rows of `frame` to dicts of values that JSON can represent; a missing value becomes None."""
     return list(_iterate_rows(frame))
 
 
@@ -267,5 +276,5 @@ def _iterate_rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def plain_values(cells: pd.Series) -> list[Any]:
-    """Convert the cells to plain values, None for missing."""
+    """Convert a column to a list of plain Python values; a missing value becomes None."""
     return cells.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[call-overload]

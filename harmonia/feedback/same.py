@@ -1,10 +1,11 @@
-"""The identity of findings over an institution's deliveries, and their names.
+"""Which findings of different deliveries are the same finding, and the names of findings over all deliveries.
 
-Belongs here: which findings are the same, the names of findings. Does not belong here: their state over time (`life`).
+Does not belong here: the state of findings over time (`life`).
 
-Findings of two deliveries are the same when institution, record key, field and rule agree, and the table where a part is a table (record
-keys may repeat across tables). The line is ignored, since rows move. Without a record key, file and part must agree, and the delivered text
-(except for findings on a whole file or delivery, whose text may vary). Several of one identity in one delivery are numbered in order.
+Findings of two deliveries are the same if institution, record key, field and rule agree; if the parts of a file are tables, also the table,
+since record keys may repeat across tables. The line is ignored, since rows move. Findings without a record key are the same if file, part
+and delivered text agree; for findings on a whole file or delivery the text is ignored, since it may vary. If a delivery has several
+findings that are the same by this rule, they are numbered in their order.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from sources.contract import record_tables
 
 IDENTITY = ("institution", "file", "part", "record_key", "value", "field", "rule")
 _NAME_DIGITS = 16  # hex digits of a finding's name
-_AT_A_TIME = 250_000  # names
+_NAMES_PER_CHUNK = 250_000
 
 
 @dataclass(frozen=True)
 class FindingIdentities:
-    """The identities of findings (which findings are the same), numbered in order of appearance.
+    """The identities of findings. Findings that are the same have one identity; identities are numbered in order of appearance.
 
-    of     per finding, the number of its identity
-    first  per identity, its first finding
-    whole  per identity, whether it concerns a whole file or delivery
-    cells  per identity, the codes of its `IDENTITY` columns, -1 where empty or ignored
-    nth    per identity, its number among equal ones of a delivery
+    of     for each finding, the number of its identity
+    first  for each identity, the row number of its first finding
+    whole  for each identity, whether it concerns a whole file or delivery
+    cells  column of `IDENTITY` → for each identity, the code of its value; -1 if the value is empty or ignored
+    nth    for each identity, its number among the identities with the same cells
     """
 
     of: np.ndarray
@@ -47,7 +48,7 @@ class FindingIdentities:
 
 
 def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
-    """The identities of findings. findings: `harmonia.feedback.life.KEYS`, texts coded."""
+    """Determine the identities of findings. findings: columns `harmonia.feedback.life.KEYS`, with coded texts."""
     cells = {name: coded.text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
     whole = _cells_equal_to(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
@@ -63,7 +64,7 @@ def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
 
 
 def identity_names(findings: pd.DataFrame, same: FindingIdentities) -> pd.Index:
-    """The name of each identity: a hash of its columns. Must never change: stored answers refer to it."""
+    """Compute the name of each identity, a hash of its columns. The method must never change, since stored answers refer to the names."""
     texts = {name: np.append(findings[name].cat.categories.to_numpy(dtype=object), "") for name in IDENTITY}
     named = [
         hashlib.sha256("\0".join(row).encode()).hexdigest()[:_NAME_DIGITS]
@@ -74,8 +75,8 @@ def identity_names(findings: pd.DataFrame, same: FindingIdentities) -> pd.Index:
 
 
 def _row_chunks(rows: int) -> Iterator[slice]:
-    """Divide the rows into chunks, to limit memory."""
-    return (slice(first, first + _AT_A_TIME) for first in range(0, rows, _AT_A_TIME))
+    """Yield slices that divide `rows` rows into chunks, to limit memory."""
+    return (slice(first, first + _NAMES_PER_CHUNK) for first in range(0, rows, _NAMES_PER_CHUNK))
 
 
 def _cells_equal_to(column: pd.Series, texts: Collection[str], *, unlike: bool = False) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The texts of the feedback by language. Belongs here: loading `texts.yaml`, making delivered text safe to display.
+"""The texts of the feedback in each language (`texts.yaml`), and making delivered text safe to display.
 
 Does not belong here: the texts of a rule (`schemas/rules`).
 """
@@ -13,7 +13,7 @@ from schemas.declared import declared
 from schemas.findings import LANGUAGES
 from schemas.texts import texts as domain_texts
 
-LONGEST = 400  # characters shown of one delivered value; findings.json has the whole value
+MAX_SHOWN = 400  # characters shown of one delivered value; findings.json has the whole value
 _INVISIBLE = (*range(0x80, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
 _NO_TEXT = (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)  # not allowed in text files
 _SHOWN: dict[int, str] = {
@@ -37,6 +37,9 @@ def texts(language: str) -> dict[str, Any]:
 
 
 def visible(text: str) -> str:
-    """Delivered text with invisible characters made visible, cut after `LONGEST` characters with the number left out."""
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]} … (+{len(text) - LONGEST})"
+    """Replace the invisible characters of a delivered text by visible ones, and cut it after `MAX_SHOWN` characters.
+
+    The number of characters that are left out is appended.
+    """
+    cut = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} … (+{len(text) - MAX_SHOWN})"
     return cut.translate(_SHOWN)

@@ -1,6 +1,7 @@
-"""Whether a report on disk is up to date, so that a run writes only those that changed.
+"""Decide whether a report on disk is up to date, so that a run writes only reports that changed.
 
-Belongs here: the key of a report's inputs, and the note beside the report that lists the files written. Does not belong here: writing it.
+Belongs here: the hash of everything that determines a report (its key), and the note beside the report with the key and the files written.
+Does not belong here: writing reports (`write`).
 """
 
 from __future__ import annotations
@@ -16,38 +17,41 @@ import pandas as pd
 
 from pipelines.resources import code
 
-_WORDS = ("harmonia/feedback", "schemas/rules", "warehouse/indicators", "sources/*/contract.yaml")
-"""Everything that determines the texts: code, templates and texts of the feedback, rules, indicators, contracts."""
+_SOURCES_OF_TEXTS = ("harmonia/feedback", "schemas/rules", "warehouse/indicators", "sources/*/contract.yaml")
+"""Files that determine the texts of reports: code, templates and texts of the feedback, rules, indicators, contracts."""
 NOTE = ".made"
 
 
 def input_key(*parts: object) -> str:
-    """Hash the inputs of a report to a key: frames by content, anything else by `repr`."""
-    digest = hashlib.sha256(code.digest_code(_WORDS).encode())
+    """Compute the key of a report: a hash over its inputs `parts` and the files that determine its texts.
+
+    Frames are hashed by content, whatever the order of their rows, anything else by `repr`.
+    """
+    digest = hashlib.sha256(code.digest_code(_SOURCES_OF_TEXTS).encode())
     for part in parts:
-        digest.update(_hash_sorted(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
+        digest.update(_sorted_bytes(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")
     return digest.hexdigest()
 
 
 def content_hashes(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Hash the rows of each delivery in `frames` (each with institution and delivery)."""
+    """Hash the rows of each delivery. frames: each with the columns institution, delivery. Returns institution and delivery → hash."""
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
         hashed = _hash_rows(frame)
-        places = cast("dict[Any, np.ndarray]", frame.groupby(["institution", "delivery"]).indices)
-        for place, rows in places.items():
-            digests.setdefault(place, hashlib.sha256()).update(b"%d\0" % n + _hash_sorted(hashed[rows]))
-    return {place: digest.hexdigest() for place, digest in digests.items()}
+        rows_by_delivery = cast("dict[Any, np.ndarray]", frame.groupby(["institution", "delivery"]).indices)
+        for delivery, rows in rows_by_delivery.items():
+            digests.setdefault(delivery, hashlib.sha256()).update(b"%d\0" % n + _sorted_bytes(hashed[rows]))
+    return {delivery: digest.hexdigest() for delivery, digest in digests.items()}
 
 
-def _hash_sorted(hashed: np.ndarray) -> bytes:
-    """Hash the sorted row hashes, so that the order in which a run found the rows does not matter."""
+def _sorted_bytes(hashed: np.ndarray) -> bytes:
+    """Return the hashes of rows as bytes, sorted, so that the order in which a run found the rows does not matter."""
     return np.sort(hashed).tobytes()
 
 
 def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
-    """A 64-bit hash per row. An integer hashes alike whether or not its column has missing values."""
+    """Hash each row to 64 bits. An integer has the same hash whether or not its column has missing values."""
     numbers = frame.select_dtypes("number").columns
     mixed = [name for name, dtype in frame.dtypes.items() if str(dtype) == "object"]
     plain = frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(mixed, "str")})
@@ -55,9 +59,9 @@ def _hash_rows(frame: pd.DataFrame) -> np.ndarray:
 
 
 def up_to_date_files(folder: Path, key: str) -> list[Path]:
-    """The files of the report if it was written under `key` and is unchanged; else an empty list.
+    """Return the files of the report in `folder` if it is up to date, i.e. has this key and was not changed; else an empty list.
 
-    A file with unchanged size and modification time counts as unchanged; otherwise its content is hashed.
+    A file counts as unchanged if its size and modification time are unchanged; if only the time differs, its content is compared.
     """
     try:
         note = json.loads((folder / NOTE).read_text("utf-8"))
@@ -77,7 +81,7 @@ def _is_as_written(path: Path, digest: str, size: int, written: int) -> bool:
 
 
 def report_note(key: str, written: Mapping[Path, bytes]) -> str:
-    """The note stored beside a report (its files and their hashes), as `up_to_date_files` reads it."""
+    """Make the note that is stored beside a report and that `up_to_date_files` reads: the key, and hash, size and time of each file."""
     files = {}
     for path, content in written.items():
         now = path.stat()

@@ -1,9 +1,10 @@
-"""The workbook for one delivery, which the institution fills in: written here, read by `intake`.
+"""Write the workbook with the findings of a delivery, in which the institution enters its answers.
 
-Belongs here: its sheets, columns and layout. Does not belong here: the content of the report (`report`), reading the answers.
+Belongs here: its sheets, columns and layout. Does not belong here: the content of the report (`report`), reading the answers (`intake`).
 
-One sheet per unit, in the unit's language, causes first; one row per finding; information is counted per column. Delivered text is
-written as text, never as a formula, link or number. The last column holds the finding's id: rows may be sorted.
+The workbook has one sheet per unit (station, seat), in the language of the unit, with one row per finding; consequences of other findings
+come last. Information findings are counted per column. Delivered text is written as text, never as a formula, link or number. The last
+column contains the id of the finding, so that rows may be sorted.
 """
 
 from __future__ import annotations
@@ -57,20 +58,20 @@ _SHOWN = (
     *("rule", "severity", "origin", "follows", "number", "record_key", "file", "part", "cell", "line", "field", "value", "detail"),
     *("state", "since", "answer", "finding"),
 )
-_LONGEST_NAME = 31  # characters of a sheet name
-_MOST_ROWS = 1_000_000  # per sheet
-_IN_MEMORY = 10_000  # findings up to which a workbook is written without temporary files: faster, more memory
+_MAX_NAME_LENGTH = 31  # characters of a sheet name
+_MAX_ROWS = 1_000_000  # per sheet
+_MAX_IN_MEMORY = 10_000  # findings; a larger workbook is written by way of temporary files, which is slower and needs less memory
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
 _BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the same bytes)
 
 
 def workbook_mark(key: bytes, institution: str, delivery: str) -> str:
-    """Return the mark of a workbook: a keyed hash (128 bits, hex) that shows that this home made the workbook for this delivery."""
+    """Return a hash with the secret `key` of the home, which proves that this home made the workbook for this delivery (128 bits, hex)."""
     return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def is_untouched(content: bytes) -> bool:
-    """Return whether no program saved the workbook after it was written here: programs update its time of modification."""
+    """Return whether no program saved the workbook since it was written here. (Programs update its time of modification.)"""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             properties = parts.read("docProps/core.xml")
@@ -82,7 +83,7 @@ def is_untouched(content: bytes) -> bool:
 def write_workbook(report: Report, key: bytes) -> bytes:
     """Write the findings of a report as an xlsx workbook and return its bytes."""
     content = io.BytesIO()
-    small = len(report.findings) <= _IN_MEMORY
+    small = len(report.findings) <= _MAX_IN_MEMORY
     options = {
         "in_memory": small,
         "constant_memory": not small,
@@ -135,7 +136,10 @@ def _findings_to_answer(report: Report) -> pd.DataFrame:
 
 
 def _unit_sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
-    """Sheet name, unit, language and open findings (rows of `asks`) of each unit; first the findings of no unit."""
+    """Yield the sheets of the workbook: name, unit, language, and row numbers in `asks` of the findings of the unit.
+
+    The findings of no unit come first.
+    """
     taken: set[str] = {
         ABOUT.casefold(),
         *(_sheet_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information")),
@@ -147,16 +151,16 @@ def _unit_sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str,
     for unit, rows in sorted(units.items()):
         language = language_of(unit, contract) if contract and unit else report.language
         title = visible(unit) or texts(report.language)["throughout"]
-        for start in range(0, len(rows), _MOST_ROWS):
-            yield _sheet_name(title, taken), title, language, rows[start : start + _MOST_ROWS]
+        for start in range(0, len(rows), _MAX_ROWS):
+            yield _sheet_name(title, taken), title, language, rows[start : start + _MAX_ROWS]
 
 
 def _sheet_name(title: str, taken: set[str]) -> str:
-    plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_LONGEST_NAME].strip() or "?"
+    plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_MAX_NAME_LENGTH].strip() or "?"
     name, n = plain, 2
     while name.casefold() in taken:
         number = f" ({n})"
-        name, n = plain[: _LONGEST_NAME - len(number)] + number, n + 1
+        name, n = plain[: _MAX_NAME_LENGTH - len(number)] + number, n + 1
     taken.add(name.casefold())
     return name
 
@@ -195,7 +199,7 @@ def _write_cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, 
 def _write_findings(
     sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
 ) -> None:
-    """One unit's findings (from `_cell_texts`), one per row, with the list of answers."""
+    """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from `_cell_texts`."""
     words = texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
@@ -234,7 +238,7 @@ def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> 
 
 
 def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
-    """Per row the cells of `COLUMNS` as text, then the severity, which sets its colour."""
+    """Return, for each finding, the texts of its cells (`COLUMNS`), and at the end its severity, which determines a colour."""
     words, known = texts(language), rules()
     of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(shortened(rows["detail"]))}
     free = cache(lambda text: visible(str(text)))  # for delivered text
@@ -284,7 +288,7 @@ def _format_figures(pairs: list[tuple[str, str]], language: str) -> str:
 
 
 def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
-    """Rows of file, field, rule and number of findings, sorted; those without a file or a field last."""
+    """Count findings by file, field and rule. Returns these and the number, sorted; findings without a file or field come last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
     for *column, (cells, _) in zip(
         *(plain_values(findings[name]) for name in ("file", "field", "rule")), cells_and_rows(findings), strict=True
@@ -295,7 +299,7 @@ def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | N
 
 
 def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
-    """The sheet with information findings per rule and column, fixed findings, and the files with their row counts."""
+    """Write the sheet with the information findings and the fixed findings by rule and column, and the files with their numbers of rows."""
     words = texts(report.language)
     sheet = book.add_worksheet(_sheet_name(words["information"], set()))
     sheet.set_column(0, 2, 20)

@@ -1,7 +1,6 @@
-"""Stores the report on a delivery, readable by the running user only.
+"""Store the report on a delivery in `feedback/<institution>/<delivery>/`, readable by the running user only.
 
-Belongs here: names, permissions and atomic writing of the files in `feedback/<institution>/<delivery>/`.
-Does not belong here: their content.
+Belongs here: names, permissions and atomic writing of its files. Does not belong here: their content.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from warehouse.stores import pseudonym_key
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
 NOT_LANDED = "not-taken"  # folder, in place of a delivery, for what could not be landed
-_ANSWERED = "findings.answered-"  # a workbook that was filled in place
+_ANSWERED = "findings.answered-"  # begins the name of a workbook that somebody filled in within this folder
 
 
 def write_feedback(
@@ -36,17 +35,17 @@ def write_feedback(
     today: date | None = None,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report on one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
+    """Write the report on one delivery unless it is up to date; return its files.
 
-    files     file, state, read, accepted, superseded, withdrawn, quarantined, structural (physical rows); size and sha256 where
-              known; may be empty
-    findings  `harmonia.feedback.life.LIVED` and `answer`, of this delivery only; `schemas.findings.COLUMNS` suffice
-    received  the day of receipt; deadlines are derived from it, so that the same delivery gives the same bytes
-    today     once past the report's deletion date, only the receipt is written
+    The files are the receipt, the findings (page, JSON, workbook) and the letter to the head of the institution, with pages in every
+    language. files     file, state, `report.COUNTS` (numbers of rows); size and sha256 if known; may be empty
+    findings  `harmonia.feedback.life.LIVED` and answer, of this delivery only; `schemas.findings.COLUMNS` suffice
+    received  day of receipt; deadlines are derived from it, not from today, so that the same delivery gives the same files
+    today     if it is past the deletion date of the report, only the receipt is written
     more      `figures`, `foremost`, `trend` as in `report.Report`
 
-    Returns the paths. A report that is up to date is not rewritten; a workbook that somebody filled in place is kept beside the new one.
-    Raises `HarmoniaError` where writing fails or a name is not a folder name, `ValueError` for an unknown language.
+    A workbook that somebody filled in within the folder is kept beside the new one. Raises `HarmoniaError` if writing fails or a name
+    cannot be that of a folder, `ValueError` for an unknown language.
     """
     key = report_key(home, institution, delivery, language, received, today, up_to_date.input_key(files, findings, *more.values()))
     there = current_files(home, institution, delivery, key)
@@ -65,9 +64,10 @@ def rewrite_feedback(
     key: str,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report unconditionally under `key` (`report_key`); otherwise as `write_feedback`."""
+    """Write the report on one delivery even if it is up to date, and store `key` beside it. key: from `report_key`; others as in
+    `write_feedback`."""
     folder = _report_folder(home / "feedback", institution, delivery)
-    document = report.make(institution, delivery, files, findings, language, received, **more)
+    document = report.make_report(institution, delivery, files, findings, language, received, **more)
     over = _is_deletion_due(institution, received, today)
     content: dict[str, str | bytes] = dict(
         render_receipt(institution, delivery, files, language, received, document.state, document.counts)
@@ -89,13 +89,16 @@ def rewrite_feedback(
 
 
 def report_key(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
-    """The key of a report: changes whenever the report would. content: hash of files, findings and their companions."""
+    """Compute the key of a report, a hash that changes whenever the report would. content: hash of all its frames."""
     over = _is_deletion_due(institution, received, today)
     return up_to_date.input_key(institution, delivery, language, received, over, pseudonym_key(home).hex(), content)
 
 
 def current_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
-    """The files of the report if it was written under `key` and is unchanged, with permissions restored; empty if it must be written."""
+    """Return the files of a report if it is up to date, i.e. has this key and was not changed; else an empty list.
+
+    The permissions of the files are restored.
+    """
     there = up_to_date.up_to_date_files(_report_folder(home / "feedback", institution, delivery), key)
     for path in there:
         _close_permissions(path)
@@ -103,19 +106,19 @@ def current_files(home: Path, institution: str, delivery: str, key: str) -> list
 
 
 def _is_deletion_due(institution: str, received: date | None, today: date | None) -> bool:
-    """Return whether the deletion date of the report is past."""
+    """Return whether the day by which the report must be deleted is past."""
     last = report.deletion_date(institution, received)
     return bool(today and last and today > last)
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
-    """Write only the receipt, when a delivery was received; returns the paths. Errors as in `write_feedback`."""
+    """Write the receipt of a delivery when it was received, before it is read; return its files. Errors as in `write_feedback`."""
     folder = _report_folder(home / "feedback", institution, delivery)
     return [_write_file(folder / name, text) for name, text in render_receipt(institution, delivery, files, language, received).items()]
 
 
 def discard_report(home: Path, institution: str, delivery: str) -> None:
-    """Remove a report that is no longer needed."""
+    """Remove the folder of a report that is no longer needed."""
     folder = home / "feedback" / institution / delivery
     with storage(folder):
         if folder.is_dir():

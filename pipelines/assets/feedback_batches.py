@@ -23,8 +23,8 @@ from harmonia.feedback.deliveries import (
     rows_by_delivery,
     summarise_reports,
     up_to_date_reports,
+    write_due_reports,
     write_not_landed,
-    write_some,
 )
 from pipelines.describing import redact_stage_errors
 from pipelines.landing import LandedDelivery
@@ -55,7 +55,7 @@ def write_reports(
 ) -> pd.DataFrame:
     """Write the report of every delivery that has none, or whose report would differ from the existing one.
 
-    The arguments are those of `harmonia.feedback.deliveries.report_inputs` and `reports_of`. Columns of the result: institution,
+    The arguments are those of `harmonia.feedback.deliveries.report_inputs` and `due_reports`. Columns of the result: institution,
     delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
@@ -104,4 +104,4 @@ def _group_by_size(due: Sequence[DueReport], sizes: dict[tuple[str, str], int]) 
 
 def _write_batch(batch: ReportBatch) -> None:
     with redact_stage_errors(batch.workplace, "feedback"):
-        write_some(batch.workplace.home.root, batch.due, batch.today, lake.read_tables(batch.folder))
+        write_due_reports(batch.workplace.home.root, batch.due, batch.today, lake.read_tables(batch.folder))

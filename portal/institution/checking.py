@@ -29,7 +29,7 @@ def check(folder: Path, upload: str, home: str, institution: str, delivery: str)
 
     found = attempt(Path(upload), institution, delivery)
     findings = found.findings[found.findings["delivery"].fillna(delivery) == delivery]
-    document = report.make(institution, delivery, found.files, findings, contract.load(institution).language)
+    document = report.make_report(institution, delivery, found.files, findings, contract.load(institution).language)
     write_whole(folder / FINDINGS, report.to_json(document).encode("utf-8", "backslashreplace"), 0o600)
     name = DeliveryName.parse(delivery)
     return {

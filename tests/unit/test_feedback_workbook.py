@@ -41,7 +41,7 @@ def lived(count: int = 4, **more: object) -> pd.DataFrame:
 
 
 def made(found: pd.DataFrame, **more: object) -> openpyxl.Workbook:
-    said = report.make("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), **more)  # type: ignore[arg-type]
+    said = report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), **more)  # type: ignore[arg-type]
     return openpyxl.load_workbook(io.BytesIO(workbook.write_workbook(said, KEY)))
 
 

@@ -94,13 +94,13 @@ def test_json_says_everything_and_holds_to_the_published_schema(tmp_path: Path) 
 
 def test_no_finding_worse_than_info_is_left_out_of_the_page() -> None:
     of_it = found(*(row(n, "cell-date-impossible" if n % 2 else "cell-missing") for n in range(1000)))
-    shown = page.render_pages(report.make("police", "2012-Q4", files(), of_it, "sq"))["findings.html"]
+    shown = page.render_pages(report.make_report("police", "2012-Q4", files(), of_it, "sq"))["findings.html"]
     assert all(f"2012-PR-{n:05}" in shown for n in range(1000))
 
 
 def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
     of_it = found(*(row(n, "cell-reference-spelling", field="Nr_PP") for n in range(300)))
-    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     shown = page.render_pages(said)["findings.html"]
     assert ">300</td>" in shown
     assert shown.count("2012-PR-") == 0
@@ -110,7 +110,7 @@ def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
 
 def test_what_only_the_institution_can_check_is_listed_one_by_one_and_is_no_fault() -> None:
     of_it = found(*(row(n, "check-birth-date", field="Data_lindjes", value=None) for n in range(30)))
-    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["to_check"], said.counts["info"]) == (30, 0)
     shown = page.render_pages(said)["findings.html"]
     assert all(f"2012-PR-{n:05}" in shown for n in range(30))
@@ -119,7 +119,7 @@ def test_what_only_the_institution_can_check_is_listed_one_by_one_and_is_no_faul
 
 def test_consequences_stand_apart_from_causes() -> None:
     of_it = found(row(1), row(2, "cross-parent-missing"))
-    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["error"], said.counts["consequences"]) == (1, 1)
     shown = page.render_pages(said)["findings.html"]
     assert shown.index(texts.texts("en")["consequences_note"]) < shown.index("2012-PR-00002")
@@ -128,7 +128,7 @@ def test_consequences_stand_apart_from_causes() -> None:
 
 def test_what_was_fixed_is_told_and_counts_as_nothing_else() -> None:
     of_it = pd.concat([found(row(1)), found(row(2), state="fixed")], ignore_index=True)
-    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["error"], said.counts["fixed"]) == (1, 1)
     assert texts.texts("en")["fixed"] in page.render_pages(said)["findings.html"]
 
@@ -137,8 +137,8 @@ def test_what_was_fixed_is_told_and_counts_as_nothing_else() -> None:
 def test_delivered_text_is_shown_and_never_run(value: str) -> None:
     everywhere = row(1, value=value, file=value, part=value, record_key=value, field=value, detail=value)
     of_it = found(everywhere, {**everywhere, "rule": "cell-place-unknown"})
-    harmless = Tags(page.render_pages(report.make("police", "2012-Q4", files(), found(row(1)), "en"))["findings.html"])
-    shown = page.render_pages(report.make("police", "2012-Q4", files(file=value, state=value), of_it, "en"))["findings.html"]
+    harmless = Tags(page.render_pages(report.make_report("police", "2012-Q4", files(), found(row(1)), "en"))["findings.html"])
+    shown = page.render_pages(report.make_report("police", "2012-Q4", files(file=value, state=value), of_it, "en"))["findings.html"]
     tags = Tags(shown)
     assert set(tags.tags) <= set(harmless.tags)
     assert not [name for name, _ in tags.attributes if name.startswith("on")]
@@ -149,7 +149,7 @@ def test_delivered_text_is_shown_and_never_run(value: str) -> None:
 @settings(max_examples=examples(15), deadline=None)
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_any_delivered_text_gives_valid_json_and_a_page(value: str, name: str) -> None:
-    said = report.make("police", "2012-Q4", files(file=name), found(row(1, value=value, field=name)), "sr")
+    said = report.make_report("police", "2012-Q4", files(file=name), found(row(1, value=value, field=name)), "sr")
     back = json.loads(report.to_json(said).encode("utf-8", "backslashreplace").decode("utf-8"))
     jsonschema.validate(back, SCHEMA)
     assert back["findings"][0]["value"] == value
@@ -157,7 +157,7 @@ def test_any_delivered_text_gives_valid_json_and_a_page(value: str, name: str) -
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    shown = page.render_pages(report.make("police", "2012-Q4", files(), found(row(1)), "sq"))
+    shown = page.render_pages(report.make_report("police", "2012-Q4", files(), found(row(1)), "sq"))
     for text in shown.values():
         tags = Tags(text)
         assert not {"script", "img", "link", "iframe", "form"} & set(tags.tags)
@@ -169,8 +169,8 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 def test_counts_that_do_not_add_up_are_marked() -> None:
     words = texts.texts("en")["adds_up_not"]
-    good = report.make("police", "2012-Q4", files(read=3, accepted=2, structural=1), found(), "en")
-    bad = report.make("police", "2012-Q4", files(read=3, accepted=2), found(), "en")
+    good = report.make_report("police", "2012-Q4", files(read=3, accepted=2, structural=1), found(), "en")
+    bad = report.make_report("police", "2012-Q4", files(read=3, accepted=2), found(), "en")
     assert words not in page.render_pages(good)["findings.html"]
     assert words in page.render_pages(bad)["findings.html"]
 
@@ -235,7 +235,7 @@ def test_the_letter_says_what_moves_what_is_overdue_and_how_it_went() -> None:
     of_it = pd.concat([found(row(1)), found(row(2), state="remains").assign(since="2012-Q2")], ignore_index=True)
     moves = pd.DataFrame({"indicator": ["cases_registered"], "period": ["2012-Q4"], "findings": [2]})
     went = pd.DataFrame({"delivery": ["2012-Q3", "2012-Q4"], "records": [200, 100], "open": [10, 2], "fixed": [0, 8]})
-    said = report.make("police", "2012-Q4", files(), of_it, "en", foremost=moves, trend=went)
+    said = report.make_report("police", "2012-Q4", files(), of_it, "en", foremost=moves, trend=went)
     letter = Tags(page.render_pages(said)["letter.html"]).text
     assert "Cases registered" in letter
     assert "the oldest since 2012-Q2" in letter
@@ -244,7 +244,7 @@ def test_the_letter_says_what_moves_what_is_overdue_and_how_it_went() -> None:
 
 def test_what_is_no_error_does_not_come_again_and_is_counted() -> None:
     of_it = found(row(1), row(2)).assign(answer=["no_error", None], state=["accepted_as_is", "new"])
-    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["no_error"], said.counts["error"]) == (1, 1)
     assert "2012-PR-00001" not in page.render_pages(said)["findings.html"] + report.to_json(said)
 

@@ -1,7 +1,7 @@
-"""The audit log: accesses to names and numbers, exact figures sent. It unites entries of the registry and of the PostgreSQL warehouse.
+"""The audit log: who accessed names and personal numbers, or sent exact figures.
 
-Belongs here: writing an entry to the registry, reading both. Does not belong here: output, the server's request log
-(`warehouse/access/identity`).
+Belongs here: writing an entry to the registry; listing the entries of the registry together with the requests that the PostgreSQL warehouse
+logged. Does not belong here: output, the log of requests on the server (`warehouse/access/identity`).
 """
 
 from __future__ import annotations
@@ -19,48 +19,50 @@ from harmonia.user import this_user
 COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
 
 
-def note(registry: Registry, action: str, subject: str) -> str:
+def record_own_access(registry: Registry, action: str, subject: str) -> str:
     """Record that the user of this process did `action` with the data of `subject` (an id, a pair of keys, a figure, an export).
 
-    Returns the user. Raises `HarmoniaError` if the registry cannot be written: then nothing may be shown or sent.
+    Returns the name of the user. Raises `HarmoniaError` if the registry cannot be written; the caller must then show or send nothing.
     """
     who = this_user()
-    line(registry, who, action, subject)
+    record_access(registry, who, action, subject)
     return who
 
 
-def line(registry: Registry, who: str, action: str, subject: str, reason: str | None = None) -> None:
-    """Record that `who`, an account of the portal or a user of the system, did `action`, and the reason that was given.
+def record_access(registry: Registry, who: str, action: str, subject: str, reason: str | None = None) -> None:
+    """Record that `who`, an account of the portal or a user of the system, did `action` for the given reason.
 
-    `subject` and `reason` name pairs, ids or a file, never a person.
+    subject, reason: name pairs, ids or a file, never a person.
     """
     with registry.write() as session:
         session.add(Audit(at=now(), who=who, action=action, subject=subject, reason=reason))
 
 
-SAW = "saw the log of requests"
+CHECKED_LOG = "saw the log of requests"
+"""Action of the entries that store the newest request seen in the log of the server."""
 
 
-def head_seen(registry: Registry) -> tuple[int, str] | None:
-    """Number and hash of the newest request in the server's log when it was last checked; None if it never was."""
+def last_request_seen(registry: Registry) -> tuple[int, str] | None:
+    """Return number and hash of the newest request in the log of the server when it was last checked; None if it never was."""
     with registry.read() as session:
-        stored = session.scalar(select(Audit.subject).where(Audit.action == SAW).order_by(Audit.id.desc()).limit(1))
+        stored = session.scalar(select(Audit.subject).where(Audit.action == CHECKED_LOG).order_by(Audit.id.desc()).limit(1))
     if stored is None:
         return None
     number, chain = stored.split()
     return int(number), chain
 
 
-def note_head(registry: Registry, head: tuple[int, str] | None) -> None:
-    """Store the head of the server's log if it changed since it was last seen."""
-    if head is not None and head != head_seen(registry):
-        note(registry, SAW, f"{head[0]} {head[1]}")
+def note_last_request(registry: Registry, newest: tuple[int, str] | None) -> None:
+    """Store number and hash of the newest request in the log of the server, unless they are stored already or there is none."""
+    if newest is not None and newest != last_request_seen(registry):
+        record_own_access(registry, CHECKED_LOG, f"{newest[0]} {newest[1]}")
 
 
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:
-    """`COLUMNS`, oldest first, times in UTC.
+    """List the entries of the audit log, oldest first, with times in UTC. Columns out: `COLUMNS`.
 
-    requests  of `warehouse.server.access.logged_requests`; None without a server; since: first day; who: only this user or login
+    registry: None to leave out its entries. requests: from `warehouse.server.access.logged_requests`; None without a server. since: first
+    day. who: only entries of this user or login.
     """
     parts = []
     if registry is not None:

@@ -17,16 +17,16 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
-_WIDE = 200  # columns if output is not a terminal, so that no line is broken in a log
+_WIDTH_OF_LOGS = 200  # characters of a line if output is not a terminal, so that few lines are broken
 
 
 def console(*, markup: bool = True) -> Console:
-    """Standard output."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=markup)
+    """Return a console that writes to standard output. markup: interpret rich's markup, such as [bold]."""
+    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_LOGS, highlight=False, markup=markup)
 
 
 def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -> Table:
-    """A table without rows; `right`: the headers of columns of numbers."""
+    """Make a table without rows. right: headers of the columns to align right, since they contain numbers."""
     out = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
         out.add_column(Text(header), justify="right" if header in right else "left", overflow="fold")
@@ -34,7 +34,7 @@ def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
-    """`1 record`, `2 records`."""
+    """Format a number with its noun: `1 record`, `2 records`. many: the plural if it is not `one` with an s."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 

@@ -1,6 +1,7 @@
-"""Validation of all declarations before a run starts, so that a typo stops the run at once.
+"""Validate all declarations (domain, contracts, rules, indicators, …) before a run starts, so that a typo stops the run at once.
 
-Belongs here: the list of declarations. Does not belong here: their schemas (the modules that read them).
+Belongs here: the list of declarations, and checks that concern several of them. Does not belong here: their schemas (the modules that read
+them).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Collection
 from schemas.declared import DeclarationError, wrong
 
 
-def check() -> None:
-    """Read domain, contracts, rules, agreements and indicators. Raises `HarmoniaError` with file, key, value and remedy."""
+def check_declarations() -> None:
+    """Read and check all declarations. Raises `HarmoniaError` with file, key, value and remedy for the first error."""
     from harmonia.comparison.agreements import load_agreements
     from schemas import domain, domain_folder
     from schemas.findings import rules
@@ -29,7 +30,7 @@ def check() -> None:
 
 
 def check_domain() -> None:
-    """Raise `DeclarationError` where parts of the domain do not fit each other."""
+    """Check that the files of the domain fit one another (e.g. code lists and topic). Raises `DeclarationError` if they do not."""
     from pipelines.harmonisation import codes
     from schemas import domain, domain_folder
     from schemas.texts import texts
@@ -59,7 +60,7 @@ def check_domain() -> None:
 
 
 def check_coverage(counted: Collection[str]) -> None:
-    """Raise `DeclarationError` for an institution that no indicator counts: figures would silently lack it."""
+    """Raise `DeclarationError` if an institution is not in `counted`, those that indicators count, since figures would silently lack it."""
     from sources import contract
 
     for name in contract.institutions():

@@ -37,7 +37,7 @@ _REMEDIES = {
 
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
-    """Convert an `OSError` of the block (disk full, permission denied, …) to a `HarmoniaError` with `path` and the remedy."""
+    """Convert an `OSError` raised within the block (disk full, permission denied, …) to a `HarmoniaError` with `path` and the remedy."""
     try:
         yield
     except OSError as error:

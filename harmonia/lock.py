@@ -17,20 +17,20 @@ from harmonia.errors import HarmoniaError, storage
 from harmonia.home import Home
 
 _PAUSE = 0.05  # seconds between two attempts
-_GRACE = 0.2  # seconds: longer than `run_is_held` holds its shared lock
-_RUN = ".run.lock"
+_GRACE = 0.2  # seconds to wait for a lock, longer than `run_is_held` holds its shared lock
+_RUN_LOCK = ".run.lock"
 
 
 @contextmanager
 def run_lock(home: Home) -> Iterator[None]:
-    """Hold the home for one run. Raises `HarmoniaError` at once if another run holds it. Not re-entrant."""
-    with _held(home.root / _RUN, f"home {home.root}", wait=_GRACE):
+    """Lock the home for one run. Raises `HarmoniaError` at once if another run has locked it. Not re-entrant."""
+    with _locked_file(home.root / _RUN_LOCK, f"home {home.root}", wait=_GRACE):
         yield
 
 
 def run_is_held(home: Home) -> bool:
-    """Whether a run, or a command that changes the home, holds the lock. Raises `HarmoniaError` if the lock file cannot be opened."""
-    path = home.root / _RUN
+    """Return whether a run, or a command that changes the home, has locked it. Raises `HarmoniaError` if the lock file cannot be opened."""
+    path = home.root / _RUN_LOCK
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -48,24 +48,25 @@ def run_is_held(home: Home) -> bool:
 
 @contextmanager
 def landing_lock(home: Home, wait: float = 60) -> Iterator[None]:
-    """Hold the landing store of a home; waits up to `wait` seconds, then raises `HarmoniaError`. Not re-entrant."""
-    with _held(home.landing / ".lock", f"landing {home.landing}", wait):
+    """Lock the landing store of a home. Waits up to `wait` seconds for it, then raises `HarmoniaError`. Not re-entrant."""
+    with _locked_file(home.landing / ".lock", f"landing {home.landing}", wait):
         yield
 
 
 @contextmanager
 def pull_lock(home: Home, institution: str) -> Iterator[None]:
-    """Hold the pulls of an institution. Raises `HarmoniaError` at once if another process holds them. Not re-entrant."""
-    with _held(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
+    """Lock the pulls of an institution. Raises `HarmoniaError` at once if another process has locked them. Not re-entrant."""
+    with _locked_file(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
         yield
 
 
 @contextmanager
-def _held(path: Path, what: str, wait: float) -> Iterator[None]:
+def _locked_file(path: Path, what: str, wait: float) -> Iterator[None]:
+    """Lock the file `path` and write into it which process did so. what: what is locked, for the message."""
     with storage(path):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _acquire(file, what, time.monotonic() + wait)
+        _acquire_lock(file, what, time.monotonic() + wait)
         with storage(path):
             os.ftruncate(file, 0)
             os.pwrite(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
@@ -74,7 +75,7 @@ def _held(path: Path, what: str, wait: float) -> Iterator[None]:
         os.close(file)  # releases the lock; removing the file would let two processes lock two files
 
 
-def _acquire(file: int, what: str, until: float) -> None:
+def _acquire_lock(file: int, what: str, until: float) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""Input of a release: the published warehouse of a home, its linkage, stewards' judgements.
+"""Collect what a release is made from: tables of the published warehouse, how its records were linked, judgements of stewards.
 
-Does not belong here: building a release (`warehouse.releases`).
+Does not belong here: making a release (`warehouse.releases`).
 """
 
 from __future__ import annotations
@@ -15,34 +15,33 @@ from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry
 from harmonia.review.estimating import estimate
-from harmonia.review.judgements import combine_judgements
-from harmonia.review.judgements import read_judgements as judgements
+from harmonia.review.judgements import combine_judgements, read_judgements
 from harmonia.review.published import last_published_run, open_home_registry
 from harmonia.review.sampling import count_labels, find_sample
 from pipelines.resources.workplace import Workplace
 from warehouse.releases.source import VICTIM_PATHWAY, ReleaseSource, part_versions
 
-_READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage", "yardstick", *VICTIM_PATHWAY)
-_FEW = 5
+_TABLES = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage", "yardstick", *VICTIM_PATHWAY)
+_MIN_PUBLISHED = 5  # records; smaller numbers are suppressed
 
 
-def read(workplace: Workplace) -> ReleaseSource:
-    """Read a home. Raises `HarmoniaError` if no run has published in it."""
+def read_source(workplace: Workplace) -> ReleaseSource:
+    """Collect the source of a release from a home. Raises `HarmoniaError` if no run has published in it."""
     if not workplace.home.warehouse.is_file():
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
     registry = open_home_registry(workplace)
     try:
         found = last_published_run(workplace.home, registry)
         items = json.loads(str(found.table("links", "_items")["plain"].iloc[0]))["statistics"]
-        effective_judgements = combine_judgements(judgements(registry))
+        verdicts = combine_judgements(read_judgements(registry))
         return ReleaseSource(
-            tables=_tables(workplace.home),
+            tables=_read_tables(workplace.home),
             deliveries=found.table("record_status", "deliveries"),
-            judgements=effective_judgements,
+            judgements=verdicts,
             linkage={
                 "model": items.get("model", ""),
-                "shares": _shares(found.table("links", "cases"), found.table("links", "persons"), effective_judgements),
-                "estimated_error": _error(registry),
+                "shares": _linked_shares(found.table("links", "cases"), found.table("links", "persons"), verdicts),
+                "estimated_error": _estimated_error(registry),
             },
             versions=part_versions(),
         )
@@ -50,20 +49,21 @@ def read(workplace: Workplace) -> ReleaseSource:
         registry.close()
 
 
-def _tables(home: Home) -> dict[str, pd.DataFrame]:
+def _read_tables(home: Home) -> dict[str, pd.DataFrame]:
     try:
         with duckdb.connect(str(home.warehouse), read_only=True) as connection:
-            return {name: connection.execute(f'FROM "{name}"').df() for name in _READ}
+            return {name: connection.execute(f'FROM "{name}"').df() for name in _TABLES}
     except duckdb.Error as error:
         raise HarmoniaError(
             f"{home.warehouse}: cannot be read ({type(error).__name__}): run `harmonia run --home {home.root}` again"
         ) from None
 
 
-def _shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
-    """Share of case and person records that are linked to another record, by machine and by people.
+def _linked_shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
+    """Compute which share of case and person records is linked to another record, by machine and by people.
 
-    By people: linked through a judgement `same`. Numbers of records below 5 are suppressed (null).
+    A record is linked by people if a steward judged it to be the same as another. cases, persons: institution, record_key, cluster.
+    judgements: current verdicts. Returns entity, linked, machine, people (shares; null if they would reveal fewer than 5 records).
     """
     out = []
     for entity, records in (("case", cases), ("person", persons)):
@@ -71,15 +71,15 @@ def _shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame
         same = judgements[(judgements["entity"] == entity) & (judgements["verdict"] == "same")]
         sides = [same[[f"institution_{s}", f"key_{s}"]].set_axis(["institution", "record_key"], axis=1).astype("str") for s in "ab"]
         people = len(together.merge(pd.concat(sides).drop_duplicates())) if len(same) else 0
-        share = None if 0 < people < _FEW else people
+        share = None if 0 < people < _MIN_PUBLISHED else people
         machine = None if share is None else round((len(together) - people) / max(len(records), 1), 4)
         by_people = None if share is None else round(people / max(len(records), 1), 4)
         out.append({"entity": entity, "linked": round(len(together) / max(len(records), 1), 4), "machine": machine, "people": by_people})
     return out
 
 
-def _error(registry: Registry) -> list[dict[str, Any]]:
-    """Precision and recall of linkage with 95 % intervals, from the latest blind sample with judgements; empty without one."""
+def _estimated_error(registry: Registry) -> list[dict[str, Any]]:
+    """Estimate precision and recall of linkage with 95 % intervals from the latest blind sample; empty if none was drawn or judged."""
     try:
         figures = estimate(count_labels(registry, find_sample(registry, None)))
     except HarmoniaError:

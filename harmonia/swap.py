@@ -1,8 +1,8 @@
-"""Atomic replacement of files.
+"""Replace files atomically: at any time, a file at its path is the whole old one or the whole new one.
 
-Belongs here: replacing one finished file, writing a small one, hard-linking one. Does not belong here: the content of the file.
+Belongs here: replacing a large file, writing a small one, hard-linking one. Does not belong here: the content of the file.
 
-A process that has the old file open continues to see it, even through new connections: close connections after use.
+A process that has the old file open continues to see the old content, even through new DuckDB connections: close connections after use.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _SUFFIX = ".tmp"
 
 
 def temporary(target: Path) -> Path:
-    """A free path beside `target` for building its successor; removes leftovers of killed runs. Call it under the run lock."""
+    """Return a free path beside `target` at which to build the new file. Removes leftovers of killed runs: call it under the run lock."""
     clean(target)
     return target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
 
 
 def clean(target: Path) -> None:
-    """Remove the unfinished successors of `target` (and their write-ahead logs) that killed runs left beside it."""
+    """Remove the unfinished new files (and their write-ahead logs) that killed runs left beside `target`."""
     with storage(target):
         name = glob.escape(target.name)
         for left in (*target.parent.glob(f".{name}.*{_SUFFIX}"), *target.parent.glob(f".{name}.*{_SUFFIX}.wal")):
@@ -32,25 +32,26 @@ def clean(target: Path) -> None:
 
 
 def swap_in(tmp: Path, target: Path) -> None:
-    """Replace `target` by the finished file `tmp` atomically and durably; then remove leftovers of killed runs.
+    """Replace `target` by the finished file `tmp`, atomically and durably; then remove leftovers of killed runs.
 
-    `tmp` is in the folder of `target` and closed: raises `ValueError` if it has a write-ahead log. The old file's log is removed, or it
-    would be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is then unchanged.
+    tmp: a database file in the folder of `target`, closed; raises `ValueError` if it still has a write-ahead log. The log of the old file
+    is removed, since it would otherwise be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is then
+    unchanged.
     """
-    if _log(tmp).exists():
+    if _write_ahead_log(tmp).exists():
         raise ValueError(f"{tmp.name} still has a write-ahead log: close its connections before the swap")
     if target.is_dir():
         raise HarmoniaError(f"{target}: a folder is in the place of the file; remove it, then run again")
     with storage(target):
         sync(tmp)
-        _log(target).unlink(missing_ok=True)
+        _write_ahead_log(target).unlink(missing_ok=True)
         tmp.replace(target)
         sync(target.parent)
     clean(target)
 
 
 def share(source: Path | str, target: Path | str) -> None:
-    """Hard-link a file that is never modified to `target`, or copy it if hard links are not supported."""
+    """Make `target` a hard link to a file that is never modified, or a copy of it if hard links are not supported."""
     try:
         os.link(source, target)
     except OSError:
@@ -58,9 +59,10 @@ def share(source: Path | str, target: Path | str) -> None:
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a small file atomically, with `mode` from creation on. Not synced to disk: only for files that can be rebuilt.
+    """Write a small file atomically; it has the permissions `mode` from its creation on.
 
-    Raises `HarmoniaError` if the system refuses; `path` is then unchanged.
+    It is not synced to disk: use this only for files that can be rebuilt. Raises `HarmoniaError` if the system refuses; `path` is then
+    unchanged.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
     with storage(path):
@@ -74,12 +76,12 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
             fresh.unlink(missing_ok=True)
 
 
-def _log(database: Path) -> Path:
+def _write_ahead_log(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
 def sync(path: Path) -> None:
-    """Sync a file or folder to disk. Raises `OSError`."""
+    """Wait until a file or folder is written to disk. Raises `OSError` if that fails."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -1,7 +1,8 @@
-"""Training of a new model file from a home, its judgements, or simulated sets.
+"""Train a new linkage model from the records of a home, from judgements of its stewards, or from simulated deliveries.
 
-Belongs here: collecting training data, provenance of the file. Does not belong here: estimation (`pipelines.linkage.training`), the
-command line (`harmonia.cli.link_commands`), true identities in a simulated set (`sources.simulator.answers`).
+Belongs here: collecting training data, recording in the model file where they came from. Does not belong here: estimation
+(`pipelines.linkage.training`), the command line (`harmonia.cli.link_commands`), true identities in simulated deliveries
+(`sources.simulator.answers`).
 """
 
 from __future__ import annotations
@@ -30,37 +31,47 @@ from pipelines.resources.workplace import Workplace
 from sources.simulator import answers
 
 Tables = dict[str, pd.DataFrame]
-# With fewer person records the estimated shares are noise: the declared ones are better.
-LEAST_RECORDS = 200
+MIN_RECORDS = 200
+"""With fewer person records the estimates would be mostly noise, and worse than the shipped model."""
 
 
 @dataclass(frozen=True)
-class Material:
-    """Training data: canonical tables by set, labels, provenance for the model file."""
+class TrainingData:
+    """Data to train a model from.
+
+    sets: the canonical tables of each set of records. labels: function that returns the labelled pairs of a set, given its number and its
+    records; None for training without labels. provenance: what the model file says about these data.
+    """
 
     sets: list[Tables]
     labels: Callable[[int, Records], LabelledPairs] | None
     provenance: dict[str, Any]
 
 
-def from_home(workplace: Workplace, judged: bool) -> Material:
-    """The records of a home after its last run; with `judged` also the stewards' judgements. Raises `HarmoniaError`."""
+def collect_from_home(workplace: Workplace, judged: bool) -> TrainingData:
+    """Collect the records of a home after its last run; with `judged` also the judgements of its stewards.
+
+    Raises `HarmoniaError` if the home has no records, or no judgements on persons.
+    """
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} has no records yet: run `harmonia run` first, or name another with --home")
     sets, provenance = [lake.read_tables(folder)], {"sets": [workplace.home.root.name]}
     if not judged:
-        return Material(sets, None, {"from": "unlabelled", **provenance})
+        return TrainingData(sets, None, {"from": "unlabelled", **provenance})
     judgements = _judgements(workplace)
     persons = judgements[judgements["entity"] == "person"]
     count = {verdict: int((persons["verdict"] == verdict).sum()) for verdict in ("same", "different")}
     if not sum(count.values()):
         raise HarmoniaError(f"home {workplace.home.root} has no judgements on persons: `harmonia review list` lists pairs to judge")
-    return Material(sets, partial(_judgement_labels, judgements), {"from": "judgements", **provenance, "judged": count})
+    return TrainingData(sets, partial(_judgement_labels, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
-def from_simulated(folders: Sequence[Path]) -> Material:
-    """The deliveries in `<folder>/inbox`, run through the pipeline into a temporary home, with the true identities."""
+def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
+    """Collect the records of simulated sets, with the true identities. The inbox of each folder is run into a temporary home.
+
+    Raises `HarmoniaError` if a folder is not an unchanged output of `harmonia simulate`.
+    """
     from pipelines.progress import Silence
     from pipelines.run import run_everything
 
@@ -76,23 +87,26 @@ def from_simulated(folders: Sequence[Path]) -> Material:
             outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
         sets.append(outcome.values["canonical"])
         known.append(answers.read_persons(folder))
-    return Material(sets, partial(_simulated_labels, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
+    return TrainingData(
+        sets, partial(_simulated_labels, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]}
+    )
 
 
-def fit(material: Material, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
-    """A model trained on `material`, starting from `start` (default: the shipped model), and the content of its file. Raises
-    `HarmoniaError` if there are too few records."""
-    records = sum(len(tables["person_records"]) for tables in material.sets)
-    if records < LEAST_RECORDS:
-        raise HarmoniaError(
-            f"{records} person records are too few to train on (at least {LEAST_RECORDS} are needed): keep the current model"
-        )
+def train(data: TrainingData, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
+    """Train a model, and return it with the content of its file.
+
+    version: of the new model. by: who trains it. start: the model to start from (default: the shipped one). Raises `HarmoniaError` if there
+    are too few records.
+    """
+    records = sum(len(tables["person_records"]) for tables in data.sets)
+    if records < MIN_RECORDS:
+        raise HarmoniaError(f"{records} person records are too few to train on (at least {MIN_RECORDS} are needed): keep the current model")
     start = start or load_model(FOLDER / PERSONS, FOLDER / CASES)
-    model = train_model(material.sets, start, material.labels)
-    counted = [count_levels_reached(tables, link(tables, model).persons, model) for tables in material.sets]
+    model = train_model(data.sets, start, data.labels)
+    counted = [count_levels_reached(tables, link(tables, model).persons, model) for tables in data.sets]
     model = replace(model, expected=expected_shares(counted, model))
     provenance = {
-        **material.provenance,
+        **data.provenance,
         "how": "harmonia link train",
         "records": records,
         "when": datetime.now(UTC).date().isoformat(),
@@ -103,11 +117,14 @@ def fit(material: Material, version: str, by: str, start: Model | None = None) -
     return model, {"version": version, "persons": persons, "cases": cases}
 
 
-def write(material: Material, out: Path, by: str) -> str:
-    """Train and write the model file `out`; return its version. Raises `HarmoniaError`; if `out` exists, before training."""
+def train_to_file(data: TrainingData, out: Path, by: str) -> str:
+    """Train a model and write it to the new file `out`; return its version.
+
+    Raises `HarmoniaError` if the file exists (before training), or there are too few records.
+    """
     if out.exists():
         raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
-    _, content = fit(material, out.stem, by)
+    _, content = train(data, out.stem, by)
     modelfile.write_model_file(out, content)
     return load_model(out).version
 
@@ -128,7 +145,7 @@ def _judgement_labels(judgements: pd.DataFrame, _: int, records: Records) -> Lab
 
 
 def _simulated_labels(known: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
-    """All pairs of records of the same simulated person from different files."""
+    """List all pairs of records of the same simulated person in different case files of the set with this number."""
     rows = (
         records.persons[["institution", "record_key", "file"]]
         .reset_index(names="row")

@@ -1,7 +1,7 @@
-"""Dry run of one delivery: the landing, reading and validation of a run, in a temporary folder.
+"""Check one delivery in a dry run: it is landed, read, validated and harmonised as in a run, but in a temporary folder.
 
-Does not belong here: display of findings (`feedback.console`). The home is not used, so findings that depend on earlier deliveries (a
-withdrawn or superseded record) are not reported.
+Does not belong here: how findings are shown (`feedback.console`). The home is not used, so that findings which depend on earlier deliveries
+(e.g. a withdrawn or superseded record) are not reported.
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ _COSTLY = ("reject", "error")  # findings that cost a row or a value
 
 @dataclass(frozen=True)
 class Trial:
-    """Result of the dry run: state of the delivery, findings (`schemas.findings.COLUMNS`), state and physical rows per file; what the
-    delivery would count by its own records alone (`harmonia.feedback.figures.own_figures`)."""
+    """The result of a dry run.
+
+    state: of the delivery. findings: columns `schemas.findings.COLUMNS`. files: state and numbers of rows of each file. figures: what the
+    institution would count by these records alone (`harmonia.feedback.figures.own_figures`).
+    """
 
     state: str
     findings: pd.DataFrame
@@ -52,8 +55,8 @@ class Trial:
     figures: pd.DataFrame
 
 
-def name_of(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
-    """Institution and delivery of a folder: as given, else the names of its parent and of itself.
+def delivery_of_folder(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
+    """Return institution and name of the delivery in `folder`: those given, else the names of the parent folder and of the folder.
 
     Raises `HarmoniaError` if they are not valid names.
     """
@@ -72,7 +75,7 @@ def name_of(folder: Path, institution: str | None, delivery: str | None) -> tupl
 
 
 def attempt(folder: Path, institution: str, delivery: str) -> Trial:
-    """Run landing, reading, validation and harmonisation on the folder. Raises `HarmoniaError` if it cannot be copied."""
+    """Land, read, validate and harmonise a copy of the folder. Raises `HarmoniaError` if it cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
         inbox, home = root / "inbox", Home(root / "home").create()
@@ -82,7 +85,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
         try:
             report = land_deliveries(inbox, home, registry)
             deliveries = landed(registry, home)
-            validated = _validated(institution, {str(one.name): tuple(one.files) for one in deliveries})
+            validated = _validate_within_limits(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
             registry.close()
     current = resolve_statuses(validated)
@@ -96,8 +99,8 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
     )
 
 
-def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
-    """Validate the files as a run would, within the same resource limits."""
+def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
+    """Validate the files of each delivery as a run would, within the same limits of time and memory."""
     try:
         return bounded.run_one_task(_validate, (institution, dict(delivered)), Bounds.from_environment())
     except ExceededError as ended:
@@ -109,7 +112,7 @@ def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]
 
 
 def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
-    """Read and validate; also harmonise, so that a failing mapping is found before a run."""
+    """Read and validate the files of an institution. Also harmonise them, so that a mapping that fails is found before a run."""
     institution, delivered = request
     found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
@@ -118,8 +121,8 @@ def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Vali
 
 
 def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
-    """Print the findings of a dry run. Returns 1 if a finding costs a row or a value (reject, error), else 0."""
-    whose, which = name_of(folder, institution, delivery)
+    """Run a dry run and print its findings. Returns the exit code: 1 if a finding costs a row or a value (reject, error), else 0."""
+    whose, which = delivery_of_folder(folder, institution, delivery)
     chosen = language or contract.load(whose).language
     if chosen not in found.LANGUAGES:
         raise HarmoniaError(f"language {chosen!r} is unknown: use one of {', '.join(found.LANGUAGES)}")

@@ -1,4 +1,4 @@
-"""The system user that runs a command, and the account of the portal that it acts as.
+"""Find out which system user runs a command, and which account of the portal belongs to that user.
 
 Does not belong here: accounts themselves (`portal.accounts`), the audit log (`harmonia.audit`).
 """
@@ -11,22 +11,22 @@ from pathlib import Path
 
 from harmonia.errors import HarmoniaError
 
-_LOGGED_IN = Path("/proc/self/loginuid")
-_NOBODY = (1 << 32) - 1
+_LOGIN_UID_FILE = Path("/proc/self/loginuid")
+_NO_LOGIN = (1 << 32) - 1  # number in that file if nobody logged in
 _AS = " as "
 
 
 def this_user() -> str:
-    """The user of this process, from the system and not from an environment variable; under `sudo` also the login user."""
+    """Return the user of this process as the system knows it, not from an environment variable; under `sudo`, `<login user> as <user>`."""
     try:
-        logged_in = int(_LOGGED_IN.read_text("ascii"))
+        logged_in = int(_LOGIN_UID_FILE.read_text("ascii"))
     except (OSError, ValueError):
-        logged_in = _NOBODY
+        logged_in = _NO_LOGIN
     here = os.getuid()
-    return _name(here) if logged_in in (here, _NOBODY) else f"{_name(logged_in)}{_AS}{_name(here)}"
+    return _user_name(here) if logged_in in (here, _NO_LOGIN) else f"{_user_name(logged_in)}{_AS}{_user_name(here)}"
 
 
-def _name(user: int) -> str:
+def _user_name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:  # e.g. in a container
@@ -34,10 +34,10 @@ def _name(user: int) -> str:
 
 
 def acting_account(home: Path) -> str:
-    """Who answers for what this process decides: the e-mail address of the portal's account that has this system user.
+    """Return who is responsible for what this process decides: the e-mail address of the account in the portal of this system user.
 
-    Where the home has no accounts but those of the demonstration, the system user itself. Raises `HarmoniaError` where it has accounts
-    and none active has this system user (under `sudo`, the login user), or they cannot be read.
+    If the portal has only accounts of the demonstration, or there is no portal, it is the system user. Raises `HarmoniaError` if no active
+    account belongs to this system user (under `sudo`, to the login user), or the accounts cannot be read.
     """
     from sqlalchemy import create_engine, make_url, text
     from sqlalchemy.exc import SQLAlchemyError

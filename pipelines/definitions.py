@@ -64,7 +64,7 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
         """Check the inbox and the declarations, create the home, and lock it for the run."""
         workplace = self.create_resource(context).ready()
-        declarations.check()
+        declarations.check_declarations()
         with run_lock(workplace.home) if self.hold_lock else nullcontext():
             yield workplace
 

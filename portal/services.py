@@ -10,7 +10,7 @@ from functools import cache
 from django.conf import settings
 from django.http import HttpRequest
 
-from harmonia.audit import line
+from harmonia.audit import record_access
 from harmonia.registry import Registry, open_registry
 from pipelines.resources.workplace import Workplace
 
@@ -32,4 +32,4 @@ def note(request: HttpRequest, action: str, subject: str, reason: str | None = N
 
     Raises `HarmoniaError` if it cannot be recorded: then nothing may be shown.
     """
-    line(registry(), request.user.get_username(), action, subject, reason)
+    record_access(registry(), request.user.get_username(), action, subject, reason)

@@ -84,16 +84,16 @@ def check(
 
     The registry stores the last entry seen of the request log, so that entries removed from its end are detected the next time.
     """
-    from harmonia.audit import head_seen, note_head
+    from harmonia.audit import last_request_seen, note_last_request
     from harmonia.registry import open_registry
     from warehouse.server import access as server
 
     workplace = Workplace.of(None, home, registry_url)
     registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
-        found = server.server_differences(_required(url), administrator or (), head_seen(registry) if registry else None)
+        found = server.server_differences(_required(url), administrator or (), last_request_seen(registry) if registry else None)
         if registry and not found:
-            note_head(registry, server.newest_request(_required(url)))
+            note_last_request(registry, server.newest_request(_required(url)))
     finally:
         if registry is not None:
             registry.close()
@@ -127,7 +127,7 @@ def resolve(
     registry_url: RegistryUrl = None,
 ) -> None:
     """For stewards: show the record behind a pseudonym. The access is written to the audit log first."""
-    from harmonia.audit import note
+    from harmonia.audit import record_own_access
     from harmonia.registry import open_registry
     from warehouse.reading import open_publication
 
@@ -137,7 +137,7 @@ def resolve(
     with open_publication(workplace.home.root, "identity", "warehouse") as connection:
         registry = open_registry(workplace.registry)
         try:
-            note(registry, "resolved a pseudonym", pseudonym)
+            record_own_access(registry, "resolved a pseudonym", pseudonym)
         finally:
             registry.close()
         found = connection.execute(query, [pseudonym]).df()

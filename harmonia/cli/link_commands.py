@@ -54,12 +54,12 @@ def train(
     if source is Source.simulated:
         if not simulated:
             raise HarmoniaError("--from simulated requires --simulated DIR, once per set")
-        material = training.from_simulated(simulated)
+        material = training.collect_from_simulated(simulated)
     else:
         if simulated:
             raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
-        material = training.from_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
-    version = training.write(material, out, this_user())
+        material = training.collect_from_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
+    version = training.train_to_file(material, out, this_user())
     typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
 

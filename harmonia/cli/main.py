@@ -97,9 +97,9 @@ SparkMaster = Annotated[
 
 
 def _check_declarations() -> None:
-    from harmonia.declarations import check
+    from harmonia.declarations import check_declarations
 
-    check()
+    check_declarations()
 
 
 def _version(wanted: bool) -> None:

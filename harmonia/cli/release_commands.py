@@ -34,12 +34,12 @@ def create(
 ) -> None:
     """Create the release of a day from the published warehouse, after a disclosure-risk test. Also builds its explorer."""
     from harmonia.explorer.page import build
-    from harmonia.release_source import read
+    from harmonia.release_source import read_source
     from warehouse.releases.create import create as create_release
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    target, created, written = create_release(workplace, read(workplace), _day(as_of))
+    target, created, written = create_release(workplace, read_source(workplace), _day(as_of))
     for line in created.withheld:
         typer.echo(f"not published: {line}")
     typer.echo(f"release {created.name} {'is in' if written else 'already exists with identical bytes:'} {target}")

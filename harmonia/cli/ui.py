@@ -1,7 +1,4 @@
-"""Dagster's web pages for a home.
-
-The pages have no login: always bind them to this machine only.
-"""
+"""Serve Dagster's web pages for a home, on this machine only, since the pages have no login."""
 
 from __future__ import annotations
 

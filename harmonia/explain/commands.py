@@ -147,9 +147,9 @@ def _make_and_show(
     with open_home(Workplace.of(None, home, registry_url)) as published:
         document = make(published)
         if names:
-            from harmonia.audit import note
+            from harmonia.audit import record_own_access
 
-            note(published.registry, f"explain {what}", document.subject or typed)
+            record_own_access(published.registry, f"explain {what}", document.subject or typed)
     if page is not None:
         from harmonia.explain.page import save_page
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-from harmonia.audit import entries, note
+from harmonia.audit import entries, record_own_access
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import first_run
@@ -69,7 +69,7 @@ def record_sent(workplace: Workplace, sent: SentReport) -> None:
             f"audience institution requires --institution, one of {', '.join(contract.institutions())}; other audiences do not allow it"
         )
     with closing(open_registry(workplace.registry)) as registry:
-        note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
+        record_own_access(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
 
 
 def due_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:

@@ -94,7 +94,7 @@ def show(
     blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="Hide weight and decision.")] = False,
 ) -> None:
     """Show the two records of a pair side by side, with the weight of the evidence."""
-    from harmonia.audit import line
+    from harmonia.audit import record_access
     from harmonia.review.judgements import read_judgements
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pairs import PAIR, pair_ids, parse_pair
@@ -104,7 +104,7 @@ def show(
         one = resolve_pair(found, registry, parse_pair(pair))
         name = str(pair_ids(one).iloc[0])
         if names:
-            line(registry, acting_account(found.home.root), "looked at names for review", name)
+            record_access(registry, acting_account(found.home.root), "looked at names for review", name)
         print_frame(records_side_by_side(found, one, names), "", name)
         if not blind:
             console(markup=False).print(evidence_of_pair(found, one), soft_wrap=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harmonia.audit import line
+from harmonia.audit import record_access
 from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.review import intake, workbook
@@ -67,7 +67,7 @@ def export_pairs(found: PublishedRun, registry: Registry, path: Path, pairs: pd.
     rows = pairs.reset_index(drop=True)
     rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
     if names:
-        line(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
+        record_access(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
     about = workbook.WorkbookOrigin(found.mark, found.run, found.model, sample)
     workbook.write_workbook(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
     return len(rows)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
-from harmonia.audit import line
+from harmonia.audit import record_access
 from portal.accounts.models import Account
 from portal.services import registry
 
@@ -16,16 +16,16 @@ SIGNED_IN, SIGNED_OUT, REFUSED = "sign in", "sign out", "sign-in refused"
 
 @receiver(user_logged_in)
 def _signed_in(sender: Any, user: Account, **_: Any) -> None:
-    line(registry(), user.get_username(), SIGNED_IN, "portal", "demo" if user.demo else None)
+    record_access(registry(), user.get_username(), SIGNED_IN, "portal", "demo" if user.demo else None)
 
 
 @receiver(user_logged_out)
 def _signed_out(sender: Any, user: Account | None, **_: Any) -> None:
     if user is not None:
-        line(registry(), user.get_username(), SIGNED_OUT, "portal")
+        record_access(registry(), user.get_username(), SIGNED_OUT, "portal")
 
 
 @receiver(user_login_failed)
 def _refused(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
     known = Account.objects.filter(email=str(credentials.get("username", "")).strip().lower()).first()
-    line(registry(), known.email if known else "unknown", REFUSED, "portal")  # what was typed may be a password
+    record_access(registry(), known.email if known else "unknown", REFUSED, "portal")  # what was typed may be a password

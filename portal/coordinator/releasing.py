@@ -20,13 +20,13 @@ _SHOWN = 60  # revised figures listed
 def release(folder: Path, day: str, wish: str) -> dict[str, Any]:
     """Build the release of a day and summarise it. Raises `HarmoniaError` where it is refused, with the reason."""
     from harmonia.explorer.page import build as build_explorer
-    from harmonia.release_source import read
+    from harmonia.release_source import read_source
     from warehouse.disclosure import policy
     from warehouse.releases.create import build, create
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.from_environment()
-    source, when = read(workplace), date.fromisoformat(day)
+    source, when = read_source(workplace), date.fromisoformat(day)
     written = False
     if wish == "create":
         _, made, written = create(workplace, source, when)

@@ -12,7 +12,7 @@ import published_world as published
 import pytest
 from pipeline_world import Ran
 
-from harmonia.audit import line
+from harmonia.audit import record_access
 from harmonia.errors import HarmoniaError
 from harmonia.operations.backup.create import backup
 from harmonia.operations.backup.manifest import Manifest
@@ -254,7 +254,7 @@ def test_an_edited_ledger_is_named_and_stops_the_next_run(few: Ran) -> None:
 
 def test_a_ledger_that_was_exchanged_whole_is_found_by_the_backup(few: Ran, tmp_path: Path) -> None:
     registry = open_registry(few.place.registry)
-    line(registry, "a steward", "looked", "P0000001")
+    record_access(registry, "a steward", "looked", "P0000001")
     registry.close()
     backup(few.place, tmp_path / "kept")
     shutil.copyfile(tmp_path / "kept/registry.sqlite", tmp_path / "older.sqlite")
@@ -280,7 +280,7 @@ def test_a_registry_on_a_server_is_kept_and_restored_to_one(few: Ran, tmp_path: 
         assert not (place.home.root / "registry.sqlite").exists()
         assert list(verify_home(place, tmp_path / "kept")) == []
         registry = open_registry(url)
-        line(registry, "a", "b", "c")  # numbers go on after those that came along
+        record_access(registry, "a", "b", "c")  # numbers go on after those that came along
         registry.close()
         backup(place, tmp_path / "again")
         assert Manifest.read(tmp_path / "again").seal[0] == Manifest.read(tmp_path / "kept").seal[0] + 1

@@ -12,7 +12,7 @@ import pytest
 from postgres_world import Server, running
 from store_world import made
 
-from harmonia.audit import note
+from harmonia.audit import record_own_access
 from harmonia.cli import main as cli
 from harmonia.registry import open_registry
 from warehouse import postgres
@@ -165,7 +165,7 @@ def test_audit_lists_both_logs_and_resolving_is_one_of_the_lines(
     home: Path, url: str, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = open_registry(f"sqlite:///{home}/registry.sqlite")
-    note(registry, "explain person", "P0000001")
+    record_own_access(registry, "explain person", "P0000001")
     registry.close()
     server.login("sara", "steward")
     with psycopg.connect(server.url("sara", "justice"), autocommit=True) as sara:

@@ -25,7 +25,7 @@ POLICE = contract.SOURCES / "police" / "contract.yaml"
 
 
 def test_what_is_shipped_is_declared_well() -> None:
-    declarations.check()
+    declarations.check_declarations()
 
 
 def changed(folder: Path, change: Callable[[dict[str, object]], object]) -> Path:

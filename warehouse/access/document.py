@@ -1,6 +1,7 @@
-"""The matrix as a page, `docs/reference/access-matrix.md`: run `python -m warehouse.access.document` after a change of tables or roles.
+"""Write the access matrix as the page `docs/reference/access-matrix.md`.
 
-Belongs here: the page's layout only. Does not belong here: roles and tables; how access is granted (`docs/reference/access.md`).
+Run `python -m warehouse.access.document` after a change of tables or roles.
+Belongs here: the layout of the page. Does not belong here: roles and tables; how access is granted (`docs/reference/access.md`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ Only the owner writes; there is no role for the public.
 
 
 def matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
-    """Names of the roles (institutions combined), and schema, table and rows for each of them."""
+    """Return the columns and rows of the matrix.
+
+    Columns: the names of the roles; those of institutions are combined to `institution`. Rows: schema, table, and for each role which rows
+    of the table it sees.
+    """
     by_name = {role.name if role.institution is None else "institution": role for role in roles()}
     rows = [
         (schema, table, [role.visible_rows(schema, table) for role in by_name.values()])
@@ -40,7 +45,7 @@ def matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
 
 
 def matrix_page() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     names, rows = matrix_rows()
     row_secured = {table.name for table in row_secured_tables()}
     lines = [_HEAD]

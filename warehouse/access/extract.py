@@ -1,4 +1,4 @@
-"""What a role may see, as a separate DuckDB file: the row rules of the server for use without a server.
+"""Write what a role may see to a DuckDB file of its own, for installations without a PostgreSQL server.
 
 Belongs here: reading a home and writing the file. Does not belong here: which rows a role sees (`warehouse/access/visible_rows`).
 """
@@ -18,7 +18,7 @@ from warehouse.stores import STORES
 
 
 def find_role(name: str) -> Role:
-    """The role called `name`. Raises `HarmoniaError` if there is none."""
+    """Return the role called `name`. Raises `HarmoniaError` if there is none."""
     declared = role(name)
     if declared is None:
         raise HarmoniaError(
@@ -28,7 +28,9 @@ def find_role(name: str) -> Role:
 
 
 def extract_visible(home: Path, reader: Role, target: Path) -> dict[str, int]:
-    """Write what `reader` may see of the published home to the new file `target`, readable only by its owner. Returns rows by table.
+    """Write what the role `reader` may see of a published home to the new file `target`, which only its owner can read.
+
+    Returns the number of rows of each table.
 
     Raises `HarmoniaError` if nothing is published, or the file exists or cannot be written.
     """

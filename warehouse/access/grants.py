@@ -1,7 +1,7 @@
-"""The matrix as PostgreSQL statements: roles, grants, row policies, secure views.
+"""The access matrix as PostgreSQL statements: roles, grants, row policies, secure views.
 
-Belongs here: statements, and the same as data for comparison with a server. Does not belong here: running them (`warehouse/postgres`,
-`warehouse/server/access`), the functions of the identity store (`warehouse/access/identity`).
+Belongs here: these statements, and the grants and policies as data, for comparison with a server. Does not belong here: running statements
+(`warehouse/postgres`, `warehouse/server/access`), the functions of the identity store (`warehouse/access/identity`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROLE_OPTIONS = "NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPA
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """`privilege` on `object` (kind SCHEMA, TABLE, COLUMN or FUNCTION) for `role`."""
+    """A privilege that a role has on an object. kind: SCHEMA, TABLE, COLUMN or FUNCTION."""
 
     kind: str
     object: str
@@ -32,7 +32,7 @@ class Grant:
 
 @dataclass(frozen=True, order=True)
 class Policy:
-    """Rows of `table` that `role` may read: those for which `using` is true, written as PostgreSQL returns it."""
+    """Which rows of a table a role may read: those for which the condition `using` is true. It is written as PostgreSQL returns it."""
 
     table: str
     role: str
@@ -40,17 +40,17 @@ class Policy:
 
 
 def is_view(schema: str, table: Table) -> bool:
-    """Whether the table is a view: declared as one, or an analysts' table that equals the warehouse's."""
+    """Return whether a table is a view: declared as one, or a table for analysts that equals the one in the warehouse."""
     return "view" in table.info or (schema == ANALYSTS and not table.info["altered"])
 
 
 def stored_tables(schema: str) -> list[Table]:
-    """Tables of `schema` that store rows."""
+    """Return the tables of a schema that store rows, i.e. are no views."""
     return [table for table in SCHEMAS[schema].sorted_tables if not is_view(schema, table)]
 
 
 def readable_tables() -> Iterator[tuple[Role, str, Table, str]]:
-    """role, schema, table, rows for every table that a role may read."""
+    """Yield every table that a role may read: role, schema, table, and which rows of it."""
     for role in roles():
         for schema, metadata in SCHEMAS.items():
             for table in metadata.sorted_tables:
@@ -60,7 +60,7 @@ def readable_tables() -> Iterator[tuple[Role, str, Table, str]]:
 
 
 def matrix_grants(existing: Collection[str]) -> list[Grant]:
-    """Derive every grant of the existing roles from the matrix."""
+    """Derive from the matrix all grants of the roles that exist on the server. existing: names of these roles."""
     granted: set[Grant] = set()
     for role, schema, table, rows in readable_tables():
         if role.name in existing:
@@ -75,13 +75,13 @@ def matrix_grants(existing: Collection[str]) -> list[Grant]:
 
 
 def row_secured_tables() -> list[Table]:
-    """Tables of the warehouse with row security: those of which some role sees only its own rows."""
+    """Return the tables of the warehouse with row security: those of which some role sees only the rows of its institution."""
     own = {table.name for _, schema, table, rows in readable_tables() if schema == WAREHOUSE and rows == OWN}
     return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in own]
 
 
 def row_policies(existing: Collection[str]) -> list[Policy]:
-    """Derive the policies of the tables with row security, one per table and existing role."""
+    """Derive from the matrix the policies of tables with row security, one per table and role. existing: names of roles on the server."""
     secured = {table.name for table in row_secured_tables()}
     everything = {ALL: "true"}
     return sorted(
@@ -92,7 +92,7 @@ def row_policies(existing: Collection[str]) -> list[Policy]:
 
 
 def structure_statements() -> list[str]:
-    """Statements that are run once after the tables are created: views, functions, row security.
+    """Return the statements that are run once after the tables were created: views, functions, row security.
 
     Record keys of row-secured tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
     gradually reveal to an institution which keys the others have.
@@ -118,7 +118,7 @@ def structure_statements() -> list[str]:
 
 
 def access_statements(existing: Collection[str]) -> list[str]:
-    """Revoke everything that the existing roles have on the schemas, and grant what the matrix allows. Idempotent."""
+    """Return statements that revoke all that the `existing` roles may do, and grant what the matrix allows. They may be run repeatedly."""
     names = [role.name for role in roles() if role.name in existing]
     statements = []
     for schema in SCHEMAS if names else ():
@@ -139,7 +139,7 @@ def _grant_statement(grant: Grant) -> str:
 
 
 def create_roles(missing: Collection[str]) -> list[str]:
-    """The statements that create roles; a database administrator may run them manually."""
+    """Return the statements that create the `missing` roles. A database administrator may also run them by hand."""
     return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
 
 

@@ -1,12 +1,13 @@
-"""The identity store on PostgreSQL: nobody reads its tables directly; stewards make a request and read the requested rows by functions.
+"""Functions of the identity store on PostgreSQL. Nobody reads its tables directly: stewards make a request, then read the requested rows.
 
-Belongs here: the functions. Does not belong here: the log's table (`warehouse/access/log`), who may call them (`roles.yaml`).
+Belongs here: these functions. Does not belong here: the table of the log (`warehouse/access/log`), who may call the functions
+(`roles.yaml`).
 
     SELECT identity.request('person', 'P0000123', 'complaint 14/2026');   -- 7; written to audit.identity_requests
     SELECT * FROM identity.read_persons(7);                               -- in a separate transaction, within 15 minutes
 
-If a function wrote its log row while reading, its caller could roll the row back. So a request is honoured only after it is committed:
-everything that was shown is in the log.
+If a function wrote the log while reading, its caller could roll the entry back after reading. So a request can be used only after it was
+committed, and everything that was shown is in the log.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ END $$"""
 
 
 def _read_function(table: Table) -> str:
-    """The function that returns the requested rows of `table`."""
+    """Return the SQL of the function that returns the requested rows of `table`."""
     record = "t.institution = split_part(entry.subject, ':', 1) AND t.record_key = substr(entry.subject, strpos(entry.subject, ':') + 1)"
     has_pseudonym = (
         f"(t.institution, t.record_key) IN (SELECT c.institution, c.record_key FROM {IDENTITY}.{tables.CROSSWALK.name} c "
@@ -78,6 +79,6 @@ STEWARD_FUNCTIONS: dict[str, str] = {
     f"{IDENTITY}.request(text, text, text)": _REQUEST,
     **{f"{IDENTITY}.read_{table.name}(bigint)": _read_function(table) for table in tables.IDENTITY.sorted_tables},
 }
-"""The functions that stewards call, and their definitions."""
+"""Functions that stewards call: signature → SQL."""
 INTERNAL_FUNCTIONS: dict[str, str] = {f"{IDENTITY}.committed_request(bigint)": _COMMITTED_REQUEST}
-"""Functions that only those call."""
+"""Functions that only the functions of stewards call: signature → SQL."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harmonia.audit import note
+from harmonia.audit import record_own_access
 from harmonia.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from schemas import domain_folder
@@ -97,6 +97,6 @@ def log_transmission(workplace: Workplace, transmission: Transmission, approval:
     )
     registry = open_registry(workplace.registry)
     try:
-        note(registry, "transmission", text)
+        record_own_access(registry, "transmission", text)
     finally:
         registry.close()

@@ -126,7 +126,7 @@ def build(root: Path) -> Home:
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = complete(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
     with counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
-        published = {table.name: models.published(table) for table in stored_tables(WAREHOUSE)}
+        published = {table.name: models.published_frame(table) for table in stored_tables(WAREHOUSE)}
         write_tables(home.lake / "statistics", {"indicator_row": models.frame("indicator_row")})
     write_tables(home.lake / "canonical", tables)
     write_tables(home.lake / "links", pack_frames(linked))

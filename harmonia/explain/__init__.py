@@ -1,5 +1,5 @@
 """Explanations for stewards and analysts: why two records were linked or not, which records a figure counts.
 
 Belongs here: collecting what the registry, the lake and the warehouse contain on one person, case, pair or figure, as text and as one
-page. Does not belong here: any decision or count. Only `linkage` calls `pipelines.linkage`, only `counting` calls `warehouse.count`.
+page. Does not belong here: any decision or count.
 """

@@ -1,7 +1,7 @@
-"""The explanation of a case: its files side by side, their links, its persons, near matches, judgements, history.
+"""Explain a case: its files side by side, their links, its persons, near matches, judgements, history.
 
-Belongs here: the content of the page of a case. Weights are those stored by the last run, since the evidence of dates and codes depends on
-all files of a run. Does not belong here: layout.
+Belongs here: what the page of a case shows. Match weights are those stored by the last run, since the evidence of dates and codes depends
+on all files of a run. Does not belong here: layout.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from harmonia.explain.records import Record, load_records
 
 
 def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
-    """The page of a case; `names`: include the names of its persons, for stewards."""
+    """Make the explanation of a case. names: include the names of its persons, for stewards."""
     keys = member_keys(home, resolved)
     records = load_records(home, "case", keys)
     described_keys = {r.key for r in records}
@@ -136,15 +136,15 @@ def case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
 
 
 def evidence_name(name: str) -> str:
-    """The label of a kind of evidence."""
+    """Return the label of a kind of evidence."""
     description = evidence_meanings().get(name, "")
     return description if description.startswith("days") else label_of("evidence", name)
 
 
 def evidence_meaning(name: str) -> str:
-    """A short description of a kind of evidence; empty where its label says it all."""
-    described_keys = evidence_description(name) or evidence_meanings().get(name, "")
-    return "" if described_keys == evidence_name(name) else described_keys
+    """Return a short description of a kind of evidence; empty if it is the same as its label."""
+    meaning = evidence_description(name) or evidence_meanings().get(name, "")
+    return "" if meaning == evidence_name(name) else meaning
 
 
 def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
@@ -166,7 +166,7 @@ def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) ->
 
 
 def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
-    """List the nearest files that were not joined."""
+    """List the files of other cases that are most similar to those of the case. labels: of the files of the case."""
     title = "Near matches, not joined"
     not_joined = [d for d in pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
     case_by_record = _case_by_record(home)
@@ -197,7 +197,7 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
 
 
 def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two files, of the cases with the files `group_a` and `group_b`, were not joined."""
+    """Say why two files were not joined. group_a, group_b: all files of the two cases to which they belong."""
     judged_pair = home.pair_judged_different("case", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two cases"

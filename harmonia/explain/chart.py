@@ -1,6 +1,6 @@
-"""A waterfall as inline SVG.
+"""Lay out a waterfall chart as inline SVG.
 
-Belongs here: geometry. Colours come from the page's style sheet, by class. Does not belong here: what the steps mean.
+Belongs here: geometry. Does not belong here: colours (the style sheet of the page, by class), what the steps mean.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_LABEL_LENGTH = 29  # characters of a label; the bar's title has the whole la
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of the chart in its coordinates: `kind` is `up`, `down`, `base` or `sum`; `connector_x`: x of the line to the next row."""
+    """A row of the chart, in its coordinates. kind: `up`, `down`, `base` or `sum`. connector_x: x of the line to the next row."""
 
     label: str
     amount: str
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A waterfall laid out; `zero`: x of zero; `text`: the alternative text."""
+    """A waterfall with the coordinates of its parts. zero: x of the amount 0. text: the alternative text of the image."""
 
     chart: Waterfall
     bars: list[Bar]

@@ -1,7 +1,7 @@
-"""`harmonia explain`: the four commands.
+"""The commands `harmonia explain person`, `case`, `pair` and `figure`.
 
 Belongs here: options; looking up, showing and storing an explanation. Does not belong here: its content. Heavy modules are imported
-inside, so that `harmonia --help` stays fast.
+inside the commands, so that `harmonia --help` stays fast.
 """
 
 from __future__ import annotations

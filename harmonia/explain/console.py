@@ -1,6 +1,6 @@
-"""An explanation as text, for a terminal or a pipe.
+"""Print an explanation as text, on a terminal or into a pipe.
 
-Belongs here: how blocks become lines. Does not belong here: their content.
+Belongs here: how the blocks of an explanation become lines. Does not belong here: their content.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _print_block(console: Console, block: Block) -> None:
     if isinstance(block, Text):
         console.print(RichText(visible(block.text), style=_TONE_STYLES[block.tone]), soft_wrap=True)
     elif isinstance(block, Waterfall):
-        _waterfall_text(console, block)
+        _print_waterfall(console, block)
     else:
         _print_table(console, block)
 
@@ -77,8 +77,8 @@ def _cell_text(cell: Cell) -> RichText:
     return RichText("\n".join(map(visible, lines)))
 
 
-def _waterfall_text(console: Console, chart: Waterfall) -> None:
-    """Draw a waterfall with bars of characters, from where each step begins to where it ends."""
+def _print_waterfall(console: Console, chart: Waterfall) -> None:
+    """Print a waterfall; the bars are made of characters and extend from where each step begins to where it ends."""
     console.print()
     console.print(RichText(chart.title, style="bold"))
     running, ends = 0.0, [0.0]

@@ -1,7 +1,7 @@
-"""The structure of an explanation: facts, tables and waterfalls in sections.
+"""The parts of an explanation: facts, and sections of tables, waterfall charts and paragraphs.
 
-Belongs here: the classes that `people`, `cases`, `pairs` and `figures` build, and `console` and `page` show. Does not belong here: the
-source of the content, layout.
+Belongs here: the classes that `people`, `cases`, `pairs` and `figures` make, and `console` and `page` show. Does not belong here: where the
+content comes from, layout.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Tone = Literal["plain", "good", "bad", "notice"]
 
 @dataclass(frozen=True)
 class MatchWeight:
-    """A match weight in bits; shown with sign and colour. None: the field could not be compared."""
+    """A cell with a match weight in bits, shown with sign and colour. value: None if the field could not be compared."""
 
     value: float | None
     detail: str = ""
@@ -30,7 +30,7 @@ Cell = str | int | MatchWeight | tuple[str, ...] | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; `number`: right-aligned; `wrap`: may be broken over lines."""
+    """A column of a table. number: it contains numbers, so it is right-aligned. wrap: its texts may be broken over lines."""
 
     title: str
     number: bool = False
@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells below a caption; `highlighted`: positions of rows that stand out; `footer`: a line of sums."""
+    """A table with a caption. highlighted: numbers of the rows to emphasise. footer: a line of sums."""
 
     caption: str
     columns: Sequence[Column]
@@ -51,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a waterfall: what it is, how much it adds."""
+    """A step of a waterfall chart: what it is, and how much it adds to the sum."""
 
     label: str
     amount: float
@@ -60,7 +60,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """From `start` over steps to their sum. `decimals` of the amounts; `threshold`: the sum above which the answer is yes."""
+    """A waterfall chart: how an amount `start` becomes a sum by steps.
+
+    end: label of the sum. decimals: of the amounts. threshold: the sum above which the answer to the question is yes. verdict: that answer.
+    """
 
     title: str
     start: Step
@@ -94,7 +97,7 @@ Block = Table | Waterfall | Text
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under a heading; `charts` side by side after them."""
+    """A heading with blocks below it, and charts that are shown side by side after them."""
 
     title: str
     blocks: Sequence[Block]
@@ -104,8 +107,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One explanation. `summary`: the answer in a sentence or two; `contains_names`: it holds personal data; `subject`: its id, for the
-    audit."""
+    """An explanation of a person, case, pair or figure.
+
+    facts: names and values shown first. summary: the answer in a sentence or two. contains_names: it contains personal data. sources: the
+    footer. subject: what it is about, for the audit log.
+    """
 
     title: str
     facts: Sequence[tuple[str, str]]

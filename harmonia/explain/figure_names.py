@@ -1,6 +1,7 @@
-"""Resolves a figure as typed: `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
+"""Find the figure that a user typed, e.g. `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
 
-Belongs here: parsing it, looking up the published figure, helpful errors. Does not belong here: the records behind it.
+Belongs here: parsing the text, looking up the published figure, errors that list the valid choices. Does not belong here: the records
+behind the figure (`figure_records`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ _PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure. `breakdown`: dimension → value, without totals; figures are None where nothing could be read."""
+    """A published figure.
+
+    breakdown: dimension → value, without dimensions that are `total`. as_reported, harmonised: None if nothing could be read. missing: the
+    incomplete deliveries that the figure lacks, as text. quarantined: number of quarantined rows in its deliveries.
+    """
 
     indicator: Indicator
     period: str
@@ -39,12 +44,15 @@ class Figure:
 
     @property
     def kind(self) -> str:
-        """quarter or year"""
+        """The kind of period: `quarter` or `year`."""
         return "quarter" if "-" in self.period else "year"
 
 
 def parse_figure(home: PublishedHome, text: str) -> Figure:
-    """The figure named by `text`; brackets and commas are ignored. Raises `HarmoniaError` listing the valid choices."""
+    """Find the published figure that `text` names; brackets and commas in it are ignored.
+
+    Raises `HarmoniaError` with the valid choices if there is none.
+    """
     words = [w for w in re.split(r"[\s,\[\]]+", text.strip()) if w]
     if not words:
         raise HarmoniaError("name a figure, e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
@@ -76,18 +84,16 @@ def _find_period(home: PublishedHome, text: str) -> str:
 
 
 def _published_periods(home: PublishedHome) -> str:
-    indicator = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
-    return "no period is published" if pd.isna(indicator["first"]) else f"{home.folder} has {indicator['first']} to {indicator['last']}"
+    quarters = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
+    return "no period is published" if pd.isna(quarters["first"]) else f"{home.folder} has {quarters['first']} to {quarters['last']}"
 
 
 def _read_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     out: dict[str, str] = {}
-    for label_of in words:
-        dimension, equals, value = label_of.partition("=")
+    for word in words:
+        dimension, equals, value = word.partition("=")
         if not equals or dimension not in DIMENSIONS:
-            raise HarmoniaError(
-                f"“{visible(label_of)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}"
-            )
+            raise HarmoniaError(f"“{visible(word)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
         if value == TOTAL:
             continue
         if dimension not in indicator.dimensions:
@@ -105,7 +111,10 @@ def _read_breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
 
 
 def _published_row(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
-    """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (docs/reference/counting-rules.md)."""
+    """Read a figure from `statistics`.
+
+    A missing row of a crossed table is 0, or null if the total is (docs/reference/counting-rules.md).
+    """
     wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)
     query = f"SELECT as_reported, harmonised, missing, quarantined FROM statistics WHERE indicator = ? AND period = ? AND {where}"

@@ -1,8 +1,7 @@
-"""The records behind a figure, from the tables that counting wrote.
+"""Find the records behind a published figure: those reported, the units counted, and the difference between them record by record.
 
-Belongs here: the rows as reported, the units counted, and the bridge between them, record by record. Does not belong here: counting rules;
-texts and layout.
 The units and the steps of the bridge are read from the warehouse, the rows as reported from the lake.
+Does not belong here: counting rules, texts and layout.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class FigureRecords:
 
 
 def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
-    """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to the published figure."""
+    """Find the records and units behind `figure`. Raises `HarmoniaError` if they do not add up to the published figure."""
     all_rows, units = _reported_rows(home, figure), _counted_units(home, figure)
     period = quarter_of if figure.kind == "quarter" else year_of
     rows = all_rows[period(all_rows["own_date"]) == figure.period].reset_index(drop=True)
@@ -66,7 +65,7 @@ def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
 
 
 def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """All rows as reported of the indicator in any period, with their own dimensions."""
+    """Read all rows as reported of the indicator, of all periods, with the dimensions of the institution's own records."""
     rows = home.indicator_rows(figure.indicator.code)
     own = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date"], ignore_index=True)
     return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
@@ -81,9 +80,9 @@ def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 
 
 def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, unit_key: str) -> pd.DataFrame:
-    """Add `counted_on` and `counted_in`: the day and the case in which the unit of each row counts, in any period.
+    """Add to each row the day (`counted_on`) and the case (`counted_in`) by which its unit counts, in whatever period that is.
 
-    Where the unit is not counted, the person's counted unit: that of the period, else the earliest.
+    If the unit of a row does not count, they are those of another unit of the same person: of the period of the figure, else the earliest.
     """
     all_rows = home.query(
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
@@ -105,7 +104,10 @@ def _add_unit(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
-    """The records behind units that no row of the period represents, with the ids of their unit."""
+    """Return the records that are counted but were not reported in the period, with their case and person.
+
+    bridge_rows: the steps of the bridge that add a record.
+    """
     entity = figure.indicator.rows.record
     ids = home.query(
         "SELECT DISTINCT institution, record_key, case_id, person_id FROM lineage WHERE entity = ? AND status = 'accepted' ORDER BY ALL",
@@ -121,7 +123,10 @@ def _added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figur
 
 
 def _add_representing_record(units: pd.DataFrame, representing: pd.DataFrame, added: pd.DataFrame, unit_key: str) -> pd.DataFrame:
-    """Add to each unit the record that represents it, and the cause where that was not reported in the period."""
+    """Add to each unit the record that represents it, and a cause if that record was not reported in the period.
+
+    representing: reported records, by unit. added: from `_added_records`.
+    """
     other = added.drop_duplicates(unit_key).set_index(unit_key)
     keys = units[unit_key]
     out = units.copy()
@@ -149,7 +154,7 @@ def _matches_figure(frame: pd.DataFrame, figure: Figure) -> pd.Series:
 
 
 def _category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
-    """Return the category of each row in the dimensions of the figure."""
+    """Return the values of each row in the dimensions by which the figure is broken down, as one text."""
     heading = pd.Series("", index=frame.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
         heading = heading + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
@@ -157,7 +162,10 @@ def _category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
 
 
 def _keep_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
-    """Keep the rows and units in the figure's category; a record whose unit is in another category is a separate step."""
+    """Keep the rows and units that have the values of the figure's breakdown.
+
+    If only one of a record and its unit has them, the difference is a step of its own (`OTHER_HEADING`).
+    """
     row_in_category, unit_in_category = _matches_figure(rows, figure), _matches_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]
     unit_of = units.assign(in_category=unit_in_category, heading=_category_of_rows(units, figure), record_name=record_names).set_index(

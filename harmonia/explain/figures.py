@@ -1,6 +1,6 @@
-"""The explanation of a figure: as reported, harmonised, and the records behind each step between.
+"""Explain a figure: as reported, harmonised, and the records behind each step between the two.
 
-Belongs here: the content of the page of a figure. Does not belong here: counting (`counting`), layout.
+Belongs here: what the page of a figure shows. Does not belong here: finding the records (`figure_records`), layout.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ _PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the en
 
 
 @dataclass(frozen=True)
-class _Context:
-    """The inputs of the tables of a figure. `names`: by person record, or None where they are not shown."""
+class _FigureContext:
+    """What the tables of a figure are made from.
+
+    meanings: cause of the bridge → its meaning. locations: record → delivery, file and line. names: person record → name, or None if names
+    are not shown.
+    """
 
     figure: Figure
     records: FigureRecords
@@ -38,7 +42,7 @@ class _Context:
 
     @property
     def counts_persons(self) -> bool:
-        """Whether the unit is a person."""
+        """Whether the indicator counts persons."""
         return self.figure.indicator.unit == "person"
 
     def location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
@@ -46,7 +50,7 @@ class _Context:
         return self.locations.get(_record_key(row), ("", "the record's own line could not be read", ""))
 
     def identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
-        """Case, person and name of a row, where shown."""
+        """Return the cells with the case of a row, and its person and name if the indicator counts persons and names are shown."""
         cells: list[Cell] = [format_value(row["case_id"])]
         if self.counts_persons:
             cells.append(format_value(row["person_id"]))
@@ -54,13 +58,13 @@ class _Context:
         return cells
 
     def identity_columns(self) -> list[Column]:
-        """The columns of `identity_cells`."""
+        """Return the columns of `identity_cells`."""
         person_columns = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
         return [Column("case"), *(person_columns if self.counts_persons else [])]
 
 
 def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Explanation:
-    """The page of a figure; `names`: include the names of person records, for stewards."""
+    """Make the explanation of a figure. names: include the names of person records, for stewards."""
     title = figure.indicator.title["en"]
     facts = [
         ("indicator", title),
@@ -88,27 +92,28 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
     return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, source_note(home, names=names), figure.name)
 
 
-def _figure_context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
+def _figure_context(home: PublishedHome, figure: Figure, *, names: bool) -> _FigureContext:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
     meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: label_of("causes", OTHER_HEADING)}
     records = figure_records(home, figure)
     if figure.indicator.rows.event in CONFIDENTIAL_EVENTS:
         records = _without_days(records)
-    return _Context(figure, records, meanings, _record_locations(home, figure), _person_names(home) if names else None)
+    return _FigureContext(figure, records, meanings, _record_locations(home, figure), _person_names(home) if names else None)
 
 
 def _without_days(records: FigureRecords) -> FigureRecords:
-    """The records of a confidential event: the quarter in place of each day, nothing about how a day was imputed."""
+    """Replace each day by its calendar quarter, and remove how days were imputed; for figures of confidential events."""
 
-    def coarse(frame: pd.DataFrame) -> pd.DataFrame:
+    def with_quarters(frame: pd.DataFrame) -> pd.DataFrame:
         days = [name for name in ("day", "own_date", "counted_on") if name in frame]
         return frame.assign(**{name: quarter_of(frame[name]).astype("str").where(frame[name].notna()) for name in days})
 
-    return replace(records, reported=coarse(records.reported), units=coarse(records.units).assign(estimated=False))
+    units = with_quarters(records.units).assign(estimated=False)
+    return replace(records, reported=with_quarters(records.reported), units=units)
 
 
-def _day(value: object) -> str:
-    """A day as yyyy-mm-dd, or the quarter that stands in its place; empty where there is none."""
+def _format_day_or_quarter(value: object) -> str:
+    """Format a day as yyyy-mm-dd, or return the quarter that replaces it for a confidential event; empty for a missing value."""
     return value if isinstance(value, str) else format_day(value)
 
 
@@ -125,8 +130,8 @@ def _sum_sentence(figure: Figure, records: FigureRecords) -> str:
     return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
 
 
-def _bridge_table(home: PublishedHome, context: _Context) -> Section:
-    """Make the table and the waterfall that lead from the figure as reported to the harmonised figure."""
+def _bridge_table(home: PublishedHome, context: _FigureContext) -> Section:
+    """Make the table and the chart of the steps from the figure as reported to the harmonised figure."""
     figure, records = context.figure, context.records
     _check_against_bridge(home, figure, records)
     rows: list[list[Cell]] = [["as reported", "", "", int(figure.as_reported or 0)]]
@@ -144,7 +149,7 @@ def _bridge_table(home: PublishedHome, context: _Context) -> Section:
 
 
 def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
-    """Compare the steps of a total with the published bridge. Raises `HarmoniaError` where they differ."""
+    """Raise `HarmoniaError` if the steps of a figure without breakdown differ from the published bridge."""
     if figure.breakdown:
         return
     bridge = home.query(
@@ -156,7 +161,7 @@ def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRe
         raise HarmoniaError(f"{figure.name}: the records do not match the published bridge: run again, and report it if that does not help")
 
 
-def _cause_tables(context: _Context) -> Section:
+def _cause_tables(context: _FigureContext) -> Section:
     """Make a table of records for each cause of the difference."""
     reported, units = context.records.reported, context.records.units
     records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
@@ -172,7 +177,7 @@ def _cause_tables(context: _Context) -> Section:
                 ":".join(_record_key(row)),
                 *context.location(row),
                 *context.identity_cells(row),
-                _day(row["day"]),
+                _format_day_or_quarter(row["day"]),
                 _counted_instead(row),
             ]
             for row in rows.to_dict("records")
@@ -190,13 +195,21 @@ def _counted_instead(row: Mapping[Any, Any]) -> str:
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
     if row["n"] > 0:
-        return f"its own date is {_day(row['own_date'])}" if _day(row["own_date"]) else "it has no readable date"
+        return (
+            f"its own date is {_format_day_or_quarter(row['own_date'])}"
+            if _format_day_or_quarter(row["own_date"])
+            else "it has no readable date"
+        )
     if by:
         return f"represented by {by}"
-    if not _day(row["counted_on"]):
+    if not _format_day_or_quarter(row["counted_on"]):
         return "not counted"
     same = row["counted_in"] == row["case_id"]
-    return f"counts on {_day(row['counted_on'])}" if same else f"the person counts in {row['counted_in']} on {_day(row['counted_on'])}"
+    return (
+        f"counts on {_format_day_or_quarter(row['counted_on'])}"
+        if same
+        else f"the person counts in {row['counted_in']} on {_format_day_or_quarter(row['counted_on'])}"
+    )
 
 
 def _record_locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
@@ -218,7 +231,7 @@ def _person_names(home: PublishedHome) -> dict[Key, str]:
     return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
 
 
-def _unit_table(context: _Context) -> Section:
+def _unit_table(context: _FigureContext) -> Section:
     units, dimensions = context.records.units, list(context.figure.indicator.dimensions)
     columns = [*context.identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
     columns.append(Column("record"))
@@ -226,7 +239,7 @@ def _unit_table(context: _Context) -> Section:
     for unit in units.to_dict("records"):
         delivery, _, line = context.location(unit)
         values = [format_value(unit[d]).replace("_", " ") for d in dimensions]
-        counts_on = _day(unit["day"]) + (" *" if unit["estimated"] else "")
+        counts_on = _format_day_or_quarter(unit["day"]) + (" *" if unit["estimated"] else "")
         rows.append(
             [*context.identity_cells(unit), counts_on, *values, (":".join(_record_key(unit)), f"{delivery}{line and ', line '}{line}")]
         )
@@ -234,7 +247,7 @@ def _unit_table(context: _Context) -> Section:
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
 
 
-def _imputed_table(home: PublishedHome, context: _Context) -> list[Section]:
+def _imputed_table(home: PublishedHome, context: _FigureContext) -> list[Section]:
     units = context.records.units
     rows = units[units["estimated"].fillna(False).astype(bool)]
     if rows.empty:
@@ -250,7 +263,7 @@ def _imputed_table(home: PublishedHome, context: _Context) -> list[Section]:
             *context.identity_cells(r),
             ":".join(_record_key(r)),
             _date_problem(format_value(r["problem"])),
-            _day(r["day"]),
+            _format_day_or_quarter(r["day"]),
             _METHODS.get(r["method"], r["method"]),
         ]
         for r in rows.to_dict("records")
@@ -262,24 +275,26 @@ def _imputed_table(home: PublishedHome, context: _Context) -> list[Section]:
 
 
 def _date_problem(problem: str) -> str:
-    """Say in words why a delivered date is not used."""
+    """Say why a delivered date is not used. problem: `date_problem` of the event."""
     return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
 
 
-def _reported_table(context: _Context) -> Section:
+def _reported_table(context: _FigureContext) -> Section:
     columns = [Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True), Column("own date")]
     columns += [*context.identity_columns(), Column("outcome", wrap=True)]
     rows: list[list[Cell]] = []
     for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
         cause = format_value(r["cause"]).replace("_", " ")
         outcome = f"{cause}: {_counted_instead({**r, 'n': -1})}" if cause else "counts"
-        rows.append([":".join(_record_key(r)), *context.location(r), _day(r["own_date"]), *context.identity_cells(r), outcome])
+        rows.append(
+            [":".join(_record_key(r)), *context.location(r), _format_day_or_quarter(r["own_date"]), *context.identity_cells(r), outcome]
+        )
     note = "" if rows else "No record is reported in this figure."
     return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
 
 
 def _coverage_table(home: PublishedHome, figure: Figure) -> Table:
-    """The deliveries of the indicator's institutions for the period, by quarter."""
+    """Make the table of the deliveries of the indicator's institutions for the quarters of the period."""
     rows = home.query(
         "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",
         [figure.period],

@@ -1,6 +1,6 @@
-"""Resolves the ids and record keys typed for `harmonia explain`.
+"""Find the person, case or records that a user typed for `harmonia explain`.
 
-Belongs here: parsing ids and record keys, redirects, helpful errors. Does not belong here: the explanations.
+Belongs here: parsing ids and record keys, following redirects, errors that say what to type. Does not belong here: the explanations.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _TABLE: dict[Kind, str] = {"person": "person_records", "case": "case_records"}
 
 @dataclass(frozen=True)
 class ResolvedEntity:
-    """A current id of the register; `redirected_from`: the id typed, if it redirects here."""
+    """A case or person with a current id. redirected_from: the id that was typed, if it redirects to this one."""
 
     entity: Entity
     redirected_from: str | None
 
 
 def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
-    """The case or person with the id `text`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
+    """Find the case or person with the id `text`, following redirects. Raises `HarmoniaError` if it is invalid or unknown."""
     match = re.fullmatch(r"([PC])(\d{1,12})", text.strip().upper(), re.ASCII)
     if not match:
         raise HarmoniaError(f"{_quote_text(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
@@ -51,7 +51,7 @@ def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
 
 
 def read_key(text: str) -> Key:
-    """Parse `institution:key`. Raises `HarmoniaError` where it is invalid."""
+    """Parse the name of a record, `institution:key`. Raises `HarmoniaError` if it is invalid."""
     institution, colon, key = text.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
         known = ", ".join(institutions())
@@ -60,9 +60,10 @@ def read_key(text: str) -> Key:
 
 
 def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None) -> Kind:
-    """Whether two records are compared as persons or as cases. Raises `HarmoniaError` where one of them is unknown or they differ in kind.
+    """Decide whether two records are compared as persons or as cases.
 
-    Where both keys are keys of a case and a person (inspectorate, corrections), `wanted`, else person.
+    If an institution has the same keys for cases and persons, it is `wanted`, or person if that is None.
+    Raises `HarmoniaError` if a record is unknown, or one is a case record and the other a person record.
     """
     has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):

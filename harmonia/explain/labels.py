@@ -1,4 +1,4 @@
-"""The texts of an explanation. Belongs here: loading `labels.yaml`, formatting numbers. Does not belong here: layout."""
+"""Labels and formats for explanations. Belongs here: loading `labels.yaml`, formatting values. Does not belong here: layout."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ def _declared_labels() -> dict[str, dict[str, str]]:
 
 
 def label_of(kind: str, name: str) -> str:
-    """The label of `name` of a `kind` (fields, levels, evidence …); an unknown name with underscores replaced by spaces."""
+    """Return the label of `name` of a `kind` (fields, levels, evidence …); if it has none, the name with spaces for underscores."""
     return _declared_labels()[kind].get(name, name.replace("_", " "))
 
 
 def evidence_description(evidence: str) -> str:
-    """The description of a kind of evidence; empty where there is none."""
+    """Return the description of a kind of evidence; empty if there is none."""
     return _declared_labels()["meanings"].get(evidence, "")
 
 
 def format_odds(bits: float) -> str:
-    """A weight in bits as odds: `7 : 1`, `1 : 30`."""
+    """Format a match weight in bits as odds, e.g. `7 : 1` or `1 : 30`."""
     larger = 2.0 ** min(abs(bits), 60.0)
     ratio = f"{larger:.1f}" if larger < 10 else f"{larger:,.0f}" if larger < _LARGEST_ODDS_SHOWN else f"more than {_LARGEST_ODDS_SHOWN:,}"
     return f"{ratio} : 1" if bits >= 0 else f"1 : {ratio}"
 
 
 def format_day(value: Any) -> str:
-    """A day as yyyy-mm-dd; empty where there is none."""
+    """Format a day as yyyy-mm-dd; empty if there is none."""
     return "" if value is None or pd.isna(value) else pd.Timestamp(str(value)).strftime("%Y-%m-%d")
 
 
 def letter_label(n: int) -> str:
-    """A, B, … Z, AA, AB, …: the label of a record within an explanation."""
+    """Return the label of the record with number `n` (from 0) in an explanation: A, B, … Z, AA, AB, …"""
     name = ""
     n += 1
     while n:
@@ -52,5 +52,5 @@ def letter_label(n: int) -> str:
 
 
 def format_value(value: Any) -> str:
-    """A value as text; empty where it is missing."""
+    """Convert a value to text; empty if it is missing."""
     return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)

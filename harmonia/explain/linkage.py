@@ -1,8 +1,7 @@
-"""Match weights and decisions for explanations: the only module here that uses `pipelines.linkage`.
+"""Match weights of pairs and decisions of linkage, for explanations.
 
-Belongs here: match weights by field for the requested pairs, recomputed with the frozen model over the lake's canonical tables; the stored
-decisions of the last run; why groups were not joined. Does not belong here: texts and layout.
-Only the requested pairs are compared; no linkage is run.
+Belongs here: match weights by field, computed for single pairs with the linkage model over the canonical tables; the stored decisions of
+the last run; how similar two groups of records are. No linkage is run. Does not belong here: texts and layout.
 """
 
 from __future__ import annotations
@@ -41,9 +40,11 @@ _REASON_PATTERN = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class FieldWeight:
-    """The comparison of a pair in one field: agreement level (None: missing on one side), bits, and the two compared values as text.
+    """The comparison of a pair of person records in one field.
 
-    `shared_by_family`: it agrees but has no weight, as families share it and first names differ.
+    level: of agreement, None if the value is missing on one side. bits: the match weight. values: the two values as text. personal: whether
+    they identify a person. exchanged: given name and surname agree crosswise. shared_by_family: the values agree but have no weight, since
+    families share them and the first names differ.
     """
 
     name: str
@@ -57,7 +58,10 @@ class FieldWeight:
 
 @dataclass(frozen=True)
 class PairWeight:
-    """The weight of a pair of person records: prior odds, evidence by field."""
+    """The match weight of a pair of person records: prior odds (bits), and the weight of each field.
+
+    same_case: both are in files of one case. one_file: both are in one case file, so that they are different persons.
+    """
 
     a: Key
     b: Key
@@ -69,13 +73,13 @@ class PairWeight:
 
     @property
     def total(self) -> float:
-        """Log2 of the odds that both records are one person, ignoring hard rules."""
+        """The binary logarithm of the odds that both records are one person, without regard to hard rules."""
         return self.prior + sum(f.bits for f in self.fields)
 
 
 @dataclass(frozen=True)
 class PairDecision:
-    """The last run's decision on a pair of cases or persons: weight in bits, joined or not, evidence."""
+    """The decision of the last run on a pair of records: match weight (bits), whether they were joined, and the evidence with its bits."""
 
     a: Key
     b: Key
@@ -86,7 +90,11 @@ class PairDecision:
 
 @dataclass(frozen=True)
 class GroupSimilarity:
-    """Why two groups of person records were not joined: a hard rule, or their similarity as wholes."""
+    """How similar two groups of person records are.
+
+    rule: a pair that a hard rule keeps apart, or None. best: the greatest weight of a pair (bits). average: the weight when each field is
+    averaged over the pairs. combined: the weight of the two groups, from both. pairs: number of pairs compared.
+    """
 
     rule: tuple[Key, Key] | None
     best: float
@@ -96,7 +104,10 @@ class GroupSimilarity:
 
 
 def pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[PairDecision]:
-    """The decisions on pairs of `entity` with both records in `keys` (`inside`) or exactly one of them, heaviest first."""
+    """Select decisions on pairs of `entity`, greatest weight first.
+
+    frame: the decisions of the last run. inside: both records of the pair are in `keys`; otherwise exactly one of them is.
+    """
     wanted = pd.MultiIndex.from_tuples(list(keys), names=["institution", "key"])
     rows = frame[frame["entity"] == entity]
     a = pd.MultiIndex.from_arrays([rows["institution_a"], rows["key_a"]]).isin(wanted)
@@ -112,7 +123,7 @@ def _as_decision(row: Mapping[Any, Any]) -> PairDecision:
 
 
 def evidence_meanings() -> dict[str, str]:
-    """A description of each kind of evidence between two files, by name, from the frozen model."""
+    """Return kind of evidence between two case files → its description, derived from the linkage model."""
     out: dict[str, str] = {}
     for evidence in load_model().evidence:
         first, second = (part.split(".")[1].replace("_", " ") for part in (evidence.first, evidence.second))
@@ -123,12 +134,16 @@ def evidence_meanings() -> dict[str, str]:
 
 
 class LinkageWeights:
-    """The person records of a home as standardised for linkage, and the weights of their pairs."""
+    """Computes match weights of pairs of the person records of a home."""
 
     def __init__(
         self, canonical: dict[str, pd.DataFrame], cases: pd.DataFrame, decisions: pd.DataFrame, model: Model | None = None
     ) -> None:
-        """canonical: the canonical tables; cases: institution, record_key, cluster; decisions: all of the last run."""
+        """Prepare the records for comparison.
+
+        canonical: the canonical tables. cases: institution, record_key, cluster. decisions: those of the last run. model: default: the one
+        in use.
+        """
         self.model = model or load_model()
         self._decisions = decisions
         tables = read_columns(canonical)
@@ -156,9 +171,10 @@ class LinkageWeights:
 
     @cached_property
     def _prior_between_cases(self) -> tuple[float, bool]:
-        """Prior odds that two records of different cases are one person, and whether the last run's weights match the current model.
+        """The prior odds (bits) that two records of different cases are one person, and whether the last run used the same model.
 
-        The run estimates how many persons recur. Its prior is the stored weights minus the evidence.
+        A run estimates these odds from how many persons recur. They are derived here as its stored weights minus the weight of the fields.
+        If they differ from pair to pair, the run used another model.
         """
         rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > HARD_RULE_WEIGHT)]
         left, right = (
@@ -176,11 +192,11 @@ class LinkageWeights:
 
     @property
     def matches_last_run(self) -> bool:
-        """Whether weights computed now equal those of the last run."""
+        """Whether the weights computed here equal those of the last run."""
         return self._prior_between_cases[1]
 
     def other_records_in_cases(self, keys: Iterable[Key]) -> list[Key]:
-        """The other person records in the cases of `keys`."""
+        """Return the person records in the same cases as `keys`, without `keys`."""
         rows = {self._rows[key] for key in keys if key in self._rows}
         in_same_case = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
         in_same_case[list(rows)] = False
@@ -188,7 +204,7 @@ class LinkageWeights:
         return [(str(institution), str(key)) for institution, key in names.itertuples(index=False)]
 
     def weigh_pairs(self, pairs: Sequence[tuple[Key, Key]]) -> list[PairWeight]:
-        """The weight of each pair by field; pairs with a record unknown to linkage are left out."""
+        """Compute the weight of each pair by field. Pairs with a record that linkage does not know are left out."""
         known = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
         if not known:
             return []
@@ -207,7 +223,10 @@ class LinkageWeights:
         ]
 
     def group_similarity(self, group_a: Sequence[Key], group_b: Sequence[Key]) -> GroupSimilarity:
-        """The similarity of two groups: `best_share` of the best pair's weight, the rest the field averages over the pairs."""
+        """Compute how similar two groups of records are, from at most `MAX_GROUP_PAIRS` pairs.
+
+        The combined weight is `best_share` (of the model) of the best pair's weight, and for the rest the weight averaged over the pairs.
+        """
         pairs = [(a, b) for a in group_a for b in group_b][:MAX_GROUP_PAIRS]
         weights = self.weigh_pairs(pairs)
         rule = next(((w.a, w.b) for w in weights if w.one_file), None)
@@ -245,7 +264,7 @@ class LinkageWeights:
 
 
 def _value_as_text(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
-    """The first known value of a field as text; days as yyyy-mm-dd, years as they are."""
+    """Return the first known value of the columns of a field in row `n` as text, days as yyyy-mm-dd."""
     for name, column in zip(columns, values, strict=True):
         value = column[n]
         if column.dtype.kind == "b" or value == "" or (column.dtype.kind == "f" and np.isnan(value)):

@@ -1,7 +1,7 @@
-"""The links between the records of one person or case.
+"""Tables and charts about the links between the records of one person or case.
 
-Belongs here: the links that connect a group, tables and charts of weights, the history of an id, judgements of stewards. Does not belong
-here: computing weights (`linkage`).
+Belongs here: the links that connect a group, weights, judgements of stewards, the history of an id. Does not belong here: computing weights
+(`linkage`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harmonia.registry.tables import Entity, Judgement
 
 
 def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, Key, float]]:
-    """The links that connect a group: a maximum spanning tree by weight."""
+    """Select the strongest links that suffice to connect the records of a group (a maximum spanning tree). pairs: two records, weight."""
     root: dict[Key, Key] = {}
 
     def find_root(key: Key) -> Key:
@@ -34,7 +34,7 @@ def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, K
 
 
 def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
-    """Describe the agreement of a pair in each field; with the compared values for stewards."""
+    """Describe the agreement of a pair in each field: name of the field → text. names: include values that identify a person."""
     out = {}
     for f in w.fields:
         detail = "missing on one side" if f.level is None else label_of("levels", f.level)
@@ -49,7 +49,7 @@ def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
 
 
 def person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
-    """Draw the prior odds and the weight of each field as a waterfall to their sum. Missing fields are left out."""
+    """Make the chart that leads from the prior odds by the weight of each field to their sum. Missing fields are left out."""
     details = agreement_details(w, names=names)
     steps = [Step(label_of("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
     before = "files of one case" if w.same_case else "files of different cases"
@@ -61,7 +61,10 @@ def person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) ->
 def weight_table(
     caption: str, rows: Sequence[tuple[str, PairWeight, str]], *, note: str = "", highlighted: frozenset[int] = frozenset(), last: str = ""
 ) -> Table:
-    """One row per pair of person records, one column per field. `rows`: label, weighing, outcome."""
+    """Make a table with one row per pair of person records and one column per field.
+
+    rows: label, weights, outcome. last: title of the column with the outcome; empty for no such column.
+    """
     field_names = [f.name for f in rows[0][1].fields]
     fields = [name for n, name in enumerate(field_names) if any(w.fields[n].level is not None for _, w, _ in rows)]
     columns = [
@@ -90,7 +93,10 @@ def reasons_table(
     highlighted: frozenset[int] = frozenset(),
     last: str = "",
 ) -> Table:
-    """One row per pair of files, one column per kind of evidence: weights as stored by the run. `rows`: label, evidence, sum, outcome."""
+    """Make a table with one row per pair of files and one column per kind of evidence, with weights as stored by the last run.
+
+    rows: label, kind of evidence → bits, their sum, outcome. last: title of the column with the outcome; empty for no such column.
+    """
     largest: dict[str, float] = {}
     for _, evidence, _, _ in rows:
         for name, bits in evidence.items():
@@ -113,7 +119,7 @@ def reasons_table(
 
 
 def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
-    """All judgements of stewards on these records; the latest of each steward on a pair is marked."""
+    """Make the table of all judgements of stewards on pairs with one of `keys`. The latest of each steward on a pair is highlighted."""
     found = home.judgements(kind, keys)
     if not found:
         return [Text("There are no judgements on these records: weights and rules decided.")]
@@ -145,7 +151,7 @@ def _pair_label(j: Judgement, names: Mapping[Key, str]) -> str:
 
 
 def id_history(home: PublishedHome, entity: Entity) -> Table:
-    """The history of an id: minted, other ids redirected to it, records joined and left."""
+    """Make the table of the history of an id: when it was minted, which ids redirect to it, which records joined and left it."""
     redirected = home.redirected_to(entity.id)
     rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]
     rows += [(e.minted_at, f"{e.id} minted; later merged into {e.redirect_to}") for e in redirected]

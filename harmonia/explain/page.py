@@ -1,6 +1,6 @@
-"""An explanation as one HTML page without scripts or external resources, printable on A4.
+"""Render an explanation as one HTML page without scripts or external resources, printable on A4, and store it.
 
-Belongs here: rendering and storing the page. Does not belong here: content, layout (`templates/`; it extends the style sheet of feedback).
+Does not belong here: the content of the explanation, layout (`templates/`, which extend the style sheet of feedback).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _cell_as_html(value: object) -> str:
 
 
 def _weight_class(bits: MatchWeight) -> str:
-    """Return the CSS class of a weight: five steps for a match, five against."""
+    """Return the CSS class of a match weight: one of five for a match, five against it, and one between."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
     return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"

@@ -1,6 +1,6 @@
-"""The explanation of a pair of records: field by field, with a running sum and the decision.
+"""Explain a pair of records: the comparison field by field with a running sum, and the decision.
 
-Belongs here: the content of the page of a pair. Does not belong here: weights (`linkage`), layout.
+Belongs here: what the page of a pair shows. Does not belong here: computing weights (`linkage`), layout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harmonia.explain.records import load_records
 
 
 def explain_pair(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], *, names: bool) -> Explanation:
-    """The page of two records of one kind; `names`: include the compared values."""
+    """Make the explanation of two records of one kind. names: include the compared values, for stewards."""
     return _explain_persons(home, keys, names=names) if kind == "person" else _explain_cases(home, keys, names=names)
 
 
@@ -80,7 +80,7 @@ def _reason_sentence(home: PublishedHome, w: PairWeight, keys: tuple[Key, Key], 
 
 
 def _group_members(home: PublishedHome, kind: Kind, key: Key) -> list[Key]:
-    """The records with the same current id as a record."""
+    """Return all records with the same id as the record `key`."""
     found = home.entity_of(kind, key)
     members = home.members([found]) if found else []
     return members or [key]

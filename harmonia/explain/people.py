@@ -1,6 +1,6 @@
-"""The explanation of a person: records side by side, their links, near matches, judgements, history.
+"""Explain a person: records side by side, their links, near matches, judgements, history.
 
-Belongs here: the content of the page of a person. Does not belong here: weights (`linkage`), layout.
+Belongs here: what the page of a person shows. Does not belong here: computing weights (`linkage`), layout.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAX_CHARTS = 8
 MAX_PAIRS = 24
 MAX_NEIGHBOURS = 8
 MIN_NEIGHBOUR_WEIGHT = -8.0
-"""Bits: the least weight of a near match."""
+"""Minimum match weight of a near match, in bits."""
 _IDENTITY_FIELDS = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
 
 
 def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
-    """The page of a person; `names`: include names, birth dates and numbers, for stewards."""
+    """Make the explanation of a person. names: include names, birth dates and numbers, for stewards."""
     keys = member_keys(home, resolved)
     records = load_records(home, "person", keys)
     labels = {r.key: letter_label(n) for n, r in enumerate(records)}
@@ -62,19 +62,19 @@ def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool
 
 
 def source_note(home: PublishedHome, *, names: bool) -> str:
-    """Write the footer of the page: its source and audience."""
+    """Return the footer of an explanation: where it comes from and who may see it."""
     audience = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
     return f"Made from {home.folder} by harmonia explain; {audience}. Confidential: contains record keys."
 
 
 def member_keys(home: PublishedHome, resolved: ResolvedEntity) -> list[Key]:
-    """The current records of an id, in the order of joining."""
+    """Return the records that have the id now, in the order in which they joined it."""
     ids = [resolved.entity.id, *(e.id for e in home.redirected_to(resolved.entity.id))]
     return home.members(ids)
 
 
 def redirect_notice(resolved: ResolvedEntity) -> list[Text]:
-    """A notice where the requested id redirects to another."""
+    """Return a notice if the id that was typed redirects to another; empty if not."""
     if resolved.redirected_from is None:
         return []
     return [Text(f"{resolved.redirected_from} was merged into {resolved.entity.id}; ids are never reused.", "notice")]
@@ -100,7 +100,7 @@ def _person_summary(
 
 
 def model_notice(home: PublishedHome) -> list[Text]:
-    """A notice where the last run used other weights than those shown."""
+    """Return a notice if the last run used another model, and so other weights than those shown; empty if not."""
     last_run, now = home.last_run_model, home.linkage.model.version
     if last_run == now and home.linkage.matches_last_run:
         return []
@@ -126,7 +126,7 @@ def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names:
 
 
 def identity_lines(r: Record) -> tuple[str, ...]:
-    """Name, parent, birth and number of a record as delivered, one line each; missing ones are left out."""
+    """Return name, parent, birth and personal number of a record as delivered, one line each; missing ones are left out."""
     values = [(label, r.value(c) or (r.value("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
     return tuple(label + value for label, value in values if value)
 
@@ -137,7 +137,7 @@ def _record_row(r: Record, label: str, *, names: bool) -> list[Cell]:
 
 
 def delivery_lines(r: Record) -> tuple[str, ...]:
-    """Delivery, file and line of the state shown; its status; the number of states delivered."""
+    """Return lines with the delivery, file and line of the state of a record that is shown, its status, and the number of its states."""
     where = r.file + (f", line {r.line}" if r.line else "")
     return r.delivery, where, r.status + (f", {r.states} states" if r.states > 1 else "")
 
@@ -180,7 +180,7 @@ def _pair_note(w: PairWeight) -> str:
 
 
 def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
-    """List the nearest records that were not joined, each with the reason."""
+    """List the records of other persons that are most similar to those of the person, and why they were not joined."""
     title = "Near matches, not joined"
     found = nearest_records(home, list(labels))
     if not found:
@@ -201,7 +201,11 @@ def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool
 
 
 def nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
-    """The nearest other records, one per person: the pair (member, neighbour), why they were not joined, the neighbour's id."""
+    """Find the most similar records of other persons, one for each person.
+
+    keys: the records of the person. Returns the weight of the pair of one of these and the other record, why the two were not joined, and
+    the id of the other person.
+    """
     known = [k for k in keys if k in home.linkage]
     if not known:
         return []
@@ -227,7 +231,7 @@ def _person_by_record(home: PublishedHome) -> dict[Key, str]:
 
 
 def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
-    """Say why two groups of person records were not joined, by their best pair and as wholes."""
+    """Say why two persons were not joined. w: weight of their most similar records. group_a, group_b: all records of the two."""
     judged_pair = home.pair_judged_different("person", group_a, group_b)
     if judged_pair:
         return f"stewards judged {judged_pair[0][1]} and {judged_pair[1][1]} to be two persons"
@@ -246,7 +250,7 @@ def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Seque
 
 
 def figures_table(home: PublishedHome, column: str, entity_id: str) -> Table:
-    """The indicators in which a case or person counts."""
+    """Make the table of the indicators in which a case or person counts. column: `case_id` or `person_id`."""
     rows = home.query(
         f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "
         f"WHERE {column} = ? ORDER BY day, indicator",

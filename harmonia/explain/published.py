@@ -1,6 +1,6 @@
-"""Read access to a published home for explanations.
+"""Read what a home has published, for explanations.
 
-Belongs here: opening the warehouse, the lake and the registry of a home, and errors where they are missing. Does not belong here: the
+Belongs here: opening the warehouse, the lake and the registry of a home, and errors if they are missing. Does not belong here: the
 explanations.
 """
 
@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 
 class PublishedHome:
-    """A published home. Tables are read on first use and cached."""
+    """A home with a published warehouse. Its tables are read when they are first needed, and kept."""
 
     def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
         self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
@@ -47,7 +47,8 @@ class PublishedHome:
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the last run, every state; persons of lists with their current keys."""
+        """The canonical tables of the last run, with all states of records. Persons whose record key is a position in a list have a key of
+        their own."""
         tables = {name: canonical.conform(name, self._lake_table("canonical", name)) for name in canonical.TABLES}
         return with_person_keys(tables, self._lake_table("identities", "listed"))
 
@@ -58,7 +59,7 @@ class PublishedHome:
 
     @cached_property
     def linkage(self) -> LinkageWeights:
-        """The records as standardised for linkage."""
+        """Computes match weights of pairs of the person records."""
         return LinkageWeights(self.canonical, self._lake_table("links", "cases"), self.decisions)
 
     @cached_property
@@ -69,31 +70,31 @@ class PublishedHome:
 
     @cached_property
     def identities(self) -> dict[str, pd.DataFrame]:
-        """`cases` (institution, record_key, case_id) and `persons` (… person_id) of the last run."""
+        """The ids of records: `cases` (institution, record_key, case_id) and `persons` (institution, record_key, person_id)."""
         return {name: self._lake_table("identities", name) for name in ("cases", "persons")}
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
-        """institution, delivery, period, version, state of every delivery read."""
+        """The deliveries that were read: institution, delivery, period, version, state."""
         return self._lake_table("record_status", "deliveries")
 
     def indicator_rows(self, indicator: str) -> pd.DataFrame:
-        """The rows of the model `indicator_row` of an indicator."""
+        """Read which records an indicator counts: the rows of the model `indicator_row`."""
         rows = self._lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
     def entity(self, entity_id: str) -> Entity | None:
-        """Return the entity with the id `entity_id` in the register."""
+        """Return the case or person with the id `entity_id`; None if the register does not have it."""
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
 
     def newest_id(self, kind: str) -> str | None:
-        """The newest id of a kind."""
+        """Return the newest id of a kind (`case`, `person`); None if there is none."""
         with self.registry.read() as session:
             return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
 
     def redirected_to(self, entity_id: str) -> list[Entity]:
-        """All ids that redirect to `entity_id`, oldest first."""
+        """Return all cases or persons that redirect to `entity_id`, oldest first."""
         found: list[Entity] = []
         targets = [entity_id]
         with self.registry.read() as session:
@@ -104,23 +105,26 @@ class PublishedHome:
         return sorted(found, key=lambda entity: entity.number)
 
     def memberships(self, ids: Sequence[str]) -> list[Membership]:
-        """Current and former memberships of `ids`, in the order of joining; persons of lists by their permanent key (`first_key`)."""
+        """Return which records have and had one of these ids, in the order in which they joined.
+
+        A person whose record key is a position in a list is given by its permanent key (`first_key`).
+        """
         with self.registry.read() as session:
             return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
 
     def members(self, ids: Sequence[str]) -> list[Key]:
-        """The current records of `ids`, by their current keys."""
+        """Return the records that have one of these ids now, by their current keys."""
         current_keys = {(i, first): key for i, key, first in self._list_positions.itertuples(index=False, name=None)}
         known = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
         return [(i, current_keys.get((i, key), key)) for i, key in known]
 
     @cached_property
     def _list_positions(self) -> pd.DataFrame:
-        """institution, person_key, first_key of persons in lists whose positions were reassigned (`pipelines.linkage.places`)."""
+        """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key (`pipelines.linkage.places`)."""
         return self._lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
     def delivered_key(self, key: Key) -> Key:
-        """The key as delivered: the key of a person whose position was reassigned has the delivery as a suffix."""
+        """Return a record key as it was delivered, without the delivery that is appended for a person whose position was reassigned."""
         position_key = key[1].partition("@")[0]
         return (
             (key[0], position_key)
@@ -129,7 +133,7 @@ class PublishedHome:
         )
 
     def entity_of(self, kind: str, key: Key) -> str | None:
-        """The current id of a record."""
+        """Return the current id of a record; None if it has none."""
         permanent_keys = (
             {(institution, current): first for institution, current, first in self._list_positions.itertuples(index=False, name=None)}
             if kind == "person"
@@ -148,7 +152,7 @@ class PublishedHome:
         return found
 
     def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
-        """The judgements of stewards on pairs with a record of `keys`, in the order of entry."""
+        """Return the judgements of stewards on pairs with one of the records `keys`, in the order of entry."""
         wanted = set(keys)
         names = [key for _, key in wanted]
         query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
@@ -166,7 +170,7 @@ class PublishedHome:
         return out
 
     def pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
-        """A pair between two groups that stewards judged different; None where there is none."""
+        """Return a pair of a record of each group that stewards judged to be different; None if there is none."""
         return next(((a, b) for a in group_a for b in group_b if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
 
     def _lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
@@ -179,7 +183,7 @@ class PublishedHome:
 
 @contextlib.contextmanager
 def open_home(workplace: Workplace) -> Iterator[PublishedHome]:
-    """Open the home of a workplace for reading. Raises `HarmoniaError` where it was never run."""
+    """Open the home of a workplace for reading. Raises `HarmoniaError` if nothing was published in it."""
     home = workplace.home
     if not home.warehouse.is_file():
         kind = "was never published" if home.root.is_dir() else "does not exist"

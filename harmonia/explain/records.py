@@ -1,6 +1,7 @@
-"""The records behind an explanation: location and content.
+"""Load the records that an explanation shows, with their content and where they were delivered.
 
-Belongs here: the state of a record that is shown, its location, dates, references and charges. Does not belong here: links.
+Belongs here: which state of a record is shown, its delivery, file and line, its dates, cited numbers and offence. Does not belong here:
+links between records.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its key, the state shown (accepted, else the latest), the location of that state, and the number of states."""
+    """A record in one of its states: the accepted one or, if there is none, the latest.
+
+    values: the canonical columns. delivery, file, line, status: of this state. states: number of states delivered. offence: offence group.
+    dates: events with their dates. references: numbers that the file cites.
+    """
 
     key: Key
     case_key: str
@@ -36,17 +41,17 @@ class Record:
 
     @property
     def name(self) -> str:
-        """`institution:key`."""
+        """The name of the record, `institution:key`."""
         return f"{self.key[0]}:{self.key[1]}"
 
     def value(self, column: str) -> str:
-        """A canonical column as text."""
+        """Return the value of a canonical column as text; empty if it is missing."""
         value = self.values.get(column)
         return format_day(value) if column.endswith("_date") else format_value(value)
 
 
 def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[Record]:
-    """The records `keys` (entity case or person) in the order given; a record missing in the lake is left out."""
+    """Load the records `keys` of `entity` (`case`, `person`), in this order. A record that is not in the lake is left out."""
     table = home.canonical["person_records" if entity == "person" else "case_records"]
     states = _select_rows(table, keys, "record_key")
     locations = _state_locations(home, entity, keys)
@@ -101,7 +106,7 @@ def _best_state_first(states: pd.DataFrame) -> pd.DataFrame:
 
 
 def _state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
-    """(institution, key, delivery) → file with part, line and case_id of the accepted state, else of the latest."""
+    """Return where each state of the records is: institution, record key and delivery → file (with sheet or table), line, case_id."""
     names = [home.delivered_key(key)[1] for key in keys]
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
@@ -119,7 +124,7 @@ def _state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> d
 
 
 def _offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
-    """The most serious offence group delivered for the record's charges, else for its file."""
+    """Return the most serious offence group of the charges of a record or, if it has none, of its case file."""
     own = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
     if entity == "person":
         own_charges = own[own["record_key"] == key[1]]
@@ -135,7 +140,7 @@ def _offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd
 
 
 def _event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
-    """The events as delivered, by date: of a person its own and those of the file; of a register row its own."""
+    """List the events of a record as delivered, by date. For a person they include those of the case file."""
     own = events[events["record_key"] == key]
     if entity == "person":
         own = pd.concat([own, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
@@ -144,5 +149,5 @@ def _event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> 
 
 
 def _cited_numbers(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The numbers cited in the file, accepted ones first."""
+    """List the numbers that a file cites, first those of accepted states."""
     return tuple(dict.fromkeys(_best_state_first(rows)["number"].dropna().astype(str)))

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback.deliveries import (
+    DeliveryId,
     DueReport,
     Parts,
-    Place,
     due_reports,
     report_inputs,
     rows_by_delivery,
@@ -48,7 +48,7 @@ class ReportBatch:
 def write_reports(
     workplace: Workplace,
     landed: Sequence[LandedDelivery],
-    received: Mapping[Place, date],
+    received: Mapping[DeliveryId, date],
     record_status: Mapping[str, pd.DataFrame],
     found: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
@@ -81,7 +81,7 @@ def write_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date
     run_in_processes(_write_batch, batches, sum(sizes.values()))
 
 
-def _row_numbers(group: Sequence[DueReport], rows: Mapping[Place, np.ndarray]) -> np.ndarray:
+def _row_numbers(group: Sequence[DueReport], rows: Mapping[DeliveryId, np.ndarray]) -> np.ndarray:
     """Return the row numbers of the deliveries in `group`, in ascending order."""
     nothing = np.empty(0, "int64")
     return np.concatenate([rows.get((report.institution, report.delivery), nothing) for report in group])

@@ -47,7 +47,7 @@ class _Counted(PublishedHome):
     def __init__(self, inputs: CountInputs) -> None:
         self._inputs, self._warehouse = inputs, duckdb.connect()
         with counting_models(inputs) as models:
-            self._rows, tables = models.frame("indicator_row"), {one.name: models.published(one) for one in stored_tables(WAREHOUSE)}
+            self._rows, tables = models.frame("indicator_row"), {one.name: models.published_frame(one) for one in stored_tables(WAREHOUSE)}
         for name, frame in tables.items():
             self._warehouse.register(f"{name}_rows", frame)
             columns = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in WAREHOUSE.tables[name].columns)

@@ -33,7 +33,7 @@ class ReconciliationStep:
 
     @property
     def stages(self) -> tuple[str, str]:
-        """Return the stage of the institution `upstream` and that of the institution `downstream`, e.g. police and prosecution."""
+        """Return the stage of the institution `upstream` and that of the institution `downstream`."""
         return contract.stage_of()[self.upstream], contract.stage_of()[self.downstream]
 
 

@@ -1,5 +1,6 @@
-"""What an institution may learn from another's records: `sources/<sender>/agreements.yaml`; nothing unless listed there.
+"""Read what institutions agreed to let one another learn from their records (`sources/<sender>/agreements.yaml`).
 
+What no agreement lists is not allowed.
 Belongs here: the matrix sender x receiver x role x case status, exceptions. Does not belong here: applying it (`permitted`).
 """
 
@@ -47,12 +48,12 @@ class _AgreementsFile:
 
 @dataclass(frozen=True)
 class AgreementMatrix:
-    """The allowed cells with their agreements: a frame with `COLUMNS` and `agreement`, one row per cell."""
+    """What is allowed. cells: one row per allowed combination, with the columns `COLUMNS` and agreement (its name)."""
 
     cells: pd.DataFrame
 
     def allows(self, rows: pd.DataFrame) -> pd.Series:
-        """Whether an agreement allows each row (`COLUMNS`)."""
+        """Return which of `rows` (columns `COLUMNS`) an agreement allows."""
         values = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
         allowed = np.zeros([len(index) + 1 for index in values.values()], dtype=bool)  # the last position is for values in no cell
         allowed[tuple(index.get_indexer(pd.Index(self.cells[name])) for name, index in values.items())] = True
@@ -60,20 +61,21 @@ class AgreementMatrix:
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, str, str, str, str]]) -> AgreementMatrix:
-        """From rows of sender, receiver, role, status, agreement."""
+        """Make a matrix of rows of sender, receiver, role, status, agreement."""
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
 
 
 def _positions(column: pd.Series, values: pd.Index) -> np.ndarray:
-    """The position of each cell in `values`; -1 where it is missing."""
+    """Return the position of each cell of `column` in `values`; -1 if it is not there."""
     codes, texts = pd.factorize(column)
     return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]
 
 
 def load_agreements(folder: Path | None = None) -> AgreementMatrix:
-    """The current matrix; `folder`: with the institutions' folders, if not those of their contracts.
+    """Read the matrix from the files of agreements.
 
-    Raises `DeclarationError` where an entry is invalid or lacks a required exception.
+    folder: the folder with the institutions' folders, if they are not where their contracts are. Raises `DeclarationError` if an entry is
+    invalid, or lacks an exception that it needs.
     """
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
@@ -87,7 +89,7 @@ def load_agreements(folder: Path | None = None) -> AgreementMatrix:
 
 
 def allow_all() -> AgreementMatrix:
-    """The matrix with every cell allowed, as if all institutions agreed. For measuring only."""
+    """Return a matrix in which everything is allowed, as if all institutions agreed. For measuring only."""
     names = institutions()
     return AgreementMatrix.from_rows(
         [
@@ -125,7 +127,7 @@ def _cells(sender: str, entry: Mapping[str, Any], location: str) -> list[tuple[s
 
 
 def _needs_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
-    """Why a cell needs an exception; None where it does not."""
+    """Return why a combination is only allowed with an exception; None if it needs none."""
     if receiver in contract.load(sender).tells_nothing_to:
         return f"{sender} discloses nothing to {receiver}"
     if role == "victim" and not all(contract.load(name).deals_with_victims for name in (sender, receiver)):

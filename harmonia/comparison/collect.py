@@ -1,4 +1,4 @@
-"""All evidence between institutions. Belongs here: combining the kinds. Does not belong here: any one of them."""
+"""Collect all evidence between institutions. Belongs here: combining the kinds of evidence. Does not belong here: each kind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from harmonia.comparison.evidence import EVIDENCE, LinkedRecords
 def collect_evidence(
     canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame
 ) -> pd.DataFrame:
-    """All evidence (`EVIDENCE`) between institutions on differing records, with agreeing senders; agreements are not applied.
+    """Collect all evidence on records that differ from those of other institutions. Columns out: `EVIDENCE`.
 
-    canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
+    It includes rows of institutions whose records agree. What may be reported is not decided here. canonical: tables of
+    `schemas.canonical`. cases: institution, record_key, case_id. persons: institution, record_key, person_id. deliveries: institution,
+    period, state.
     """
     linked = LinkedRecords(canonical, cases, persons, deliveries)
     parts = [people.evidence(linked), references.evidence(linked), flows.evidence(linked)]

@@ -1,9 +1,11 @@
-"""Cases that a register has under two numbers, as shown by its own records.
+"""Find cases that a register has under two numbers, and positions in lists that were reassigned, from the institution's own records.
 
-Belongs here: comparing the files of one institution with each other. Does not belong here: evidence from another's records (`flows`).
+Belongs here: comparing the files of one institution with each other. Does not belong here: evidence from records of other institutions
+(`flows`).
 
-Two files are one case where they have the same person and the same event: a person with the same personal number, or the same name and
-birth date; and the same day of the offence, or two such persons, or the same number of another institution. Reported on the later file.
+Two files are taken as one case if they have the same person and the same event. The same person: the same personal number, or the same name
+and birth date. The same event: the same day of the offence, or two common persons, or the same cited number of another institution. The
+finding is on the file that was opened later.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ _SEVERAL_PERSONS = 2  # common persons that make two files one case, whatever th
 
 
 def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: for every delivery with the later of the two, until one is merged or
-    cancelled."""
+    """Find cases registered twice. Returns findings (`schemas.findings.COLUMNS`) of the rule `cross-case-again`.
+
+    There is one for every delivery that contains the later of the two files, until one of them is merged or cancelled.
+    """
     versions = read_columns(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
     own = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
     delivered = own[["institution", "delivery", "record_key"]].drop_duplicates()
@@ -46,9 +50,10 @@ def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFra
 
 
 def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Findings of `cross-place-other-person`: for every delivery that has another person at a position than the delivery before it.
+    """Find positions in lists that were given to another person. Returns findings of the rule `cross-place-other-person`.
 
-    persons_by_position: from `pipelines.linkage.places`; deliveries: institution, delivery, period, version.
+    There is one for every delivery that has another person at a position than the delivery before it. persons_by_position: from
+    `pipelines.linkage.places`. deliveries: institution, delivery, period, version.
     """
     own = persons_by_position[persons_by_position["status"].isin(["accepted", "superseded"])].merge(
         deliveries, on=["institution", "delivery"]
@@ -69,10 +74,12 @@ def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame)
 
 
 def _duplicate_pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Files of one register with the same person and event: institution, record_key (opened later), earlier_key."""
+    """Find pairs of files of one register that are one case. Columns out: institution, record_key (of the later file), earlier_key."""
     identity_columns = ("personal_number", "birth_date", "birth_precision", "name_tokens")
-    shared = _pairs_with_common_person(_person_keys(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns))))
-    dates = _dates(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
+    shared = _pairs_with_common_person(
+        _person_identifiers(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns)))
+    )
+    dates = _file_dates(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(dates, on=["institution", "case_key"]).merge(
         dates.add_suffix("_earlier").rename(columns={"institution_earlier": "institution"}), on=["institution", "case_key_earlier"]
     )
@@ -88,8 +95,10 @@ def _duplicate_pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of files of a register with a common person, in both orders: institution, case_key, case_key_earlier, persons (number of
-    distinct names). people: from `_person_keys`."""
+    """Find pairs of files of one register with a common person. people: from `_person_identifiers`.
+
+    Columns out: institution, case_key, case_key_earlier, persons (number of common persons, by name). Each pair is there in both orders.
+    """
     people = people.dropna(subset=["case_key"]).reset_index(drop=True)
     codes = {name: pd.factorize(people[name])[0] for name in people}
     rows = {
@@ -111,8 +120,11 @@ def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _person_keys(records: pd.DataFrame) -> pd.DataFrame:
-    """The identifiers of persons by file: institution, case_key, identifier (number, or name and birth date), name (as in the file)."""
+def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
+    """List what identifies the persons in each file. Columns out: institution, case_key, identifier, name (as in the file).
+
+    A person has up to two identifiers: the personal number, and name with birth date.
+    """
     own = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
     number = own["personal_number"].where(own["personal_number"].str.fullmatch(FULL, na=False))
     day, dates = pd.factorize(own["birth_date"])
@@ -125,8 +137,8 @@ def _person_keys(records: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _dates(events: pd.DataFrame) -> pd.DataFrame:
-    """The days of opening and of the offence by file: institution, case_key, opened, offence."""
+def _file_dates(events: pd.DataFrame) -> pd.DataFrame:
+    """Return when each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
     own = events[
         events["institution"].isin(contracts.one_file_a_case()) & (events["status"] != "quarantined") & (events["entity"] == "case")
     ]
@@ -137,7 +149,7 @@ def _dates(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cite_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
-    """Whether both files cite the same number of another institution."""
+    """Return for which pairs both files cite the same number of another institution."""
     citations = read_columns(canonical, "references", (*_KEYS, "case_key", "number"))
     relevant = is_text_in(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
     citations = (

@@ -1,6 +1,7 @@
-"""Evidence that one institution's record gives about another's: one row per compared record and record as evidence.
+"""Evidence: what the record of one institution (the sender) shows about the record of another (the receiver).
 
-Belongs here: the columns of evidence, the status of a case. Does not belong here: who may learn it (`permitted`).
+Belongs here: the columns of evidence, the records that are compared, the status of cases. Does not belong here: who may learn it
+(`permitted`).
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class LinkedRecords:
         self.spans = pd.DataFrame(days, index=read.index).astype("datetime64[s]")
 
     def as_evidence(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
-        """Rows with receiver, record_key, field, sender and `case_id` as evidence, with `what` and the status of the case."""
+        """Convert rows with receiver, record_key, field, sender and case_id to evidence of the kind `what`, with the status of the case."""
         evidence = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
         evidence = evidence.reindex(columns=list(EVIDENCE))
         evidence["same"] = evidence["same"].astype("boolean").fillna(False).astype(bool)
@@ -81,17 +82,19 @@ class LinkedRecords:
 
 
 def drop_frequent_values(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The rows whose `keys` occur in at most `MAX_OCCURRENCES` rows. Values in more files identify no person or case, and would give too
-    many pairs."""
+    """Drop the rows whose values of the columns `keys` occur in more than `MAX_OCCURRENCES` rows.
+
+    Such values identify no person or case, and would give too many pairs.
+    """
     return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= MAX_OCCURRENCES]
 
 
 def contract_columns(concept: str) -> dict[str, str]:
-    """Institution -> its column for a compared concept (`compared` in the contract)."""
+    """Return institution → the column in which it delivers a compared concept (`compared` in its contract)."""
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 
 
 def _add_case_id(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `case_id`, by their `case_key`."""
+    """Add `case_id` to the rows of `table`, by their `case_key`."""
     ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
     return table.merge(ids[["institution", "case_key", "case_id"]], on=["institution", "case_key"], how="left")

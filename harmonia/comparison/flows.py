@@ -1,11 +1,11 @@
-"""Missing counterparts of records at the neighbouring institution, and cases that a register has under two numbers.
+"""Evidence on records without the record that a neighbouring institution should have, and on cases that a register has under two numbers.
 
 Belongs here: sent but not received, received but not sent, judgment without indictment, prisoner without judgment, registered twice as
-shown by another's records. Does not belong here: the published table on the same question
+records of other institutions show. Does not belong here: the published table on the same question
 (`warehouse/models/figures/reconciliation.sql`).
 
-Nothing is reported within `_BACKLOG` of the first delivered day (the counterpart may be older than the deliveries) or within `_TRANSIT` of
-the last (it may still be delivered).
+Nothing is reported on a day within `_BACKLOG` after the first delivered day, since the other record may be older than the deliveries, or
+within `_TRANSIT` before the last, since it may still be delivered.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _BACKLOG = pd.Timedelta(days=92)
 
 
 def evidence(linked: LinkedRecords) -> pd.DataFrame:
-    """All evidence (`EVIDENCE`) on missing counterparts and duplicate files."""
+    """Collect the evidence on missing records and duplicate files. Columns out: `EVIDENCE`."""
     parts = [*_not_received(linked), *_not_sent(linked), _no_indictment(linked), _no_judgment(linked), _duplicates(linked)]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled or parts[:1], ignore_index=True)
 
 
 def _cases_at(linked: LinkedRecords, *institutions: str) -> pd.Index:
-    """Cases with a record at any of the institutions."""
+    """Return the ids of the cases of which any of the institutions has a record."""
     return pd.Index(linked.case_versions.loc[linked.case_versions["institution"].isin(institutions), "case_id"].dropna().unique())
 
 
 def _is_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> pd.Series:
-    """Whether the deliveries of all the institutions cover each day."""
+    """Return which days the deliveries of all these institutions cover, so that a missing record was not delivered."""
     if not institutions or not set(institutions) <= set(linked.spans.index):
         return pd.Series(False, index=dates.index)
     spans = linked.spans.loc[list(institutions)]
@@ -43,12 +43,12 @@ def _is_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> 
 
 
 def _sender(stage: canonical.Stage) -> str | None:
-    """The institution whose deliveries show that a stage has no record; the first of several."""
+    """Return the institution of a stage, whose deliveries lack the record; the first if there are several."""
     return next(iter(contract.at(stage)), None)
 
 
 def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
-    """Sent according to the sender's record, without a file at the prosecution."""
+    """Find cases that were sent, by the sender's record, but of which the prosecution has no file; reported to the sender."""
     sent = linked.events[(linked.events["event"] == "sent") & linked.events["institution"].isin(contract.at("registration"))]
     merged = linked.cases.loc[linked.cases["state"] == "merged", ["institution", "record_key"]]
     missing = ~is_text_in(sent["case_id"], _cases_at(linked, *contract.at("prosecution"))) & _is_covered(
@@ -60,7 +60,7 @@ def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
 
 
 def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
-    """Received according to the prosecution's file, without a record at the sender."""
+    """Find cases that the prosecution received, by its file, but of which the sender has no record; reported to the prosecution."""
     files = linked.cases[
         linked.cases["institution"].isin(contract.at("prosecution")) & linked.cases["source"].isin(contract.at("registration"))
     ]
@@ -77,7 +77,7 @@ def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
 
 
 def _no_indictment(linked: LinkedRecords) -> pd.DataFrame:
-    """Judged by a court in a case without an indictment in the prosecution's deliveries; reported to the court."""
+    """Find judgments in cases without an indictment in the deliveries of the prosecution; reported to the court."""
     judged = linked.events[(linked.events["event"] == "judged") & linked.events["institution"].isin(contract.at("courts"))]
     indicted = linked.events.loc[linked.events["event"] == "indicted", "case_id"]
     files = linked.cases[linked.cases["institution"].isin(contract.at("prosecution"))]
@@ -95,7 +95,7 @@ def _no_indictment(linked: LinkedRecords) -> pd.DataFrame:
 
 
 def _no_judgment(linked: LinkedRecords) -> pd.DataFrame:
-    """Admitted as a convict without a conviction in the court's files; reported to the prison."""
+    """Find prisoners admitted as convicts whom no file of a court shows as convicted; reported to the prison."""
     admitted = linked.events[linked.events["event"] == "imprisoned"]
     convicted = linked.events[(linked.events["event"].isin(["judged", "final"])) & (linked.events["outcome"] == "convicted")]
     ids = linked.persons[["institution", "record_key", "person_id"]]
@@ -108,7 +108,10 @@ def _no_judgment(linked: LinkedRecords) -> pd.DataFrame:
 
 
 def _duplicates(linked: LinkedRecords) -> pd.DataFrame:
-    """Two unmerged files of one register in one case with a common person: evidence on the later one, by the records of others."""
+    """Find two files of one register that are in one case, have a common person and are not merged.
+
+    The evidence is on the file opened later; its senders are the other institutions with records of the case.
+    """
     files = linked.cases[(linked.cases["state"].fillna("") != "merged") & linked.cases["merged_into"].isna()]
     files = files[files["institution"].isin(contract.one_file_a_case())].dropna(subset=["case_id"])
     people = drop_frequent_values(
@@ -128,7 +131,7 @@ def _duplicates(linked: LinkedRecords) -> pd.DataFrame:
 
 
 def _is_later(linked: LinkedRecords, pairs: pd.DataFrame) -> pd.Series:
-    """Whether the file of each pair was opened after its `_earlier`; on the same day, whether its number is higher."""
+    """Return for which pairs the file `case_key` was opened after `case_key_earlier` or, on the same day, has the higher key."""
     opened = linked.events[linked.events["event"].isin(["reported", "received"])].drop_duplicates(["institution", "case_key"])
     day = opened.set_index(["institution", "case_key"])["date"]
     own_day = day.reindex(pd.MultiIndex.from_frame(pairs[["institution", "case_key"]])).to_numpy()

@@ -1,8 +1,8 @@
-"""Differences between two names of one person: which names differ, typing errors, doubled letters.
+"""Compare two names of one person: which parts differ, and whether only by typing errors or doubled letters.
 
-Belongs here: comparing names. Does not belong here: which records are compared, and what a difference means (`people`).
+Does not belong here: which records are compared, and what a difference means (`people`).
 
-Names are passed as pairs of codes: equal ones are skipped, and each distinct pair is compared once.
+Names are passed as pairs of codes: pairs of equal codes are skipped, and each distinct pair is compared once.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _MAX_ERRORS = 2  # letters changed by typing errors; with more it may be another
 
 
 def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per pair of texts the number of common names, and the one name of each side that the other lacks, empty unless exactly one.
+    """Compare pairs of full names. left, right: positions in `texts` of the two names of each pair, -1 for no name.
 
-    left, right: codes of texts, -1 for none.
+    Returns for each pair the number of common names, and the name on the left and on the right that the other side lacks; empty if that is
+    not exactly one.
     """
     words = {code: texts[code].split() if code >= 0 else [] for code in _present_codes(left, right)}
     sizes = pd.Series({code: len(set(names)) for code, names in words.items()}, dtype="int64")
@@ -40,14 +41,14 @@ def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> 
 
 
 def fold_names(text: str) -> tuple[str, str]:
-    """The names of a text, folded and sorted; and the same without doubled letters, except ll and rr, which are Albanian letters."""
+    """Return the names in a text, folded and sorted, and the same without doubled letters (ll and rr are Albanian letters and stay)."""
     names = sorted(folded_words(text))
     folded = " ".join(names)
     return folded, " ".join(sorted(_DOUBLED_LETTER.sub(r"\1", name) for name in names)) if _DOUBLED_LETTER.search(folded) else folded
 
 
 def differ_by_typing_errors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Whether two names differ only by typing errors."""
+    """Return which pairs of names differ only by typing errors."""
     rows = np.flatnonzero((left != "") & (right != ""))
     left_only, right_only = left[rows].tolist(), right[rows].tolist()
     errors = np.asarray(process.cpdist(left_only, right_only, scorer=OSA.distance), dtype="int64")
@@ -62,7 +63,7 @@ def _present_codes(left: np.ndarray, right: np.ndarray) -> list[int]:
 
 
 def _distinct_pairs(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """The distinct pairs of different codes, with their positions."""
+    """Return the distinct pairs of different codes, each with its positions in `left` and `right`."""
     rows = np.flatnonzero(left != right)
     size = int(max(left.max(initial=0), right.max(initial=0))) + 2
     pair_codes = (left[rows].astype("int64") + 1) * size + right[rows] + 1

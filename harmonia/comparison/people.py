@@ -46,36 +46,36 @@ class Pairs:
         return len(self.receivers)
 
     def where(self, mask: np.ndarray) -> Pairs:
-        """The pairs selected by `mask`."""
+        """Return the pairs that `mask` selects."""
         return replace(self, receivers=self.receivers[mask], senders=self.senders[mask])
 
     def both_filled(self, name: str) -> np.ndarray:
-        """Whether both have a value in the column."""
+        """Return for which pairs both records have a value in the column `name`."""
         code = self.codes[name]
         return (code[self.receivers] >= 0) & (code[self.senders] >= 0)
 
     def same(self, name: str, other: str = "") -> np.ndarray:
-        """Whether both have a value and the two are equal. other: the column of the sender, if another."""
+        """Return for which pairs both records have a value and the two are equal. other: the column of the sender, if it is another one."""
         left, right = self.codes[name][self.receivers], self.codes[other or name][self.senders]
         return (left >= 0) & (left == right)
 
     def differ_in_copied_columns(self) -> np.ndarray:
-        """Whether a column that copying a record would copy has two different values."""
+        """Return which pairs differ in a column that would be equal if one record had been copied from the other."""
         return np.logical_or.reduce([self.both_filled(name) & ~self.same(name) for name in _COPIED_COLUMNS])
 
     def text(self, name: str, side: np.ndarray) -> pd.Series:
-        """The cells of one side (`receivers`, `senders`) as text."""
+        """Return the column `name` of the records `side` (`receivers` or `senders`) as text."""
         return pd.Series(self.people[name].array.take(side))
 
     def field(self, concept: str) -> pd.Series:
-        """The receiver's column for a concept; missing where it has none."""
+        """Return in which column each receiver delivers a concept; null if it does not."""
         return self.text("institution", self.receivers).map(contract_columns(concept))
 
 
 def evidence(linked: LinkedRecords) -> pd.DataFrame:
-    """Evidence (`EVIDENCE`) on people: one row per record and another institution's record of the same person that differs from it.
+    """Collect the evidence on persons: one row per record and record of another institution. Columns out: `EVIDENCE`.
 
-    Works in chunks of persons to limit memory.
+    Both records are of one person, and differ. Persons are compared in chunks to limit memory.
     """
     people = _comparable_records(linked.persons)
     codes, tokens = _encode(people)
@@ -86,7 +86,7 @@ def evidence(linked: LinkedRecords) -> pd.DataFrame:
 
 
 def _evidence_of_pairs(linked: LinkedRecords, pairs: Pairs) -> pd.DataFrame:
-    """Evidence on all compared fields of the pairs."""
+    """Collect the evidence that pairs give on all compared fields."""
     common_names, left, right = name_differences.compare_names(pairs.tokens, *_codes_of_both(pairs, "name_tokens"))
     same_name = (common_names >= _MIN_COMMON_NAMES) | (
         (common_names == _MIN_COMMON_NAMES - 1) & name_differences.differ_by_typing_errors(left, right)
@@ -110,7 +110,7 @@ def _codes_of_both(pairs: Pairs, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
-    """The records of persons known to several institutions, with the compared columns, reindexed."""
+    """Select the records of persons whom several institutions have, with the compared columns, on a new index."""
     out = _known_to_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     exact_day = out["birth_precision"] == "day"
     valid_number = out["personal_number"].str.fullmatch(FULL, na=False)
@@ -124,14 +124,14 @@ def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
 
 
 def _known_to_several_institutions(persons: pd.DataFrame) -> pd.DataFrame:
-    """The records of persons known to several institutions."""
+    """Select the records of persons whom several institutions have."""
     (person, people), (institution, institutions) = (pd.factorize(persons[name]) for name in ("person_id", "institution"))
     occurrences = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once per institution
     return persons[np.bincount(occurrences, minlength=len(people))[person] > 1]
 
 
 def _name_parts(name: str) -> tuple[str | None, str | None, str, str]:
-    """The first and the last of several names in a full name, and the result of `name_differences.fold_names`."""
+    """Return the first and the last name in a full name (None if it has only one), and the result of `fold_names`."""
     tokens = phrase_skeleton(name).split()
     first, last = (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
     return first, last, *name_differences.fold_names(name)
@@ -149,7 +149,7 @@ def _encode(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]
 
 
 def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray) -> Pairs:
-    """The pairs among the records `rows` (row numbers)."""
+    """Make all pairs of records of one person at different institutions among the records `rows` (row numbers)."""
     records = pd.DataFrame({"person": codes["person_id"][rows], "institution": codes["institution"][rows], "at": rows})
     matches = records.merge(records, on="person", suffixes=("_l", "_r"))
     matches = matches[matches["institution_l"] != matches["institution_r"]]
@@ -157,7 +157,7 @@ def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequen
 
 
 def _receiver_differs(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
-    """Pairs whose receiver differs from a sender in at least one pair; the others give no evidence."""
+    """Return the pairs of receivers that differ from at least one sender; other receivers get no evidence."""
     record = pairs.codes["record"]
     differing = np.zeros(record.max(initial=0) + 1, dtype=bool)
     differing[record[pairs.receivers[differ]]] = True
@@ -165,14 +165,14 @@ def _receiver_differs(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
 
 
 def _field_evidence(pairs: Pairs, column: str, concept: str) -> pd.DataFrame:
-    """Evidence on pairs in which both have the field: receiver, sender, whether they agree, which senders agree with each other."""
+    """Collect the evidence that pairs give on a field, if both records have it: whether they agree, and which senders agree."""
     pairs = pairs.where(pairs.both_filled(column))
     pairs = pairs.where(_receiver_differs(pairs, ~pairs.same(column)))
     return _evidence_rows(pairs, pairs.same(column), pairs.codes[column][pairs.senders], pairs.field(concept))
 
 
 def _evidence_rows(pairs: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
-    """Evidence on each pair. value: the sender's value, sortable."""
+    """Make a row of evidence of each pair. same: whether the two agree. value: of the sender, as a number that can be sorted."""
     receiver_role, sender_role = pairs.text("about", pairs.receivers), pairs.text("about", pairs.senders)
     out = pd.DataFrame(
         {

@@ -1,8 +1,9 @@
-"""The findings that each institution may get from the evidence, as far as agreements allow; the rest is for stewards.
+"""Decide which findings each institution gets from the evidence, as far as agreements allow. The rest is for stewards.
 
-Belongs here: applying the matrix, when a record counts as wrong, the rules by kind. Does not belong here: texts (`schemas/rules`).
+Belongs here: applying the matrix of agreements, when a record counts as wrong, which rule a finding names. Does not belong here: texts
+(`schemas/rules`).
 
-A record counts as wrong only where two institutions that did not copy from each other agree against it and none agrees with it; where two
+A record counts as wrong only if two institutions that did not copy from each other agree against it, and none agrees with it. If two
 sources agree with it, nothing is reported. Otherwise each side gets the same neutral "please check", which is information and never scored.
 """
 
@@ -27,13 +28,13 @@ RULES = {
     "no_indictment": ("", "check-no-indictment"),
     "no_judgment": ("", "check-no-judgment"),
 }
-"""What is compared -> the rule for a wrong record (empty where there is none), the rule for a record to check."""
+"""What is compared → the rule for a record that counts as wrong (empty if there is none), the rule for a record to check."""
 LOCATION = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
 def permitted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """What may be reported: institution, record_key, field, rule; one row per record and field."""
+    """Return what may be reported, one row per record and field. Columns out: institution, record_key, field, rule."""
     visible = evidence[agreements.allows(evidence)]
     differs = visible[~visible["same"]]
     if differs.empty:
@@ -50,34 +51,34 @@ def permitted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFra
 
 
 def _by_independent_institution(records: pd.DataFrame) -> pd.DataFrame:
-    """One row per sender and institution (`other`) that has the same value and did not copy it from the sender."""
+    """Return one row for each sender and each institution (`other`) that has the same value and did not copy it from the sender."""
     pairs = records.dropna(subset=["apart"])
     return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
 
 
 def _contradicted_records(records: pd.DataFrame, visible: pd.DataFrame) -> pd.MultiIndex:
-    """Records on which two permitted senders agree that did not copy from each other."""
+    """Return the records against which two permitted senders agree that did not copy from each other."""
     pairs = _by_independent_institution(records)
     agree = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(visible[[*_RECORD, "sender"]]))
     return pd.MultiIndex.from_frame(pairs.loc[agree, _RECORD].drop_duplicates())
 
 
 def _confirmed_records(agreeing: pd.DataFrame) -> pd.MultiIndex:
-    """Records with which a permitted sender agrees that did not copy from them: two sources confirm the value."""
+    """Return the records with which a permitted sender agrees that did not copy from them, so that two sources confirm the value."""
     pairs = _by_independent_institution(agreeing)
     return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
 
 
 def restricted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
-    """The evidence (`EVIDENCE`) of differences that no agreement allows to be reported, for stewards."""
+    """Return the evidence of differences that no agreement allows to be reported; for stewards. Columns out: `EVIDENCE`."""
     return evidence.loc[~agreements.allows(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 
 
 def as_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """`records` as findings (`schemas.findings.COLUMNS`) of each of the deliveries.
+    """Make findings (`schemas.findings.COLUMNS`) of `records` in each of the deliveries.
 
-    records: institution, period, record_key, field, rule. deliveries: institution, delivery, period: all versions of a quarter get the same
-    findings, so that a correction discloses nothing. lineage (`LOCATION` and status): file, part and line of the record in the delivery.
+    records: institution, period, record_key, field, rule. deliveries: institution, delivery, period; all versions for a period get the same
+    findings, so that a correction discloses nothing. lineage: where records are in deliveries: `LOCATION`, status.
     """
     reported = records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
     relevant = (lineage["status"] != "quarantined") & is_text_in(lineage["record_key"], reported["record_key"].drop_duplicates())

@@ -1,6 +1,7 @@
-"""Wrong references: the cited number belongs to another case, or to none in the cited register.
+"""Evidence on wrong references: a cited number belongs to another case, or to none in the cited register.
 
-Belongs here: comparing cited numbers with the cited register. Does not belong here: normalising numbers (`pipelines.harmonisation`).
+Belongs here: comparing cited numbers with those of the cited register. Does not belong here: normalising numbers
+(`pipelines.harmonisation`).
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ _SERIAL_AND_YEAR = r"(\d+/\d+)$"
 
 
 def _is_number_of_case(numbers: pd.Series, citing: pd.DataFrame, existing_numbers: pd.Series, candidates: pd.DataFrame) -> pd.Series:
-    """Whether a file of the cited register in the same case has the cited number.
+    """Return for which citations a file of the cited register in the same case has the cited number.
 
-    numbers: cited, by row of `citing`. existing_numbers: by row of `candidates`, the files of the cited registers.
+    citing: the citations, with case_id and sender (the cited institution). numbers: the number cited in each. candidates: files of the
+    cited registers, with institution and case_id. existing_numbers: the number of each.
     """
     existing = pd.MultiIndex.from_arrays([candidates["institution"], existing_numbers, candidates["case_id"]])
     return pd.Series(pd.MultiIndex.from_arrays([citing["sender"], numbers, citing["case_id"]]).isin(existing), index=citing.index)
 
 
 def evidence(linked: LinkedRecords) -> pd.DataFrame:
-    """Evidence (`EVIDENCE`) on references: the cited register has this case under other numbers, none of which is cited."""
+    """Collect the evidence on references to registers that have the case under other numbers, none of them cited.
+
+    Columns out: `EVIDENCE`.
+    """
     citations = linked.references[linked.references["kind"].isin(list(contract.bearers()))]
     citations = citations.assign(sender=citations["kind"].map(contract.bearers())).dropna(subset=["case_id"])
     citations = citations[citations["sender"] != citations["institution"]]

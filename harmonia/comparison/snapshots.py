@@ -1,11 +1,11 @@
-"""Quarterly snapshots of the evidence on an institution: fixed until its next quarter, whatever is corrected in between.
+"""Snapshots of the evidence on an institution, one per quarter, which stay the same until its next quarter.
 
-Belongs here: the current quarter of an institution, saving and loading its snapshots. Does not belong here: collecting evidence
+Belongs here: which quarter of an institution is current, saving and loading snapshots. Does not belong here: collecting evidence
 (`collect`).
 
-A snapshot is saved once, in the first run with a quarter of the institution, in the registry. Corrections (`_v2`) and deliveries of others
-do not change it: trying values until a finding disappears discloses nothing. Agreements are applied on loading: the end of one takes effect
-at once.
+A snapshot is saved in the registry once, in the first run with a delivery of the institution for that quarter. Corrections (`_v2`) and
+deliveries of other institutions do not change it, so that trying values until a finding disappears discloses nothing. Agreements are
+applied when snapshots are loaded: if one ends, this takes effect at once.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _PARQUET = b"PAR1"
 
 
 def current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
-    """The current quarter of each institution: institution, period; the newest one that had ended when it was delivered.
+    """Return the current quarter of each institution: the newest that had ended when it was delivered. Columns out: institution, period.
 
-    deliveries: institution, delivery, period. early: institution, delivery of those delivered before the end of their quarter.
+    deliveries: institution, delivery, period. early: those that were delivered before the end of their quarter: institution, delivery.
     """
     key = ["institution", "delivery"]
     in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early[key]))
@@ -40,8 +40,10 @@ def current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFr
 
 
 def load(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The saved evidence: `EVIDENCE` and the `period` of its snapshot. Either everything, or all snapshots of the institutions `receivers`
-    and the snapshots of `quarters` (institution, period)."""
+    """Load the saved evidence. Columns out: `EVIDENCE`, period (of the snapshot).
+
+    receivers, quarters: load only the snapshots of these institutions, and of these quarters (institution, period); None for all.
+    """
     query = select(ComparisonSnapshot.period, ComparisonSnapshot.evidence).order_by(ComparisonSnapshot.period)
     if receivers is not None and quarters is not None:
         newest = [
@@ -57,7 +59,10 @@ def load(registry: Registry, receivers: Collection[str] | None = None, quarters:
 
 
 def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[], pd.DataFrame]) -> int:
-    """Save a snapshot of what `collect` returns for each of `quarters` (institution, period) without one; returns how many."""
+    """Save a snapshot for each of `quarters` (institution, period) that has none; return how many were saved.
+
+    collect: returns the evidence; it is called only if a snapshot must be saved.
+    """
     with registry.read() as session:
         existing = {
             (institution, period)
@@ -79,14 +84,14 @@ def _institution_quarters(quarters: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _pack(evidence: pd.DataFrame) -> str:
-    """Compressed Parquet as text: a snapshot covers the whole history, and all snapshots are kept."""
+    """Convert evidence to text (compressed Parquet in base64, since all snapshots are kept and each covers the whole history)."""
     table = io.BytesIO()
     pq.write_table(parquet.to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
 def _unpack(text: str) -> pd.DataFrame:
-    """The frame from `_pack`; snapshots of earlier versions are JSON, the first of them not compressed."""
+    """Convert text from `_pack` to evidence. Earlier versions stored JSON, at first not compressed."""
     content = b"" if text.startswith("{") else base64.b64decode(text)
     if content.startswith(_PARQUET):
         return parquet.read_table(content)

@@ -1,6 +1,7 @@
-"""Alerts: a line in the log, and a webhook or an e-mail if configured in the environment.
+"""Send alerts: as a line in the log, and by webhook or e-mail if the environment configures them.
 
-Belongs here: the channels. Does not belong here: when to alert. A text names runs, jobs and counts, never a value of a delivery.
+Belongs here: these channels. Does not belong here: when to alert. The text of an alert names runs, jobs and counts, never a delivered
+value.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _LOG = logging.getLogger("harmonia.alerts")
 
 
 def alert(text: str) -> list[str]:
-    """Send `text` through every configured channel; return the channels used. A channel that fails is logged, never raised."""
+    """Send `text` through every configured channel; return the channels used. If a channel fails, this is logged and no error is raised."""
     _LOG.error(text)
     used = ["log"]
     channels = {"webhook": (WEBHOOK, _post), "mail": (MAIL_TO, _mail)}

@@ -1,4 +1,4 @@
-"""When the home was last backed up and verified, and with what outcome, for the page of engineers.
+"""Remember when a home was last backed up and verified, and how many problems were found, for the page of engineers.
 
 Belongs here: writing and reading these notes in `HOME/logs`. Does not belong here: backups and verification (`harmonia.operations.backup`).
 """
@@ -20,19 +20,19 @@ What = Literal["backup", "verify"]
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What was done, when (ISO, UTC), and the number of problems it found."""
+    """A note of a backup or verification. at: when it was done (ISO 8601, UTC). problems: number of problems found."""
 
     at: str
     problems: int
 
     @property
     def moment(self) -> datetime:
-        """`at` as a time."""
+        """The time `at`."""
         return datetime.fromisoformat(self.at)
 
 
 def record(workplace: Workplace, what: What, problems: int = 0) -> None:
-    """Note that it was done now. A note that cannot be written stops nothing."""
+    """Store that a backup or verification (`what`) was done now. No error is raised if the note cannot be written."""
     path = workplace.logs / f"last_{what}.json"
     entry = Maintenance(datetime.now(UTC).isoformat(timespec="seconds"), problems)
     with suppress(HarmoniaError), storage(path):
@@ -41,7 +41,7 @@ def record(workplace: Workplace, what: What, problems: int = 0) -> None:
 
 
 def latest(workplace: Workplace, what: What) -> Maintenance | None:
-    """The newest note; None if there is none."""
+    """Return the newest note of a backup or verification (`what`); None if there is none."""
     try:
         return Maintenance(**json.loads((workplace.logs / f"last_{what}.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,9 +1,10 @@
-"""Creates a backup while runs go on.
+"""Create a backup, also while a run is going on.
 
-Belongs here: what is copied, in an order that makes the copy consistent. Does not belong here: `restore`.
+Belongs here: what is copied, in an order that makes the copy consistent. Does not belong here: restoring (`restore`).
 
-The registry is copied first, as of one moment (SQLite's online backup, or one repeatable read on a server). Then the bytes that it names:
-landing stores bytes before their receipts and never changes them, so all exist. Releases and keys are written once.
+The registry is copied first, as it is at one moment (SQLite's online backup, or one repeatable read on a server). Then the landed files
+that it names are copied. All of them exist, since a file is stored before the receipt that names it, and is never changed. Releases and
+keys are written only once.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from warehouse import stores
 
 _PORTAL = tuple(f"portal/{name}" for name in ("findings", "health", "received", "releases", "uploads"))
 REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules", *_PORTAL)
-"""Folders of a home that a run or the portal rebuilds, and Dagster's history. Everything else is copied, including unknown files."""
+"""Folders of a home that are not copied: those that a run or the portal rebuilds, and Dagster's history. All other files are copied."""
 ACCOUNTS = "portal.sqlite3"
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 
@@ -97,7 +98,7 @@ def _copy_to(workplace: Workplace, partial: Path) -> Manifest:
 
 
 def _other_files(root: Path) -> Iterator[Path]:
-    """Releases, keys, policies, settings: all files except registry, landing, rebuildable files and leftovers of killed processes."""
+    """Yield the other files to copy (releases, keys, settings): all but registry, landing, `REBUILT` and leftovers of killed runs."""
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
         is_rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
@@ -113,7 +114,7 @@ def _other_files(root: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, partial: Path, name: str, manifest: Manifest) -> None:
-    """Copy one file durably; add size and hash of the copy to the manifest."""
+    """Copy a file to the backup, wait until it is on disk, and add size and hash of the copy to the manifest."""
     target = partial / name
     with storage(target):
         target.parent.mkdir(parents=True, exist_ok=True)  # inside the private folder
@@ -137,14 +138,14 @@ def _sync_and_digest(path: Path) -> tuple[int, str]:
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
-    """Copy an SQLite database in use as of one moment, to one file without a write-ahead log."""
+    """Copy an SQLite database, which may be in use, as it is at one moment, to one file without a write-ahead log."""
     with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as copy:
         there.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def copy_registry(registry: Registry, target: Path) -> None:
-    """Copy the registry as of one moment to an SQLite file, whatever its database."""
+    """Copy the registry, as it is at one moment, to an SQLite file, whether it is SQLite or PostgreSQL."""
     if registry.engine.dialect.name == "sqlite":
         with storage(target):
             _copy_sqlite(Path(str(registry.engine.url.database)), target)
@@ -155,7 +156,7 @@ def copy_registry(registry: Registry, target: Path) -> None:
 
 
 def transfer(source: Connection, url: str) -> None:
-    """Copy all rows of a registry, read in one transaction, into the empty, migrated one at `url`."""
+    """Copy all rows of a registry, read in one transaction, into the empty registry at `url`, whose tables exist."""
     engine = create_engine(url, hide_parameters=True)
     with engine.begin() as target:
         for table in Base.metadata.sorted_tables:

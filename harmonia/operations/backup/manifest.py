@@ -20,7 +20,11 @@ REGISTRY = "registry.sqlite"
 
 @dataclass
 class Manifest:
-    """`files`: path in the backup -> size and SHA-256. `seal`: number and digest of the newest seal of the ledger."""
+    """The manifest of a backup.
+
+    made: when. harmonia: version of the program. seal: number and digest of the newest seal of the registry. files: path in the backup →
+    size in bytes, SHA-256.
+    """
 
     made: str  # UTC
     harmonia: str
@@ -29,7 +33,7 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
-        """Write it to a backup, as the last file."""
+        """Write the manifest to a backup, as its last file."""
         path = folder / NAME
         with storage(path):
             path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", "utf-8")
@@ -37,7 +41,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """The manifest of a backup. Raises `HarmoniaError` if the folder is not a backup, or has another format."""
+        """Read the manifest of a backup. Raises `HarmoniaError` if the folder is not a backup, or has another format."""
         path = folder / NAME
         try:
             raw = json.loads(path.read_text("utf-8"))
@@ -53,13 +57,13 @@ class Manifest:
 
 
 def digest(path: Path) -> tuple[int, str]:
-    """Size and SHA-256 of a file. Raises `OSError`."""
+    """Return size in bytes and SHA-256 of a file. Raises `OSError` if it cannot be read."""
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """Missing, changed and unexpected files of a backup, one line each."""
+    """Yield the missing, changed and unexpected files of a backup, one line each."""
     for name, expected in sorted(manifest.files.items()):
         try:
             if digest(folder / name) != expected:

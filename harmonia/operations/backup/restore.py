@@ -1,4 +1,4 @@
-"""Restores a backup to a home.
+"""Restore a backup to an empty home.
 
 Belongs here: verifying a backup and copying it to an empty home, atomically. Does not belong here: rebuilding lake and warehouse, which
 the next `harmonia run` does.
@@ -90,7 +90,7 @@ def _move_registry_to_server(file: Path, url: str) -> None:
 
 
 def _advance_sequences(url: str) -> None:
-    """Set the server's sequences to the highest restored numbers."""
+    """Set the sequences of the database, so that new rows get numbers after the restored ones."""
     engine = create_engine(url, hide_parameters=True)
     with engine.begin() as connection:
         for table in Base.metadata.sorted_tables if engine.dialect.name == "postgresql" else ():

@@ -1,6 +1,6 @@
-"""Integrity of a home or a backup.
+"""Verify a home or a backup: landed files, registry, keys and published files. Each problem is one line.
 
-Belongs here: verifying landing, ledger, keys and published files; one line per problem. Does not belong here: repair.
+Does not belong here: repairing anything.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _REMEDY = "copy it from a backup, or run with the original file in the inbox"
 
 
 def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[str]:
-    """Problems of a home, one line each; with a backup also whether the ledger still contains the seal of the backup.
+    """Yield the problems of a home, one line each.
 
-    Raises `HarmoniaError` if there is no home, or the registry cannot be opened.
+    backup: also check that the registry still has the newest seal of this backup. Raises `HarmoniaError` if there is no home, or its
+    registry cannot be opened.
     """
     home = workplace.home
     if workplace.registry_url is None:
@@ -48,7 +49,7 @@ def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[st
 
 
 def verify_backup(folder: Path) -> Iterator[str]:
-    """Problems of a backup, one line each."""
+    """Yield the problems of a backup, one line each."""
     manifest = Manifest.read(folder)
     yield from damaged_files(folder, manifest)
     file = folder / REGISTRY
@@ -57,7 +58,7 @@ def verify_backup(folder: Path) -> Iterator[str]:
 
 
 def _database_problems(file: Path) -> Iterator[str]:
-    """Problems of a registry file as a database; opened read-only."""
+    """Yield what is wrong with an SQLite file as a database, without changing it."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
@@ -82,7 +83,7 @@ def _ledger_problems(registry: Registry, expected_seal: tuple[int, str] | None) 
 
 
 def _outdated_registry(workplace: Workplace, registry: Registry) -> Iterator[str]:
-    """Whether the registry is older than at the last publication, or a different one."""
+    """Yield a problem if the registry is older than at the last publication of the home, or a different one."""
     try:
         published_seal.require_seal(workplace.home, registry)
     except HarmoniaError as error:
@@ -90,7 +91,7 @@ def _outdated_registry(workplace: Workplace, registry: Registry) -> Iterator[str
 
 
 def _landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
-    """Landed bytes that are missing, changed, or not in the ledger, with their deliveries."""
+    """Yield landed files that are missing, changed, or not in the registry, with their deliveries."""
     present = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}
@@ -120,7 +121,7 @@ def _landing_problems(registry: Registry, store: LandingStore) -> Iterator[str]:
 
 
 def _published_problems(workplace: Workplace) -> Iterator[str]:
-    """Problems of key, releases and published files; missing files are written by the next run."""
+    """Yield the problems of keys, releases and published files. (Missing published files are no problem: the next run writes them.)"""
     home = workplace.home
     key = home.root / stores.KEY_FILE
     if key.exists() and (key.stat().st_size != stores.KEY_BYTES or key.stat().st_mode & 0o077):

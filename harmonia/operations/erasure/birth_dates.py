@@ -1,4 +1,4 @@
-"""A substitute date of birth: same year, same age on every relevant day.
+"""Choose a substitute for a date of birth: in the same year, and with the same age on every relevant day.
 
 Does not belong here: which days are relevant, how figures use ages (`warehouse/models`).
 """
@@ -14,9 +14,10 @@ _PREFERRED = [(7, 1), *((month, 1) for month in range(2, 13))]  # not 1 January,
 
 
 def substitute_birth_date(born: date, age_dates: Collection[date]) -> date:
-    """1 July, or the first of a month, or else the last day that keeps the ages on all `age_dates` (days on which figures use the age).
+    """Return another day in the year of `born` with which the age on all `age_dates` is the same. age_dates: days on which figures use it.
 
-    An age depends on whether the birthday of that year has passed: all birthdays between two counted days of the year are equivalent.
+    It is 1 July if possible, else the first day of a month, else the last possible day. An age depends only on whether the birthday of that
+    year has passed, so that all birthdays between two of these days of the year are equivalent.
     """
     birthday = (born.month, born.day)
     days = sorted({(day.month, day.day) for day in age_dates})
@@ -27,5 +28,5 @@ def substitute_birth_date(born: date, age_dates: Collection[date]) -> date:
 
 
 def _valid_day(year: int, month: int, day: int) -> int:
-    """29 February becomes 28 February in a common year."""
+    """Return a day as a date; 29 February becomes 28 February in a common year."""
     return min(day, pd.Timestamp(year, month, 1).days_in_month)

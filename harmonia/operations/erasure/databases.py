@@ -1,4 +1,4 @@
-"""Search for a person in databases outside the home: registry and warehouse on a server.
+"""Search databases outside the home for a person: the registry and the warehouse on a server.
 
 Does not belong here: files of the home, matching (`search`).
 """
@@ -22,9 +22,9 @@ _BATCH_ROWS = 50_000
 
 
 def find_tables(workplace: Workplace, person: Person) -> list[str]:
-    """Names of the tables in which the person is found; none if registry and warehouse are files of the home.
+    """Return the names of the tables in which the person is found; none if registry and warehouse are files of the home.
 
-    Searches visible rows only: the server clears dead row versions and its write-ahead log (docs/reference/governance.md).
+    Only visible rows are searched. The server itself clears old versions of rows and its write-ahead log (docs/reference/governance.md).
     """
     found = [f"registry, table {name}" for name, frame in _registry_batches(workplace.registry_url) if frame_contains(frame, person)]
     found += [f"warehouse, table {name}" for name, frame in _warehouse_batches(workplace.warehouse_url) if frame_contains(frame, person)]

@@ -1,6 +1,6 @@
-"""Dry run of an erasure on a copy of the home: redacted files and rows, changed figures, remaining data.
+"""Try an erasure on a copy of the home: which files and rows are redacted, which figures change, what still names the person.
 
-Belongs here: the copy, comparing before and after. Does not belong here: changing the home folder (`execute`).
+Belongs here: making the copy, comparing before and after. Does not belong here: changing the home itself (`execute`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ Run: TypeAlias = Callable[[Workplace], object]
 
 @dataclass(frozen=True)
 class Plan:
-    """changed: warehouse tables that would change; remaining: files that would still name the person; seal: of the ledger at the time."""
+    """What an erasure would do.
+
+    redacted: receipts whose files would be replaced. constraints: pairs of records that keep all links. changed_tables: tables of the
+    warehouse that would change. remaining: files that would still name the person. seal: newest seal of the registry at the time.
+    """
 
     person: Person
     redacted: tuple[RedactedReceipt, ...]
@@ -54,12 +58,15 @@ class Plan:
 
     @property
     def files(self) -> int:
-        """How many landed files would be removed."""
+        """Number of landed files that would be removed."""
         return len(frozenset[str]().union(*(receipt.removed for receipt in self.redacted)))
 
 
 def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
-    """Erase a person on a temporary copy. run: runs all stages. Raises `HarmoniaError` if nothing names the person."""
+    """Erase a person in a temporary copy of the home, and report what would change.
+
+    run: function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
+    """
     with _home_copy(workplace) as copy, _opened(copy) as registry:
         with registry.read() as session:
             seal_before = seal.newest_seal(session)
@@ -83,7 +90,7 @@ def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
 def _find_constraints(
     workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run: Run
 ) -> pd.DataFrame:
-    """The link constraints that preserve all links, found on a second copy."""
+    """Find the link constraints with which all links between records stay the same, in a second copy of the home."""
     with _home_copy(workplace) as copy, _opened(copy) as registry:
         no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
@@ -100,9 +107,9 @@ def _find_constraints(
 
 @contextmanager
 def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
-    """A temporary home beside the home, with the same landing, lake, registry and keys and an empty inbox.
+    """Make a temporary home beside the home, with the same landing store, lake, registry and keys, and an empty inbox.
 
-    It has its own run history: in a shared one on a server it would close the runs of the real home as dead.
+    It has its own history of runs. With a history shared on a server, it would close the runs of the real home as dead.
     """
     root = workplace.home.root
     dagster_url = os.environ.pop(URL, None)
@@ -136,13 +143,13 @@ def _opened(workplace: Workplace) -> Iterator[Registry]:
 
 
 def _figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
-    """Every table of the warehouse, rows sorted."""
+    """Read every table of the warehouse, with sorted rows."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         names = [name for (name,) in warehouse.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         return {name: warehouse.execute(f'FROM "{name}" ORDER BY ALL').df() for name in names}
 
 
 def _partition(workplace: Workplace) -> link_constraints.Partition:
-    """The partition of records into cases and persons, by their ids."""
+    """Read which records are one case or person, by their ids."""
     ids = lake.read_tables(workplace.home.lake / "identities")
     return {entity: ids[f"{entity}s"].rename(columns={f"{entity}_id": "cluster"}) for entity in ("case", "person")}

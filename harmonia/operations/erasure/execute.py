@@ -1,6 +1,6 @@
-"""Execution of an erasure order: dry run on a copy, redaction if no figure changes, a run that rewrites everything else.
+"""Execute an erasure order: a dry run on a copy; redaction, if no figure changes; a run that rewrites everything else.
 
-Belongs here: the sequence of steps and the conditions that stop it. Does not belong here: the steps (`dry_run`, `redaction`).
+Belongs here: the order of these steps, and the conditions that stop them. Does not belong here: the steps (`dry_run`, `redaction`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from warehouse.publish import remove_previous
 
 @dataclass(frozen=True)
 class ExecutedErasure:
-    """An executed erasure: its number, the plan, deleted pages, files and tables in which the person is still found."""
+    """The result of an erasure. remaining: files and tables in which the person is still found."""
 
     number: int
     plan: Plan
@@ -28,9 +28,10 @@ class ExecutedErasure:
 
 
 def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: bool = False) -> ExecutedErasure:
-    """Execute order `number`. run: runs all stages; moving: execute even if figures change.
+    """Execute the order with this number. by: the user who does so. run: function that runs all stages. moving: also if figures change.
 
-    Raises `HarmoniaError` if `by` placed the order, nothing names the person, figures would change, or the ledger changed meanwhile.
+    Raises `HarmoniaError` if the same user placed the order, no file names the person, figures would change, or the registry was changed
+    during the dry run.
     """
     workplace.ready()
     registry = open_registry(workplace.registry)

@@ -1,6 +1,6 @@
-"""Orders to erase a person: one user orders, another executes.
+"""Orders to erase a person's data. One user places an order, another executes it.
 
-Belongs here: adding and listing orders, who may execute one. Does not belong here: execution (`execute`).
+Belongs here: placing and listing orders, who may execute one. Does not belong here: executing them (`execute`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by
 
 
 def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
-    """Add an order; return its number. Raises `HarmoniaError` if the person does not exist, or name or ground is missing."""
+    """Place an order and return its number. by: who orders it. ground: legal basis.
+
+    Raises `HarmoniaError` if the person does not exist, or user or legal basis is missing.
+    """
     by, ground = normalise_text("steward", by), normalise_text("why", ground)
     current_id = str(resolve_ids(registry, pd.Series([person_id])).iloc[0])
     with registry.write() as session:
@@ -33,7 +36,7 @@ def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int
 
 
 def get_order(registry: Registry, number: int) -> ErasureOrder:
-    """An order by its number. Raises `HarmoniaError` if it does not exist."""
+    """Return the order with this number. Raises `HarmoniaError` if it does not exist."""
     with registry.read() as session:
         order = session.get(ErasureOrder, number)
     if order is None:
@@ -42,7 +45,7 @@ def get_order(registry: Registry, number: int) -> ErasureOrder:
 
 
 def check_executor(order: ErasureOrder, by: str) -> str:
-    """The name of the user who executes an order. Raises `HarmoniaError` if the same user placed it."""
+    """Return the user `by` who wants to execute an order. Raises `HarmoniaError` if the same user placed it."""
     executor = normalise_text("steward", by)
     if executor.casefold() == order.ordered_by.casefold():
         raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it")
@@ -50,7 +53,7 @@ def check_executor(order: ErasureOrder, by: str) -> str:
 
 
 def list_orders(registry: Registry) -> pd.DataFrame:
-    """All orders, `COLUMNS`: persons by id only."""
+    """List all orders; persons are given by id only. Columns out: `COLUMNS`."""
     executions = (
         select(Erasure.order_id, func.count().label("times"), func.max(Erasure.id).label("last")).group_by(Erasure.order_id).subquery()
     )

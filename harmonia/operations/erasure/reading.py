@@ -1,6 +1,6 @@
-"""A redacted reading: the reader's output for a delivery as one file, stored in place of removed bytes.
+"""A redacted reading: what the reader read of a delivery, without a person's values, as one file that replaces the removed files.
 
-Belongs here: its format, writing and loading. Does not belong here: redacting it (`rows`).
+Belongs here: its format, writing and loading. Does not belong here: removing the values (`rows`).
 
 It is a zip of Parquet tables (`pipelines.resources.lake.pack_frames`) with rows, positions and findings, without the person's values. A
 delivery with a redacted reading is not read from its bytes again.
@@ -21,7 +21,7 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same reading gives the same b
 
 
 def dump(result: ReadResult) -> bytes:
-    """The reading as bytes."""
+    """Convert what was read of a delivery to the content of the file."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, frame in sorted(lake.pack_frames(result).items()):
@@ -32,7 +32,7 @@ def dump(result: ReadResult) -> bytes:
 
 
 def load(path: Path) -> ReadResult:
-    """The reading in a landed file."""
+    """Read the file of a redacted reading."""
     with zipfile.ZipFile(path) as archive:
         frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}
     found: ReadResult = lake.unpack_frames(ReadResult, frames)

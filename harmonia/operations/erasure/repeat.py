@@ -1,4 +1,4 @@
-"""Erasure orders that a restored home lacks, ordered again from a later backup.
+"""Order erasures again that a restored home lacks, from a backup made after them.
 
 Belongs here: finding these orders and the person in this home. Does not belong here: execution (`execute`), restoring
 (`harmonia.operations.backup`).
@@ -29,9 +29,9 @@ Records = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class RepeatedOrder:
-    """An order of a backup by its number: how many records it erased, and how many of them are known here.
+    """An erasure order in a backup. records, known_records: how many records it erased, and how many of them are in this home.
 
-    ordered: new orders, number -> person; empty if the order is known here already, or none of its records is.
+    new_orders: the orders made of it here, number → person; empty if this home has the order already, or none of its records.
     """
 
     number: int
@@ -70,7 +70,7 @@ def repeat_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
 
 
 def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
-    """The executed orders of a backup. Reads a copy of its registry, because opening a registry migrates it."""
+    """Read the executed orders of a backup, from a copy of its registry, since opening a registry may change its tables."""
     expected = Manifest.read(backup).files.get(REGISTRY)
     with storage(backup), tempfile.TemporaryDirectory() as folder:
         if expected is None or digest(backup / REGISTRY) != expected:
@@ -96,14 +96,14 @@ def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
 
 
 def _records(session: Session, person: str, at: datetime) -> Records:
-    """The records of a person at a moment."""
+    """Return the records that a person had at the time `at`."""
     current = or_(Membership.until.is_(None), Membership.until > at)
     query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= at, current)
     return frozenset((name, key) for name, key in session.execute(query))
 
 
 def _current_persons(session: Session, records: Records) -> dict[tuple[str, str], str]:
-    """The current person of each record; unknown records are omitted."""
+    """Return the person to which each record belongs now; unknown records are left out."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id).where(
         Membership.kind == "person", Membership.until.is_(None), Membership.record_key.in_({key for _, key in records})
     )

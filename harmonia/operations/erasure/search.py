@@ -1,4 +1,4 @@
-"""Search for a person in files: text in any encoding, archives, workbooks, Parquet and database files.
+"""Search files for a person: texts in any encoding, archives, workbooks, Parquet files and databases.
 
 Does not belong here: the values to search for (`person`), removing files.
 """
@@ -23,12 +23,12 @@ _BATCH_ROWS = 50_000
 
 
 def find_files(home: Path, person: Person) -> list[str]:
-    """Paths of the files below `home` in which the person is found."""
+    """Return the paths of the files below `home` in which the person is found."""
     return [str(path.relative_to(home)) for path in sorted(home.rglob("*")) if path.is_file() and file_contains(path, person)]
 
 
 def file_contains(path: Path, person: Person) -> bool:
-    """Whether a file contains a number or the names of the person."""
+    """Return whether a file contains a personal number or the names of the person."""
     if path.suffix == ".duckdb":
         return any(frame_contains(frame, person) for frame in _database_batches(path))
     return _bytes_contain(path.read_bytes(), person)
@@ -43,7 +43,10 @@ def _bytes_contain(content: bytes, person: Person) -> bool:
 
 
 def _archive_contains(content: bytes, person: Person) -> bool:
-    """A workbook stores each text once, outside its row: names found anywhere in one member count as a match."""
+    """Return whether an archive or workbook contains the person.
+
+    A workbook stores each text once, not within its row; so names found anywhere in one of its parts count.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [archive.read(member) for member in archive.infolist() if member.file_size <= _MAX_MEMBER_SIZE]
@@ -69,7 +72,7 @@ def _database_batches(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def frame_contains(frame: pd.DataFrame, person: Person) -> bool:
-    """Whether a row of a table contains a number or the names of the person."""
+    """Return whether a row of a table contains a personal number or the names of the person."""
     texts = frame.select_dtypes(include=["object", "str"])
     if texts.empty:
         return False
@@ -78,5 +81,5 @@ def frame_contains(frame: pd.DataFrame, person: Person) -> bool:
 
 
 def _cell_text(cell: object) -> str:
-    """A cell as text; bytes are decoded as cp1250."""
+    """Convert a cell to text; bytes are decoded as cp1250."""
     return cell.decode("cp1250", "replace") if isinstance(cell, bytes) else "" if cell is None or cell is pd.NA else str(cell)

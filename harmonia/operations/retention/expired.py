@@ -1,7 +1,6 @@
-"""Expired items by store, and their removal.
+"""Find items of a home that were kept longer than `retention.yaml` allows, and remove them.
 
-Belongs here: comparing a home with `retention.yaml`. Does not belong here: erasing a person (`harmonia.operations.erasure`), files that
-every run rewrites.
+Does not belong here: erasing a person (`harmonia.operations.erasure`), files that every run rewrites.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from sources import contract
 
 @dataclass(frozen=True)
 class Rule:
-    """Retention rule of a store."""
+    """How long a store keeps its items, from when on this is counted, and who removes them."""
 
     store: str
     days: int | str | None
@@ -36,7 +35,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Expired:
-    """Expired items of a store: number, bytes, paths to remove, ids of Dagster runs to remove."""
+    """The expired items of a store: their number, size in bytes, the paths to remove, the ids of Dagster runs to remove."""
 
     rule: Rule
     items: int = 0
@@ -47,19 +46,19 @@ class Expired:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Retention rules by store."""
+    """Read the retention rules: store → rule."""
     raw = declared(Path(__file__).parent / "retention.yaml")
     return {name: Rule(name, entry["days"], entry["from"], entry["removed_by"]) for name, entry in raw.items()}
 
 
 def find_expired(workplace: Workplace, today: date) -> list[Expired]:
-    """Expired items on `today`, for every store whose items can expire."""
+    """Find the items that are expired on the day `today`, for every store whose items can expire."""
     finders: dict[str, Callable[[Workplace, Rule, date], Expired]] = {
-        "landing": _landing,
-        "feedback": _feedback,
-        "logs": _logs,
-        "dagster": _dagster,
-        "trials": _trials,
+        "landing": _expired_landed_files,
+        "feedback": _expired_feedback,
+        "logs": _expired_logs,
+        "dagster": _expired_dagster_runs,
+        "trials": _expired_trials,
     }
     return [find(workplace, rules()[name], today) for name, find in finders.items()]
 
@@ -88,7 +87,7 @@ def _cutoff(rule: Rule, today: date) -> date:
     return today - timedelta(days=int(rule.days or 0))
 
 
-def _landing(workplace: Workplace, rule: Rule, today: date) -> Expired:
+def _expired_landed_files(workplace: Workplace, rule: Rule, today: date) -> Expired:
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -103,8 +102,8 @@ def _landing(workplace: Workplace, rule: Rule, today: date) -> Expired:
     return Expired(rule, len(files), sum(file.size for file in files))
 
 
-def _feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
-    """Feedback files of deliveries received too long ago, except receipts."""
+def _expired_feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
+    """Find the feedback files, except receipts, of deliveries that were received longer ago than the institution's contract allows."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -125,16 +124,16 @@ def _is_permanent(path: Path) -> bool:
     return path.name.startswith(("receipt", "."))
 
 
-def _logs(workplace: Workplace, rule: Rule, today: date) -> Expired:
+def _expired_logs(workplace: Workplace, rule: Rule, today: date) -> Expired:
     return _expired_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _modified_on(path) < _cutoff(rule, today)])
 
 
-def _trials(workplace: Workplace, rule: Rule, today: date) -> Expired:
+def _expired_trials(workplace: Workplace, rule: Rule, today: date) -> Expired:
     root = workplace.home.root
     return _expired_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _modified_on(path) <= _cutoff(rule, today)])
 
 
-def _dagster(workplace: Workplace, rule: Rule, today: date) -> Expired:
+def _expired_dagster_runs(workplace: Workplace, rule: Rule, today: date) -> Expired:
     import dagster as dg
 
     from pipelines.resources.instance import install_dagster

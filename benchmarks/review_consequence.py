@@ -24,7 +24,7 @@ from harmonia.registry.identity import assign_ids
 from harmonia.review.consequence import CELL, Consequences
 from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import PAIR
-from harmonia.review.published import PublishedRun, open_home_registry, published
+from harmonia.review.published import PublishedRun, last_published_run, open_home_registry
 from harmonia.review.queue import list_doubtful_pairs
 from pipelines.linkage import link
 from pipelines.linkage.places import with_first_keys

@@ -1,11 +1,11 @@
-"""What analysts see of the warehouse: keyed pseudonyms for keys and ids; coarse days, ages and places; no original order.
+"""The tables of the warehouse as analysts see them, with pseudonyms for keys and ids, and coarser days, ages and places.
 
-Belongs here: the analysts' version of every table, and its rows. Does not belong here: the content of a table (`tables`, `star`), the key
+Belongs here: the declaration of these tables, and their rows. Does not belong here: the content of the tables (`tables`, `star`), the key
 and the crosswalk of pseudonyms (`stores`), how a store is written.
-By kind of column: record keys and ids are pseudonyms (ids are assigned in the order of deliveries); a day becomes the first of its quarter;
-a column with `coarse` is replaced as declared in `COARSE`. Rows of `withheld_rows` are left out: those with the day of a confidential
-event. Rows are sorted by their values, which reveals nothing about the order of
-arrival. Views are computed from the exact rows and stored as tables: on coarse days they would give other results.
+Record keys and ids become keyed pseudonyms (an id itself would reveal the order of deliveries). A day becomes the first day of its calendar
+quarter. A column declared with `coarse` is replaced as `COARSE` says. Rows with the day of a confidential event (`withheld_rows`) are left
+out. Rows are sorted by their values, which reveals nothing about the order of arrival. Views are computed from the exact rows and stored as
+tables, since they would give other results on coarse days.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MEMORY = "500MB"
 
 
 def change_description(table: Table, column: Column[object]) -> str | None:
-    """Description of what analysts see instead of the column's values; None if they see the values."""
+    """Describe what analysts see instead of the values of a column; None if they see the values."""
     if column.name in tables.key_columns(table) or column.name in IDS:
         return PSEUDONYM
     if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
@@ -56,7 +56,7 @@ def change_description(table: Table, column: Column[object]) -> str | None:
 
 
 def withheld_rows(table: Table) -> str | None:
-    """SQL for the rows of a stored table that analysts do not see, and what they are; None if they see all."""
+    """Return the SQL condition on `r` for the rows of a stored table that analysts do not see; None if they see all."""
     if "view" in table.info:
         return None
     events = ", ".join(f"'{event}'" for event in CONFIDENTIAL_EVENTS)
@@ -67,7 +67,7 @@ def withheld_rows(table: Table) -> str | None:
 
 
 def _rows_with_days(table: Table) -> str:
-    """SQL for the stored rows of a table, where a day may be a timestamp, with days as dates."""
+    """Return the SQL for the stored rows of a table; days, which may be stored as timestamps, are converted to dates."""
     casts = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
     return f'SELECT {", ".join(casts)} FROM "{table.name} as stored"'
 
@@ -92,13 +92,15 @@ def _declared_tables() -> MetaData:
 
 
 ANALYSTS = _declared_tables()
-"""The analysts' tables: those of the warehouse, including its views, with comments that describe what is changed."""
+"""The tables of the analysts: those of the warehouse, including its views, with comments that say what is changed."""
 
 
 @dataclass(frozen=True)
 class AnalystRows:
-    """Rows of `table` as analysts see them, computed on demand. pairs: from `stores.pseudonym_crosswalk`; key: of the pseudonyms; base:
-    database used."""
+    """The rows of a table as analysts see them, computed when they are read.
+
+    rows: of the warehouse. pairs: from `stores.pseudonym_crosswalk`. key: of the pseudonyms. base: the database in which they are computed.
+    """
 
     table: Table
     rows: Rows
@@ -107,7 +109,7 @@ class AnalystRows:
     base: duckdb.DuckDBPyConnection
 
     def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows in batches, sorted by their values."""
+        """Yield the rows in batches, sorted by their values."""
         chosen = ", ".join(f'"{name}"' for name in columns or [column.name for column in self.table.columns])
         inner = ", ".join(f'{_analyst_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
         joins = "".join(
@@ -128,15 +130,15 @@ class AnalystRows:
 
 
 class AnalystTables(Mapping[str, Rows]):
-    """The rows of every table of `ANALYSTS`, computed on access."""
+    """Table name → rows as analysts see them, for all tables of `ANALYSTS`. A table is computed when it is accessed."""
 
     def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame, key: bytes) -> None:
-        """pairs: from `stores.pseudonym_crosswalk`."""
+        """published: rows of the warehouse by table. pairs: from `stores.pseudonym_crosswalk`. key: of the pseudonyms."""
         self._published, self._key = published, key
         self._pairs = pa.Table.from_pandas(pairs, schema=tables.arrow_schema(tables.CROSSWALK), preserve_index=False)
 
     def __getitem__(self, name: str) -> Rows:
-        """The table of that name. Raises `KeyError`."""
+        """Return the rows of a table. Raises `KeyError` if there is no such table."""
         table = tables.WAREHOUSE.tables[name]
         if "view" in table.info:
             return self._answers[name]
@@ -145,7 +147,7 @@ class AnalystTables(Mapping[str, Rows]):
 
     @cached_property
     def _base(self) -> duckdb.DuckDBPyConnection:
-        """An in-memory database; it spills to a folder that only this user can read and that is deleted with this object."""
+        """A database in memory. It spills to a folder that only this user can read and that is deleted with this object."""
         place = tempfile.mkdtemp(prefix="harmonia-")
         weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
         connection = duckdb.connect()
@@ -180,7 +182,7 @@ class AnalystTables(Mapping[str, Rows]):
 
 
 def _analyst_expression(table: Table, column: Column[object]) -> str:
-    """DuckDB SQL for what analysts see instead of a column of `r`."""
+    """Return the DuckDB expression for what analysts see in a column of the table `r`."""
     own = f'r."{column.name}"'
     if column.name in tables.key_columns(table):
         return f'"of_{column.name}".pseudonym'

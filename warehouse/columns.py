@@ -1,9 +1,12 @@
-"""Declaration of the columns of published tables. Belongs here: the four kinds of columns. Does not belong here: tables (`tables`, `star`).
+"""Declare columns of published tables, of four kinds: text, count, flag, day. Does not belong here: tables (`tables`, `star`).
 
-`of` names the dimension column that a column references (`dim_time.day`). The database does not enforce it: the warehouse is rebuilt
-completely, and a test checks that every value exists. `linked`: the value depends on other institutions' records (record linkage, a day
-corrected by another's), so the institution that owns the row cannot read it (docs/reference/access.md). `coarse`: what analysts see
-instead of the values, one of `warehouse.analysts.COARSE`.
+Parameters of all kinds:
+comment  what the column contains, for the dictionary
+of       the dimension column to which it refers, e.g. `dim_time.day`. The database does not enforce this, since the warehouse is rebuilt
+         completely; a test checks that every value exists
+linked   the value depends on records of other institutions (by record linkage, or a day imputed by another's date), so that the institution
+         that owns the row cannot read it (docs/reference/access.md)
+coarse   what analysts see instead of the values, one of `warehouse.analysts.COARSE`
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Text
 def text_column(
     name: str, comment: str, *, key: bool | str = False, of: str | None = None, linked: bool = False, coarse: str | None = None
 ) -> Column[str]:
-    """Declare a text column. `key`: it contains record keys, which analysts see only as keyed pseudonyms, of the institution in the column
-    `institution`, or in the column named here.
+    """Declare a text column.
+
+    key: it contains record keys, which analysts see as pseudonyms; true if the column `institution` names their institution, else the name
+    of the column that does.
     """
     return Column(
         name,

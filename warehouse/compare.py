@@ -1,6 +1,6 @@
-"""Compare the DuckDB files and the PostgreSQL schemas of one publication, row by row.
+"""Compare the DuckDB files of a publication with its PostgreSQL schemas, row by row.
 
-Belongs here: counting rows that only one of them has. Does not belong here: deciding which of them is right.
+Belongs here: counting the rows that only one of the two has. Does not belong here: deciding which of them is right.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _MORE = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2
 
 
 def compare_stores(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
-    """Every table and view of every store: store, table, rows (in DuckDB), only_duckdb, only_postgresql (rows without a counterpart).
+    """Compare every table and view of `stores`. home: of the DuckDB files. url: of the PostgreSQL database.
 
-    Nulls are equal, and no value is rounded. Raises `HarmoniaError` if one of the two cannot be read.
+    Columns out: store, table, rows (number in DuckDB), only_duckdb, only_postgresql (numbers of rows that the other does not have). Nulls
+    are equal, and no value is rounded. Raises `HarmoniaError` if one of the two cannot be read.
     """
     out = []
     for store in stores:

@@ -1,7 +1,8 @@
-"""Pages for analysts, generated from declarations: the dictionary with its diagram, and the indicators.
+"""Generate the pages of the documentation that follow from declarations: the dictionary of tables with a diagram, and the indicators.
 
-Belongs here: metadata and indicator files as Markdown. `python -m warehouse.document` writes the pages; a test checks that they are
-up to date. Does not belong here: the metadata (`warehouse/tables`, `star/tables`, `star/views`), the definitions.
+`python -m warehouse.document` writes the pages; a test checks that they are up to date.
+Belongs here: declarations as Markdown. Does not belong here: the declarations (`warehouse/tables`, `star/tables`, `star/views`, the files
+of indicators).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _grouped_tables() -> list[tuple[str, list[Table]]]:
 
 
 def entity_diagram() -> str:
-    """The facts and their dimensions as a Mermaid entity diagram: columns with a dimension, and references."""
+    """Return a Mermaid entity diagram of the fact tables: their columns with a dimension, and which table these refer to."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for fact in (t for t in tables.WAREHOUSE.tables.values() if t.name.startswith("fact_")):
         for column in fact.columns:
@@ -64,7 +65,7 @@ def entity_diagram() -> str:
 
 
 def dictionary_page() -> str:
-    """`docs/reference/dictionary.md`."""
+    """Return the page `docs/reference/dictionary.md`."""
     out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", entity_diagram(), ""]
     for title, held in _grouped_tables():
         out += [f"## {title}", ""]
@@ -105,7 +106,7 @@ change an indicator: [add an indicator](../how-to/add-an-indicator.md).
 
 
 def indicators_page() -> str:
-    """`docs/reference/indicators.md`."""
+    """Return the page `docs/reference/indicators.md`."""
     every = catalogue().values()
     listed = ["| indicator | unit | from | published in |", "|---|---|---|---|"]
     for one in every:
@@ -117,7 +118,7 @@ def indicators_page() -> str:
 
 
 def generated_pages() -> dict[Path, str]:
-    """Generate every page of the documentation that comes from declarations, by its path."""
+    """Return all generated pages: path → text."""
     return {_DICTIONARY: dictionary_page(), _INDICATORS: indicators_page()}
 
 

@@ -1,7 +1,7 @@
-"""Rows to load into a store: a frame in memory, or batches read from files.
+"""Rows that are to be loaded into a store: a frame in memory, or batches that are read from files.
 
-Belongs here: the accepted types of rows, and rows as Arrow with the declared types. Does not belong here: loading into a particular
-store (`publish`, `postgres`).
+Belongs here: these two kinds of rows, and converting them to Arrow tables with the declared types. Does not belong here: loading them into
+a particular store (`publish`, `postgres`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ BATCH = 60_000
 
 
 class Batched(Protocol):
-    """Rows that do not fit in memory: a pyarrow dataset, or an object with the same method."""
+    """Rows that may not fit into memory: a pyarrow dataset, or another object with this method."""
 
     def to_batches(self, columns: list[str] | None = None) -> Iterable[pa.RecordBatch]:
-        """The rows in batches, in order."""
+        """Return the rows in batches, in order. columns: None for all."""
         ...
 
 
@@ -35,7 +35,7 @@ Rows: TypeAlias = pd.DataFrame | Batched
 
 
 def typed_parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
-    """The rows of `table` with the types of `tables.arrow_schema`: a frame at once, others in batches."""
+    """Yield `rows` with the columns and types that `table` declares: a frame at once, others in batches."""
     if isinstance(rows, pd.DataFrame):
         yield tables.frame_to_arrow(table, tables.conform_frame(table, rows))
         return
@@ -45,7 +45,7 @@ def typed_parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
 
 
 def row_batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows in batches, in order."""
+    """Yield the rows in batches, in order. columns: None for all."""
     if isinstance(rows, ds.Dataset):  # which would otherwise read about twenty batches ahead of the consumer
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
     else:
@@ -53,7 +53,7 @@ def row_batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.
 
 
 def compute_ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the same batches, but compute the next batch while the consumer processes the current one."""
+    """Yield the batches of `made`; the next batch is computed while the caller processes the current one."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, made, None)
         while (batch := waiting.result()) is not None:
@@ -62,7 +62,7 @@ def compute_ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def register_table(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[str]:
-    """Register `rows` as the table `name` in `connection`; returns the files that it needs to access."""
+    """Register `rows` as the table `name` in `connection`; return the files that the connection must be able to read."""
     files = list(rows.files) if isinstance(rows, ds.FileSystemDataset) else []
     if not files or any(sign in file for file in files for sign in "*?["):  # which DuckDB would interpret as a pattern
         connection.register(name, rows)

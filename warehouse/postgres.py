@@ -60,7 +60,7 @@ _TRANSIENT_STATES = ("57P01", "57P02", "57P03", "55P03", "08000", "08003", "0800
 
 
 def displayed_url(url: str) -> str:
-    """The database without its password, for messages. Raises `HarmoniaError` if it is not a PostgreSQL URL."""
+    """Return the URL of a database without its password, for messages. Raises `HarmoniaError` if it is not a PostgreSQL URL."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -74,7 +74,10 @@ def displayed_url(url: str) -> str:
 
 @contextmanager
 def open_connection(url: str) -> Iterator[psycopg.Connection]:
-    """A connection; a server error becomes one line with the remedy, without the server's message, which may contain values."""
+    """Open a connection.
+
+    A server error becomes a `HarmoniaError` with the remedy, without the server's message, which may contain values.
+    """
     server = displayed_url(url)
     try:
         with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
@@ -85,7 +88,7 @@ def open_connection(url: str) -> Iterator[psycopg.Connection]:
 
 
 def _is_transient(error: psycopg.Error) -> bool:
-    """Whether the error is transient: the server restarts or cannot be reached, another run is publishing."""
+    """Return whether an error is transient, i.e. the server restarts or cannot be reached, or another run is publishing."""
     state = error.sqlstate or ""
     return state in _TRANSIENT_STATES or (not state and isinstance(error, psycopg.OperationalError))
 
@@ -105,13 +108,13 @@ def execute_all(cursor: psycopg.Cursor, statements: list[str]) -> None:
 
 
 def existing_roles(cursor: psycopg.Cursor) -> set[str]:
-    """The roles of the matrix that exist on the server."""
+    """Return the roles of the access matrix that exist on the server."""
     names = [role.name for role in roles()]
     return {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (names,)).fetchall()}
 
 
 def wait_for_lock(cursor: psycopg.Cursor) -> None:
-    """Wait, with a limit, for another publisher of this database; then hold the lock until the transaction ends."""
+    """Wait, with a limit, until no other run publishes to this database; then lock it until the end of the transaction."""
     cursor.execute(f"SET LOCAL lock_timeout = '{_MAX_WAIT}s'".encode())
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
@@ -121,18 +124,18 @@ def _digest_statements(statements: list[str]) -> str:
 
 
 def structure_digest() -> str:
-    """Digest of the tables, views and functions that this version declares."""
+    """Return a hash of the tables, views and functions that this version of the program declares."""
     tables_sql = [statement for schema in STORES for statement in create_statements(grants.stored_tables(schema))]
     return _digest_statements([*tables_sql, *grants.structure_statements()])
 
 
 def schema_mark(existing: set[str]) -> str:
-    """The schema comment that identifies the structure of its tables and the access to them."""
+    """Return the comment of a schema, which identifies the declared tables and the access of the `existing` roles to them."""
     return f"form {structure_digest()}, access {_digest_statements(grants.access_statements(existing))}"
 
 
 def existing_mark(cursor: psycopg.Cursor) -> str | None:
-    """The mark of the existing tables; None if there are none, or their columns were changed manually."""
+    """Return the comment of the existing schemas; None if they do not have exactly the declared tables and columns."""
     columns = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
@@ -141,7 +144,7 @@ def existing_mark(cursor: psycopg.Cursor) -> str | None:
 
 
 def stored_mark(cursor: psycopg.Cursor) -> str | None:
-    """The mark in the schema's comment; None if there is none."""
+    """Read the comment of the schema; None if there is none."""
     row = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
     return row[0] if row else None
 
@@ -255,7 +258,7 @@ def prepared_publication(url: str, stores: Stores) -> Iterator[Callable[[], None
 
 
 def read_tables(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
-    """Every table of a store (not views) with its rows on the server, in one snapshot. Raises `HarmoniaError`."""
+    """Yield every table of a store (no views) with its rows on the server, as of one moment. Raises `HarmoniaError` on a server error."""
     convert_options = csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""], true_values=["t"], false_values=["f"]
     )

@@ -1,7 +1,8 @@
-"""Write the stores as DuckDB files in the home: each publication in a separate folder, selected by a pointer.
+"""Publish the stores as DuckDB files in the home. Each publication has a folder of its own; a pointer names the current one.
 
-Belongs here: the DDL, loading, file modes, the swap. Does not belong here: the content of the tables (`warehouse/count`), the definition of
-a store (`warehouse/stores`), reading them (`warehouse/reading`), public releases (they are not views of these tables).
+Belongs here: creating tables, loading rows, permissions of the files, replacing the pointer. Does not belong here: the content of the
+tables (`warehouse/count`), the definition of a store (`warehouse/stores`), reading stores (`warehouse/reading`), public releases (they are
+not views of these tables).
 
 `warehouse.duckdb`  exact figures and record keys, no names, no personal numbers (mode 0600: confidential)
 `analysts.duckdb`   the same with keyed pseudonyms instead of record keys (mode 0640)
@@ -42,7 +43,7 @@ GROUP_READABLE = 0o640
 
 
 def create_statements(declared: Iterable[Table]) -> list[str]:
-    """CREATE and COMMENT statements of tables, then views, in PostgreSQL's dialect, which DuckDB accepts."""
+    """Return the CREATE and COMMENT statements of tables, then views, in the dialect of PostgreSQL, which DuckDB accepts."""
     statements = []
     for table in tables.in_creation_order(declared):
         comment, view = _compile_statement(SetTableComment(table)), table.info.get("view")
@@ -69,9 +70,9 @@ def _owner_only_files() -> Iterator[None]:
 
 
 def _load_rows(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
-    """Insert `rows` into their table, in the order of its columns; returns their number.
+    """Insert `rows` into their table; return their number.
 
-    In one statement: rows inserted by several statements stay in memory until the commit.
+    They are inserted by one statement, since DuckDB keeps rows in memory until the commit if several statements insert them.
     """
     if isinstance(rows, ds.FileSystemDataset):
         register_table(connection, "incoming", rows)
@@ -85,7 +86,9 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) 
 
 
 def build_file(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
-    """Write a new DuckDB file `target` with the tables and views `declared`, readable only by its owner; returns the rows by table.
+    """Write a new DuckDB file `target` with the tables and views `declared`, readable only by its owner.
+
+    frames: rows by table. Returns the number of rows by table.
 
     Raises `HarmoniaError` if it cannot be written (full disk, no permission).
     """
@@ -106,7 +109,7 @@ def build_file(target: Path, declared: Sequence[Table], frames: Mapping[str, Row
 
 
 def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the file of every store into `folder` in parallel; returns the rows by table of each."""
+    """Write the file of every store into `folder`, in parallel; return store → table → number of rows."""
     rows = {}
     with _owner_only_files(), ThreadPoolExecutor() as pool:
         builds = {
@@ -119,15 +122,15 @@ def _build_stores(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
 
 
 def publication_numbers(folder: Path) -> list[int]:
-    """Numbers of the publications in `folder`, ascending."""
+    """Return the numbers of the publications in `folder`, in ascending order."""
     return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
 
 
 def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] = lambda: None) -> dict[str, int]:
-    """Write every store into a new folder of `home`, then make it current. Call it under the run lock.
+    """Write every store into a new folder of `home`, then make that folder current. Call it under the run lock.
 
-    before_swap  called when all files are complete, before the pointer changes; if it raises, the published files do not change
-    Returns the rows by table of the warehouse. Raises `HarmoniaError`.
+    before_swap: called when all files are complete, before the pointer changes; if it raises an error, nothing is published.
+    Returns the number of rows of each table of the warehouse. Raises `HarmoniaError` if a file cannot be written.
     """
     folder = home / FOLDER
     with storage(folder):
@@ -153,14 +156,14 @@ def publish_stores(stores: Stores, home: Path, before_swap: Callable[[], None] =
 
 
 def remove_previous(home: Path) -> None:
-    """Remove every publication but the current one. Call it under the run lock."""
+    """Remove the folders of all publications except the current one. Call it under the run lock."""
     with storage(home / FOLDER):
         for number in publication_numbers(home / FOLDER)[:-1]:
             shutil.rmtree(home / FOLDER / str(number))
 
 
 def _make_current(home: Path, folder: Path, number: int) -> None:
-    """Point to publication `number`, link its files under their plain names, delete all older ones except the previous."""
+    """Make publication `number` the current one, link its files under their plain names, and delete older ones except the previous."""
     pointer = temporary(folder / POINTER)
     with storage(folder):
         pointer.write_text(f"{number}\n")

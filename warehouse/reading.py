@@ -1,7 +1,7 @@
-"""Read published stores, so that one logical read never sees two publications.
+"""Read published stores, in such a way that a reader sees one publication even if another is published meanwhile.
 
-Belongs here: opening the files of one publication of a home, a consistent transaction on PostgreSQL, and a clear error for a publication
-by another version. Does not belong here: writing them (`warehouse/publish`, `warehouse/postgres`).
+Belongs here: opening the files of a publication, opening a consistent transaction on PostgreSQL, a clear error if another version of the
+program published. Does not belong here: writing stores (`warehouse/publish`, `warehouse/postgres`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TRIES, _PAUSE = 20, 0.05
 
 
 def current_folder(home: Path) -> Path:
-    """The folder of the current publication: `home/published/<number>`, or `home` itself if there is no pointer."""
+    """Return the folder of the current publication: `home/published/<number>`, or `home` itself if there is no pointer."""
     with contextlib.suppress(OSError):
         return home / FOLDER / (home / FOLDER / POINTER).read_text().strip()
     return home
@@ -31,10 +31,10 @@ def current_folder(home: Path) -> Path:
 
 @contextlib.contextmanager
 def open_publication(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads one publication of `home`, even if another is published meanwhile.
+    """Open a connection that reads one publication of `home`, even if another is published meanwhile.
 
-    stores  names of `warehouse.stores.STORES`, default the warehouse: the first is the database, the others are attached by their names
-    Raises `HarmoniaError` if nothing is published, a file cannot be read, or another version wrote it.
+    stores: names of `warehouse.stores.STORES`, by default the warehouse; the first is the main database, the others are attached under
+    their names. Raises `HarmoniaError` if nothing is published, a file cannot be read, or another version wrote it.
     """
     names = stores or (WAREHOUSE,)
     connection = _open_current(home, names)
@@ -47,7 +47,7 @@ def open_publication(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnec
 
 
 def _open_current(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
-    """Follow the pointer; if its folder was deleted since (two publications later), follow it again."""
+    """Open the stores `names` of the current publication. If its folder is deleted meanwhile, two publications later, start again."""
     for remaining in reversed(range(_TRIES)):
         folder = current_folder(home)
         try:
@@ -67,7 +67,7 @@ def _open_current(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnecti
 
 
 def require_tables(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaData) -> None:
-    """Raise `HarmoniaError` if the tables of `store` are not those of this version."""
+    """Raise `HarmoniaError` if a store lacks tables or columns that this version of the program declares."""
     query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_catalog = ? AND table_schema = 'main'"
     lacking = absent_columns(metadata, set(connection.execute(query, [store]).fetchall()))
     if lacking:
@@ -75,7 +75,7 @@ def require_tables(connection: duckdb.DuckDBPyConnection, store: str, metadata: 
 
 
 def absent_columns(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
-    """`table.column` of `metadata` that is missing in `there`."""
+    """Return the columns of `metadata`, as `table.column`, that are not in `there`."""
     return [
         f"{table.name}.{column.name}"
         for table in metadata.sorted_tables
@@ -85,14 +85,14 @@ def absent_columns(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]
 
 
 def older_version_message(what: str, lacking: list[str]) -> str:
-    """The message for tables of another version."""
+    """Return the message for tables that another version of the program wrote. lacking: columns that they lack."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
     return f"{what} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
 
 
 @contextlib.contextmanager
 def open_postgres(url: str) -> Iterator[psycopg.Connection]:
-    """A connection that reads one publication of a PostgreSQL warehouse: one repeatable-read, read-only transaction."""
+    """Open a connection that reads one publication of a PostgreSQL warehouse, in one read-only transaction."""
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True

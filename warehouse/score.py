@@ -1,7 +1,8 @@
-"""Accuracy of a published warehouse against the truth. For evaluation only: the pipeline never imports this module or reads a truth.
+"""Measure how accurate a published warehouse is, given the truth behind simulated or sample deliveries.
 
-Belongs here: comparing published tables with a truth folder (`statistics.csv`, `records.csv`, `reconciliation.csv`), and showing
-the result. Does not belong here: anything that changes a figure.
+For evaluation only: the pipeline never imports this module or reads the truth.
+Belongs here: comparing published tables with the files of the truth (`statistics.csv`, `records.csv`, `reconciliation.csv`), showing the
+result. Does not belong here: anything that changes a figure.
 """
 
 from __future__ import annotations
@@ -50,12 +51,15 @@ class ScoreResult:
     reconciliation: pd.DataFrame
 
     def relative_error(self, measure: str) -> float:
-        """Sum of the absolute errors of the yearly totals over the true harmonised sum; for `as_reported`, the error of counting rows."""
+        """Return the sum of the absolute errors of the yearly totals, divided by the sum of the true harmonised figures.
+
+        For `as_reported` this is the error that is made by counting the institutions' rows.
+        """
         true = self.totals["harmonised_true"]
         return float((self.totals[measure] - true).abs().sum() / true.sum()) if true.sum() else 0.0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Tables for a console."""
+        """Yield tables for a console."""
         yield f"Records: {len(self.missing)} missing, {len(self.wrong_status)} with a wrong status, {len(self.extra)} not in the truth"
         yield f"Yearly totals: harmonised {self.relative_error('harmonised'):.2%} off, row by row {self.relative_error('as_reported'):.2%}"
         for frame, title in (
@@ -87,7 +91,7 @@ def _rich_table(frame: pd.DataFrame, title: str) -> Grid:
 
 
 def _read_truth(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
-    """A file of the truth as text; empty cells are null. Raises `HarmoniaError` for a missing column."""
+    """Read a file of the truth as text; empty cells are null. Raises `HarmoniaError` for a missing column."""
     frame = pd.read_csv(truth / name, dtype="str", keep_default_na=False, na_values=[""])
     absent = [c for c in columns if c not in frame.columns]
     if absent:
@@ -96,7 +100,7 @@ def _read_truth(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
 
 
 def _published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
-    """Published tables as frames. Raises `HarmoniaError` if the warehouse is missing or invalid."""
+    """Read published tables by name. Raises `HarmoniaError` if the warehouse is missing or invalid."""
     if not warehouse.is_file():
         raise HarmoniaError(f"{warehouse}: no warehouse is published there; run `harmonia run` first, or name its home with --home")
     try:
@@ -107,10 +111,10 @@ def _published_tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.D
 
 
 def record_differences(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Missing, wrong and extra records of `lineage` (RECORD, status) against `true` (RECORD, expected_status, alt_status).
+    """Compare the records of the lineage with those of the truth; return missing, wrong and extra records (as in `ScoreResult`).
 
-    `unparseable` in the truth is `quarantined` in the lineage; an unparseable record may be absent. If a record has several lines in a
-    delivery, it counts as right if one of them has the expected status.
+    lineage: RECORD, status. true: RECORD, expected_status, alt_status. A record that is `unparseable` in the truth may be `quarantined` in
+    the lineage, or missing. If a record has several lines in a delivery, one of them must have the expected status.
     """
     true = true.assign(true_line=range(len(true)))
     accepted_status = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
@@ -130,9 +134,10 @@ def record_differences(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.Da
 
 
 def compare_cells(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-    """Every cell of the truth with ours (an absent row is 0): CELL, as_reported, harmonised, *_true, table, length.
+    """Join the true figures with the published ones; a figure that is not published is 0.
 
-    table: how many dimensions are broken down, and which; length: year or quarter.
+    Columns out: CELL; as_reported, harmonised and the true as_reported_true, harmonised_true; table: the number of dimensions that are
+    broken down, and which; length: of the period, year or quarter.
     """
     true = true.assign(**{m: true[m].fillna("0").astype(int) for m in MEASURES})
     periods = set(true["period"])
@@ -145,9 +150,10 @@ def compare_cells(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
 
 
 def figure_errors(cells: pd.DataFrame) -> pd.DataFrame:
-    """Errors per table, length of period and measure.
+    """Sum up the errors by table, length of period and measure.
 
-    Out: cells, wrong (cells that differ), off (sum of absolute errors), of (true sum), share (off / of).
+    Columns out: cells (number of figures), wrong (those that differ), off (sum of absolute errors), of (sum of true figures), share
+    (off / of).
     """
     parts = []
     for measure in MEASURES:
@@ -160,7 +166,7 @@ def figure_errors(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def strategy_figures(cells: pd.DataFrame) -> pd.DataFrame:
-    """The strategy's figures with ours, if the truth contains all of them; else empty."""
+    """Compare the figures in the national strategy with the published ones, if the truth contains all of them; else empty."""
     figures = pd.read_csv(STRATEGY, dtype={"indicator": "str", "period": "str", "offence_group": "str"}).drop(columns="source")
     others = [d for d in DIMENSIONS if d != "offence_group"]
     by_offence = cells[(cells[others] == "total").all(axis=1)]
@@ -174,7 +180,7 @@ def _pair_count(cluster_sizes: pd.Series) -> float:
 
 
 def pairwise_accuracy(ours: pd.Series, true: pd.Series) -> dict[str, float]:
-    """Precision, recall and F1 of the pairs of records linked by two clusterings (aligned, no nulls)."""
+    """Compute precision, recall and F1 of the pairs of records in one cluster. ours, true: cluster of each record, without nulls."""
     both = pd.DataFrame({"ours": ours.to_numpy(), "true": true.to_numpy()})
     correct, linked, true_pairs = (_pair_count(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
     precision, recall = correct / linked if linked else 1.0, correct / true_pairs if true_pairs else 1.0
@@ -197,7 +203,7 @@ def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
 
 
 def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: str) -> pd.Series:
-    """For each of our ids the true id of most of its records."""
+    """Return, for each published id, the true id of most of its records."""
     key = ["institution", "entity", "record_key"]
     both = lineage[lineage["entity"] == entity].drop_duplicates(key).merge(true.drop_duplicates(key), on=key, suffixes=("", "_true"))
     tally = both.groupby([column, f"{column}_true"]).size().rename("n").reset_index().sort_values("n", ascending=False)
@@ -205,7 +211,11 @@ def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: st
 
 
 def reconciliation_accuracy(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataFrame:
-    """Rows per step: ours, true, equal in case (and person), period and outcome, and equal but for the period."""
+    """Compare `reconciliation` with the truth by step.
+
+    Columns out: step; the numbers of published rows (ours), of true rows (true), of rows that agree in case (and person), period and
+    outcome, and of rows that agree in all but the period.
+    """
     with_true_ids = ours.assign(
         case_id=ours["case_id"].map(_true_ids(lineage, true_records, "case", "case_id")),
         person_id=ours["person_id"].map(_true_ids(lineage, true_records, "person", "person_id")),

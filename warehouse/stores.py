@@ -1,7 +1,7 @@
-"""The published stores: the warehouse, the analysts' copy of it, the identity store.
+"""The published stores: the warehouse, the copy of it for analysts, the identity store with names for stewards.
 
-Belongs here: the tables of each store, keyed pseudonyms, their crosswalk, the key. Does not belong here: the analysts' version of
-a table (`warehouse/analysts`), how a store is written (`warehouse/publish` as DuckDB files, `warehouse/postgres` as
+Belongs here: which tables each store has, the pseudonyms of record keys, their crosswalk and secret key. Does not belong here: what
+analysts see of a table (`warehouse/analysts`), how a store is written (`warehouse/publish` as DuckDB files, `warehouse/postgres` as
 schemas), who may see it (`warehouse/access`).
 """
 
@@ -25,9 +25,9 @@ from warehouse.loading import Rows, register_table
 
 WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
 STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: analysts.ANALYSTS, IDENTITY: tables.IDENTITY}
-"""Name of a store (a DuckDB file, a schema of PostgreSQL) and its tables."""
+"""Name of a store (of a DuckDB file, and of a schema of PostgreSQL) → its tables."""
 Stores = Mapping[str, Mapping[str, Rows]]
-"""Store -> table -> rows."""
+"""Name of a store → name of a table → its rows."""
 
 KEY_FILE = "pseudonym.key"
 KEY_VARIABLE = "HARMONIA_PSEUDONYM_KEY"
@@ -36,10 +36,10 @@ _PRIVATE = 0o600
 
 
 def pseudonym_key(home: Path) -> bytes:
-    """The key of the pseudonyms: a record keeps its pseudonym from run to run.
+    """Return the secret key of the pseudonyms. As it stays the same, a record keeps its pseudonym from run to run.
 
-    It is in the file named by `HARMONIA_PSEUDONYM_KEY`, else in the home (mode 0600, created on first use); never in a store.
-    Raises `HarmoniaError` if the file cannot be read or is not such a key.
+    It is read from the file that `HARMONIA_PSEUDONYM_KEY` names, else from the home (mode 0600), where it is created if it is missing. It
+    is never in a store. Raises `HarmoniaError` if the file cannot be read or does not contain a key.
     """
     named = os.environ.get(KEY_VARIABLE)
     path = Path(named).expanduser() if named else home / KEY_FILE
@@ -65,7 +65,7 @@ def pseudonym_key(home: Path) -> bytes:
 
 
 def pseudonyms_of(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
-    """A keyed pseudonym (HMAC-SHA256, 128 bits, hex) for each record key of an institution; null stays null."""
+    """Compute the pseudonym of each record key: HMAC-SHA256 of institution and record key, 128 bits, hex; null stays null."""
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
     coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
     made = [hmac.digest(key, text, "sha256").hex()[: analysts.PSEUDONYM_HEX] for text in coded]
@@ -73,7 +73,10 @@ def pseudonyms_of(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Se
 
 
 def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
-    """The rows of `identity.crosswalk`: institution, record_key, pseudonym, for every pair in any published table."""
+    """Compute the table `crosswalk` of the identity store, with every record key that is in a published table.
+
+    Columns out: institution, record_key, pseudonym.
+    """
     named = []
     with duckdb.connect() as connection:
         for name, table in tables.WAREHOUSE.tables.items():
@@ -87,9 +90,9 @@ def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFra
 
 
 def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `identity.persons`: every accepted person record with its ids.
+    """Compute the table `persons` of the identity store: every accepted person record with its ids.
 
-    canonical  tables of schemas.canonical; cases: institution, record_key, case_id; persons: institution, record_key, person_id
+    canonical: tables of schemas.canonical. cases: institution, record_key, case_id. persons: institution, record_key, person_id.
     """
     records = canonical["person_records"]
     out = records[records["status"] == "accepted"]
@@ -99,7 +102,7 @@ def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFram
 
 
 def arrange_stores(published: Mapping[str, Rows], named: pd.DataFrame, key: bytes) -> Stores:
-    """Arrange the published tables by store. published: every table of `warehouse.count`; named: from `identified_persons`."""
+    """Return the tables of all stores. published: the tables of the warehouse. named: from `identified_persons`. key: of the pseudonyms."""
     pairs = pseudonym_crosswalk(published, key)
     return {
         WAREHOUSE: published,

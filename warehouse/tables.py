@@ -1,7 +1,7 @@
-"""Declaration of every published table: SQLAlchemy Core metadata for any database.
+"""The declaration of the published tables, as SQLAlchemy metadata for any database.
 
-Belongs here: names, types and comments of tables and columns, the owner of their rows, and conforming a frame to these columns. Does not
-belong here: which role sees them (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
+Belongs here: names, types and comments of tables and columns, whose the rows are, and converting a frame to the declared columns. Does not
+belong here: which role sees a table (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
 (`warehouse/publish`). Names and columns of the first six tables are a contract with outside users (docs/reference/counting-rules.md).
 """
 
@@ -253,37 +253,43 @@ CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "fi
 
 
 def key_columns(table: Table) -> dict[str, str]:
-    """Columns of `table` with record keys, each with the column that names the institution: analysts see keyed pseudonyms instead."""
+    """Return the columns with record keys → the column that names their institution. Analysts see pseudonyms instead of these keys."""
     return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
 
 
 def linked_columns(table: Table) -> set[str]:
-    """Columns of `table` whose values depend on other institutions' records: hidden from the owner of the row."""
+    """Return the columns whose values depend on records of other institutions, and which the owner of a row therefore cannot see."""
     return {c.name for c in table.columns if c.info.get("linked")}
 
 
 def narrow_table(table: Table, columns: Collection[str]) -> Table:
-    """Return `table` with only these columns."""
+    """Return a declaration of `table` with only these columns."""
     return Table(table.name, MetaData(), *(c._copy() for c in table.columns if c.name in columns), comment=table.comment, info=table.info)
 
 
 def stored_tables(metadata: MetaData) -> list[Table]:
-    """List the tables that store rows (not views)."""
+    """Return the tables that store rows, i.e. are no views."""
     return [table for table in metadata.sorted_tables if "view" not in table.info]
 
 
 def declared_views(metadata: MetaData) -> list[Table]:
-    """The views as declared: `info["view"]` is the SELECT, for DuckDB and PostgreSQL alike, over tables and views before it."""
+    """Return the views in the order of declaration.
+
+    `info["view"]` is the query, for DuckDB and PostgreSQL, over tables and earlier views.
+    """
     return [table for table in metadata.tables.values() if "view" in table.info]
 
 
 def in_creation_order(declared: Iterable[Table]) -> list[Table]:
-    """Order tables and views as they can be created: tables, then views as declared."""
+    """Sort tables and views so that they can be created one after the other: tables, then views in the order of declaration."""
     return sorted(declared, key=lambda table: list(table.metadata.tables).index(table.name) if "view" in table.info else -1)
 
 
 def conform_frame(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with exactly the columns of `table`, in order and typed (text, Int64, boolean, dates); absent columns become null."""
+    """Return `frame` with exactly the columns of `table`, in order and with their types (text, Int64, boolean, date).
+
+    Columns that `frame` lacks are null.
+    """
     out = frame.reindex(columns=[c.name for c in table.columns]).reset_index(drop=True)
     for column in table.columns:
         if isinstance(column.type, BigInteger):
@@ -300,11 +306,11 @@ def conform_frame(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """The explicit Arrow schema of `table`, for loading and for the lake."""
+    """Return the Arrow schema of `table`, for loading it and for the lake."""
     kinds = {BigInteger: pa.int64(), Boolean: pa.bool_(), Date: pa.date32(), Text: pa.string(), Double: pa.float64()}
     return pa.schema([(c.name, kinds[type(c.type)]) for c in table.columns])
 
 
 def frame_to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
-    """`frame`, which has the columns of `table` (`conform_frame`), with the types of `arrow_schema`."""
+    """Convert a frame with the columns of `table` (see `conform_frame`) to an Arrow table with the types of `arrow_schema`."""
     return pa.Table.from_pandas(frame, schema=arrow_schema(table), preserve_index=False)

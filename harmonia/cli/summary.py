@@ -1,7 +1,7 @@
-"""Summary of a run: deliveries, rows, findings, the latest year's figures, next steps.
+"""Print the summary of a run: deliveries, rows, findings, the figures of the latest year, next steps.
 
-Belongs here: selecting these from the run outputs and formatting them for the console. Does not belong here: counting. Shows counts and
-codes only, no records.
+Belongs here: selecting these from the outputs of the run and formatting them for the console. Does not belong here: counting. The summary
+contains counts and codes only, no records.
 """
 
 from __future__ import annotations
@@ -29,28 +29,31 @@ from warehouse.indicators import DIMENSIONS, indicators
 _ROWS = ("read", *ACCOUNTS)
 
 
-def columns() -> dict[str, str]:
-    """Offence groups of which the summary shows figures, with heads: the total, the leading group, the minor one if there is one."""
+def shown_groups() -> dict[str, str]:
+    """Return the offence groups of which the summary shows figures → column title: the total, the first group, the minor one if any."""
     heads, known = texts("console"), topic()
     found = {"total": heads["total"], known.leading: heads["leading"]}
     return found | dict.fromkeys(known.minor, heads["minor"])
 
 
 def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
-    """Physical rows by institution: index institution; columns deliveries, read and the record statuses."""
+    """Count the delivered rows of each institution (index).
+
+    Columns out: deliveries (their number), read, and one for each record status.
+    """
     counts = record_status["accounting"].groupby("institution")[list(_ROWS)].sum()
     counts.insert(0, "deliveries", record_status["deliveries"].groupby("institution").size().reindex(counts.index))
     return counts.reindex(list(institutions)).fillna(0).astype("int64")
 
 
 def severities(findings: pd.DataFrame) -> dict[str, int]:
-    """Open findings by severity, worst first."""
+    """Count the open findings by severity, most serious first."""
     there = findings.loc[findings["state"] != "fixed", "severity"]
     return {severity: int((there == severity).sum()) for severity in SEVERITIES}
 
 
 def latest_year(statistics: pd.DataFrame) -> str | None:
-    """The last year with most figures known, else the last published year; None if there is none."""
+    """Return the latest year of which most figures are known, else the last published year; None if there is none."""
     years = statistics[statistics["period"].str.fullmatch(r"\d{4}")]
     known = years["harmonised"].notna().groupby(years["period"]).mean()
     candidates = known[known > 0.5] if (known > 0.5).any() else known
@@ -58,13 +61,13 @@ def latest_year(statistics: pd.DataFrame) -> str | None:
 
 
 def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
-    """The year's figures by offence group, without other breakdowns.
+    """Select the figures of a year by offence group, without other breakdowns.
 
-    Columns: indicator, group (of `columns`), as_reported, harmonised, incomplete, missing.
+    Columns out: indicator, group (of `columns`), as_reported, harmonised, incomplete, missing.
     """
     others = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
     whole = (statistics["period"] == year) & (statistics[others] == "total").all(axis=1)
-    rows = statistics[whole & statistics["offence_group"].isin(columns())]
+    rows = statistics[whole & statistics["offence_group"].isin(shown_groups())]
     wanted = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
     return rows[wanted].rename(columns={"offence_group": "group"}).reset_index(drop=True)
 
@@ -74,7 +77,7 @@ def _number(value: Any) -> str:
 
 
 def rows_table(counts: pd.DataFrame) -> Table:
-    """Rows read by institution and record status; the number of deliveries in brackets."""
+    """Make the table of rows by institution and record status, with the number of deliveries in brackets. counts: from `accounting`."""
     table = grid("", title="Rows by institution (deliveries)")
     for name in _ROWS:
         table.add_column(name, justify="right")
@@ -87,15 +90,18 @@ def rows_table(counts: pd.DataFrame) -> Table:
 
 
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
-    """The year's figures, as reported and harmonised, and the incomplete deliveries of figures marked with a star."""
+    """Make the table of the figures of a year; also return the incomplete deliveries behind the figures that are marked with a star.
+
+    rows: from `figures`.
+    """
     table = grid("", title=f"{year}: as reported → harmonised")
-    for heading in columns().values():
+    for heading in shown_groups().values():
         table.add_column(heading, justify="right", max_width=20)
     found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
     absent: dict[str, None] = {}
     for indicator in indicators().values():
         cells = []
-        for group in columns():
+        for group in shown_groups():
             row = found.get((indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False})
             incomplete = bool(row["incomplete"]) if pd.notna(row["incomplete"]) else False
             if incomplete and pd.notna(row["missing"]):
@@ -107,34 +113,37 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
 
 
 def deliveries_line(deliveries: pd.DataFrame) -> str:
-    """Number of landed deliveries, and the new ones."""
+    """Say how many deliveries were landed, and which are new."""
     new = deliveries[deliveries["new"]]
     named = shortened(list(new["institution"] + " " + new["delivery"]))
     return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {named}' if named else ''}"
 
 
-def not_complete(coverage: pd.DataFrame) -> str:
-    """Every published quarter that is not complete, with its state; empty if all are."""
+def incomplete_quarters(coverage: pd.DataFrame) -> str:
+    """List the published quarters that are not complete, with their state; empty if all are complete."""
     gaps = coverage[coverage["period"].str.contains("-Q") & (coverage["state"] != COMPLETE)]
     return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
 
 
-def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
-    """New unreadable corrections whose period has another, readable version. In: `new` of landing; `state` of every delivery."""
+def unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
+    """List new deliveries that are unreadable although another version for the same period is readable, and so replace nothing.
+
+    deliveries: landed deliveries, with the column `new`. states: state of every delivery.
+    """
     readable = states.loc[states["state"] != UNREADABLE, ["institution", "period"]].drop_duplicates()
     new = deliveries[deliveries["new"]].merge(states, on=["institution", "delivery"])
     new = new[new["state"] == UNREADABLE].merge(readable, on=["institution", "period"])
     return ", ".join(new["institution"] + " " + new["delivery"])
 
 
-def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
-    """New deliveries that are unlike their institution's own past, with what is and what is usual; empty if there are none."""
+def unusual_deliveries(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
+    """List new deliveries that differ much from earlier ones of the same institution, with what is unusual; empty if there are none."""
     odd = unlike_past(found).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
     return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["what"] + ")")
 
 
 def changed_lines(changed: pd.DataFrame) -> list[str]:
-    """The totals that changed, in words. In: `pipelines.delivery_report.changed_totals`."""
+    """Say which totals changed, in one line each. changed: from `pipelines.delivery_report.changed_totals`."""
     titles = {code: indicator.title["en"] for code, indicator in indicators().items()}
     known = changed[changed["indicator"].isin(list(titles))]
     return [
@@ -145,7 +154,7 @@ def changed_lines(changed: pd.DataFrame) -> list[str]:
 def show(
     console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
 ) -> None:
-    """Print the summary of a run that published. unchanged: nothing changed since the last run, whose outputs are shown."""
+    """Print the summary of a run. unchanged: nothing changed since the last run, so that its outputs are shown."""
     tables = values["statistics"]
     console.print()
     landed, coverage = values["landing"]["deliveries"], tables["coverage"]
@@ -154,9 +163,9 @@ def show(
         console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
         "New and not complete": not_complete_new(values["warehouse"]["new"]),
-        "Not complete": not_complete(coverage),
-        "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"]),
-        "New, and unlike the institution's own past": unusual(landed, values["findings"]["findings"]),
+        "Not complete": incomplete_quarters(coverage),
+        "Unreadable corrections, which replace nothing": unreadable_corrections(landed, values["record_status"]["deliveries"]),
+        "New, and unlike the institution's own past": unusual_deliveries(landed, values["findings"]["findings"]),
     }
     for title, named in notes.items():
         if named:

@@ -33,7 +33,7 @@ class DrawnSample:
     of pairs that are no candidates, by reason.
     """
 
-    draw_sample: int
+    sample: int
     pairs: pd.DataFrame
     strata: pd.DataFrame
     left_out: dict[str, int]

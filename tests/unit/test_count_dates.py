@@ -243,7 +243,8 @@ def test_habits_are_counted_in_the_sources_own_deliveries() -> None:
     assert slips["exchanged"] > 8 * late["exchanged"]
     assert slips["year"] > 8 * late["year"]
     nothing = DateHabits(observe_habits([register(of=0).case("courts", "F", "c", received="2013-02-02").model("dated_event")]).rates)
-    assert nothing.of(pd.Series(["police"]), ("year",)).tolist() == [[2.0**-13]]  # expected: one date in a thousand, and nine wrong years
+    # expected: one date in a thousand, and nine wrong years
+    assert nothing.rates_of(pd.Series(["police"]), ("year",)).tolist() == [[2.0**-13]]
 
 
 days = st.dates(pd.Timestamp("1995-01-01").date(), pd.Timestamp("2099-12-31").date())

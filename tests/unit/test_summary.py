@@ -70,14 +70,14 @@ def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
             "state": ["partial", "missing", "complete", "partial"],
         }
     )
-    assert summary.not_complete(coverage) == "courts 2013-Q1 missing, courts 2013-Q3 partial"
-    assert summary.not_complete(coverage.assign(state="complete")) == ""
+    assert summary.incomplete_quarters(coverage) == "courts 2013-Q1 missing, courts 2013-Q3 partial"
+    assert summary.incomplete_quarters(coverage.assign(state="complete")) == ""
     landed = pd.DataFrame({"institution": "courts", "delivery": ["2013-Q1_v2", "2013-Q2_v2", "2013-Q3"], "new": True})
     unread = landed[["institution", "delivery"]].assign(period=landed["delivery"].str[:7], state="unreadable")
     states = pd.concat([unread, pd.DataFrame([{"institution": "courts", "delivery": "2013-Q2", "period": "2013-Q2", "state": "complete"}])])
-    assert summary.replace_nothing(landed, states) == "courts 2013-Q2_v2"
-    assert summary.replace_nothing(landed.assign(new=False), states) == ""
-    assert summary.replace_nothing(landed, unread) == ""
+    assert summary.unreadable_corrections(landed, states) == "courts 2013-Q2_v2"
+    assert summary.unreadable_corrections(landed.assign(new=False), states) == ""
+    assert summary.unreadable_corrections(landed, unread) == ""
 
 
 def test_what_is_no_delivery_is_named() -> None:
@@ -109,5 +109,5 @@ def test_new_deliveries_unlike_the_own_past_are_named() -> None:
             "state": "new",
         }
     )
-    assert summary.unusual(landed, found) == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: 2%, usually 45%)"
-    assert summary.unusual(landed, found.assign(state="fixed", detail=None)) == ""
+    assert summary.unusual_deliveries(landed, found) == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: 2%, usually 45%)"
+    assert summary.unusual_deliveries(landed, found.assign(state="fixed", detail=None)) == ""

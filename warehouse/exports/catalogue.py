@@ -1,6 +1,6 @@
-"""The available exports, and their two outputs: `publish_export` (protected, for everyone) and `transmit_export` (full, one recipient).
+"""List the exports, and write one of them: protected figures for everyone, or full (exact) figures for one recipient.
 
-Belongs here: the list, what each writes, the log of transmissions. Does not belong here: the content of any format.
+Belongs here: the list of exports, which files each has, logging transmissions. Does not belong here: the content of each format.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Export:
-    """One export: `public` creates its protected files, `exact` its full ones; None if it has no such form."""
+    """An export. public, exact: functions that create its protected files and its full files; None if it has none."""
 
     name: str
     titles: Mapping[str, str]
@@ -51,14 +51,14 @@ class Export:
 
     @property
     def kinds(self) -> str:
-        """The forms in which the export exists: public, full."""
+        """Say whether the export exists for the public, in full, or both."""
         return " and ".join(kind for kind, create_files in (("public", self.public), ("full", self.exact)) if create_files)
 
 
 @cache
 def declared_exports() -> Mapping[str, Export]:
-    """All exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, victims in the fields of
-    HTCDS if the domain declares them."""
+    """Return all exports by name: the data package, SDMX, a workbook for each questionnaire of the domain, and victims in the fields of
+    HTCDS if the domain declares these."""
     listed = [
         Export("package", _TITLES["package"], lambda release, _: package.package_files(release), None),
         Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.sdmx_files(release), None),
@@ -104,7 +104,10 @@ def publish_export(releases: Path, name: str, day: str | None, lang: str, out: P
 
 
 def requested_transmission(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
-    """A full transmission for the coordinator to approve. Raises `HarmoniaError` if the export has no full form."""
+    """Return the transmission of a full export that the coordinator is to approve.
+
+    Raises `HarmoniaError` if the export has no full form.
+    """
     return _release_and_transmission(releases, name, day, recipient)[1]
 
 

@@ -1,6 +1,6 @@
-"""A release as a data package: CSV and Parquet with `datapackage.json` (Data Package v1, Frictionless).
+"""Export a release as a data package: CSV and Parquet files with `datapackage.json` (Data Package v1, Frictionless).
 
-Belongs here: the descriptor. Does not belong here: figures; the files are the release's own, byte for byte.
+Belongs here: the descriptor. Does not belong here: the figures; the files are those of the release, unchanged.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 
 @cache
 def _resource_descriptions() -> dict[str, Any]:
-    """Descriptions of the resources and their columns."""
+    """Read the descriptions of the tables and their columns."""
     return merged(declared(Path(__file__).with_suffix(".yaml")), texts("exports")["package"])
 
 
 def package_files(release: Release) -> dict[str, bytes]:
-    """The package, name → bytes: every file of the public release and its descriptor."""
+    """Return the files of the package, name → content: every file of the public release, and the descriptor."""
     return {**release.files, "datapackage.json": _as_json(package_descriptor(release))}
 
 
 def package_descriptor(release: Release) -> dict[str, Any]:
-    """`datapackage.json` as a mapping; a resource for each table, CSV with a schema, Parquet beside it."""
+    """Return the content of `datapackage.json`: one resource per table, as CSV with a schema and with the Parquet file beside it."""
     descriptions = _resource_descriptions()
     resources: list[dict[str, Any]] = []
     for name, table in descriptions["resources"].items():
@@ -69,7 +69,7 @@ def package_descriptor(release: Release) -> dict[str, Any]:
 
 
 def _file_entry(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
-    """Path and type of a file. Size and hash of the CSV only: validators do not read Parquet; the manifest has both for all files."""
+    """Describe a file: path and type, and for CSV also size and hash. (Validators do not read Parquet; the manifest has both for all.)"""
     if file_format != "csv":
         return {"path": path, "format": file_format, "mediatype": media_type, "profile": "data-resource"}
     entry = release.manifest["files"][path]

@@ -1,7 +1,7 @@
-"""The indicators as data: one YAML file each, and their typed form.
+"""Read the declarations of indicators that the models count, one YAML file each.
 
-Belongs here: name and definition of an indicator in three languages, which records and events it reads and how its units are
-selected; in `catalogue`, its SQL. Does not belong here: the counting itself (`warehouse/count`), how figures are shown or released.
+Belongs here: what such a file contains: texts in three languages, which records and events count, how units are selected. Indicators
+defined by SQL are read in `catalogue`. Does not belong here: counting (`warehouse/count`), how figures are shown or released.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class CountedRows:
 
 @dataclass(frozen=True)
 class HarmonisedUnits:
-    """How rows become units: one per case (and person).
+    """How the rows as reported become units that are counted: one per case, or per case and person.
 
     stage   stage from which the offence is read
     day     which day counts if a case (and person) has several
@@ -78,7 +78,7 @@ class HarmonisedUnits:
 
 @dataclass(frozen=True)
 class Indicator:
-    """One indicator of `docs/reference/counting-rules.md`."""
+    """An indicator that the models count (docs/reference/counting-rules.md)."""
 
     code: str
     order: int
@@ -100,13 +100,13 @@ def _require_known(path: Path, what: str, values: tuple[str, ...], allowed: tupl
 
 
 def counting_institutions(code: str, named: Sequence[str]) -> tuple[str, ...]:
-    """The institutions whose records an indicator counts: those named in its file, and those whose contracts have it in `counts_in`."""
+    """Return the institutions whose records an indicator counts: those in its file, and those whose contracts list it (`counts_in`)."""
     joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
     return tuple(dict.fromkeys([*named, *joining]))
 
 
 def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
-    """The indicator declared by `raw` in the file `path`. Raises `DeclarationError` naming file, key and remedy."""
+    """Make the indicator that the file `path` with the content `raw` declares. Raises `DeclarationError` with file, key and remedy."""
     own = {name.name for name in fields(Indicator)} - {"code"}
     counting = {"institutions": counting_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
     found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}, **counting}, path)
@@ -125,9 +125,9 @@ def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
 
 @cache
 def indicators() -> Mapping[str, Indicator]:
-    """The indicators computed by the counting models, by code, in the order of the case flow; `catalogue` also has those defined by SQL.
+    """Read the indicators that the models count, by code, in the order of the case flow. (`catalogue` also reads those defined by SQL.)
 
-    Raises `DeclarationError` naming file, key and remedy for an invalid definition.
+    Raises `DeclarationError` with file, key and remedy for an invalid file.
     """
     paths = [path for path in domain_folder.place("indicators").glob("*.yaml") if "rows" in (declared(path) or {})]
     found = sorted((read_indicator(path, declared(path)) for path in paths), key=lambda i: i.order)

@@ -1,4 +1,4 @@
-"""Every indicator: those counted by the models, those defined by SQL, and those that no source delivers.
+"""Read all indicators: those counted by the models, those defined by SQL, and those of which no institution delivers data.
 
 Belongs here: reading and checking an indicator file: its texts, and that its SQL is one SELECT over the facts with the required columns.
 Does not belong here: the content of `rows` and `harmonised` (`warehouse.indicators`), running the SQL (`star/figures`).
@@ -64,16 +64,16 @@ class Definition:
 
     @property
     def counted(self) -> bool:
-        """Whether the models count it: it is published in `statistics`, with its bridge."""
+        """Whether the models count the indicator; it is then published in `statistics`, with a bridge."""
         return bool(self.counting)
 
     @property
     def published_in(self) -> str | None:
-        """The table with its figures."""
+        """The table in which its figures are published; None if there are none."""
         return None if self.not_available else "statistics" if self.counted else "further_statistics"
 
     def columns(self, measure: str) -> tuple[str, ...]:
-        """The columns that the SELECT of a measure must return."""
+        """Return the columns that the SELECT of a measure must have."""
         keys = {"case": ("case_id",), "person": ("case_id", "person_id")}.get(self.unit, ())
         if measure == "as_reported":
             return ("day", *self.dimensions)
@@ -114,7 +114,7 @@ def _check_file(path: Path, raw: Mapping[str, Any]) -> None:
 
 
 def load_definition(path: Path) -> Definition:
-    """The definition in a file. Raises `HarmoniaError` naming the file and the remedy if it is not an indicator."""
+    """Read the file of an indicator. Raises `HarmoniaError` with file and remedy if it is invalid."""
     try:
         raw = declared(path)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
@@ -146,21 +146,21 @@ def load_definition(path: Path) -> Definition:
 
 
 def _figure_rules(raw: Mapping[str, Any]) -> list[Any]:
-    """What determines the figures: the SQL without its spacing, and what is summed."""
+    """Return the parts of a file that determine its figures: the SQL without its spacing, and what is summed."""
     sql = {measure: " ".join(str(text).split()) for measure, text in (raw.get("sql") or {}).items()}
     return [sql, *(raw.get(key) for key in ("unit", "kind", "institutions", "dimensions"))]
 
 
 @cache
 def catalogue(folder: Path = FOLDER) -> Mapping[str, Definition]:
-    """Every indicator file by code, in the order of the case flow. Raises `HarmoniaError` for an invalid file."""
+    """Read all indicator files, by code, in the order of the case flow. Raises `HarmoniaError` for an invalid file."""
     found = sorted((load_definition(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
     check_definitions(found)
     return {one.code: one for one in found}
 
 
 def check_definitions(definitions: list[Definition]) -> None:
-    """Check that every SQL is one SELECT over facts and dimensions, binds, and returns the required columns. Raises `HarmoniaError`."""
+    """Raise `HarmoniaError` if the SQL of an indicator is not one SELECT over facts and dimensions, or lacks a required column."""
     with duckdb.connect() as empty:
         for name, table in tables.WAREHOUSE.tables.items():
             if name.startswith(READABLE):
@@ -187,7 +187,7 @@ def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, 
 
 
 def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `ValueError` for SQL that is not one SELECT over facts and dimensions only, by DuckDB's parser."""
+    """Raise `ValueError` if `sql` is not one SELECT, as DuckDB parses it, or reads anything but facts and dimensions."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise ValueError(f"has {len(statements)} statements: one SELECT is allowed")
@@ -206,7 +206,7 @@ def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def _node_types(tree: Any) -> set[str]:
-    """The `type` of every node of a parse tree."""
+    """Return the values of `type` of all nodes of a parse tree."""
     if isinstance(tree, dict):
         own = {tree["type"]} if isinstance(tree.get("type"), str) else set()
         return own.union(*(_node_types(value) for value in tree.values()))

@@ -70,7 +70,7 @@ def apply_access(url: str) -> tuple[list[str], int]:
 
 
 def server_differences(url: str, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
-    """Differences between the server at `url` and the declaration (`find_differences`)."""
+    """Return the differences between the server at `url` and the declaration; see `find_differences`."""
     with postgres.open_connection(url) as connection:
         lines = find_differences(connection.cursor(), administrators, known_head)
         connection.rollback()
@@ -78,10 +78,10 @@ def server_differences(url: str, administrators: Sequence[str] = (), known_head:
 
 
 def find_differences(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
-    """Differences between the server and the declaration, one line each: grants, structure of the schemas, other objects of database and
-    server that give access to the rows, the log of requests.
+    """Return the differences between the server and the declaration, one line each.
 
-    administrators: logins that may administer the server. known_head: a head of the log seen earlier.
+    Compared are grants, the structure of the schemas, other objects of the server that give access to rows, and the log of requests.
+    administrators: logins that may administer the server. known_head: the newest request in the log when it was last checked.
     """
     names = [role.name for role in roles()]
     existing = postgres.existing_roles(cursor)
@@ -112,7 +112,7 @@ def _grant_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
 
 
 def _log_problems(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[str]:
-    """Changes to the log of requests, or deletions from it."""
+    """Find changes to the log of requests, and deletions from it."""
     try:
         with cursor.connection.transaction():
             broken = [ticket for (ticket,) in cursor.execute(log.BROKEN_CHAIN.encode()).fetchall()]
@@ -124,14 +124,17 @@ def _log_problems(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[st
 
 
 def newest_request(url: str) -> LogHead | None:
-    """Number and chain of the newest request in the log, for later comparison; None if there is none."""
+    """Return number and hash of the newest request in the log, for later comparison; None if there is none."""
     with postgres.open_connection(url) as connection:
         row = connection.execute(log.NEWEST_REQUEST.encode()).fetchone()
     return None if row is None else (int(row[0]), str(row[1]))
 
 
 def logged_requests(url: str) -> pd.DataFrame:
-    """The log: at (UTC), login, address, kind, subject, reason; oldest first. Raises `HarmoniaError` if it cannot be read."""
+    """Read the log of requests, oldest first. Columns out: at (UTC), login, address, kind, subject, reason.
+
+    Raises `HarmoniaError` if it cannot be read.
+    """
     with postgres.open_connection(url) as connection:
         query = "SELECT at AT TIME ZONE 'UTC', login, address, kind, subject, reason FROM {}.{} ORDER BY ticket"
         rows = connection.execute(query.format(AUDIT, REQUESTS.name).encode()).fetchall()

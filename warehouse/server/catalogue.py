@@ -1,6 +1,6 @@
-"""A server's catalogue as data: the structure of Harmonia's schemas, and other objects in the database.
+"""Query the catalogue of a PostgreSQL server: the structure of Harmonia's schemas, and other objects of the database.
 
-Belongs here: queries of the catalogue. Does not belong here: the declared state (`warehouse/server/declared`), grants
+Does not belong here: the declared structure (`warehouse/server/declared`), grants
 (`warehouse/access/grants`).
 """
 
@@ -13,11 +13,11 @@ import psycopg
 
 _SQL = files("warehouse.access").joinpath("sql")
 Properties = dict[tuple[str, str], list[str]]
-"""Kind and name of an object (view, warehouse.flow_cases) -> its properties, sorted."""
+"""Kind and name of an object, e.g. view and warehouse.flow_cases → its properties, sorted."""
 
 
 def schema_structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Properties:
-    """The structure of the schemas: owners, columns, definitions, triggers, rules, policies, functions, all other objects."""
+    """Read the structure of the schemas: owners, columns, definitions, triggers, rules, policies, functions, all other objects."""
     properties: Properties = {}
     for kind, name, property_text in cursor.execute(_SQL.joinpath("structure.sql").read_bytes(), {"schemas": list(schemas)}).fetchall():
         properties.setdefault((kind, name), []).append(property_text)
@@ -27,7 +27,7 @@ def schema_structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Properti
 def unexpected_objects(
     cursor: psycopg.Cursor, schemas: Sequence[str], roles: Sequence[str], administrators: Sequence[str], keys: Sequence[str]
 ) -> list[str]:
-    """Objects of the database and the server outside the schemas that no setup needs, one line each.
+    """Find objects of the database and the server outside the schemas that no installation needs, one line each.
 
     administrators: logins that may administer the server. keys: schema.table.column that must have no statistics.
     """

@@ -1,10 +1,10 @@
-"""The declared structure of a server, derived by running the statements of publishing in a transaction that is rolled back.
+"""Compare the structure of a server with the declared one, which is found by publishing without rows in a transaction that is rolled back.
 
-Belongs here: that, and the comparison with the existing structure. Does not belong here: the statements (`warehouse/access/grants`,
-`warehouse/postgres`), queries of the catalogue (`warehouse/server/catalogue`).
+Does not belong here: the statements of publishing (`warehouse/access/grants`, `warehouse/postgres`), queries of the catalogue
+(`warehouse/server/catalogue`).
 The existing schemas are renamed, those of this version are created under their names, the catalogue is queried, and everything is
-rolled back: no other session sees it, and only names are locked. So nothing is declared twice, and any object that our statements do not
-create is reported.
+rolled back. No other session sees this, and only names are locked. So the structure is not declared twice, and any object that these
+statements do not create is reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAX_SHOWN_LENGTH = 60  # of a property that is shown completely; a longer defin
 
 
 def structure_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
-    """Differences between the existing schemas and those of this version, one line each. Leaves the transaction unchanged."""
+    """Return the differences between the existing schemas and those of this version, one line each. The transaction is left unchanged."""
     names = list(SCHEMAS)
     existing_structure = catalogue.schema_structure(cursor, names)
     try:
@@ -62,5 +62,5 @@ def _only_in_first(first: list[str], second: list[str]) -> str:
 
 
 def _short(text: str) -> str:
-    """A property, shortened: for a definition only that it differs."""
+    """Shorten a property for a message; of a long definition, say only that it differs."""
     return text if len(text) <= _MAX_SHOWN_LENGTH and "\n" not in text else f"another {text.split(maxsplit=1)[0]}"

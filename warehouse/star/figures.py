@@ -1,7 +1,7 @@
-"""Figures from facts: the SQL of the indicators, summed by period and dimension, null if nothing was delivered.
+"""Compute the figures of indicators that are defined by SQL over facts: sums by period and dimension, null if nothing was delivered.
 
-Belongs here: the statement around an indicator's SQL, the same for DuckDB and PostgreSQL, and running it over frames or a published
-file. Does not belong here: what an indicator counts (its file), the counting of `statistics` (`warehouse/count`).
+Belongs here: the statement around the SQL of an indicator, the same for DuckDB and PostgreSQL, and running it. Does not belong here: what
+an indicator counts (its file), the figures of `statistics` (`warehouse/count`).
 "A person counts once for a period": under the most serious offence, then the earliest day, once per quarter and once per year.
 """
 
@@ -30,7 +30,7 @@ VALUES = ["as_reported", "harmonised", "incomplete", "missing", "preliminary"]
 
 
 def _breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
-    """The total, each dimension separately, and the crossed tables of `statistics` whose dimensions all apply."""
+    """Return the breakdowns of an indicator: none (the total), each dimension alone, and the combinations of `CROSSED` that it has."""
     one_way = [c for n in (0, 1) for c in combinations(indicator.dimensions, n)]
     return [*one_way, *(crossed for crossed in CROSSED if set(crossed) <= set(indicator.dimensions))]
 
@@ -47,7 +47,7 @@ def _dimension_columns(indicator: Definition, broken_down: Iterable[str] = (), *
 
 
 def _units(indicator: Definition) -> str:
-    """Rows as reported and harmonised units with their quarter and year, and whether they count in each (1 or 0)."""
+    """Return the SQL for the rows as reported and the harmonised units: their quarter and year, and whether they count in each (1 or 0)."""
     dimensions = "".join(f", u.{name}" for name in indicator.dimensions)
     if indicator.unit == "person" and indicator.kind == "flow":
         is_first = (
@@ -70,7 +70,7 @@ def _units(indicator: Definition) -> str:
 
 
 def _zero_cells(indicator: Definition) -> str:
-    """Every cell that must exist even if 0: the total, and each value of each dimension, of every published period."""
+    """Return the SQL for the cells that must exist even if 0: the total, and each value of each dimension, in every published period."""
     parts = [f"SELECT period, {_dimension_columns(indicator)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
     for name in indicator.dimensions:
         values = ", ".join(f"('{value}')" for value in DIMENSIONS[name])
@@ -96,7 +96,7 @@ def _incomplete_periods(indicator: Definition) -> str:
 
 
 def _unsigned_periods(indicator: Definition) -> str:
-    """The periods of which an institution of the indicator delivered a quarter that its head has not signed as it is."""
+    """Return the SQL for the periods in which an institution of the indicator delivered a quarter that its head has not signed."""
     institutions = ", ".join(f"'{name}'" for name in indicator.institutions)
     return f"""SELECT DISTINCT p.period FROM dim_period p
   JOIN dim_period q ON q.kind = 'quarter' AND q.year = p.year AND (p.kind = 'year' OR q.period = p.period)
@@ -105,7 +105,7 @@ def _unsigned_periods(indicator: Definition) -> str:
 
 
 def figure_statement(indicator: Definition) -> str:
-    """The SQL for every figure of an indicator from facts, for DuckDB and PostgreSQL.
+    """Return the SQL for all figures of an indicator from facts, for DuckDB and PostgreSQL.
 
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing, preliminary.
     """
@@ -137,9 +137,9 @@ GROUP BY c.period, {cells}, g.missing, g.silent, n.period"""
 
 
 def indicator_figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definition]) -> pd.DataFrame:
-    """Every figure of the indicators from facts: `CELL` and `VALUES`.
+    """Compute all figures of the indicators from facts. Columns out: `CELL`, `VALUES`.
 
-    Raises `HarmoniaError` naming the indicator whose SQL fails.
+    Raises `HarmoniaError` with the indicator whose SQL fails.
     """
     parts = []
     for indicator in definitions:

@@ -1,9 +1,9 @@
-"""Views over the star: cohorts and their attrition, durations, pending cases.
+"""Declare views over the star schema: cohorts and their attrition, durations, pending cases.
 
 Belongs here: the SQL of the views, for DuckDB and PostgreSQL, and a comment on every column. Does not belong here: facts (`tables`).
 
-A quarter for which nothing could be read from any institution of a stage is null, not 0; one that is not complete from all of them is
-`incomplete`.
+If nothing could be read from any institution of a stage for a quarter, its figures are null, not 0; if not all of them delivered
+completely, they are `incomplete`.
 """
 
 from __future__ import annotations
@@ -55,12 +55,13 @@ PENDING_STAGES = ("registration", "prosecution", "courts")
 
 
 def _declare_view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
-    """Always shared: a view reads with its owner's rights, so row policies of the underlying tables would not apply."""
+    """Declare a view. It is shared with all roles: a view reads with the rights of its owner, so that row policies do not apply to it."""
     return Table(name, WAREHOUSE, *columns, comment=comment, info={**SHARED, "view": sql.strip()})
 
 
 def _stage_completeness(stage: str) -> str:
-    """Completeness of the quarters of a stage's institutions: gap (not all complete), silent (nothing could be read from any)."""
+    """Return the SQL for the completeness of a stage by quarter: gap (not all its institutions delivered completely), silent (nothing could
+    be read from any)."""
     return f"""(
   SELECT period, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap
   FROM period_coverage WHERE stage = '{stage}' GROUP BY period
@@ -93,7 +94,7 @@ ORDER BY p.period, g.position"""
 
 
 def _quantile_days(share: float, column: str) -> str:
-    """A quantile in days, to a tenth: the two databases differ in the last digit of interpolation."""
+    """Return the SQL for a quantile in days, rounded to a tenth, since the two databases differ in the last digits of interpolation."""
     return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {column}) AS numeric(18, 6)), 1) AS float8)"
 
 

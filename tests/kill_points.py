@@ -50,8 +50,8 @@ KILL_POINTS = {  # in the order of a run
     # in the inbox, and the ledger does not know
     "pull-moved": KillPoint("pipelines.pull.inbox", "_move_folder", "after", "folder.rename(target)"),
     # in the transaction
-    "pull-entered": KillPoint("harmonia.registry.pulls", "add", "end of", "with registry.write() as session:"),
-    "pull-recorded": KillPoint("harmonia.registry.pulls", "add", "after", "with registry.write() as session:"),
+    "pull-entered": KillPoint("harmonia.registry.pulls", "record_pull", "end of", "with registry.write() as session:"),
+    "pull-recorded": KillPoint("harmonia.registry.pulls", "record_pull", "after", "with registry.write() as session:"),
     # in the transaction
     "registry-migrated": KillPoint("harmonia.registry.connection", "_migrate_schema", "after", 'command.upgrade(config, "head")'),
     "bytes-aside": KillPoint("pipelines.landing.store", "LandingStore._write_temporary", "after", "self._verify(temporary, sha256)"),

@@ -15,7 +15,7 @@ from portal_world import World
 
 from harmonia.trial import attempt
 from pipelines.harmonisation.stage import harmonise
-from pipelines.record_status import resolve
+from pipelines.record_status import resolve_statuses
 from pipelines.validation import validate
 from portal.institution.checking import check
 from sources.readers.result import SourceFile
@@ -62,7 +62,7 @@ def test_an_upload_is_compared_with_the_month_before_and_the_year_before(inbox: 
     read = {path.name: read_delivery(INSTITUTION, [SourceFile(one.name, one) for one in sorted(path.iterdir())]) for path in earlier}
     lake = tmp_path / "home" / "lake" / "canonical"
     lake.mkdir(parents=True)
-    for name, rows in harmonise(INSTITUTION, resolve(validate(INSTITUTION, read)).tables).items():
+    for name, rows in harmonise(INSTITUTION, resolve_statuses(validate(INSTITUTION, read)).tables).items():
         pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), lake / f"{name}.parquet")
     result = check(tmp_path, str(inbox / MONTH), str(tmp_path / "home"), INSTITUTION, MONTH)
     (shown,) = (one for one in result["figures"] if one["title"]["en"] == "Victims referred")

@@ -51,6 +51,7 @@ def test_a_restored_home_publishes_the_same_rows_with_the_same_ids(few: Ran, tmp
     assert list(verify_home(place, tmp_path / "kept")) == []
 
 
+@pytest.mark.slow
 def test_a_release_comes_back_with_its_own_manifest(few: Ran, tmp_path: Path) -> None:
     kept = few.place.home.releases / "2013-03-31" / "manifest.json"
     kept.parent.mkdir(parents=True)

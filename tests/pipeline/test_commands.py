@@ -36,6 +36,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     server.cleanup()
 
 
+@pytest.mark.slow
 def test_run_publishes_to_postgresql_too(
     few: Ran, server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

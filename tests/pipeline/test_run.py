@@ -127,6 +127,7 @@ def test_the_order_of_arrival_changes_nothing(ran: Ran, tmp_path: Path) -> None:
     assert_equal(published(ran.place), published(place), without=IDS)
 
 
+@pytest.mark.slow
 def test_an_empty_inbox_publishes_empty_tables(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     place = Workplace.of(tmp_path / "inbox", tmp_path / "home")

@@ -15,6 +15,16 @@ from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.simulator import simulate
 
+HOMES = {"pristine", "world", "served"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a home with a run is slow."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and HOMES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Workplace:

@@ -57,6 +57,7 @@ def in_views(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
     return out
 
 
+@pytest.mark.slow
 def test_every_cell_gives_what_the_matrix_says(justice: Published) -> None:
     tried, leaks, lacking = 0, [], []
     for role in roles():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pandas as pd
+import pytest
 from count_world import World
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -69,6 +70,7 @@ def world_of(records: list[dict]) -> World:
     return world
 
 
+@pytest.mark.slow
 @settings(
     max_examples=4,
     deadline=None,

@@ -250,6 +250,7 @@ def test_habits_are_counted_in_the_sources_own_deliveries() -> None:
 days = st.dates(pd.Timestamp("1995-01-01").date(), pd.Timestamp("2099-12-31").date())
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(st.lists(st.tuples(days, st.sampled_from(["2012-Q4", "2013-Q1", "2013-Q4"])), min_size=1, max_size=40))
 def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple[object, str]]) -> None:

@@ -91,6 +91,7 @@ def test_nothing_is_learnt_from_releases_of_small_populations(seed):
     assert_nothing(seed)
 
 
+@pytest.mark.slow
 def test_nothing_is_learnt_by_running_the_whole_program_on_other_tables():
     assert_nothing(6, again=True)
 

@@ -111,8 +111,8 @@ def test_the_head_signs_at_390_pixels(served: Served, chromium: Any) -> None:
     page = tab(chromium, NARROW)
     sign_in(page, served.url, "head", "prosecution", "sr")
     page.click("text=2013-Q2 >> nth=0")
-    page.click("text=Potpišite tromesečje")
-    page.wait_for_selector("text=Tromesečje je potpisano.")
+    page.click("text=Potpišite period")
+    page.wait_for_selector("text=Period je potpisan.")
     assert "head.prosecution@demo.invalid" in page.inner_text("main")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonisation import codes
-from schemas.declared import checked, declared
+from schemas.declared import read_checked
 from sources import periods
 from sources.contract import Contract, TableSpec
 from sources.states import COMPLETE
@@ -73,8 +73,7 @@ class _Test:
 @cache
 def settings() -> Settings:
     """The declared levels. Raises `DeclarationError` if the file is invalid."""
-    path = Path(__file__).with_suffix(".yaml")
-    return checked(Settings, declared(path), path)
+    return read_checked(Settings, Path(__file__).with_suffix(".yaml"))
 
 
 def findings_of(

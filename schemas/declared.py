@@ -69,6 +69,11 @@ def checked(shape: Callable[..., T], raw: Any, path: Path, key: str = "") -> T:
     raise DeclarationError(f"{shown(path)}: {place or 'the file'} {problem}")
 
 
+def read_checked(shape: Callable[..., T], path: Path) -> T:
+    """Read a YAML file as a `shape` (a dataclass). Raises `DeclarationError` if the file is not YAML, or not of this shape."""
+    return checked(shape, declared(path), path)
+
+
 def wrong(path: Path, key: str, value: Any, remedy: str) -> DeclarationError:
     """Return an error that names file, key, value and remedy."""
     return DeclarationError(f"{shown(path)}: {key} is {_format_value(value)}: {remedy}")

@@ -12,7 +12,7 @@ from functools import cache
 from typing import ClassVar, Literal
 
 from schemas import domain_folder
-from schemas.declared import checked, declared, wrong
+from schemas.declared import read_checked, wrong
 
 OTHER, UNKNOWN, OF_CASE, NO_FORM = "other", "unknown", "case", "none"
 
@@ -70,7 +70,7 @@ class Topic:
 def topic() -> Topic:
     """Return the topic. Raises `DeclarationError` if the file is invalid."""
     path = domain_folder.place("topic.yaml")
-    found = checked(Topic, declared(path), path)
+    found = read_checked(Topic, path)
     groups = tuple(found.offence_groups)
     if groups[-1:] != (OTHER,):
         raise wrong(path, "offence_groups", ", ".join(groups), f"the last must be {OTHER}, for offences in no other group")

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from schemas.declared import checked, declared
+from schemas.declared import read_checked
 from schemas.topic import topic
 from sources import contract
 from sources.states import COMPLETE, MISSING, UNREADABLE
@@ -67,8 +67,7 @@ class Tolerance:
 @cache
 def tolerance() -> Tolerance:
     """How large a gap may be before it is told."""
-    path = Path(__file__).with_suffix(".yaml")
-    return checked(Tolerance, declared(path), path)
+    return read_checked(Tolerance, Path(__file__).with_suffix(".yaml"))
 
 
 class FormError(Exception):
@@ -82,7 +81,7 @@ class FormError(Exception):
 def read(path: Path) -> pd.DataFrame:
     """The lines of a file of yardsticks as text, with `line`. Raises `HarmoniaError` with the way out if it is not of the declared form."""
     try:
-        return _parsed(_content(path))
+        return _parse(path)
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
     except FormError as error:
@@ -94,7 +93,7 @@ def read_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
     parts = [pd.DataFrame(columns=list(LINES))]
     for name, path in files:
         try:
-            parts.append(_parsed(_content(path)).assign(file=name, kind=PUBLISHED))
+            parts.append(_parse(path).assign(file=name, kind=PUBLISHED))
         except FormError as error:
             parts.append(pd.DataFrame([{"file": name, "line": error.line, "rule": "yardstick-form", "why": error.way_out}]))
     out = pd.concat(parts[1:], ignore_index=True).reindex(columns=list(LINES)) if parts[1:] else parts[0]
@@ -114,16 +113,15 @@ def lines_of_returns(returns: pd.DataFrame) -> pd.DataFrame:
     return out.astype({name: "Int64" if name == "line" else "str" for name in LINES})
 
 
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.stat().st_size <= _LARGEST else b"\xff"
-
-
-def _parsed(data: bytes) -> pd.DataFrame:
+def _parse(path: Path) -> pd.DataFrame:
     """The lines as text, with `line`. Raises `FormError`."""
+    not_csv = FormError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
+    if path.stat().st_size > _LARGEST:
+        raise not_csv
     try:
-        text = data.decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FormError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”") from None
+        raise not_csv from None
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         rows = [(reader.line_num, row) for row in reader]

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from harmonia.console import grid
 from harmonia.status import inbox_lines, shortened, unlike_past, yardstick_lines
-from pipelines.delivery_report import describe_incomplete as not_complete_new
+from pipelines.delivery_report import describe_incomplete
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES
@@ -63,7 +63,7 @@ def latest_year(statistics: pd.DataFrame) -> str | None:
 def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
     """Select the figures of a year by offence group, without other breakdowns.
 
-    Columns out: indicator, group (of `columns`), as_reported, harmonised, incomplete, missing.
+    Columns out: indicator, group (of `shown_groups`), as_reported, harmonised, incomplete, missing.
     """
     others = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
     whole = (statistics["period"] == year) & (statistics[others] == "total").all(axis=1)
@@ -162,7 +162,7 @@ def show(
     if unchanged:
         console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
-        "New and not complete": not_complete_new(values["warehouse"]["new"]),
+        "New and not complete": describe_incomplete(values["warehouse"]["new"]),
         "Not complete": incomplete_quarters(coverage),
         "Unreadable corrections, which replace nothing": unreadable_corrections(landed, values["record_status"]["deliveries"]),
         "New, and unlike the institution's own past": unusual_deliveries(landed, values["findings"]["findings"]),

@@ -10,10 +10,9 @@ import os
 import re
 from pathlib import Path
 
-from harmonia.registry.ledger import YARDSTICKS
+from pipelines.landing.walk import declared_files
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
-from sources import contract
 from sources.readers.dump import SECONDS, try_dump
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -33,7 +32,7 @@ class UnreachableError(Exception):
 def find_pointer(institution: str, names: set[str]) -> str | None:
     """Return the file among `names` that points to a database server, by the institution's contract. Return None if there is none, or if
     its dump is delivered too."""
-    for file in () if institution == YARDSTICKS else contract.load(institution).files:
+    for file in declared_files(institution):
         for name in file.alternatives:
             if file.reader == "database" and name.endswith(".url") and name in names and dump_name(name) not in names:
                 return name

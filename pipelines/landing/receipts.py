@@ -17,7 +17,6 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry, pulls
 from harmonia.registry.ledger import deliveries, received, record_problems, redactions
@@ -103,11 +102,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
         read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ), key=lambda file: file.name)
         reading = readings.get(delivery.receipts[-1].id)
         for name, sha256 in [("redacted reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
-            if not store.has(sha256, sizes[sha256]):
-                raise HarmoniaError(
-                    f"{delivery.institution} {delivery.name} {name}: bytes missing or damaged in {store.path(sha256)}: "
-                    "restore the landing folder from a backup, or put the file into the inbox again"
-                )
+            store.existing_path(sha256, sizes[sha256], f"{delivery.institution} {delivery.name} {name}")
         if any(file.kind != "system" for file in delivery.receipts[-1].files):
             files = [SourceFile(file.name, store.path(file.sha256), sizes[file.sha256]) for file in read]
             out.append(_landed_delivery(delivery, files, read, store.path(reading) if reading else None))

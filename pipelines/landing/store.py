@@ -54,6 +54,16 @@ class LandingStore:
         except FileNotFoundError:
             return False
 
+    def existing_path(self, sha256: str, size: int, file: str) -> Path:
+        """Return the path of stored bytes. Raises `HarmoniaError`, which names `file`, if they are missing or of another size."""
+        path = self.path(sha256)
+        if not self.has(sha256, size):
+            raise HarmoniaError(
+                f"{file}: bytes missing or damaged in {path}: restore the landing folder from a backup, "
+                "or put the file into the inbox again"
+            )
+        return path
+
     def stage(self, source: int, known: Collection[str] = ()) -> StagedBytes:
         """Stage an open file, which is read twice. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (disk full).
 

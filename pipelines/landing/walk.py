@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +83,11 @@ class InboxWalk:
         self.findings.append({"institution": institution, "delivery": delivery, "file": file, "rule": rule, "detail": detail or None})
 
 
+def declared_files(institution: str) -> Sequence[contract.FileSpec]:
+    """Return the files that the contract declares; none of yardsticks, which have no contract."""
+    return () if institution == YARDSTICKS else contract.load(institution).files
+
+
 @contextmanager
 def open_folder(inbox: Path, *parts: str) -> Iterator[int]:
     """Open the folder `inbox/parts…` without following links, and yield its descriptor. Raises `OSError`."""
@@ -143,8 +148,7 @@ def _walk_institution(found: InboxWalk, inbox: Path, institution: str) -> None:
 
 
 def _walk_delivery(found: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
-    files = () if folder.institution == YARDSTICKS else contract.load(folder.institution).files
-    declared = {n.lower() for file in files for n in (file.name, *file.alternatives)}
+    declared = {n.lower() for file in declared_files(folder.institution) for n in (file.name, *file.alternatives)}
     earlier = len(found.findings)
     found.folders.append(folder)
     _walk_files(found, inbox, folder, (), declared)

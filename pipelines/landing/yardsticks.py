@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import Registry
 from harmonia.registry.ledger import YARDSTICKS, received
@@ -31,10 +30,5 @@ def yardstick_files(registry: Registry, home: Home) -> list[tuple[str, Path]]:
     out = []
     for name, file in sorted(files, key=lambda found: found[0]):
         if file.kind == "file" and kind_of(file.name) == "file":
-            if not store.has(file.sha256, sizes[file.sha256]):
-                raise HarmoniaError(
-                    f"{name}: bytes missing or damaged in {store.path(file.sha256)}: restore the landing folder from a backup, or put the "
-                    "file into the inbox again"
-                )
-            out.append((name, store.path(file.sha256)))
+            out.append((name, store.existing_path(file.sha256, sizes[file.sha256], name)))
     return out

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from schemas import domain_folder
 from schemas.canonical import STAGES, Stage
-from schemas.declared import checked, declared, wrong
+from schemas.declared import checked, declared, read_checked, wrong
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ class StageSpec:
 @cache
 def country() -> Country:
     """Return the country. Raises `DeclarationError` if the file is invalid."""
-    path = domain_folder.place("country.yaml")
-    return checked(Country, declared(path), path)
+    return read_checked(Country, domain_folder.place("country.yaml"))
 
 
 @cache

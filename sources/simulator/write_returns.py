@@ -10,6 +10,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from sources import periods
 from sources.simulator.record_statuses import RecordHistory
 from sources.simulator.reported import reported_by_institution
 
@@ -22,7 +23,7 @@ def write_returns(inbox: Path, history: RecordHistory, years: range) -> None:
     for institution, events in reported_by_institution(history).items():
         for event in events:
             unit = "person" if event.person else "case"
-            for period in (str(event.day.year), f"{event.day.year}-Q{(event.day.month + 2) // 3}"):
+            for period in (str(event.day.year), periods.containing(event.day, "quarterly")):
                 for group in ("total", event.group):
                     counted[institution, event.indicator, period, group, unit] += 1
     for year in years:

@@ -41,7 +41,7 @@ class Signed:
 
 
 def content(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
-    """A hash over what a quarter holds, and the hash of the content of each of its deliveries."""
+    """Return a hash over what a quarter holds, and the hash of the content of each of its deliveries."""
     held = {one.name: one.receipts[-1].content for one in quarter}
     return hashlib.sha256(json.dumps(sorted(held.items())).encode()).hexdigest(), held
 
@@ -74,7 +74,7 @@ def states_of(session: Session, ledger: Iterable[Delivery]) -> dict[tuple[str, s
 
 
 def frame(registry: Registry) -> pd.DataFrame:
-    """The state of every quarter as a frame. Columns out: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
+    """Return the state of every quarter as a frame. Columns out: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
     rows = [(institution, period, one.state) for (institution, period), one in sorted(states(registry).items())]
     return pd.DataFrame(rows, columns=["institution", "period", "signature"], dtype="str")
 

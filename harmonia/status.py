@@ -1,7 +1,7 @@
-"""State of every delivery: complete, partial, unreadable or missing, and whether it came late.
+"""State of every delivery (complete, partial, unreadable or missing), and whether it came late.
 
-Belongs here: the calendar of institutions and periods, from the ledger and the inbox. Does not belong here: the content of a
-delivery; findings: lateness depends on the day of arrival, and no figure may depend on that.
+Belongs here: the calendar of institutions and periods, made from the ledger and the inbox. Does not belong here: the content of a delivery.
+Lateness is no finding, since it depends on the day of arrival, on which no figure may depend.
 """
 
 from __future__ import annotations
@@ -29,218 +29,230 @@ from sources.contract import DeliveryName
 from warehouse.yardsticks import TOTAL
 
 RECEIVED, EXPECTED = "received", "expected"
-COLUMNS = ("institution", "period", "delivery", "state", "period_state", "detail")
+STATUS_COLUMNS = ("institution", "period", "delivery", "state", "period_state", "detail")
 STATES = (*states.STATES, RECEIVED, EXPECTED)
 _COLOURS = dict(zip(STATES, ("green", "yellow", "red", "red", "dim", "dim"), strict=True))
-_URGENT = {state: n for n, state in enumerate((states.MISSING, states.UNREADABLE, states.PARTIAL))}
+_URGENCY = {state: n for n, state in enumerate((states.MISSING, states.UNREADABLE, states.PARTIAL))}
 _LATE, _REPLACED, _NOT_LANDED = "came on", "replaced by", "not landed yet"
 
-_NAMED = 6  # names in one line
+_NAMES_PER_LINE = 6
 
-Row = tuple[str, str, str | None, str, str, str]
+StatusRow = tuple[str, str, str | None, str, str, str]
+"""The cells of `STATUS_COLUMNS`."""
 
 
 @dataclass(frozen=True)
 class _Version:
-    """One version of a delivery, from the ledger (`row`) or only from the inbox."""
+    """One version of a delivery. ledger_row: None if it was found in the inbox only."""
 
     name: DeliveryName
-    row: Delivery | None
+    ledger_row: Delivery | None
     refused: bool = False  # it is in the inbox, and no file of it could be landed
 
     @property
-    def reading(self) -> str | None:
-        """State after reading (`sources.states`); null if not read yet."""
+    def state(self) -> str | None:
+        """The state after reading (`sources.states`); None if the version was not read yet."""
         if self.refused:
             return states.MISSING
-        return self.row.state if self.row is not None else None
+        return self.ledger_row.state if self.ledger_row is not None else None
 
 
-def status(registry: Registry | None, inbox: Path | None, today: date | None = None) -> pd.DataFrame:
-    """Every institution × period of its cadence from the first to the last day that any institution delivered, a row per version or gap.
+def list_delivery_states(registry: Registry | None, inbox: Path | None, today: date | None = None) -> pd.DataFrame:
+    """List every institution and period, from the first to the last day that any institution delivered.
 
-    Returns institution, period, delivery (null if none came), state of that version, state of the period, detail (text). States are
-    those of `sources.states`, plus `received` (no run has read it yet) and `expected` (missing, but not due yet). Lateness is reported
-    only where the ledger can know it: a home that was first run years later did not record the arrivals.
-    Works without a registry (no run yet) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
+    Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if there
+    is none), state of the version, period_state (state of the period), detail (text). The states are those of `sources.states`, `received`
+    (no run has read it yet) and `expected` (missing, but not due yet). `detail` calls a delivery late only if the ledger recorded its
+    arrival: a home that was first run years later did not.
+    Works without a registry (before the first run) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
     """
     today = today or datetime.now(UTC).date()
     ledger: list[Delivery] = []
-    since: datetime | None = None
+    ledger_begin: datetime | None = None
     refused: set[tuple[str | None, str | None]] = set()
     if registry is not None:
         with registry.read() as session:
             ledger = deliveries(session)
             refused = {(problem.institution, problem.delivery) for problem in open_problems(session)}
-        since = first_run(registry)
-    seen = _seen(ledger, inbox, refused)
-    delivered = {period for _, period in seen}
-    rows: list[Row] = []
-    for institution in contract.institutions() if delivered else ():
+        ledger_begin = first_run(registry)
+    versions_by_period = _find_versions(ledger, inbox, refused)
+    delivered_periods = {period for _, period in versions_by_period}
+    rows: list[StatusRow] = []
+    for institution in contract.institutions() if delivered_periods else ():
         declared = contract.load(institution)
-        ours = [one for one in ledger if one.institution == institution]
-        first, last = min(map(periods.first_day, delivered)), max(map(periods.last_day, delivered))
+        ledger_rows = [row for row in ledger if row.institution == institution]
+        first, last = min(map(periods.first_day, delivered_periods)), max(map(periods.last_day, delivered_periods))
         for period in periods.between(first, last, declared.cadence):
             due = periods.last_day(period) + timedelta(days=declared.due_days)
-            versions = seen.get((institution, period), [])
+            versions = versions_by_period.get((institution, period), [])
             if versions:
-                rows += _period(institution, versions, _lateness(versions, due, since, ours))
+                rows += _period_rows(institution, versions, _describe_lateness(versions, due, ledger_begin, ledger_rows))
             else:
                 state, verb = (states.MISSING, "was due") if due < today else (EXPECTED, "is due")
                 rows.append((institution, period, None, state, state, f"{verb} on {due}"))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype("str")
+    return pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype("str")
 
 
-def table(frame: pd.DataFrame) -> RenderableType:
-    """The frame of `status` as a grid of quarters and institutions, followed by the deliveries that need attention."""
+def render_calendar(frame: pd.DataFrame) -> RenderableType:
+    """Render the frame of `list_delivery_states`: a grid of quarters and institutions, and below it the deliveries that need attention."""
     if frame.empty:
         return Text("No deliveries yet, neither in the inbox nor landed.")
     institutions = list(frame["institution"].unique())
     calendar = grid("quarter", *institutions, title="State of the deliveries, by quarter and institution")
     first = frame.sort_values("detail", key=lambda d: ~d.str.contains(_LATE), kind="stable").drop_duplicates(["period", "institution"])
     first = first.assign(quarter=first["period"].map(periods.quarters_of)).explode("quarter")
-    cells = {place: _cell(rows["period_state"], rows["detail"]) for place, rows in first.groupby(["quarter", "institution"])}
+    cells = {key: _calendar_cell(rows["period_state"], rows["detail"]) for key, rows in first.groupby(["quarter", "institution"])}
     for quarter in sorted(first["quarter"].unique()):
         calendar.add_row(quarter, *(cells.get((quarter, institution), Text()) for institution in institutions))
-    shown = [column for column in COLUMNS if column != "period_state"]
-    notes = grid(*shown, title="Needs attention")
+    columns = [column for column in STATUS_COLUMNS if column != "period_state"]
+    notes = grid(*columns, title="Needs attention")
     counts = ~frame["detail"].str.startswith(_REPLACED)
     waiting = frame["detail"] == _NOT_LANDED  # the grid shows these
     notable = frame[counts & ~waiting & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
-    notable = notable.sort_values("state", key=lambda s: s.map(_URGENT), kind="stable")
-    for institution, period, delivery, state, detail in zip(*(notable[c] for c in shown), strict=True):
+    notable = notable.sort_values("state", key=lambda s: s.map(_URGENCY), kind="stable")
+    for institution, period, delivery, state, detail in zip(*(notable[c] for c in columns), strict=True):
         notes.add_row(institution, period, delivery, Text(state, _COLOURS[state]), detail)
     return Group(calendar, notes) if notes.row_count else calendar
 
 
-def outside(inbox: Path | None) -> list[str]:
-    """Entries of the inbox that are not deliveries, one line per rule."""
-    return inbox_lines(pd.DataFrame(walk(inbox).findings, columns=["institution", "delivery", "file", "rule"])) if inbox else []
+def list_other_inbox_entries(inbox: Path | None) -> list[str]:
+    """List the entries of the inbox that are not deliveries, one line for each rule."""
+    if inbox is None:
+        return []
+    return describe_inbox_findings(pd.DataFrame(walk(inbox).findings, columns=["institution", "delivery", "file", "rule"]))
 
 
-def stopped_pulls(registry: Registry | None) -> list[str]:
-    """What stopped the last pull of a source or delivery, with the way out; one line each."""
+def list_stopped_pulls(registry: Registry | None) -> list[str]:
+    """List the sources and deliveries whose last pull failed, one line each, with the reason and what to do."""
     if registry is None:
         return []
     with registry.read() as session:
-        found = pulls.open_pull_problems(session)
-    said = [(one, rules()[one["rule"]]) for one in found]
-    return [f"{one['institution']} {one['detail'] or ''}: {rule.text['en']} {rule.action['en']} ({rule.code})" for one, rule in said]
+        problems = pulls.open_pull_problems(session)
+    by_rule = [(problem, rules()[problem["rule"]]) for problem in problems]
+    return [
+        f"{problem['institution']} {problem['detail'] or ''}: {rule.text['en']} {rule.action['en']} ({rule.code})"
+        for problem, rule in by_rule
+    ]
 
 
-def unlike_past(found: pd.DataFrame) -> pd.DataFrame:
-    """Deliveries unlike their institution's own past, one row each: institution, delivery, what (is and is usual, the first of them).
+def find_deliveries_unlike_past(findings: pd.DataFrame) -> pd.DataFrame:
+    """Find the deliveries that differ from the same institution's earlier ones.
 
-    In: findings with institution, delivery, rule, field, detail, state.
+    findings: institution, delivery, rule, field, detail, state. Returns one row for each delivery: institution, delivery, what (text: the
+    first differing values, each beside the usual one).
     """
-    odd = found[found["rule"].isin(own_past.RULES) & (found["state"] != "fixed")]
-    odd = odd[["institution", "delivery", "rule", "field", "detail"]].astype("str")
-    records = odd["rule"] == own_past.VOLUME
-    detail = odd["detail"].str.replace(" ≠", " records, usually").where(records, odd["detail"].str.replace(" ≠", ", usually"))
-    what = detail.where(odd["field"].isna(), odd["field"].fillna("") + " in " + detail)
-    by = odd.assign(what=what).groupby(["institution", "delivery"], sort=False)["what"]
-    return by.agg(lambda lines: shortened(list(lines))).reset_index()
+    unlike = findings[findings["rule"].isin(own_past.RULES) & (findings["state"] != "fixed")]
+    unlike = unlike[["institution", "delivery", "rule", "field", "detail"]].astype("str")
+    is_volume = unlike["rule"] == own_past.VOLUME
+    detail = unlike["detail"].str.replace(" ≠", " records, usually").where(is_volume, unlike["detail"].str.replace(" ≠", ", usually"))
+    what = detail.where(unlike["field"].isna(), unlike["field"].fillna("") + " in " + detail)
+    by_delivery = unlike.assign(what=what).groupby(["institution", "delivery"], sort=False)["what"]
+    return by_delivery.agg(lambda texts: shorten_list(list(texts))).reset_index()
 
 
-def unlike_past_lines(lake: Path) -> list[str]:
-    """The deliveries unlike their institution's own past, by the findings of the last run; none before the first."""
+def list_deliveries_unlike_past(lake: Path) -> list[str]:
+    """List the deliveries that differ from the same institution's earlier ones in the findings of the last run; empty before the first."""
     stored = lake / "findings" / "findings.parquet"
     if not stored.is_file():
         return []
-    odd = unlike_past(pd.read_parquet(stored, columns=["institution", "delivery", "rule", "field", "detail", "state"]))
-    return [f"{institution} {delivery} ({what})" for institution, delivery, what in odd.itertuples(index=False)]
+    unlike = find_deliveries_unlike_past(pd.read_parquet(stored, columns=["institution", "delivery", "rule", "field", "detail", "state"]))
+    return [f"{institution} {delivery} ({what})" for institution, delivery, what in unlike.itertuples(index=False)]
 
 
-def yardstick_lines(compared: pd.DataFrame, problems: pd.DataFrame) -> list[str]:
-    """What institutions published beside `as_reported`: how much agrees, each gap that exceeds the tolerance, what was not compared.
+def describe_yardsticks(figures: pd.DataFrame, problems: pd.DataFrame) -> list[str]:
+    """Describe how the figures that institutions published compare with `as_reported`.
 
-    In: the table `yardstick`; `warehouse.yardsticks.PROBLEMS`. No line where there are no yardsticks.
+    figures: the table `yardstick`; problems: `warehouse.yardsticks.PROBLEM_COLUMNS`. Returns the number of figures and gaps, the gaps that
+    exceed the tolerance, and what was not compared. Empty if there are no yardsticks.
     """
-    known = compared[compared["gap"].notna()]
-    large = known[known["exceeds_tolerance"].astype("bool")]
+    compared = figures[figures["gap"].notna()]
+    large_gaps = compared[compared["exceeds_tolerance"].astype("bool")]
     lines = []
-    if len(known):
-        within = f"{count(len(known), 'published figure')} compared, {count(int((known['gap'] != 0).sum()), 'gap')}"
-        lines.append(f"{within}, {len(large)} larger than the tolerance")
-    gaps = large.sort_values("gap", key=lambda gap: -gap.abs(), kind="stable")
-    named = [
+    if len(compared):
+        totals = f"{count(len(compared), 'published figure')} compared, {count(int((compared['gap'] != 0).sum()), 'gap')}"
+        lines.append(f"{totals}, {len(large_gaps)} larger than the tolerance")
+    largest_first = large_gaps.sort_values("gap", key=lambda gap: -gap.abs(), kind="stable")
+    gap_texts = [
         f"{row['indicator']} {row['period']}{'' if row['offence_group'] == TOTAL else ' ' + row['offence_group']}: "
         f"{row['institution']} published {row['published']}, as reported {row['as_reported']} ({row['gap']:+d})"
-        for row in gaps.to_dict("records")
+        for row in largest_first.to_dict("records")
     ]
-    lines += [f"gap: {shortened(named)}"] if named else []
+    lines += [f"gap: {shorten_list(gap_texts)}"] if gap_texts else []
     for (file, rule), rows in problems.groupby(["file", "rule"], sort=True):
-        numbers = [str(line) for line in rows["line"].dropna()]
-        place = f" {'line' if len(numbers) == 1 else 'lines'} {shortened(numbers)}" if numbers else ""
-        lines.append(f"{file}{place}: not compared: {rows['why'].iloc[0]} ({rule})")
+        numbers = [str(number) for number in rows["line"].dropna()]
+        position = f" {'line' if len(numbers) == 1 else 'lines'} {shorten_list(numbers)}" if numbers else ""
+        lines.append(f"{file}{position}: not compared: {rows['why'].iloc[0]} ({rule})")
     return lines
 
 
-def stored_yardstick_lines(lake: Path) -> list[str]:
-    """`yardstick_lines` of the last run; none before the first."""
-    names = ("yardstick", "yardstick_problem")
-    stored = [lake / "statistics" / f"{name}.parquet" for name in names]
-    return yardstick_lines(*map(parquet.read_table, stored)) if all(path.is_file() for path in stored) else []
+def describe_stored_yardsticks(lake: Path) -> list[str]:
+    """Describe the yardsticks of the last run (see `describe_yardsticks`); empty before the first."""
+    tables = ("yardstick", "yardstick_problem")
+    stored = [lake / "statistics" / f"{table}.parquet" for table in tables]
+    return describe_yardsticks(*map(parquet.read_table, stored)) if all(path.is_file() for path in stored) else []
 
 
-def inbox_lines(found: pd.DataFrame) -> list[str]:
-    """Entries of the inbox that are not deliveries: one line per rule, with their paths. In: findings of landing."""
-    outside = found[found["delivery"].isna()]
-    places = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
+def describe_inbox_findings(findings: pd.DataFrame) -> list[str]:
+    """Describe the entries of the inbox that are not deliveries, one line for each rule, with their paths. findings: those of landing."""
+    outside = findings[findings["delivery"].isna()]
+    paths = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
     lines = []
-    for code, names in places.groupby(outside["rule"], sort=True):
-        lines.append(f"{rules()[str(code)].text['en']} ({shortened([name.strip('/') for name in names])})")
+    for code, paths_of_rule in paths.groupby(outside["rule"], sort=True):
+        lines.append(f"{rules()[str(code)].text['en']} ({shorten_list([path.strip('/') for path in paths_of_rule])})")
     return lines
 
 
-def shortened(names: Sequence[str]) -> str:
-    """The first names, and the number of further ones."""
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def shorten_list(names: Sequence[str]) -> str:
+    """Return the first names as text, followed by the number of names left out."""
+    rest = len(names) - _NAMES_PER_LINE
+    return ", ".join(names[:_NAMES_PER_LINE]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _seen(
+def _find_versions(
     ledger: list[Delivery], inbox: Path | None, refused: Collection[tuple[str | None, str | None]]
 ) -> dict[tuple[str, str], list[_Version]]:
-    """(institution, period) -> its versions, newest first."""
-    found = {(one.institution, one.name): _Version(DeliveryName(one.period, one.version), one) for one in ledger}
+    """Return the versions of each institution and period, newest first, from the ledger and the inbox.
+
+    refused: institution and delivery of which no file could be landed.
+    """
+    versions = {(row.institution, row.name): _Version(DeliveryName(row.period, row.version), row) for row in ledger}
     folders = walk(inbox).folders if inbox is not None else []
-    for folder in (one for one in folders if one.institution != YARDSTICKS):
+    for folder in (folder for folder in folders if folder.institution != YARDSTICKS):
         if any(kind_of(name) != "system" for name in folder.files if "/" not in name):
-            place = (folder.institution, str(folder.name))
-            found.setdefault(place, _Version(folder.name, None, place in refused))
-    out: dict[tuple[str, str], list[_Version]] = {}
-    for (institution, _), one in sorted(found.items(), key=lambda item: item[1].name, reverse=True):
-        out.setdefault((institution, one.name.period), []).append(one)
-    return out
+            delivery = (folder.institution, str(folder.name))
+            versions.setdefault(delivery, _Version(folder.name, None, delivery in refused))
+    by_period: dict[tuple[str, str], list[_Version]] = {}
+    for (institution, _), version in sorted(versions.items(), key=lambda item: item[1].name, reverse=True):
+        by_period.setdefault((institution, version.name.period), []).append(version)
+    return by_period
 
 
-def _period(institution: str, versions: list[_Version], lateness: str | None) -> list[Row]:
-    """The rows of a period's versions, newest first. The last complete version counts, and every version after it."""
-    read = [one.reading for one in reversed(versions) if one.reading is not None]
-    whole_period = states.of_period(read) if read else RECEIVED
-    rows: list[Row] = []
-    whole: DeliveryName | None = None
-    part: DeliveryName | None = None
-    for one in versions:
+def _period_rows(institution: str, versions: list[_Version], lateness: str | None) -> list[StatusRow]:
+    """Return one row for each version of a period, newest first. The last complete version counts, and every version after it."""
+    known_states = [version.state for version in reversed(versions) if version.state is not None]
+    period_state = states.of_period(known_states) if known_states else RECEIVED
+    rows: list[StatusRow] = []
+    complete: DeliveryName | None = None
+    partial: DeliveryName | None = None
+    for version in versions:
         notes = []
-        if whole is not None:
-            notes.append(f"{_REPLACED} {whole}")
-        elif one.refused:
+        if complete is not None:
+            notes.append(f"{_REPLACED} {complete}")
+        elif version.refused:
             notes.append("no file could be landed: see the feedback to the institution")
-        elif one.reading == states.UNREADABLE:
+        elif version.state == states.UNREADABLE:
             notes.append("cannot be read, replaces nothing" if len(versions) > 1 else "cannot be read")
         else:
             notes += [lateness] if lateness else []
-            notes += [f"counts for records not in {part}"] if part else []
-            notes += ["partial: records missing from it are not withdrawn"] if one.reading == states.PARTIAL else []
-            whole, part = (whole, one.name) if one.reading == states.PARTIAL else (one.name, part)
-        detail = "; ".join([*notes, *([] if one.refused else _ledger_notes(one.row))])
-        rows.append((institution, one.name.period, str(one.name), one.reading or RECEIVED, whole_period, detail))
+            notes += [f"counts for records not in {partial}"] if partial else []
+            notes += ["partial: records missing from it are not withdrawn"] if version.state == states.PARTIAL else []
+            complete, partial = (complete, version.name) if version.state == states.PARTIAL else (version.name, partial)
+        detail = "; ".join([*notes, *([] if version.refused else _notes_from_ledger(version.ledger_row))])
+        rows.append((institution, version.name.period, str(version.name), version.state or RECEIVED, period_state, detail))
     return rows
 
 
-def _ledger_notes(row: Delivery | None) -> list[str]:
+def _notes_from_ledger(row: Delivery | None) -> list[str]:
     if row is None:
         return [_NOT_LANDED]
     notes = ["no longer in the inbox"] if row.gone_since is not None else []
@@ -249,23 +261,26 @@ def _ledger_notes(row: Delivery | None) -> list[str]:
     return notes
 
 
-def _lateness(versions: list[_Version], due: date, since: datetime | None, ours: list[Delivery]) -> str | None:
-    """How late a period came, by its first version to arrive; null if it was not late or the ledger cannot know."""
-    arrivals = [one.row.first_seen for one in versions if one.row is not None]
+def _describe_lateness(versions: list[_Version], due: date, ledger_begin: datetime | None, ledger_rows: list[Delivery]) -> str | None:
+    """Say how late the first version of a period came; None if it was not late, or the ledger cannot know.
+
+    ledger_begin: time of the first run; ledger_rows: all deliveries of the institution.
+    """
+    arrivals = [version.ledger_row.first_seen for version in versions if version.ledger_row is not None]
     if not arrivals:
         return None
-    came = min(arrivals)
+    arrival = min(arrivals)
     period = versions[0].name.period
-    overtakers = [one.period for one in ours if one.period > period and one.first_seen < came]
-    if overtakers:
-        return f"{_LATE} {came.date()}, after {min(overtakers)}"
-    if since is not None and since.date() <= due < came.date():
-        return f"{_LATE} {came.date()}, was due on {due}"
+    later_periods = [row.period for row in ledger_rows if row.period > period and row.first_seen < arrival]
+    if later_periods:
+        return f"{_LATE} {arrival.date()}, after {min(later_periods)}"
+    if ledger_begin is not None and ledger_begin.date() <= due < arrival.date():
+        return f"{_LATE} {arrival.date()}, was due on {due}"
     return None
 
 
-def _cell(of_periods: pd.Series, details: pd.Series) -> Text:
-    """The state of a quarter, from those of the delivered periods that have a day in it."""
-    known = [state for state in of_periods if state in states.STATES]
-    state = states.of_calendar(known) if known else of_periods.iloc[0]
+def _calendar_cell(period_states: pd.Series, details: pd.Series) -> Text:
+    """Return the state of a quarter, derived from the delivered periods that have a day in it."""
+    known_states = [state for state in period_states if state in states.STATES]
+    state = states.of_calendar(known_states) if known_states else period_states.iloc[0]
     return Text(f"{state}, late" if details.str.contains(_LATE).any() else state, _COLOURS[state])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from harmonia.status import shortened
+from harmonia.status import shorten_list
 from sources.states import COMPLETE
 from warehouse.indicators import DIMENSIONS
 from warehouse.reading import open_publication
@@ -62,7 +62,7 @@ def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.Da
 def describe_incomplete(new: pd.DataFrame) -> str:
     """Return the new deliveries that are not complete, with their state, as text; empty if all are complete."""
     odd = new[new["state"] != COMPLETE]
-    return shortened(list(odd["institution"] + " " + odd["delivery"] + " " + odd["state"].astype("str")))
+    return shorten_list(list(odd["institution"] + " " + odd["delivery"] + " " + odd["state"].astype("str")))
 
 
 def run_tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:

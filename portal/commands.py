@@ -1,4 +1,5 @@
-"""`harmonia portal` and `harmonia invite`: the commands. What they do is imported when called: Django takes a second to load."""
+"""The commands `harmonia portal` and `harmonia invite`. What they do is imported when they are called, since Django takes a second to
+load."""
 
 from __future__ import annotations
 
@@ -47,9 +48,9 @@ def invite(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Create an account of the portal and print the link by which its owner sets a password. The first administrator is invited so."""
-    from portal.serve import prepare
+    from portal.serve import prepare_django
 
-    prepare(Workplace.of(inbox, home, registry_url).ready(), demo=False)
-    from portal.accounts.invitations import invited
+    prepare_django(Workplace.of(inbox, home, registry_url).ready(), demo=False)
+    from portal.accounts.invitations import invite_account
 
-    console(markup=False).print(invited(email, name, roles, institution, system_user=system_user), soft_wrap=True)
+    console(markup=False).print(invite_account(email, name, roles, institution, system_user=system_user), soft_wrap=True)

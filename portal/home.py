@@ -1,4 +1,4 @@
-"""What all pages share: the start page, refusals and failures in one line, language, no caches.
+"""What all pages share: the start page, refusals and failures in one line, the language, no caching.
 
 Does not belong here: a page of one role.
 """
@@ -20,7 +20,7 @@ from pipelines.failures import disk_full, write_log
 from portal.permissions import INSTITUTIONAL, Role
 from portal.words import DJANGO
 
-_Next = Callable[[HttpRequest], HttpResponse]
+_Handler = Callable[[HttpRequest], HttpResponse]
 _FIRST_PAGES = {
     Role.STEWARD: "steward",
     Role.COORDINATOR: "coordinator",
@@ -30,54 +30,54 @@ _FIRST_PAGES = {
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    """To the first page of the account's role."""
+    """Redirect to the first page of the account's role."""
     from portal.routes import ROUTES
 
-    known = {route.name for route in ROUTES}
+    route_names = {route.name for route in ROUTES}
     roles = request.user.roles
-    if roles & INSTITUTIONAL and "institution" in known:
+    if roles & INSTITUTIONAL and "institution" in route_names:
         return redirect("institution", institution=request.user.institution)
-    names = (name for role, name in _FIRST_PAGES.items() if role in roles and name in known)
+    names = (name for role, name in _FIRST_PAGES.items() if role in roles and name in route_names)
     return redirect(next(names, "own_account"))
 
 
 def message(request: HttpRequest, key: str, status: int, line: str = "") -> HttpResponse:
-    """A page with one line: `messages.<key>` of the texts, or `line`. Also outside `Language`, in the language that it chose."""
+    """Show a page with one line, `messages.<key>` of the texts or `line`, in the language that `Language` chose."""
     with translation.override(getattr(request, "chosen_language", translation.get_language())):
         return render(request, "message.html", {"key": key, "line": line}, status=status)
 
 
 def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """403: another role's page, or another institution's."""
+    """Show that the page belongs to another role or institution (403)."""
     return message(request, "refused", 403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """404, also for an object of another institution."""
+    """Show that there is no such page (404). Objects of other institutions give the same answer."""
     return message(request, "not_found", 404)
 
 
 def stale(request: HttpRequest, reason: str = "", exception: Exception | None = None) -> HttpResponse:
-    """The form is no longer valid (CSRF), or the request is damaged, or the session could not be stored and the database is the cause."""
+    """Show that the form is no longer valid (CSRF), that the request is damaged, or that the database cannot be reached."""
     cause: BaseException | None = exception
     while cause is not None:
         if isinstance(cause, OperationalError | InterfaceError):
-            return _told(request, cause)
+            return _explain_failure(request, cause)
         cause = cause.__cause__ or cause.__context__
     return message(request, "stale", 400 if exception else 403)
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500, and what ended a request outside its page, as when the tables of the sessions are away."""
-    return _told(request, sys.exception())
+    """Show that the request failed (500), also if it failed outside a page, as when the tables of the sessions cannot be read."""
+    return _explain_failure(request, sys.exception())
 
 
-def _told(request: HttpRequest, error: BaseException | None) -> HttpResponse:
-    """One line for what a user or an engineer can resolve; a file in `HOME/logs` for what nobody expected."""
+def _explain_failure(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    """Show one line for what a user or an engineer can resolve. An unexpected error is written to a file in `HOME/logs`."""
     if error is not None and disk_full(error):
         return message(request, "disk_full", 507)
     if isinstance(error, DatabaseError | InterfaceError):
-        _signed_out(request)
+        _forget_account(request)
         return message(request, "away", 503)
     if isinstance(error, HarmoniaError):
         return message(request, "away" if isinstance(error, TransientError) else "problem", 503, str(error))
@@ -86,15 +86,15 @@ def _told(request: HttpRequest, error: BaseException | None) -> HttpResponse:
     return message(request, "failed", 500)
 
 
-def _signed_out(request: HttpRequest) -> None:
-    """Whoever asks is unknown: the page is rendered without the tables of accounts and sessions."""
+def _forget_account(request: HttpRequest) -> None:
+    """Treat the request as one of an unknown user, so that the page is rendered without the tables of accounts and sessions."""
     request.user, request.session = AnonymousUser(), {}
 
 
 class OneLine:
-    """Middleware: a problem that a user can resolve is one line on a page; any other is recorded without values."""
+    """Middleware: shows a problem that a user can resolve as one line on a page, and records any other without values."""
 
-    def __init__(self, get_response: _Next) -> None:
+    def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -102,32 +102,32 @@ class OneLine:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Tell it on a page."""
+        """Show a page that explains the error; leave errors that Django has its own pages for to Django."""
         from django.core.exceptions import PermissionDenied, SuspiciousOperation
         from django.http import Http404
 
         if isinstance(error, PermissionDenied | Http404 | SuspiciousOperation):
             return None
-        return _told(request, error)
+        return _explain_failure(request, error)
 
 
 class Language:
-    """Middleware: the account's language, else that of the cookie, else that of the browser.
+    """Middleware: answers in the account's language, else that of the cookie, else that of the browser.
 
-    The cookie follows the account, so that also the page that says that the accounts are away is in its language.
+    The cookie follows the account, so that the page which says that accounts cannot be reached is in the account's language too.
     """
 
-    def __init__(self, get_response: _Next) -> None:
+    def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer in that language."""
+        """Choose the language and answer in it."""
         kept, own, away = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME), None, False
         try:
             own = request.user.language if request.user.is_authenticated else None
         except (DatabaseError, InterfaceError):
             away = True
-            _signed_out(request)
+            _forget_account(request)
         chosen = DJANGO.get(own or kept or "") or translation.get_language_from_request(request)
         request.chosen_language = chosen
         with translation.override(chosen):
@@ -144,13 +144,13 @@ def keep_language(response: HttpResponse, language: str) -> None:
 
 
 class NotStored:
-    """Middleware: no page is kept by a browser or a proxy."""
+    """Middleware: forbids browsers and proxies to store a page."""
 
-    def __init__(self, get_response: _Next) -> None:
+    def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Forbid storing."""
+        """Answer, and forbid storing."""
         response = self.get_response(request)
         response.headers["Cache-Control"] = "no-store"
         return response

@@ -13,13 +13,14 @@ from harmonia.errors import HarmoniaError
 from harmonia.swap import write_whole
 
 
-def run(work: Callable[..., dict[str, Any]]) -> None:
-    """Do `work(folder, arguments…)` of the command line with low priority; write its result, or the line of a `HarmoniaError`."""
+def run_job(function: Callable[..., dict[str, Any]]) -> None:
+    """Call `function(folder, arguments…)` with the arguments of the command line and low priority. Writes the result to `done.json`, or
+    the message of a `HarmoniaError` to `failed.json`."""
     os.umask(0o077)
     os.nice(5)
     folder = Path(sys.argv[1])
     try:
-        state, result = "done", work(folder, *sys.argv[2:])
+        state, result = "done", function(folder, *sys.argv[2:])
     except HarmoniaError as error:
         state, result = "failed", {"problem": str(error)}
     write_whole(folder / f"{state}.json", json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace"), 0o600)

@@ -20,47 +20,49 @@ from django.conf import settings
 
 from harmonia.errors import storage
 
-_TRIES = 2
-_AT_ONCE = 2
+_MAX_STARTS = 2
+_MAX_PROCESSES = 2
 _started: list[subprocess.Popen[bytes]] = []  # by this process; others of an earlier portal end by themselves
 _starting = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Job:
-    """state: running, failed or done; result: what the process wrote."""
+    """A background process. state: running, failed or done; result: what the process wrote."""
 
     state: str
     result: dict[str, Any]
 
 
-def job(folder: Path, module: str, arguments: Sequence[str]) -> Job:
-    """The job of `python -m module FOLDER arguments…`, which writes `done.json` or `failed.json`; started if it was not, or ended without a
-    word (twice at most)."""
+def find_or_start_job(folder: Path, module: str, arguments: Sequence[str]) -> Job:
+    """Return the job `python -m module FOLDER arguments…`, which writes `done.json` or `failed.json`.
+
+    It is started if it was not yet, and once more if it ended without writing a result.
+    """
     with storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for state in ("done", "failed"):
         with suppress(FileNotFoundError):
             return Job(state, json.loads((folder / f"{state}.json").read_text("utf-8")))
     with _starting:
-        if _running(folder, module) or _busy():
+        if _is_running(folder, module) or _are_all_slots_used():
             return Job("running", {})  # the page asks again
         begun = folder / "begun"
         with storage(begun), begun.open("a") as file:
-            if file.tell() >= _TRIES:
+            if file.tell() >= _MAX_STARTS:
                 return Job("failed", {"problem": ""})
             file.write("x")
-        _start(folder, module, arguments)
+        _start_process(folder, module, arguments)
     return Job("running", {})
 
 
-def _busy() -> bool:
-    """Whether as many processes run as may at once."""
-    _started[:] = [one for one in _started if one.poll() is None]
-    return len(_started) >= _AT_ONCE
+def _are_all_slots_used() -> bool:
+    """Return whether the largest permitted number of processes is running."""
+    _started[:] = [process for process in _started if process.poll() is None]
+    return len(_started) >= _MAX_PROCESSES
 
 
-def _running(folder: Path, module: str) -> bool:
+def _is_running(folder: Path, module: str) -> bool:
     try:
         number = int((folder / "process").read_text("ascii"))
         return module.encode() in Path(f"/proc/{number}/cmdline").read_bytes()
@@ -68,7 +70,7 @@ def _running(folder: Path, module: str) -> bool:
         return False
 
 
-def _start(folder: Path, module: str, arguments: Sequence[str]) -> None:
+def _start_process(folder: Path, module: str, arguments: Sequence[str]) -> None:
     environment = {**os.environ, **settings.WORKPLACE.environment()}
     silent = subprocess.DEVNULL  # an error may quote a value
     process = subprocess.Popen(  # noqa: S603

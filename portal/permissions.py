@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 
 class Role(StrEnum):
-    """What an account may be. An account may have several."""
+    """The roles of accounts. An account may have several."""
 
     CLERK = "clerk"
     HEAD = "head"
@@ -36,7 +36,7 @@ INSTITUTIONAL = frozenset({Role.CLERK, Role.HEAD})
 
 
 class Scope(StrEnum):
-    """What a route is about."""
+    """Whose data a route shows."""
 
     PUBLIC = "public"  # anybody, signed in or not
     COUNTRY = "country"  # nothing that belongs to one institution
@@ -45,7 +45,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Route:
-    """A page or an action: its name, path below the root, view, roles that may open it, and what it is about.
+    """A page or an action: its name, path below the root, view, the roles that may open it, its scope and its HTTP methods.
 
     Raises `ValueError` for a declaration that contradicts itself.
     """
@@ -66,25 +66,25 @@ class Route:
             raise ValueError(f"route {self.name}: pages of clerks and heads alone belong to an institution")
 
 
-def allowed(route: Route, roles: Collection[Role], own: str, institution: str | None) -> bool:
-    """Whether an account with these roles and its `own` institution may open the route for `institution`."""
+def is_allowed(route: Route, roles: Collection[Role], own_institution: str, institution: str | None) -> bool:
+    """Return whether an account with these roles may open the route for `institution`. own_institution: that of the account."""
     if route.scope is Scope.PUBLIC:
         return True
     granted = route.roles.intersection(roles)
-    if route.scope is Scope.INSTITUTION and institution != own:
+    if route.scope is Scope.INSTITUTION and institution != own_institution:
         granted -= INSTITUTIONAL
     return bool(granted)
 
 
-def pattern(route: Route) -> URLPattern:
-    """The URL of a route, guarded by its declaration."""
+def guarded_url(route: Route) -> URLPattern:
+    """Return the URL pattern of a route whose view checks the permissions first."""
 
     @wraps(route.view)
     def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
         if route.scope is not Scope.PUBLIC and not request.user.is_authenticated:
-            return _to_sign_in(request)
+            return _redirect_to_sign_in(request)
         account = request.user
-        if route.scope is not Scope.PUBLIC and not allowed(route, account.roles, account.institution, arguments.get("institution")):
+        if route.scope is not Scope.PUBLIC and not is_allowed(route, account.roles, account.institution, arguments.get("institution")):
             raise PermissionDenied
         return route.view(request, **arguments)
 
@@ -93,11 +93,11 @@ def pattern(route: Route) -> URLPattern:
     return path(route.path, view, name=route.name)
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    there = f"?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else ""
+def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
+    query = f"?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else ""
     if request.headers.get("HX-Request"):  # htmx would put the page of the sign-in into the middle of another
-        return HttpResponse(status=401, headers={"HX-Redirect": f"/sign-in{there}"})
-    return redirect(f"/sign-in{there}")
+        return HttpResponse(status=401, headers={"HX-Redirect": f"/sign-in{query}"})
+    return redirect(f"/sign-in{query}")
 
 
 class DeclaredRoutesOnly:

@@ -1,7 +1,7 @@
-"""What the web server takes of a request before a page sees it: a large body only from somebody who is signed in.
+"""The largest body of a request that the web server reads: a small one unless the sender is signed in.
 
-The server reads a whole body before it calls a page; without this anybody could fill the disk. Does not belong here: what a signed-in
-account may send (`portal.settings.UPLOAD_BYTES`, `portal.institution.uploads`).
+The server reads a body completely before it calls a page; without this limit anybody could fill the disk. Does not belong here: what a
+signed-in account may send (`portal.settings.UPLOAD_BYTES`, `portal.institution.uploads`).
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from waitress.parser import HTTPRequestParser
 
 from harmonia.errors import HarmoniaError
 
-_OF_STRANGERS = 64 << 10  # bytes of a body: the form of the sign-in needs less
+_MAX_BODY_SIGNED_OUT = 64 << 10  # bytes of a body: the form of the sign-in needs less
 
 
 class _Parser(HTTPRequestParser):
-    """Refuses (413) a large body of somebody who is not signed in, once the head of the request was read."""
+    """Refuses (413) a large body of somebody who is not signed in, as soon as the headers of the request were read."""
 
     adj: Adjustments
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Lower the limit of the body after the head was parsed."""
+        """Parse the headers, then lower the limit of the body if nobody is signed in."""
         super().parse_header(header_plus)
-        if (self.chunked or self.content_length > _OF_STRANGERS) and not _is_signed_in(self.headers):
+        if (self.chunked or self.content_length > _MAX_BODY_SIGNED_OUT) and not _is_signed_in(self.headers):
             self.adj = copy(self.adj)
-            self.adj.max_request_body_size = _OF_STRANGERS
+            self.adj.max_request_body_size = _MAX_BODY_SIGNED_OUT
 
 
 class Channel(HTTPChannel):
-    """A connection whose requests are received so."""
+    """A connection whose requests `_Parser` reads."""
 
     parser_class = _Parser
 
 
 def _is_signed_in(headers: Mapping[str, str]) -> bool:
-    """Whether the session or the token of a request is an account's. True where that cannot be known now: the page says what is away."""
+    """Return whether the session or the token of a request belongs to an account. True if the database cannot be reached: the page then
+    says so."""
     from portal.accounts.models import Session
-    from portal.accounts.sign_on import email_of
+    from portal.accounts.sign_on import email_from_header
 
     key = parse_cookie(headers.get("COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
     try:
         known = Session.objects.filter(session_key=key, expire_date__gt=timezone.now(), account__is_active=True)
-        return bool(email_of(headers.get("AUTHORIZATION", ""))) or (key is not None and known.exists())
+        return bool(email_from_header(headers.get("AUTHORIZATION", ""))) or (key is not None and known.exists())
     except (DatabaseError, InterfaceError, HarmoniaError):
         return True
     finally:

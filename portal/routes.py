@@ -1,4 +1,4 @@
-"""Every page and action of the portal: path, roles, scope. The one table; the URLs and the tests of access come from it."""
+"""Every page and action of the portal with its path, roles and scope. URLs and tests of access are derived from this table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.accounts import views as accounts
 from portal.coordinator import views as coordinator
 from portal.engineer import views as engineer
 from portal.institution import views as institution
-from portal.permissions import Role, Route, Scope, pattern
+from portal.permissions import Role, Route, Scope, guarded_url
 from portal.steward import views as steward
 from sources import contract
 
@@ -26,18 +26,18 @@ PAGE, ACTION, FORM = ("GET",), ("POST",), ("GET", "POST")
 
 
 class InstitutionConverter(StringConverter):
-    """An institution that has a contract; any other is no page."""
+    """The short name of an institution that has a contract. Any other name gives "not found"."""
 
     regex = "[a-z][a-z0-9_]*"
 
     def to_python(self, value: str) -> str:
-        """The institution. Raises `ValueError` for an unknown one."""
+        """Return the institution. Raises `ValueError` for an unknown one."""
         if value not in contract.institutions():
             raise ValueError(value)
         return value
 
     def to_url(self, value: Any) -> str:
-        """As it is."""
+        """Return the name unchanged."""
         return str(value)
 
 
@@ -52,7 +52,7 @@ ROUTES: tuple[Route, ...] = (
     Route("sign_out", "sign-out", accounts.sign_out, EVERYBODY, Scope.COUNTRY, ACTION),
     Route("sign_out_everywhere", "sign-out-everywhere", accounts.sign_out_everywhere, EVERYBODY, Scope.COUNTRY, ACTION),
     Route("own_account", "account", accounts.own_account, EVERYBODY, Scope.COUNTRY, FORM),
-    Route("accounts", "accounts", accounts.listed, ADMINISTRATOR, Scope.COUNTRY, PAGE),
+    Route("accounts", "accounts", accounts.list_accounts, ADMINISTRATOR, Scope.COUNTRY, PAGE),
     Route("invite", "accounts/invite", accounts.invite, ADMINISTRATOR, Scope.COUNTRY, FORM),
     Route("account", "accounts/<int:number>", accounts.account, ADMINISTRATOR, Scope.COUNTRY, FORM),
     Route("audit", "audit", accounts.audit_log, ADMINISTRATOR, Scope.COUNTRY, PAGE),
@@ -89,7 +89,7 @@ ROUTES: tuple[Route, ...] = (
         Route(name, f"<institution:institution>/{path}".rstrip("/"), view, roles, Scope.INSTITUTION, methods)
         for name, path, view, roles, methods in (
             ("institution", "", institution.institution, SUPPLIER, PAGE),
-            ("new", "new", institution.new, CLERK, FORM),
+            ("new", "new", institution.new_upload, CLERK, FORM),
             ("upload", "uploads/<str:token>", institution.upload, CLERK, PAGE),
             ("submit", "uploads/<str:token>/submit", institution.submit, CLERK, ACTION),
             ("discard", "uploads/<str:token>/discard", institution.discard, CLERK, ACTION),
@@ -104,7 +104,7 @@ ROUTES: tuple[Route, ...] = (
     ),
 )
 
-urlpatterns = [pattern(route) for route in ROUTES]
+urlpatterns = [guarded_url(route) for route in ROUTES]
 handler400 = "portal.home.stale"
 handler403 = "portal.home.refused"
 handler404 = "portal.home.not_found"

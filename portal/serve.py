@@ -1,6 +1,6 @@
-"""Starting the portal: environment, tables of its own, web server.
+"""Starting the portal: environment, database tables, web server.
 
-Belongs here: the refusal of `--demo` over real deliveries. Does not belong here: pages.
+Belongs here: refusing `--demo` for real deliveries. Does not belong here: pages.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pipelines.resources.workplace import Workplace
 
 HOST = "127.0.0.1"
 _THREADS = 8
-_SLOW = 60  # seconds without a byte after which a connection ends
-_CONNECTIONS = 1_000  # a slow one costs a file descriptor and no thread
+_CHANNEL_TIMEOUT = 60  # seconds without a byte after which a connection ends
+_MAX_CONNECTIONS = 1_000  # a slow one costs a file descriptor and no thread
 
 
-def prepare(workplace: Workplace, demo: bool) -> None:
-    """Configure Django for the work place and create or update its tables.
+def prepare_django(workplace: Workplace, demo: bool) -> None:
+    """Configure Django for the workplace, and create or update its tables.
 
-    Raises `HarmoniaError` where `demo` is asked for over a home that is not of a simulated set alone.
+    Raises `HarmoniaError` if `demo` is set and the home contains deliveries that were not simulated.
     """
     os.umask(0o077)
     os.environ.update(workplace.environment())
@@ -35,14 +35,14 @@ def prepare(workplace: Workplace, demo: bool) -> None:
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     from portal.accounts import demonstration
-    from portal.institution.uploads import settle
+    from portal.institution.uploads import finish_interrupted
 
     if demo:
-        demonstration.create()
+        demonstration.enable_demo_accounts()
     else:
-        demonstration.disable()
+        demonstration.disable_demo_accounts()
     if workplace.inbox.is_dir():
-        settle()
+        finish_interrupted()
 
 
 def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None:
@@ -53,7 +53,7 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
             probe.bind((HOST, port))
         except OSError:
             raise HarmoniaError(f"port {port} is in use: close what uses it, or name another with --port (or HARMONIA_PORT)") from None
-    prepare(workplace, demo)
+    prepare_django(workplace, demo)
     from django.conf import settings
     from django.core.wsgi import get_wsgi_application
     from waitress import create_server
@@ -68,8 +68,8 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
         port=port,
         threads=_THREADS,
         ident=None,
-        channel_timeout=_SLOW,
-        connection_limit=_CONNECTIONS,
+        channel_timeout=_CHANNEL_TIMEOUT,
+        connection_limit=_MAX_CONNECTIONS,
         asyncore_use_poll=True,  # select() ends at 1,024 descriptors
         max_request_body_size=settings.UPLOAD_BYTES + (1 << 20),
         clear_untrusted_proxy_headers=True,

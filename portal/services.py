@@ -1,4 +1,4 @@
-"""The stores that the pages work on: inbox, home, registry. One open registry a process; its transactions are short.
+"""The stores that the pages use: inbox, home, registry. A process opens the registry once; its transactions are short.
 
 Does not belong here: what is done with them.
 """
@@ -16,20 +16,20 @@ from pipelines.resources.workplace import Workplace
 
 
 def workplace() -> Workplace:
-    """The places that this portal serves."""
-    place: Workplace = settings.WORKPLACE
-    return place
+    """Return the inbox and home that this portal serves."""
+    current_workplace: Workplace = settings.WORKPLACE
+    return current_workplace
 
 
 @cache
 def registry() -> Registry:
-    """The registry, opened once. Raises `HarmoniaError` where it cannot be."""
+    """Open the registry once and return it. Raises `HarmoniaError` if it cannot be opened."""
     return open_registry(workplace().registry)
 
 
-def note(request: HttpRequest, action: str, subject: str, reason: str | None = None) -> None:
-    """Record in the audit log what the account of this request did, before it sees anything. `subject` never names a person.
+def record_action(request: HttpRequest, action: str, subject: str, reason: str | None = None) -> None:
+    """Record in the audit log what the account of this request does, before the page shows anything. `subject` never names a person.
 
-    Raises `HarmoniaError` if it cannot be recorded: then nothing may be shown.
+    Raises `HarmoniaError` if it cannot be recorded; nothing may be shown then.
     """
     record_access(registry(), request.user.get_username(), action, subject, reason)

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.translation import get_language
 
 from portal import words
-from portal.permissions import allowed
+from portal.permissions import is_allowed
 from schemas.findings import LANGUAGES
 from sources import contract
 
-_OF_DJANGO = {code: language for language, code in words.DJANGO.items()}
+_LANGUAGE_BY_DJANGO_CODE = {code: language for language, code in words.DJANGO.items()}
 
 
 MENU = (
@@ -35,25 +35,25 @@ class Renderer(FormRenderer):
 
 
 def environment(**options: Any) -> jinja2.Environment:
-    """The environment: unknown names are errors, also in an attribute or key."""
-    made = jinja2.Environment(**{**options, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701 - Django sets autoescape
-    made.globals.update(static=static, url=_url, languages=LANGUAGES, demo_open=settings.DEMO)
-    made.filters.update(
-        day=words.day,
-        moment=words.moment,
-        quarter=words.quarter,
-        iso_day=words.iso_day,
+    """Return Jinja's environment, in which unknown names are errors, also as an attribute or key."""
+    jinja = jinja2.Environment(**{**options, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701 - Django sets autoescape
+    jinja.globals.update(static=static, url=_url, languages=LANGUAGES, demo_open=settings.DEMO)
+    jinja.filters.update(
+        day=words.format_day,
+        moment=words.format_moment,
+        quarter=words.format_period,
+        iso_day=words.format_iso_day,
         thousands=lambda n: f"{n:,}".replace(",", "\u2009"),
-        size=_size,
+        size=_format_size,
     )
-    return made
+    return jinja
 
 
 def _url(name: str, **arguments: Any) -> str:
     return reverse(name, kwargs=arguments)
 
 
-def _size(number: int) -> str:
+def _format_size(number: int) -> str:
     for unit in ("B", "KiB", "MiB"):
         if number < 1024:
             return f"{number:.0f}\u2009{unit}"
@@ -62,22 +62,23 @@ def _size(number: int) -> str:
 
 
 def language_of(request: HttpRequest) -> str:
-    """sq, sr or en: the language of this request."""
-    return _OF_DJANGO.get(get_language() or "", "sq")
+    """Return the language of a request: sq, sr or en."""
+    return _LANGUAGE_BY_DJANGO_CODE.get(get_language() or "", "sq")
 
 
-def tell(request: HttpRequest, kind: str, text: str) -> None:
-    """Show a line on the next page. kind: good, warning or error; the text holds no delivered value."""
+def add_notice(request: HttpRequest, kind: str, text: str) -> None:
+    """Show a line on the next page. kind: good, warning or error; text: contains no delivered value."""
     request.session["notices"] = [*request.session.get("notices", []), {"kind": kind, "text": text}]
 
 
-def notices(request: HttpRequest) -> list[dict[str, str]]:
-    """The lines to show, each once."""
+def take_notices(request: HttpRequest) -> list[dict[str, str]]:
+    """Return the lines to show, and remove them from the session."""
     return request.session.pop("notices", []) if hasattr(request, "session") and "notices" in request.session else []
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """`w` (texts), `language`, `account` (None when signed out), `may` (whether a route is open to it), `publisher` of an institution."""
+    """Return what every template knows: `w` (texts), `language`, `account` (None when signed out), `may` (whether the account may open a
+    route), and `publisher` (the label of an institution)."""
     language = language_of(request)
     user = getattr(request, "user", None)  # none where a request is refused before anybody was looked up
     account = user if user is not None and user.is_authenticated else None
@@ -86,18 +87,18 @@ def context(request: HttpRequest) -> dict[str, Any]:
         from portal.routes import ROUTES
 
         route = next(one for one in ROUTES if one.name == name)
-        return account is not None and allowed(route, account.roles, account.institution, institution)
+        return account is not None and is_allowed(route, account.roles, account.institution, institution)
 
     def publisher(institution: str) -> str:
         return contract.load(institution).publisher[language]
 
     return {
         "menu": MENU,
-        "w": words.words(language),
+        "w": words.portal_texts(language),
         "language": language,
         "account": account,
         "may": may,
         "publisher": publisher,
         "here": getattr(request, "shown_at", request.path),
-        "notices": notices(request),
+        "notices": take_notices(request),
     }

@@ -1,6 +1,7 @@
-"""The texts of the portal by language. Belongs here: loading the `words.yaml` of the portal and of its parts, dates and quarters in words.
+"""The texts of the portal by language.
 
-Does not belong here: the texts of a rule (`schemas/rules`) or of the feedback (`harmonia/feedback/texts.yaml`), which pages reuse.
+Belongs here: loading the `words.yaml` of the portal and of its parts, dates and periods in words. Does not belong here: the texts of a rule
+(`schemas/rules`) or of the feedback (`harmonia/feedback/texts.yaml`), which pages reuse.
 """
 
 from __future__ import annotations
@@ -20,44 +21,44 @@ from sources.periods import cadence_of
 
 DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
 """Language -> its code in Django, whose own messages (a password too short) come in these languages too."""
-_PARTS = {"quarterly": ("tremujori", "tromesečje", "quarter"), "half_yearly": ("gjashtëmujori", "polugodište", "half")}
+_PERIOD_WORDS = {"quarterly": ("tremujori", "tromesečje", "quarter"), "half_yearly": ("gjashtëmujori", "polugodište", "half")}
 
 
 @cache
-def words(language: str) -> Mapping[str, Any]:
-    """The texts in `language`; nested mappings stay. Those of a part (`<part>/words.yaml`) are under its name."""
+def portal_texts(language: str) -> Mapping[str, Any]:
+    """Return the texts of the portal in one language. Those of a part (`<part>/words.yaml`) are under the part's name."""
     folder = Path(__file__).parent
     parts = {path.parent.name: declared(path) for path in sorted(folder.glob("*/words.yaml"))}
-    found: Mapping[str, Any] = _chosen({**declared(folder / "words.yaml"), **parts}, language)
-    return found
+    selected: Mapping[str, Any] = _select_language({**declared(folder / "words.yaml"), **parts}, language)
+    return selected
 
 
-def _chosen(node: Any, language: str) -> Any:
+def _select_language(node: Any, language: str) -> Any:
     if isinstance(node, Mapping):
-        return {key: _chosen(inner, language) for key, inner in node.items()}
+        return {key: _select_language(inner, language) for key, inner in node.items()}
     return node[LANGUAGES.index(language)]
 
 
-def day(value: date | datetime | None, language: str) -> str:
-    """A day as the language writes it; a dash where there is none."""
+def format_day(value: date | datetime | None, language: str) -> str:
+    """Return a day as the language writes it; a dash for None."""
     if value is None:
         return "–"
     local = timezone.localtime(value) if isinstance(value, datetime) else value
     return f"{local:%d.%m.%Y}" + ("." if language == "sr" else "")
 
 
-def iso_day(text: str | None, language: str) -> str:
-    """A day given as 2026-12-31."""
-    return day(date.fromisoformat(text) if text else None, language)
+def format_iso_day(text: str | None, language: str) -> str:
+    """Return a day such as 2026-12-31 as the language writes it; a dash for None."""
+    return format_day(date.fromisoformat(text) if text else None, language)
 
 
-def moment(value: datetime | None, language: str) -> str:
-    """A day and time, local."""
-    return "–" if value is None else f"{day(value, language)} {timezone.localtime(value):%H:%M}"
+def format_moment(value: datetime | None, language: str) -> str:
+    """Return a day and the local time; a dash for None."""
+    return "–" if value is None else f"{format_day(value, language)} {timezone.localtime(value):%H:%M}"
 
 
-def quarter(period: str, language: str) -> str:
-    """`2013-Q2` in words; also a month, half-year or year."""
+def format_period(period: str, language: str) -> str:
+    """Return a period such as `2013-Q2` in words: a month, quarter, half-year or year."""
     year, cadence = period[:4], cadence_of(period)
     if cadence == "yearly":
         return {"sq": f"viti {year}", "sr": f"{year}. godina", "en": year}[language]
@@ -67,7 +68,7 @@ def quarter(period: str, language: str) -> str:
         return {"sq": f"{month.lower()} {year}", "sr": f"{month.lower()} {year}. godine", "en": f"{month} {year}"}[language]
     n = int(period[6:]) - 1
     if language == "sq":
-        return f"{_PARTS[cadence][0]} i {('parë', 'dytë', 'tretë', 'katërt')[n]} i vitit {year}"
+        return f"{_PERIOD_WORDS[cadence][0]} i {('parë', 'dytë', 'tretë', 'katërt')[n]} i vitit {year}"
     if language == "sr":
-        return f"{('prvo', 'drugo', 'treće', 'četvrto')[n]} {_PARTS[cadence][1]} {year}. godine"
-    return f"{('first', 'second', 'third', 'fourth')[n]} {_PARTS[cadence][2]} of {year}"
+        return f"{('prvo', 'drugo', 'treće', 'četvrto')[n]} {_PERIOD_WORDS[cadence][1]} {year}. godine"
+    return f"{('first', 'second', 'third', 'fourth')[n]} {_PERIOD_WORDS[cadence][2]} of {year}"

@@ -1,7 +1,7 @@
-"""Yardsticks: figures that institutions published themselves, beside the warehouse's `as_reported`. They check, and never count.
+"""Yardsticks: figures that institutions published themselves, compared with the warehouse's `as_reported`. No figure depends on them.
 
-Belongs here: the declared form (docs/reference/yardsticks.md), what can be compared, the gap, the published table. Does not belong here:
-receiving files (`pipelines.landing`), reading the warehouse, showing the gaps (`harmonia`).
+Belongs here: the file format (docs/reference/yardsticks.md), which figures can be compared, the gap, the published table. Does not belong
+here: receiving files (`pipelines.landing`), reading the warehouse, showing the gaps (`harmonia`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from sources.states import COMPLETE, MISSING, UNREADABLE
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS, indicators
 
-COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value", "source")
-LINES = ("file", "line", *COLUMNS, "kind", "rule", "why")
-"""Lines of a run: those of files as text, with the file's path in the inbox; `rule` and `why` of a file of another form."""
-GAPS = (
+FILE_COLUMNS = ("institution", "indicator", "period", "offence_group", "unit", "value", "source")
+LINE_COLUMNS = ("file", "line", *FILE_COLUMNS, "kind", "rule", "why")
+"""Columns of the lines that a run reads, all cells as text. `file` is the path in the inbox. A file in another format is one line, on
+which `rule` and `why` say what is wrong; they are null on all other lines."""
+GAP_COLUMNS = (
     "indicator",
     "period",
     "offence_group",
@@ -41,17 +42,18 @@ GAPS = (
     "source",
     "line",
 )
-TOLD = ("line", "institution", "indicator", "period", "rule", "why")
-PROBLEMS = ("file", "line", "rule", "why")
+UNCOMPARED_COLUMNS = ("line", "institution", "indicator", "period", "rule", "why")
+PROBLEM_COLUMNS = ("file", "line", "rule", "why")
 PUBLISHED, RETURN, RETURN_OF_COUNTS = "published", "return", "return of counts"
 TOTAL = "total"
 NO_FIGURE, NOTHING_READ = "yardstick-no-figure", "yardstick-nothing-read"
 """Rules of figures that are not compared although nothing is wrong with them: they are in the published table, without a gap."""
-Key = tuple[str, str, str]
+FigureKey = tuple[str, str, str]
+"""Indicator, period and offence group."""
 _PERIOD = re.compile(r"(?:19|20)[0-9]{2}(?:-Q[1-4])?")
-_LARGEST = 16 << 20  # bytes
-_LONGEST = 300  # characters of a source
-_Problem = tuple[str, str] | None
+_MAX_BYTES = 16 << 20
+_MAX_SOURCE_LENGTH = 300  # characters
+_RuleAndReason = tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -66,57 +68,66 @@ class Tolerance:
 
 @cache
 def tolerance() -> Tolerance:
-    """How large a gap may be before it is told."""
+    """Return how large a gap may be before it is reported."""
     return read_checked(Tolerance, Path(__file__).with_suffix(".yaml"))
 
 
-class FormError(Exception):
-    """A file is not of the declared form. `way_out`: without anything that the file says; `line`: where, if it is one line."""
+class FileFormatError(Exception):
+    """A file of yardsticks is not in the documented format.
 
-    def __init__(self, way_out: str, line: int | None = None, found: str = "") -> None:
-        super().__init__(f"{found}{way_out}")
-        self.way_out, self.line = way_out, line
+    remedy: what to do, without any text of the file; line: the number of the faulty line, if it is one; details: text of the file.
+    """
+
+    def __init__(self, remedy: str, line: int | None = None, details: str = "") -> None:
+        super().__init__(f"{details}{remedy}")
+        self.remedy, self.line = remedy, line
 
 
-def read(path: Path) -> pd.DataFrame:
-    """The lines of a file of yardsticks as text, with `line`. Raises `HarmoniaError` with the way out if it is not of the declared form."""
+def read_file(path: Path) -> pd.DataFrame:
+    """Read a file of yardsticks and return its lines as text: `FILE_COLUMNS` and `line`.
+
+    Raises `HarmoniaError`, which says what to do, if the file cannot be read or is not in the documented format.
+    """
     try:
-        return _parse(path)
+        return _parse_file(path)
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
-    except FormError as error:
+    except FileFormatError as error:
         raise HarmoniaError(f"{path}: {error}") from None
 
 
-def read_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
-    """The lines of landed files (path in the inbox, place of the bytes) as `LINES`; a damaged file is one line that says why."""
-    parts = [pd.DataFrame(columns=list(LINES))]
+def read_landed_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
+    """Read landed files and return their lines (`LINE_COLUMNS`); a damaged file becomes one line that says why it cannot be read.
+
+    files: for each file its path in the inbox, and where its bytes are stored.
+    """
+    parts = [pd.DataFrame(columns=list(LINE_COLUMNS))]
     for name, path in files:
         try:
-            parts.append(_parse(path).assign(file=name, kind=PUBLISHED))
-        except FormError as error:
-            parts.append(pd.DataFrame([{"file": name, "line": error.line, "rule": "yardstick-form", "why": error.way_out}]))
-    out = pd.concat(parts[1:], ignore_index=True).reindex(columns=list(LINES)) if parts[1:] else parts[0]
-    return out.astype({name: "Int64" if name == "line" else "str" for name in LINES})
+            parts.append(_parse_file(path).assign(file=name, kind=PUBLISHED))
+        except FileFormatError as error:
+            parts.append(pd.DataFrame([{"file": name, "line": error.line, "rule": "yardstick-form", "why": error.remedy}]))
+    lines = pd.concat(parts[1:], ignore_index=True).reindex(columns=list(LINE_COLUMNS)) if parts[1:] else parts[0]
+    return lines.astype({name: "Int64" if name == "line" else "str" for name in LINE_COLUMNS})
 
 
-def lines_of_returns(returns: pd.DataFrame) -> pd.DataFrame:
-    """Returns of counts (`pipelines.returns.RETURNS`) as `LINES`."""
-    units = {code: one.unit for code, one in indicators().items()}
-    out = returns.assign(
+def convert_returns(returns: pd.DataFrame) -> pd.DataFrame:
+    """Convert returns of counts (`pipelines.returns.RETURNS`) to lines (`LINE_COLUMNS`)."""
+    units = {code: indicator.unit for code, indicator in indicators().items()}
+    lines = returns.assign(
         file=returns["institution"] + "/" + returns["delivery"],
         unit=returns["indicator"].map(units),
         value=returns["value"].astype("str").fillna(""),
         source=RETURN_OF_COUNTS,
         kind=RETURN,
-    ).reindex(columns=list(LINES))
-    return out.astype({name: "Int64" if name == "line" else "str" for name in LINES})
+    ).reindex(columns=list(LINE_COLUMNS))
+    return lines.astype({name: "Int64" if name == "line" else "str" for name in LINE_COLUMNS})
 
 
-def _parse(path: Path) -> pd.DataFrame:
-    """The lines as text, with `line`. Raises `FormError`."""
-    not_csv = FormError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
-    if path.stat().st_size > _LARGEST:
+def _parse_file(path: Path) -> pd.DataFrame:
+    """Return the lines of a file as text: `FILE_COLUMNS` and `line`. Raises `FileFormatError`."""
+    not_csv = FileFormatError("is not a small CSV file in UTF-8: export it as “CSV UTF-8”")
+    if path.stat().st_size > _MAX_BYTES:
         raise not_csv
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -127,180 +138,207 @@ def _parse(path: Path) -> pd.DataFrame:
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         line = reader.reader.line_num
-        raise FormError(f"line {line} is not CSV ({error}): correct it", line) from None
+        raise FileFormatError(f"line {line} is not CSV ({error}): correct it", line) from None
     header = [name.strip() for name in reader.fieldnames or ()]
-    if sorted(header) != sorted(COLUMNS):
-        raise FormError(f"the columns must be {', '.join(COLUMNS)}", 1, f"the columns are {', '.join(header) or 'none'}: ")
-    if odd := [line for line, row in rows if None in row or None in row.values()]:
-        raise FormError(f"line {odd[0]} has more or fewer cells than the header: correct it", odd[0])
-    out = pd.DataFrame(
-        [{"line": line, **{str(k).strip(): v.strip() for k, v in row.items()}} for line, row in rows], columns=["line", *COLUMNS]
+    if sorted(header) != sorted(FILE_COLUMNS):
+        raise FileFormatError(f"the columns must be {', '.join(FILE_COLUMNS)}", 1, f"the columns are {', '.join(header) or 'none'}: ")
+    if uneven := [line for line, row in rows if None in row or None in row.values()]:
+        raise FileFormatError(f"line {uneven[0]} has more or fewer cells than the header: correct it", uneven[0])
+    lines = pd.DataFrame(
+        [{"line": line, **{str(k).strip(): v.strip() for k, v in row.items()}} for line, row in rows], columns=["line", *FILE_COLUMNS]
     )
-    return out.astype(dict.fromkeys(COLUMNS, "str")).assign(offence_group=lambda frame: frame["offence_group"].replace("", TOTAL))
+    return lines.astype(dict.fromkeys(FILE_COLUMNS, "str")).assign(offence_group=lambda frame: frame["offence_group"].replace("", TOTAL))
 
 
 @dataclass(frozen=True)
-class OwnFigures:
-    """What each institution alone reported.
+class InstitutionFigures:
+    """The figures that count the records of one institution only.
 
-    figures: indicator, institution, period, offence_group, as_reported (0 where absent); coverage: institution, period, state.
+    figures: indicator, institution, period, offence_group, as_reported; a figure without a row is 0.
+    coverage: institution, period, and the state of what was delivered.
     """
 
     figures: pd.DataFrame
     coverage: pd.DataFrame
 
     @cached_property
-    def _number(self) -> Mapping[Any, int]:
+    def _as_reported(self) -> Mapping[Any, int]:
         return dict(self.figures.set_index(["indicator", "institution", "period", "offence_group"])["as_reported"])
 
     @cached_property
     def _state(self) -> Mapping[Any, str]:
         return dict(self.coverage.set_index(["institution", "period"])["state"])
 
-    def of(self, institution: str, key: Key, whole: Mapping[Any, Any]) -> dict[str, Any]:
-        """as_reported, harmonised (null where the indicator counts others too), incomplete. whole: the figure in `statistics`, with which
-        an institution without records is compared."""
+    def for_institution(self, institution: str, key: FigureKey, all_institutions: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return `as_reported`, `harmonised` and `incomplete` of an institution's figure.
+
+        all_institutions: the figure in `statistics`. It is returned as it is for an institution that delivers no records. Otherwise
+        `harmonised` is null if the indicator counts other institutions too.
+        """
         if not contract.load(institution).has_records:
-            return dict(whole)
+            return dict(all_institutions)
         code, period, group = key
         state = self._state.get((institution, period), MISSING)
         return {
-            "as_reported": None if state in (MISSING, UNREADABLE) else self._number.get((code, institution, period, group), 0),
-            "harmonised": whole["harmonised"] if indicators()[code].institutions == (institution,) else None,
+            "as_reported": None if state in (MISSING, UNREADABLE) else self._as_reported.get((code, institution, period, group), 0),
+            "harmonised": all_institutions["harmonised"] if indicators()[code].institutions == (institution,) else None,
             "incomplete": state != COMPLETE,
         }
 
 
-def compare(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Gaps (`GAPS`), and the lines that are not compared with the way out (`TOLD`).
+def compare_file(lines: pd.DataFrame, statistics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare the lines of a file with the published figures, without regard to single institutions.
 
-    In: `read`; `statistics` of the warehouse. gap: `as_reported` - published, a sum over the institutions of an indicator where one source
-    gives a figure for each; gap_percent: of the published one, null if that is 0.
+    lines: from `read_file`; statistics: the table of the warehouse. Where an indicator counts several institutions, the lines of one source
+    are added up. Returns the gaps (`GAP_COLUMNS`), and the lines that cannot be compared with what to do (`UNCOMPARED_COLUMNS`). `gap` is
+    `as_reported` less the published figure; `gap_percent` is its share of the published figure, null if that is 0.
     """
-    figures, told = _assessed(lines.reindex(columns=list(LINES)).assign(kind=PUBLISHED), statistics, None, lambda value: f"{value!r} ")
-    gaps = figures.loc[figures["rule"].isna(), list(GAPS)].reset_index(drop=True)
-    return gaps.astype(dict.fromkeys(("published", "as_reported", "gap", "line"), "int64")), told[list(TOLD)]
+    lines = lines.reindex(columns=list(LINE_COLUMNS)).assign(kind=PUBLISHED)
+    figures, uncompared = _compare_lines(lines, statistics, None, lambda value: f"{value!r} ")
+    gaps = figures.loc[figures["rule"].isna(), list(GAP_COLUMNS)].reset_index(drop=True)
+    return gaps.astype(dict.fromkeys(("published", "as_reported", "gap", "line"), "int64")), uncompared[list(UNCOMPARED_COLUMNS)]
 
 
-def published_table(lines: pd.DataFrame, statistics: pd.DataFrame, own: pd.DataFrame, coverage: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the published table `yardstick`. In: `LINES`; `statistics`; `OwnFigures.figures`, `OwnFigures.coverage`."""
-    figures, _ = _assessed(lines, statistics, OwnFigures(own, coverage))
+def build_published_table(
+    lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the rows of the published table `yardstick`.
+
+    lines: `LINE_COLUMNS`; statistics: the table of the warehouse; institution_figures and coverage: as in `InstitutionFigures`.
+    """
+    figures, _ = _compare_lines(lines, statistics, InstitutionFigures(institution_figures, coverage))
     allowed = figures["published"].mul(tolerance().share).clip(lower=tolerance().least)
     exceeds = figures["gap"].abs().gt(allowed).fillna(False) & ~figures["incomplete"]
-    out = tables.conform_frame(tables.YARDSTICK, figures.assign(institution=figures["institutions"], exceeds_tolerance=exceeds))
-    return out.sort_values(list(out.columns), ignore_index=True)
+    rows = tables.conform_frame(tables.YARDSTICK, figures.assign(institution=figures["institutions"], exceeds_tolerance=exceeds))
+    return rows.sort_values(list(rows.columns), ignore_index=True)
 
 
-def problems(lines: pd.DataFrame, statistics: pd.DataFrame, own: pd.DataFrame, coverage: pd.DataFrame) -> pd.DataFrame:
-    """What cannot be compared: file, line, rule, why (with the way out). Nothing that a file says is quoted. In: as `published_table`."""
-    _, told = _assessed(lines, statistics, OwnFigures(own, coverage))
-    return told[list(PROBLEMS)].astype({name: "Int64" if name == "line" else "str" for name in PROBLEMS})
+def find_problems(lines: pd.DataFrame, statistics: pd.DataFrame, institution_figures: pd.DataFrame, coverage: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines that cannot be compared (`PROBLEM_COLUMNS`); `why` also says what to do, and quotes nothing of the file.
 
-
-def _assessed(
-    lines: pd.DataFrame, statistics: pd.DataFrame, own: OwnFigures | None, quote: Callable[[object], str] = lambda _: ""
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Figures, one for each source, indicator, period and offence group; the lines of those that are not compared, with `rule` and `why`.
-
-    own: then each institution is compared with its own records, else their sum with the whole figure. quote: what a message shows.
-    Columns of figures: `GAPS`, kind, unit, harmonised, rule (null where compared).
+    The parameters are those of `build_published_table`.
     """
-    found = [None if pd.notna(row["rule"]) else _problem(row, quote) for row in lines.to_dict("records")]
-    faulty = pd.Series([problem is not None for problem in found], index=lines.index, dtype="bool")
-    told = [lines[lines["rule"].notna()], _told(lines[faulty], [problem for problem in found if problem])]
-    others = [name for name in DIMENSIONS if name != "offence_group"]
-    totals = statistics[(statistics[others] == TOTAL).all(axis=1)]
-    whole = {(str(row["indicator"]), str(row["period"]), str(row["offence_group"])): row for row in totals.to_dict("records")}
+    _, uncompared = _compare_lines(lines, statistics, InstitutionFigures(institution_figures, coverage))
+    return uncompared[list(PROBLEM_COLUMNS)].astype({name: "Int64" if name == "line" else "str" for name in PROBLEM_COLUMNS})
+
+
+def _compare_lines(
+    lines: pd.DataFrame,
+    statistics: pd.DataFrame,
+    institution_figures: InstitutionFigures | None,
+    quote: Callable[[object], str] = lambda _: "",
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare published figures with those of the warehouse.
+
+    institution_figures: if given, each institution is compared with the figures of its own records; if None, the sum of the institutions
+    is compared with `statistics`. quote: formats a cell of the file for a message.
+    Returns the figures, one row for each source, indicator, period and offence group (`GAP_COLUMNS`, kind, unit, harmonised, and rule, null
+    if the figure was compared), and the lines that were not compared (`LINE_COLUMNS`).
+    """
+    problems = [None if pd.notna(line["rule"]) else _problem_of_line(line, quote) for line in lines.to_dict("records")]
+    faulty = pd.Series([problem is not None for problem in problems], index=lines.index, dtype="bool")
+    uncompared = [lines[lines["rule"].notna()], _add_reasons(lines[faulty], [problem for problem in problems if problem])]
+    other_dimensions = [name for name in DIMENSIONS if name != "offence_group"]
+    totals = statistics[(statistics[other_dimensions] == TOTAL).all(axis=1)]
+    warehouse_figures = {(str(row["indicator"]), str(row["period"]), str(row["offence_group"])): row for row in totals.to_dict("records")}
     figures = []
-    sound = lines[~faulty & lines["rule"].isna()]
+    valid = lines[~faulty & lines["rule"].isna()]
     without_records = [name for name in contract.institutions() if not contract.load(name).has_records]  # part of no sum
-    sound = sound.assign(alone=sound["institution"].where(sound["institution"].isin(without_records) | (own is not None), ""))
-    for (code, period, group, source, kind, alone), rows in sound.groupby(
+    compared_alone = valid["institution"].isin(without_records) | (institution_figures is not None)
+    valid = valid.assign(alone=valid["institution"].where(compared_alone, ""))
+    for (code, period, group, source, kind, alone), rows in valid.groupby(
         ["indicator", "period", "offence_group", "source", "kind", "alone"], sort=True
     ):
         key = (str(code), str(period), str(group))
         absent = [] if alone else [name for name in indicators()[key[0]].institutions if name not in set(rows["institution"])]
-        ours: Mapping[Any, Any] | None = whole.get(key)
-        if ours is not None and own:
-            ours = own.of(str(rows["institution"].iloc[0]), key, ours)
-        problem = _not_comparable(key, rows, absent, ours)
+        warehouse_figure: Mapping[Any, Any] | None = warehouse_figures.get(key)
+        if warehouse_figure is not None and institution_figures:
+            warehouse_figure = institution_figures.for_institution(str(rows["institution"].iloc[0]), key, warehouse_figure)
+        problem = _problem_of_figure(key, rows, absent, warehouse_figure)
         if problem:
-            told.append(_told(rows, [problem] * len(rows)))
+            uncompared.append(_add_reasons(rows, [problem] * len(rows)))
         if problem is None or problem[0] in (NO_FIGURE, NOTHING_READ):
-            figures.append({**_figure(key, rows, ours or {}), "source": source, "kind": kind, "rule": problem and problem[0]})
-    names = [*GAPS, "kind", "unit", "harmonised", "rule"]
+            figure = _figure_row(key, rows, warehouse_figure or {})
+            figures.append({**figure, "source": source, "kind": kind, "rule": problem and problem[0]})
+    columns = [*GAP_COLUMNS, "kind", "unit", "harmonised", "rule"]
     counts = dict.fromkeys(("published", "as_reported", "harmonised", "gap", "line"), "Int64")
-    types = {**dict.fromkeys(names, "str"), **counts, "gap_percent": "float64", "incomplete": "bool"}
-    said = pd.concat(told).sort_values(["file", "line"], ignore_index=True)
-    return pd.DataFrame(figures, columns=names).astype(types), said
+    types = {**dict.fromkeys(columns, "str"), **counts, "gap_percent": "float64", "incomplete": "bool"}
+    uncompared_lines = pd.concat(uncompared).sort_values(["file", "line"], ignore_index=True)
+    return pd.DataFrame(figures, columns=columns).astype(types), uncompared_lines
 
 
-def _told(rows: pd.DataFrame, why: list[tuple[str, str]]) -> pd.DataFrame:
-    return rows.assign(rule=[rule for rule, _ in why], why=[text for _, text in why])
+def _add_reasons(lines: pd.DataFrame, problems: list[tuple[str, str]]) -> pd.DataFrame:
+    return lines.assign(rule=[rule for rule, _ in problems], why=[reason for _, reason in problems])
 
 
-def _figure(key: Key, rows: pd.DataFrame, ours: Mapping[Any, Any]) -> dict[str, Any]:
-    """A published figure beside ours (`as_reported`, `harmonised`, `incomplete`)."""
-    value = int(rows["value"].astype("int64").sum())
-    own, harmonised = ((None if pd.isna(ours.get(name)) else int(ours[name])) for name in ("as_reported", "harmonised"))
-    gap = None if own is None else own - value
+def _figure_row(key: FigureKey, lines: pd.DataFrame, warehouse_figure: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the sum of published figures beside the figure of the warehouse (`as_reported`, `harmonised`, `incomplete`)."""
+    published = int(lines["value"].astype("int64").sum())
+    as_reported, harmonised = (
+        None if pd.isna(warehouse_figure.get(name)) else int(warehouse_figure[name]) for name in ("as_reported", "harmonised")
+    )
+    gap = None if as_reported is None else as_reported - published
     return {
         **dict(zip(("indicator", "period", "offence_group"), key, strict=True)),
-        "institutions": ", ".join(rows["institution"]),
-        "published": value,
-        "as_reported": own,
+        "institutions": ", ".join(lines["institution"]),
+        "published": published,
+        "as_reported": as_reported,
         "harmonised": harmonised,
         "gap": gap,
-        "gap_percent": None if gap is None or not value else 100 * gap / value,
-        "incomplete": bool(ours.get("incomplete", True)),
-        "unit": rows["unit"].iloc[0],
-        "line": rows["line"].iloc[0],
+        "gap_percent": None if gap is None or not published else 100 * gap / published,
+        "incomplete": bool(warehouse_figure.get("incomplete", True)),
+        "unit": lines["unit"].iloc[0],
+        "line": lines["line"].iloc[0],
     }
 
 
-def _problem(row: Mapping[Any, Any], quote: Callable[[object], str]) -> _Problem:
-    """Rule and way out of a line that cannot be compared whatever the warehouse holds; None if it can."""
-    known = indicators().get(row["indicator"])
-    if row["institution"] not in contract.institutions():
+def _problem_of_line(line: Mapping[Any, Any], quote: Callable[[object], str]) -> _RuleAndReason:
+    """Return the rule that a line breaks and what to do; None if it can be compared. The figures of the warehouse play no part here."""
+    indicator = indicators().get(line["indicator"])
+    if line["institution"] not in contract.institutions():
         names = ", ".join(contract.institutions())
-        return "yardstick-institution", f"institution {quote(row['institution'])}is unknown: name one of {names}"
-    if known is None:
-        way = "name one of `harmonia indicator list`, or leave the line out"
-        return "yardstick-indicator", f"indicator {quote(row['indicator'])}is unknown: {way}"
-    if row["unit"] != known.unit:
-        fitting = [code for code, one in indicators().items() if one.unit == row["unit"] and row["institution"] in one.institutions]
-        way = f"name an indicator of unit {row['unit']} ({', '.join(fitting)})" if fitting else "leave the line out"
-        unit = f"unit {shown}" if (shown := quote(row["unit"]).strip()) else "another unit"
-        return "yardstick-unit", f"the figure counts in {unit}, {known.code} in {known.unit!r}: {way}"
-    if row["institution"] not in known.institutions and contract.load(row["institution"]).has_records:
-        way = f"it counts those of {', '.join(known.institutions)}"
-        return "yardstick-not-counted", f"{known.code} does not count records of {row['institution']}: {way}"
-    if not _PERIOD.fullmatch(row["period"]):
-        return "yardstick-period", f"period {quote(row['period'])}is neither a year nor a quarter: write 2013 or 2013-Q2"
-    if row["offence_group"] not in (TOTAL, *topic().offence_groups):
+        return "yardstick-institution", f"institution {quote(line['institution'])}is unknown: name one of {names}"
+    if indicator is None:
+        remedy = "name one of `harmonia indicator list`, or leave the line out"
+        return "yardstick-indicator", f"indicator {quote(line['indicator'])}is unknown: {remedy}"
+    if line["unit"] != indicator.unit:
+        fitting = [code for code, other in indicators().items() if other.unit == line["unit"] and line["institution"] in other.institutions]
+        remedy = f"name an indicator of unit {line['unit']} ({', '.join(fitting)})" if fitting else "leave the line out"
+        unit = f"unit {quoted}" if (quoted := quote(line["unit"]).strip()) else "another unit"
+        return "yardstick-unit", f"the figure counts in {unit}, {indicator.code} in {indicator.unit!r}: {remedy}"
+    if line["institution"] not in indicator.institutions and contract.load(line["institution"]).has_records:
+        counted = f"it counts those of {', '.join(indicator.institutions)}"
+        return "yardstick-not-counted", f"{indicator.code} does not count records of {line['institution']}: {counted}"
+    if not _PERIOD.fullmatch(line["period"]):
+        return "yardstick-period", f"period {quote(line['period'])}is neither a year nor a quarter: write 2013 or 2013-Q2"
+    if line["offence_group"] not in (TOTAL, *topic().offence_groups):
         names = ", ".join((TOTAL, *topic().offence_groups))
-        return "yardstick-offence-group", f"offence group {quote(row['offence_group'])}is unknown: write {names}"
-    if not (row["value"].isascii() and row["value"].isdigit() and len(row["value"]) <= 12):
-        return "yardstick-value", f"value {quote(row['value'])}is not a whole number: write digits only"
-    if not row["source"]:
+        return "yardstick-offence-group", f"offence group {quote(line['offence_group'])}is unknown: write {names}"
+    if not (line["value"].isascii() and line["value"].isdigit() and len(line["value"]) <= 12):
+        return "yardstick-value", f"value {quote(line['value'])}is not a whole number: write digits only"
+    if not line["source"]:
         return "yardstick-source", "no source is given: say where the figure was published"
-    if len(row["source"]) > _LONGEST or not row["source"].isprintable():
-        return "yardstick-source", f"the source is no title in one line of at most {_LONGEST} characters: shorten it"
+    if len(line["source"]) > _MAX_SOURCE_LENGTH or not line["source"].isprintable():
+        return "yardstick-source", f"the source is no title in one line of at most {_MAX_SOURCE_LENGTH} characters: shorten it"
     return None
 
 
-def _not_comparable(key: Key, rows: pd.DataFrame, absent: Collection[str], ours: Mapping[Any, Any] | None) -> _Problem:
-    """Rule and way out of the figures of one source that cannot be compared with ours; None if they can. absent: institutions that ours
-    counts and the source does not name."""
-    if rows["institution"].duplicated().any():
+def _problem_of_figure(
+    key: FigureKey, lines: pd.DataFrame, absent: Collection[str], warehouse_figure: Mapping[Any, Any] | None
+) -> _RuleAndReason:
+    """Return the rule that the lines of one figure and source break and what to do; None if they can be compared.
+
+    absent: institutions that the figure of the warehouse counts and the source does not name.
+    """
+    if lines["institution"].duplicated().any():
         return "yardstick-twice", "the source gives this figure twice: leave one line out, or name the sources apart"
     if absent:
-        way = "add a line with the figure of the same source for each"
-        return "yardstick-lacks-institution", f"{key[0]} also counts {', '.join(absent)}: {way}"
-    if ours is None:
+        remedy = "add a line with the figure of the same source for each"
+        return "yardstick-lacks-institution", f"{key[0]} also counts {', '.join(absent)}: {remedy}"
+    if warehouse_figure is None:
         return NO_FIGURE, f"the warehouse has no figure for {key[1]}: run the deliveries of that period first"
-    if pd.isna(ours["as_reported"]):
+    if pd.isna(warehouse_figure["as_reported"]):
         counted = indicators()[key[0]].institutions
-        names = ", ".join([name for name in rows["institution"] if name in counted] or counted)
+        names = ", ".join([name for name in lines["institution"] if name in counted] or counted)
         return NOTHING_READ, f"nothing could be read from {names} for {key[1]}: see `harmonia status`"
     return None

@@ -240,8 +240,14 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             f"home {workplace.home.root} does not exist: name it with --home (or HARMONIA_HOME); the first `harmonia run` creates it"
         )
     from harmonia.registry import open_registry
-    from harmonia.status import outside, stopped_pulls, stored_yardstick_lines, table, unlike_past_lines
-    from harmonia.status import status as delivery_status
+    from harmonia.status import (
+        describe_stored_yardsticks,
+        list_deliveries_unlike_past,
+        list_delivery_states,
+        list_other_inbox_entries,
+        list_stopped_pulls,
+        render_calendar,
+    )
 
     has_registry = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
     if not has_registry and not workplace.inbox.is_dir():
@@ -251,14 +257,14 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
     registry = open_registry(workplace.registry) if has_registry else None
     try:
         inbox_folder = workplace.inbox if workplace.inbox.is_dir() else None
-        console().print(table(delivery_status(registry, inbox_folder)))
-        for line in outside(inbox_folder):
+        console().print(render_calendar(list_delivery_states(registry, inbox_folder)))
+        for line in list_other_inbox_entries(inbox_folder):
             console(markup=False).print("In the inbox: " + line, style="yellow", soft_wrap=True)
-        for line in stopped_pulls(registry):
+        for line in list_stopped_pulls(registry):
             console(markup=False).print("Pull: " + line, style="yellow", soft_wrap=True)
-        for line in unlike_past_lines(workplace.home.lake):
+        for line in list_deliveries_unlike_past(workplace.home.lake):
             console(markup=False).print("Unlike its own past: " + line, style="yellow", soft_wrap=True)
-        for line in stored_yardstick_lines(workplace.home.lake):
+        for line in describe_stored_yardsticks(workplace.home.lake):
             console(markup=False).print("Published by the institutions: " + line, style="yellow", soft_wrap=True)
     finally:
         if registry is not None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harmonia.console import grid
-from harmonia.status import inbox_lines, shortened, unlike_past, yardstick_lines
+from harmonia.status import describe_inbox_findings, describe_yardsticks, find_deliveries_unlike_past, shorten_list
 from pipelines.delivery_report import describe_incomplete
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources.workplace import Workplace
@@ -115,7 +115,7 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
 def deliveries_line(deliveries: pd.DataFrame) -> str:
     """Say how many deliveries were landed, and which are new."""
     new = deliveries[deliveries["new"]]
-    named = shortened(list(new["institution"] + " " + new["delivery"]))
+    named = shorten_list(list(new["institution"] + " " + new["delivery"]))
     return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {named}' if named else ''}"
 
 
@@ -138,7 +138,7 @@ def unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) -> st
 
 def unusual_deliveries(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
     """List new deliveries that differ much from earlier ones of the same institution, with what is unusual; empty if there are none."""
-    odd = unlike_past(found).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
+    odd = find_deliveries_unlike_past(found).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
     return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["what"] + ")")
 
 
@@ -170,12 +170,12 @@ def show(
     for title, named in notes.items():
         if named:
             console.print(f"  {title}: {named}", highlight=False, markup=False, style="yellow")
-    for line in inbox_lines(values["landing"]["findings"]):
+    for line in describe_inbox_findings(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
-    for line in yardstick_lines(tables["yardstick"], tables["yardstick_problem"]):
+    for line in describe_yardsticks(tables["yardstick"], tables["yardstick_problem"]):
         console.print("  Published by the institutions: " + line, highlight=False, markup=False, style="yellow")
     if changes := changed_lines(values["warehouse"]["changed"]):
-        console.print(f"  Yearly totals changed (harmonised): {shortened(changes)}", highlight=False, markup=False)
+        console.print(f"  Yearly totals changed (harmonised): {shorten_list(changes)}", highlight=False, markup=False)
     console.print()
     console.print(rows_table(accounting(values["record_status"], institutions)))
     found = severities(values["findings"]["findings"])
@@ -188,7 +188,7 @@ def show(
         table, absent = figures_table(year, figures(tables["statistics"], year))
         console.print(table)
         if absent:
-            console.print(f"* incomplete: a delivery is missing, unreadable or partial: {shortened(absent)}", highlight=False)
+            console.print(f"* incomplete: a delivery is missing, unreadable or partial: {shorten_list(absent)}", highlight=False)
     _next(console, workplace, year, seconds)
 
 

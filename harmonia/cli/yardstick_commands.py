@@ -23,21 +23,19 @@ def yardsticks(
 ) -> None:
     """Compare figures that institutions published themselves with `as_reported`. Counts nothing; exit 1 if a line cannot be compared."""
     from warehouse.reading import open_publication
-    from warehouse.yardsticks import compare, read
+    from warehouse.yardsticks import compare_file, read_file
 
-    lines = read(file)
+    lines = read_file(file)
     with open_publication(Workplace.of(None, home).home.root) as connection:
         statistics = connection.sql("FROM statistics").df()
-    gaps, told = compare(lines, statistics)
-    shown = gaps.drop(columns=["source", "line"])
-    print_frame(shown, "No line could be compared.", "Published by the institutions, and as reported here")
-    for line, why in told[["line", "why"]].itertuples(index=False):
+    gaps, uncompared = compare_file(lines, statistics)
+    print_frame(gaps.drop(columns=["source", "line"]), "No line could be compared.", "Published by the institutions, and as reported here")
+    for line, why in uncompared[["line", "why"]].itertuples(index=False):
         console(markup=False).print(f"line {line}: not compared: {why}", style="yellow", soft_wrap=True)
-    console(markup=False).print(
-        f"{count(len(gaps), 'figure')} compared, {count(int((gaps['gap'] != 0).sum()), 'gap')}, {count(len(told), 'line')} not compared"
-    )
+    compared, differing = count(len(gaps), "figure"), count(int((gaps["gap"] != 0).sum()), "gap")
+    console(markup=False).print(f"{compared} compared, {differing}, {count(len(uncompared), 'line')} not compared")
     if out:
         with storage(out):
             gaps.to_csv(out, index=False)
-    if len(told):
+    if len(uncompared):
         raise typer.Exit(1)

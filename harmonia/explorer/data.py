@@ -64,7 +64,7 @@ def _category(figures: PublishedFigures, table: str, cell: str) -> str:
 
 
 def _notes(figures: PublishedFigures, row: dict[Any, Any]) -> str:
-    """The notes on a figure: suppressed or merged, incomplete deliveries."""
+    """Return the notes on a figure: suppressed or merged, incomplete deliveries."""
     limit = None if pd.isna(row["limit"]) else int(row["limit"])
     missing = row["missing"] if isinstance(row["missing"], str) else None
     texts = [status_text(row["status"], figures.texts.lang, limit), figures.texts.gap(missing)]

@@ -119,7 +119,8 @@ def _counted_rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
 
 
 def _figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its persons."""
+    """Return the findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its
+    persons."""
     entity = asks["part"].map(_entity_by_table())
     asked = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
     asked = asked.dropna(subset=["record_key"])

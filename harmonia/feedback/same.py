@@ -85,7 +85,7 @@ def _cells_equal_to(column: pd.Series, texts: Collection[str], *, unlike: bool =
 
 
 def _number_within_delivery(findings: pd.DataFrame, within: np.ndarray) -> np.ndarray:
-    """The number of each finding among those of one identity and delivery (`within`), by line and text."""
+    """Return the number of each finding among those of one identity and delivery (`within`), by line and text."""
     several = np.flatnonzero(np.bincount(within)[within] > 1)
     rows = findings[["line", "value"]].iloc[several].astype({"value": "str"}).set_axis(several)
     placed = rows.sort_values(["line", "value"], kind="stable").index.to_numpy()

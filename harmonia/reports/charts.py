@@ -12,7 +12,7 @@ _BAR, _GAP, _HEIGHT, _TOP, _BOTTOM = 26, 16, 120, 18, 22
 
 
 def bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str) -> str:
-    """Two bars per year: the total and its part; None where not shown."""
+    """Return two bars per year: the total and its part; None where not shown."""
     maximum = max([n for n in (*totals, *parts) if n is not None] or [1]) or 1
     group_width = 2 * _BAR + _GAP
     width = group_width * len(years) + _GAP
@@ -42,7 +42,7 @@ def _figure_text(value: int | None, mark: str) -> str:
 
 
 def flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    """Boxes from left to right, one lane a unit: (lane, [(label, figure)])."""
+    """Return boxes from left to right, one lane a unit: (lane, [(label, figure)])."""
     box_width, box_height, gap, header = 128, 74, 22, 20
     most_boxes = max(len(boxes) for _, boxes in lanes)
     width, height = most_boxes * (box_width + gap), len(lanes) * (box_height + header + 14)
@@ -66,7 +66,7 @@ def flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]
 
 
 def _wrap_text(text: str, line_width: int = 21, max_lines: int = 3) -> list[str]:
-    """A text in lines of about `line_width` characters."""
+    """Return a text in lines of about `line_width` characters."""
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > line_width:

@@ -66,7 +66,8 @@ def write_report(
 
 
 def _make_report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
-    """The report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or a missing or needless institution."""
+    """Return the report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or a missing or needless
+    institution."""
     from harmonia.reports import joint, own_figures
     from warehouse.releases.reading import open_release
 

@@ -23,7 +23,7 @@ _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
 
 
 def joint_report(release: Release, period: str, audience: str, lang: str) -> Document:
-    """The joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
+    """Return the joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
     texts = ReportTexts(lang)
     figures = PublishedFigures(release, texts)
     delivered = is_delivered(release, period)
@@ -54,7 +54,7 @@ def joint_report(release: Release, period: str, audience: str, lang: str) -> Doc
 def report_document(
     texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = ""
 ) -> Document:
-    """The report with its sections: title, office, facts on the release."""
+    """Return the report with its sections: title, office, facts on the release."""
     policy = release.manifest["policy"]
     facts = [
         (texts("facts", "period"), texts.period(period)),
@@ -65,7 +65,7 @@ def report_document(
 
 
 def is_delivered(release: Release, period: str) -> bool:
-    """Whether readable data was delivered for a period.
+    """Return whether readable data was delivered for a period.
 
     Raises `HarmoniaError` where the period is invalid or not in the release.
     """
@@ -179,7 +179,7 @@ def _bridge_section(figures: PublishedFigures, year: str) -> Section:
 
 
 def _cause_texts(own: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
-    """The published causes of one indicator's difference, in words: "registered twice: −3"."""
+    """Return the published causes of one indicator's difference, in words: "registered twice: −3"."""
     out = []
     for cause, n, status in zip(own["cause"], own["n"], own["status"], strict=True):
         name = str(causes[cause]) if cause in causes.index else texts("other_causes" if len(own) > 1 else "all_causes")

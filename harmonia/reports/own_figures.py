@@ -29,7 +29,7 @@ _DURATION_COLUMNS = ("median_days", "ninth_decile_days")
 
 
 def coordinator_report(releases: Path, release: Release, period: str, lang: str) -> Document:
-    """The joint report with an annex of exact figures by offence, marked confidential."""
+    """Return the joint report with an annex of exact figures by offence, marked confidential."""
     report = joint(release, period, "coordinator", lang)
     texts = ReportTexts(lang)
     if not is_delivered(release, period):
@@ -42,7 +42,7 @@ def coordinator_report(releases: Path, release: Release, period: str, lang: str)
 
 
 def institution_report(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
-    """An institution's figures as reported and harmonised, the causes of the difference, and a form to sign.
+    """Return an institution's figures as reported and harmonised, the causes of the difference, and a form to sign.
 
     Raises `HarmoniaError` for an unknown institution, language or period.
     """
@@ -72,7 +72,7 @@ def institution_report(releases: Path, release: Release, period: str, name: str,
 
 
 def _grand_totals(confidential: Confidential, period: str) -> pd.DataFrame:
-    """Grand totals of a period by indicator: as_reported, harmonised, missing."""
+    """Return the grand totals of a period by indicator: as_reported, harmonised, missing."""
     rows = confidential.table("statistics")
     rows = rows[(rows["period"] == period) & (rows[_DIMENSION_COLUMNS] == "total").all(axis=1)]
     return rows.set_index("indicator")
@@ -117,7 +117,8 @@ def _difference_section(figures: PublishedFigures, confidential: Confidential, p
 
 
 def _published_section(figures: PublishedFigures, confidential: Confidential, period: str, name: str | None = None) -> list[Section]:
-    """What institutions published themselves beside the figures as reported; of one institution, or of all. None without yardsticks."""
+    """Return what institutions published themselves beside the figures as reported; of one institution, or of all. None without
+    yardsticks."""
     texts, found = figures.texts, confidential.yardsticks()
     own = found[(found["period"] == period) & found["indicator"].isin(list(figures.titles))]
     counting = {code for code in figures.titles if name in indicators()[code].institutions}
@@ -143,7 +144,7 @@ def _published_section(figures: PublishedFigures, confidential: Confidential, pe
 
 
 def _in_order(figures: PublishedFigures) -> Callable[[pd.Series], pd.Series]:
-    """A sort key: indicators in the order of the release, everything else as it is."""
+    """Return a sort key: indicators in the order of the release, everything else as it is."""
     place = {code: n for n, code in enumerate(figures.titles)}
     return lambda column: column.map(place) if column.name == "indicator" else column
 
@@ -184,7 +185,7 @@ def _exact_figure_section(figures: PublishedFigures, confidential: Confidential,
 
 
 def _pathway_section(figures: PublishedFigures, confidential: Confidential, year: str) -> Section:
-    """Cohorts of victims up to a year: how many of them reached each step, with their share, and how long the steps took."""
+    """Return the cohorts of victims up to a year: how many of them reached each step, with their share, and how long the steps took."""
     texts, years = figures.texts, figures.years(year)
     cohorts, durations = (_cohorts_of(confidential.table(view), years) for view in ("flow_victims", "flow_victim_durations"))
     groups = {"total": cohorts, topic().leading: cohorts[cohorts["offence_group"] == topic().leading]}
@@ -204,7 +205,7 @@ def _cohorts_of(rows: pd.DataFrame, years: list[str]) -> pd.DataFrame:
 
 
 def _cohort_rows(cohorts: pd.DataFrame) -> list[list[Cell]]:
-    """A row a year: victims, and those who reached each step with their share; a dash where nothing was delivered."""
+    """Return a row a year: victims, and those who reached each step with their share; a dash where nothing was delivered."""
     rows = []
     for cohort, own in cohorts.groupby("cohort"):
         victims, *reached = (own[name].sum(min_count=1) for name in ("victims", *load_texts()["pathway"]["steps"]))
@@ -214,7 +215,7 @@ def _cohort_rows(cohorts: pd.DataFrame) -> list[list[Cell]]:
 
 
 def _duration_rows(texts: ReportTexts, durations: pd.DataFrame) -> list[list[Cell]]:
-    """A row a year and step; a dash where days are not known or not shown."""
+    """Return a row a year and step; a dash where days are not known or not shown."""
     rows = []
     for cohort, own in durations.groupby("cohort"):
         for step in load_texts()["pathway"]["durations"]:

@@ -17,7 +17,7 @@ from warehouse.releases.reading import label_of_code, missing_text, supported_la
 
 @cache
 def load_texts() -> dict[str, Any]:
-    """All texts as declared: each in three languages, in the order of `LANGUAGES`."""
+    """Return all texts as declared: each in three languages, in the order of `LANGUAGES`."""
     return merged(declared(Path(__file__).with_suffix(".yaml")), texts("reports"))
 
 
@@ -31,29 +31,29 @@ class ReportTexts:
         supported_language(self.lang)
 
     def __call__(self, *path: str, **values: object) -> str:
-        """The text at a path, e.g. `words("sections", "key")`, with the placeholders filled in."""
+        """Return the text at a path, e.g. `words("sections", "key")`, with the placeholders filled in."""
         text: Any = load_texts()
         for name in path:
             text = text[name]
         return str(text[LANGUAGES.index(self.lang)]).format(**values)
 
     def sentences(self, name: str) -> list[str]:
-        """A list of sentences."""
+        """Return a list of sentences."""
         return [sentence[LANGUAGES.index(self.lang)] for sentence in load_texts()[name]]
 
     def period(self, period: str) -> str:
-        """A year as it is, a quarter in words."""
+        """Return a year as it is, a quarter in words."""
         return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
 
     def institution(self, name: str) -> str:
-        """The name of an institution from its contract."""
+        """Return the name of an institution from its contract."""
         return contract.load(name).publisher[self.lang]
 
     def gap(self, missing: str | None) -> str:
-        """Incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty where there are none."""
+        """Return the incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty where there are none."""
         return missing_text(missing, self.lang)
 
     def state(self, state: str, signature: object = None) -> str:
-        """The state of a delivery in words, with that of its signature where it is not signed."""
+        """Return the state of a delivery in words, with that of its signature where it is not signed."""
         unsigned = f" ({label_of_code('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
         return f"{label_of_code('delivery_state', state, self.lang)}{unsigned}"

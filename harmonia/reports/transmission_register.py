@@ -73,8 +73,8 @@ def record_sent(workplace: Workplace, sent: SentReport) -> None:
 
 
 def due_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
-    """The reports of all past periods of the release, by deadline: those of this system, and unsent ones due before the first run of the
-    home."""
+    """Return the reports of all past periods of the release, by deadline: those of this system, and unsent ones due before the first run
+    of the home."""
     with closing(open_registry(workplace.registry)) as registry:
         log = entries(registry, None)
         first_run_at = first_run(registry)

@@ -28,7 +28,7 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 @cache
 def load_texts() -> dict[str, dict[str, Any]]:
-    """The texts of the page by language."""
+    """Return the texts of the page by language."""
     found: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
     return found
 
@@ -77,7 +77,7 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsti
 
 
 def _page_content(own: pd.DataFrame) -> dict[str, Any]:
-    """The content of the page, in its order; missing cells as None."""
+    """Return the content of the page, in its order; missing cells as None."""
     cells = own.astype(object).where(own.notna(), None)
     institution_rows = cells[own["unit"].isna()]
     delivered = institution_rows[(institution_rows["records"] > 0) | (institution_rows["whole"] > 0)]
@@ -105,7 +105,7 @@ def _page_content(own: pd.DataFrame) -> dict[str, Any]:
 
 
 def _published_figures(own: pd.DataFrame) -> list[dict[Any, Any]]:
-    """The institution's figures in `yardstick`, years first, the latest first; missing cells as None."""
+    """Return the institution's figures in `yardstick`, years first, the latest first; missing cells as None."""
     ordered = own.assign(order=own["indicator"].map({code: one.order for code, one in indicators().items()}))
     ordered = ordered.sort_values(["period", "order", "offence_group", "source"], kind="stable")
     rows = ordered.sort_values("period", key=lambda period: period.str[:4], ascending=False, kind="stable")

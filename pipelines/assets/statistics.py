@@ -27,7 +27,7 @@ from warehouse.count import CountInputs, counting_models, require_bridges
 from warehouse.count.inputs import run_inputs
 from warehouse.count.models import Models
 from warehouse.stores import pseudonym_key
-from warehouse.yardsticks import lines_of_returns, read_files
+from warehouse.yardsticks import convert_returns, read_landed_files
 
 ROWS_TABLE = "indicator_row"
 """The rows behind every figure, stored beside the published tables for explanations."""
@@ -132,7 +132,7 @@ def statistics(
     with redact_stage_errors(workplace, "counting"):
         try:
             signatures = _read_signatures(workplace)
-            published = pd.concat([read_files(_yardsticks(workplace)), lines_of_returns(canonical["returns"])], ignore_index=True)
+            published = pd.concat([read_landed_files(_yardsticks(workplace)), convert_returns(canonical["returns"])], ignore_index=True)
             _write_tables(run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder)
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)

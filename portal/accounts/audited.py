@@ -15,17 +15,17 @@ SIGNED_IN, SIGNED_OUT, REFUSED = "sign in", "sign out", "sign-in refused"
 
 
 @receiver(user_logged_in)
-def _signed_in(sender: Any, user: Account, **_: Any) -> None:
+def _record_sign_in(sender: Any, user: Account, **_: Any) -> None:
     record_access(registry(), user.get_username(), SIGNED_IN, "portal", "demo" if user.demo else None)
 
 
 @receiver(user_logged_out)
-def _signed_out(sender: Any, user: Account | None, **_: Any) -> None:
+def _record_sign_out(sender: Any, user: Account | None, **_: Any) -> None:
     if user is not None:
         record_access(registry(), user.get_username(), SIGNED_OUT, "portal")
 
 
 @receiver(user_login_failed)
-def _refused(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
+def _record_refusal(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
     known = Account.objects.filter(email=str(credentials.get("username", "")).strip().lower()).first()
     record_access(registry(), known.email if known else "unknown", REFUSED, "portal")  # what was typed may be a password

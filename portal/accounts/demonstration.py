@@ -1,7 +1,6 @@
-"""`--demo`: one ready sign-in for each role, over a simulated home alone.
+"""`--demo`: one ready account for each role, only for a home of simulated deliveries.
 
-A home is simulated if its inbox lies in a set that `harmonia simulate` wrote (the mark goes with just that truth), and every delivery
-that was ever landed is in that inbox.
+A home is simulated if its inbox is in a folder that `harmonia simulate` wrote, and every delivery that was ever landed is in that inbox.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ _NAMES = {
 }
 
 
-def create() -> None:
-    """Create the demo accounts, or let them sign in again. Raises `HarmoniaError` where the home is not simulated."""
-    _check()
-    for role, institution in places():
+def enable_demo_accounts() -> None:
+    """Create the demo accounts, or enable them again. Raises `HarmoniaError` if the home is not simulated."""
+    _require_simulated_home()
+    for role, institution in roles_and_institutions():
         email = f"{role}.{institution}@demo.invalid" if institution else f"{role}@demo.invalid"
         name = f"Demo {_NAMES[role]}"
         if not Account.objects.filter(email=email).exists():
@@ -45,20 +44,20 @@ def create() -> None:
     Account.objects.filter(demo=True).update(is_active=True)
 
 
-def disable() -> None:
-    """Without `--demo` no demo account can sign in, and none stays signed in."""
+def disable_demo_accounts() -> None:
+    """Disable all demo accounts and end their sessions."""
     from portal.accounts.models import Session
 
     Session.objects.filter(account__demo=True).delete()
     Account.objects.filter(demo=True).update(is_active=False)
 
 
-def places() -> list[tuple[Role, str]]:
-    """Each role, for each institution where it belongs to one."""
+def roles_and_institutions() -> list[tuple[Role, str]]:
+    """List each role with each institution to which it can belong; the institution is empty for a role that belongs to none."""
     return [(role, name) for role in Role for name in (contract.institutions() if role in INSTITUTIONAL else ("",))]
 
 
-def _check() -> None:
+def _require_simulated_home() -> None:
     workplace = settings.WORKPLACE
     if workplace.inbox.name != "inbox" or not is_set(workplace.inbox.parent):
         raise HarmoniaError(f"--demo needs simulated deliveries, and {workplace.inbox} is not what `harmonia simulate` wrote: omit --demo")

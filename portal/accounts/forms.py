@@ -34,10 +34,10 @@ class InviteForm(forms.Form):
 
 
 class OwnForm(forms.ModelForm):
-    """What an owner may change."""
+    """The fields of an account that its owner may change."""
 
     class Meta:
-        """Of the account."""
+        """The table and fields of the form."""
 
         model = Account
         fields = ("language", "notices")

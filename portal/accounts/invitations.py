@@ -18,10 +18,11 @@ from portal.accounts.models import Account
 from portal.permissions import Role
 
 
-def invited(email: str, name: str, roles: Iterable[str], institution: str = "", language: str = "", system_user: str = "") -> str:
-    """Create an account and return its link. system_user: whom it is on the command line.
+def invite_account(email: str, name: str, roles: Iterable[str], institution: str = "", language: str = "", system_user: str = "") -> str:
+    """Create an account and return the link by which its owner sets a password. system_user: the account's user name on the command
+    line.
 
-    Raises `HarmoniaError` for an invalid address, role or institution, or a known address or system user.
+    Raises `HarmoniaError` for an invalid address, role or institution, and for an address or a system user that has an account.
     """
     from sources import contract
 
@@ -29,30 +30,30 @@ def invited(email: str, name: str, roles: Iterable[str], institution: str = "", 
         validate_email(email)
         granted = sorted({Role(role).value for role in roles})
     except (ValidationError, ValueError):
-        known = ", ".join(Role)
-        raise HarmoniaError(f"the e-mail address or a role is invalid: the roles are {known}") from None
+        role_names = ", ".join(Role)
+        raise HarmoniaError(f"the e-mail address or a role is invalid: the roles are {role_names}") from None
     if not granted:
         raise HarmoniaError("name at least one role with --role")
     if Account.objects.filter(email=email.strip().lower()).exists():
         raise HarmoniaError("an account with this e-mail address exists: change its roles instead")
     if system_user and Account.objects.filter(system_user=system_user).exists():
         raise HarmoniaError(f"the system user {system_user} has another account: change that one instead")
-    spoken = language or (contract.load(institution).language if institution in contract.institutions() else "sq")
+    account_language = language or (contract.load(institution).language if institution in contract.institutions() else "sq")
     try:
         fields: dict[str, Any] = {
             "name": name,
             "granted": granted,
             "institution": institution,
-            "language": spoken,
+            "language": account_language,
             "system_user": system_user or None,
         }
         account = Account.objects.create_user(email, **fields)
     except ValueError as error:
         raise HarmoniaError(f"{error}: use one of {', '.join(contract.institutions())}") from None
-    return link(account)
+    return invitation_link(account)
 
 
-def link(account: Account) -> str:
-    """The link by which the owner of an account sets a password; earlier links stay valid until it is set."""
+def invitation_link(account: Account) -> str:
+    """Return the link by which the owner of an account sets a password. Earlier links stay valid until a password is set."""
     arguments = {"uidb64": urlsafe_base64_encode(force_bytes(account.pk)), "token": default_token_generator.make_token(account)}
     return settings.ORIGIN + reverse("invitation", kwargs=arguments)

@@ -19,7 +19,7 @@ class AccountManager(BaseUserManager):
     """Creates accounts; needed by Django."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> Account:
-        """An account with a password, or without a usable one until its owner sets it."""
+        """Create an account and return it. Without a password nobody can sign in until its owner sets one."""
         account: Account = self.model(email=self.normalize_email(email).lower(), **fields)
         account.set_password(password)
         account.clean()
@@ -27,12 +27,12 @@ class AccountManager(BaseUserManager):
         return account
 
     def get_by_natural_key(self, username: str | None) -> Account:
-        """The account of an e-mail address, however it is written."""
+        """Return the account of an e-mail address, regardless of upper and lower case."""
         return self.get(email=(username or "").strip().lower())
 
 
 class Account(AbstractBaseUser):
-    """A person who may sign in. Never deleted: the audit log and signatures name it; `is_active` ends it."""
+    """A person who may sign in. An account is never deleted, since the audit log and signatures name it; `is_active` disables it."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120)
@@ -75,7 +75,7 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type[Any]:
-        """The store that fills `account`."""
+        """Return the store that fills `account`."""
         from portal.accounts.sessions import SessionStore
 
         return SessionStore

@@ -12,13 +12,13 @@ class SessionStore(DatabaseStore):
 
     @classmethod
     def get_model_class(cls) -> type[Any]:
-        """The table of the sessions."""
+        """Return the table of the sessions."""
         from portal.accounts.models import Session
 
         return Session
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
-        """A row with its account."""
+        """Return a row of the table of sessions, with the account of the session."""
         row = super().create_model_instance(data)
         number = data.get("_auth_user_id")
         row.account_id = int(number) if number else None

@@ -1,7 +1,7 @@
-"""Sign-on behind a proxy: the ID token of an OpenID provider, signed by it, which the proxy passes on as `Authorization: Bearer …`.
+"""Sign-on behind a proxy that passes on the ID token of an OpenID provider as `Authorization: Bearer …`.
 
 Belongs here: checking the token. Does not belong here: OpenID Connect itself, which the proxy speaks (Apache with mod_auth_openidc,
-oauth2-proxy); sessions (Django). No header is believed: a token that the provider did not sign for this portal signs nobody in.
+oauth2-proxy); sessions (Django). Only a token that the provider signed for this portal signs anybody in; every other header is ignored.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from harmonia.errors import HarmoniaError
 
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 _LEEWAY = 60  # seconds that clocks may differ
-_KEPT = 600  # seconds that keys from an address are kept
+_KEYS_KEPT = 600  # seconds that keys from an address are kept
 
 
-def email_of(header: str) -> str:
-    """The e-mail address in a token of the provider for this portal that has not expired; empty for any other header."""
+def email_from_header(header: str) -> str:
+    """Return the e-mail address in a header with a valid, unexpired token of the provider for this portal; empty for any other header."""
     kind, _, token = header.partition(" ")
     if not settings.SIGN_ON_ISSUER or kind.lower() != "bearer":
         return ""
@@ -40,7 +40,9 @@ def email_of(header: str) -> str:
         email={"essential": True},
     )
     try:
-        claims = jwt.decode(token.strip(), _keys(settings.SIGN_ON_KEYS, int(time.time()) // _KEPT), algorithms=_ALGORITHMS).claims
+        claims = jwt.decode(
+            token.strip(), _provider_keys(settings.SIGN_ON_KEYS, int(time.time()) // _KEYS_KEPT), algorithms=_ALGORITHMS
+        ).claims
         required.validate(claims)
     except (JoseError, ValueError, TypeError):
         return ""
@@ -48,34 +50,34 @@ def email_of(header: str) -> str:
 
 
 @lru_cache(maxsize=2)
-def _keys(place: str, _turn: int) -> KeySet:
-    """The provider's public keys: of a file, or of an https address (`jwks_uri`), asked again after `_KEPT` seconds."""
+def _provider_keys(location: str, _turn: int) -> KeySet:
+    """Read the provider's public keys from a file or an https address (`jwks_uri`). They are read again after `_KEYS_KEPT` seconds."""
     try:
-        if place.startswith("https://"):
-            with urllib.request.urlopen(place, timeout=10) as answer:  # noqa: S310 - https alone
-                return KeySet.import_key_set(json.load(answer))
-        return KeySet.import_key_set(json.loads(Path(place).read_text("utf-8")))
+        if location.startswith("https://"):
+            with urllib.request.urlopen(location, timeout=10) as response:  # noqa: S310 - https alone
+                return KeySet.import_key_set(json.load(response))
+        return KeySet.import_key_set(json.loads(Path(location).read_text("utf-8")))
     except (OSError, ValueError) as error:
         raise HarmoniaError(
-            f"the keys of the sign-on cannot be read ({type(error).__name__}): check HARMONIA_PORTAL_OIDC_KEYS, {place}"
+            f"the keys of the sign-on cannot be read ({type(error).__name__}): check HARMONIA_PORTAL_OIDC_KEYS, {location}"
         ) from None
 
 
 class SignOnBackend(RemoteUserBackend):
-    """Accounts by the e-mail address of a token that `SignOn` verified; no account is created."""
+    """Finds the account that has the e-mail address of a token which `SignOn` verified; creates no account."""
 
     create_unknown_user = False
 
 
 class SignOn(RemoteUserMiddleware):
-    """Middleware: sign in, or change, to the account of the token. Without a valid token the session alone counts."""
+    """Middleware: signs in the account of the token. Without a valid token only the session counts."""
 
     header = "harmonia.signed_on"  # of this middleware alone: what a client sends begins with HTTP_
     force_logout_if_no_header = False
 
     def process_request(self, request: HttpRequest) -> None:
-        """As Django does for a header that it may believe."""
-        email = email_of(request.META.get("HTTP_AUTHORIZATION", ""))
+        """Pass on the e-mail address of a valid token as Django's middleware expects it."""
+        email = email_from_header(request.META.get("HTTP_AUTHORIZATION", ""))
         if email:
             request.META[self.header] = email
             super().process_request(request)

@@ -24,28 +24,33 @@ from portal.accounts.forms import InviteForm, OwnForm, SignInForm
 from portal.accounts.models import Account, Session
 from portal.home import keep_language, message
 from portal.permissions import Role
-from portal.services import note, registry
+from portal.services import record_action, registry
 from schemas.findings import LANGUAGES
 from sources import contract
 
 _MODEL = "django.contrib.auth.backends.ModelBackend"
-_LINES = 200  # of the audit log on a page
+_MAX_LINES = 200  # of the audit log on a page
 
 
 @sensitive_post_parameters("password")
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """The first page: e-mail address and password; with `--demo` also one button for each role."""
+    """Show the first page, with e-mail address and password and, with `--demo`, a button for each role; or sign in."""
     form = SignInForm(request.POST or None)
     wrong = False
     if request.method == "POST" and form.is_valid():
         account = authenticate(request, username=form.cleaned_data["email"].lower(), password=form.cleaned_data["password"])
         if account is not None:
             login(request, account)
-            return redirect(_next(request))
+            return redirect(_next_address(request))
         if getattr(request, "axes_locked_out", False):
             return locked_out(request, {})
         wrong = True
-    content = {"form": form, "wrong": wrong or bool(form.errors), "demo": _demo_accounts() if settings.DEMO else [], "next": _next(request)}
+    content = {
+        "form": form,
+        "wrong": wrong or bool(form.errors),
+        "demo": _demo_accounts() if settings.DEMO else [],
+        "next": _next_address(request),
+    }
     return render(request, "accounts/sign_in.html", content, status=401 if wrong else 200)
 
 
@@ -59,7 +64,7 @@ def _demo_accounts() -> list[dict[str, Any]]:
 
 
 def demo(request: HttpRequest) -> HttpResponse:
-    """Sign in as a demo account; only while the portal runs with `--demo`."""
+    """Sign in with a demo account; only while the portal runs with `--demo`."""
     if not settings.DEMO:
         raise Http404
     account = get_object_or_404(Account, email=request.POST.get("email", ""), demo=True, is_active=True)
@@ -67,32 +72,32 @@ def demo(request: HttpRequest) -> HttpResponse:
     return redirect("start")
 
 
-def _next(request: HttpRequest) -> str:
-    there = request.POST.get("next") or request.GET.get("next") or "/"
-    return there if url_has_allowed_host_and_scheme(there, allowed_hosts=None) and there.startswith("/") else "/"
+def _next_address(request: HttpRequest) -> str:
+    address = request.POST.get("next") or request.GET.get("next") or "/"
+    return address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith("/") else "/"
 
 
 def locked_out(request: HttpRequest, credentials: dict[str, Any], *_: Any) -> HttpResponse:
-    """Too many attempts: django-axes calls this."""
+    """Show that there were too many attempts. Called by django-axes."""
     return message(request, "locked_out", 429)
 
 
 def language(request: HttpRequest) -> HttpResponse:
-    """Choose a language; an account keeps it."""
+    """Choose a language, and store it in the account."""
     chosen = request.POST.get("language", "")
     if chosen not in LANGUAGES:
         raise Http404
     if request.user.is_authenticated:
         Account.objects.filter(pk=request.user.pk).update(language=chosen)
-    there = request.POST.get("next", "/")
-    response = redirect(there if url_has_allowed_host_and_scheme(there, allowed_hosts=None) else "/")
+    address = request.POST.get("next", "/")
+    response = redirect(address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else "/")
     keep_language(response, chosen)
     return response
 
 
 @sensitive_post_parameters()
 def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
-    """The owner of an invited account sets its password, once."""
+    """Let the owner of an invited account set its password, once."""
     try:
         account = Account.objects.get(pk=force_str(urlsafe_base64_decode(uidb64)), is_active=True)
     except (Account.DoesNotExist, ValueError, OverflowError):
@@ -122,7 +127,7 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
 
 
 def own_account(request: HttpRequest) -> HttpResponse:
-    """Language, notices, sessions of the account itself."""
+    """Show the account's own language, notices and sessions, or change them."""
     form = OwnForm(request.POST or None, instance=request.user)
     saved = request.method == "POST" and form.is_valid()
     if saved:
@@ -132,84 +137,85 @@ def own_account(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/own.html", content)
 
 
-def listed(request: HttpRequest) -> HttpResponse:
-    """All accounts."""
-    found = Account.objects.order_by("-is_active", "institution", "name")
-    return render(request, "accounts/list.html", {"accounts": found})
+def list_accounts(request: HttpRequest) -> HttpResponse:
+    """Show all accounts."""
+    accounts = Account.objects.order_by("-is_active", "institution", "name")
+    return render(request, "accounts/list.html", {"accounts": accounts})
 
 
 def invite(request: HttpRequest) -> HttpResponse:
-    """Invite somebody: the page shows the link once, to be handed over."""
+    """Invite somebody. The page shows the link once; the administrator hands it over."""
     form = InviteForm(request.POST or None, initial={"language": "sq"})
     problem = link = None
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
+        fields = form.cleaned_data
         try:
-            link = invitations.invited(given["email"], given["name"], given["roles"], given["institution"], given["language"])
+            link = invitations.invite_account(fields["email"], fields["name"], fields["roles"], fields["institution"], fields["language"])
         except HarmoniaError as error:
             problem = str(error)
         else:
-            note(request, "invite an account", given["email"].lower())
+            record_action(request, "invite an account", fields["email"].lower())
             link = link if settings.ORIGIN else request.build_absolute_uri(link)
     return render(request, "accounts/invite.html", {"form": form, "roles": list(Role), "link": link, "problem": problem})
 
 
 def account(request: HttpRequest, number: int) -> HttpResponse:
-    """Change the roles of an account, disable it, make a new link. Disabling ends all of its sessions."""
-    found = get_object_or_404(Account, pk=number)
+    """Change the roles of an account, disable it, or make a new link. Disabling an account ends all its sessions."""
+    chosen = get_object_or_404(Account, pk=number)
     link = problem = None
     if request.method == "POST":
         action = request.POST.get("action")
         if action in ("disable", "enable"):
-            if found.pk == request.user.pk:
+            if chosen.pk == request.user.pk:
                 problem = "self"
             else:
-                found.is_active = action == "enable" and (settings.DEMO or not found.demo)
-                found.save(update_fields=["is_active"])
-                Session.objects.filter(account=found).delete()
-                note(request, f"{action} an account", found.email)
+                chosen.is_active = action == "enable" and (settings.DEMO or not chosen.demo)
+                chosen.save(update_fields=["is_active"])
+                Session.objects.filter(account=chosen).delete()
+                record_action(request, f"{action} an account", chosen.email)
         elif action == "roles":
-            problem = _roles(request, found)
+            problem = _change_roles(request, chosen)
         elif action == "system_user":
-            problem = _system_user(request, found)
-        elif action == "link" and found.is_active and not found.demo:
-            link = invitations.link(found)
+            problem = _change_system_user(request, chosen)
+        elif action == "link" and chosen.is_active and not chosen.demo:
+            link = invitations.invitation_link(chosen)
             link = link if settings.ORIGIN else request.build_absolute_uri(link)
-            note(request, "make a link for an account", found.email)
-    content = {"found": found, "roles": list(Role), "institutions": contract.institutions(), "link": link, "problem": problem}
+            record_action(request, "make a link for an account", chosen.email)
+    content = {"found": chosen, "roles": list(Role), "institutions": contract.institutions(), "link": link, "problem": problem}
     return render(request, "accounts/account.html", content)
 
 
-def _system_user(request: HttpRequest, found: Account) -> str | None:
-    """Whom the account is on the command line; one account a system user."""
-    given = request.POST.get("system_user", "").strip()[:64]
-    if given and Account.objects.filter(system_user=given).exclude(pk=found.pk).exists():
+def _change_system_user(request: HttpRequest, account: Account) -> str | None:
+    """Set the account's user name on the command line, which no other account may have. Returns the key of the problem's text, or None."""
+    system_user = request.POST.get("system_user", "").strip()[:64]
+    if system_user and Account.objects.filter(system_user=system_user).exclude(pk=account.pk).exists():
         return "system_user"
-    found.system_user = given or None
-    found.save(update_fields=["system_user"])
-    note(request, f"set the system user {given}" if given else "remove the system user", found.email)
+    account.system_user = system_user or None
+    account.save(update_fields=["system_user"])
+    record_action(request, f"set the system user {system_user}" if system_user else "remove the system user", account.email)
     return None
 
 
-def _roles(request: HttpRequest, found: Account) -> str | None:
+def _change_roles(request: HttpRequest, account: Account) -> str | None:
+    """Set the roles and the institution of an account. Returns the key of the problem's text, or None."""
     granted = [role for role in request.POST.getlist("roles") if role in set(Role)]
-    found.granted, found.institution = sorted(granted), request.POST.get("institution", "")
+    account.granted, account.institution = sorted(granted), request.POST.get("institution", "")
     try:
-        found.clean()
+        account.clean()
     except ValueError:
-        found.refresh_from_db()
+        account.refresh_from_db()
         return "institution"
-    if found.pk == request.user.pk and Role.ADMINISTRATOR not in found.roles:
-        found.refresh_from_db()
+    if account.pk == request.user.pk and Role.ADMINISTRATOR not in account.roles:
+        account.refresh_from_db()
         return "self"
-    found.save(update_fields=["granted", "institution"])
-    note(request, f"grant {', '.join(found.granted) or 'no role'}", found.email)
+    account.save(update_fields=["granted", "institution"])
+    record_action(request, f"grant {', '.join(account.granted) or 'no role'}", account.email)
     return None
 
 
 def audit_log(request: HttpRequest) -> HttpResponse:
-    """The newest entries of the audit log."""
+    """Show the newest entries of the audit log."""
     number = request.GET.get("account", "")
-    one = Account.objects.filter(pk=int(number)).first() if number.isdecimal() else None
-    found = entries(registry(), None, who=one.email if one else None).iloc[::-1].head(_LINES)
-    return render(request, "accounts/audit.html", {"lines": found.to_dict("records"), "one": one})
+    account = Account.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+    log = entries(registry(), None, who=account.email if account else None).iloc[::-1].head(_MAX_LINES)
+    return render(request, "accounts/audit.html", {"lines": log.to_dict("records"), "one": account})

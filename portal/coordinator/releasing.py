@@ -1,7 +1,7 @@
-"""`python -m portal.coordinator.releasing FOLDER DAY preview|create`: what a release of a day would publish, or the release itself.
+"""`python -m portal.coordinator.releasing FOLDER DAY preview|create`: preview or create the release of a day.
 
-Both build the release whole, with its disclosure-risk test; a preview writes nothing. Belongs here: the summary that the page shows. Does
-not belong here: any rule of a release (`warehouse.releases`).
+Both build the complete release and run its disclosure-risk test; a preview writes nothing. Belongs here: the summary that the page
+shows. Does not belong here: any rule of a release (`warehouse.releases`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.resources.workplace import Workplace
-from portal.job_result import run
+from portal.job_result import run_job
 
-_SHOWN = 60  # revised figures listed
+_MAX_ROWS = 60  # revised figures listed
 
 
-def release(folder: Path, day: str, wish: str) -> dict[str, Any]:
-    """Build the release of a day and summarise it. Raises `HarmoniaError` where it is refused, with the reason."""
+def build_release(folder: Path, day: str, action: str) -> dict[str, Any]:
+    """Build the release of a day and summarise it. action: `preview` or `create`. Raises `HarmoniaError` with the reason if it is
+    refused."""
     from harmonia.explorer.page import build as build_explorer
     from harmonia.release_source import read_source
     from warehouse.disclosure import policy
@@ -26,24 +27,24 @@ def release(folder: Path, day: str, wish: str) -> dict[str, Any]:
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.from_environment()
-    source, when = read_source(workplace), date.fromisoformat(day)
+    source, release_day = read_source(workplace), date.fromisoformat(day)
     written = False
-    if wish == "create":
-        _, made, written = create(workplace, source, when)
-        build_explorer(open_release(workplace.home.releases, made.name), workplace.home.root / "explorer" / made.name)
+    if action == "create":
+        _, new_release, written = create(workplace, source, release_day)
+        build_explorer(open_release(workplace.home.releases, new_release.name), workplace.home.root / "explorer" / new_release.name)
     else:
-        made = build(policy.load(workplace.home.root), source, workplace.home.releases, when)
-    return {**_summary(made.files, made.name), "written": written, "overlapping": made.withheld}
+        new_release = build(policy.load(workplace.home.root), source, workplace.home.releases, release_day)
+    return {**_summarise_release(new_release.files, new_release.name), "written": written, "overlapping": new_release.withheld}
 
 
-def _summary(files: dict[str, bytes], name: str) -> dict[str, Any]:
+def _summarise_release(files: dict[str, bytes], name: str) -> dict[str, Any]:
     from warehouse.releases import folder
 
     cube = folder.from_parquet(files[f"{folder.PUBLIC}/cube.parquet"])
     revised = folder.from_parquet(files[f"{folder.PUBLIC}/revisions.parquet"])
     manifest = json.loads(files[f"{folder.PUBLIC}/{folder.MANIFEST}"])
     new = cube[cube["edition"] == name]
-    rows = revised.head(_SHOWN).astype("object").where(revised.head(_SHOWN).notna(), None).to_dict("records")
+    rows = revised.head(_MAX_ROWS).astype("object").where(revised.head(_MAX_ROWS).notna(), None).to_dict("records")
     return {
         "figures": manifest["figures"],
         "new": int(new["value"].notna().sum()),
@@ -58,4 +59,4 @@ def _summary(files: dict[str, bytes], name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run(release)
+    run_job(build_release)

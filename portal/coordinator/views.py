@@ -1,6 +1,6 @@
-"""The pages of the coordinator: what each institution owes, answers to countersign, releases, the register of reports.
+"""The pages of the coordinator: outstanding work of each institution, answers to countersign, releases, the register of reports.
 
-No delivered value is shown here: a value is its supplier's alone.
+No page here shows a delivered value: only the institution that delivered a value may see it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from harmonia.feedback import answers
 from harmonia.feedback.texts import texts
 from harmonia.reports import transmission_register
 from portal.institution import board, notices
-from portal.jobs import Job, job
+from portal.jobs import Job, find_or_start_job
 from portal.permissions import Role
-from portal.services import note, registry, workplace
-from portal.templating import language_of, tell
-from portal.words import words
+from portal.services import record_action, registry, workplace
+from portal.templating import add_notice, language_of
+from portal.words import portal_texts
 from schemas.findings import rules
 from sources import contract, states
 from sources.periods import quarters_of
@@ -36,29 +36,37 @@ from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
 
 _MODULE = "portal.coordinator.releasing"
-_SHOWN = 12  # quarters on the board
+_MAX_QUARTERS = 12  # quarters on the board
 _STATES = ("missing", "unreadable", "partial", "received", "expected", "complete")  # the most urgent first
-_KEY = 10_000  # bytes of a private key
+_MAX_KEY_BYTES = 10_000  # bytes of a private key
 
 
 def overview(request: HttpRequest) -> HttpResponse:
-    """What each institution owes, and what waits for the coordinator."""
-    every = board.quarters()
+    """Show what each institution still has to deliver, sign or answer, and what waits for the coordinator."""
+    quarters = board.list_quarters()
     cells: dict[tuple[str, str], board.Quarter] = {}
-    for one in sorted(every, key=_urgency, reverse=True):  # of several months in a quarter the most urgent shows
-        cells |= {(one.institution, quarter): one for quarter in quarters_of(one.period)}
-    periods = sorted({quarter for _, quarter in cells}, reverse=True)[:_SHOWN]
-    owed = [_owed(name, [one for one in every if one.institution == name]) for name in contract.institutions()]
-    content = {"institutions": contract.institutions(), "periods": periods, "cells": cells, "owed": owed, "waiting": len(_waiting())}
+    for delivered in sorted(quarters, key=_urgency, reverse=True):  # of several months in a quarter the most urgent shows
+        cells |= {(delivered.institution, quarter): delivered for quarter in quarters_of(delivered.period)}
+    periods = sorted({quarter for _, quarter in cells}, reverse=True)[:_MAX_QUARTERS]
+    owed = [
+        _outstanding_work(name, [delivered for delivered in quarters if delivered.institution == name]) for name in contract.institutions()
+    ]
+    content = {
+        "institutions": contract.institutions(),
+        "periods": periods,
+        "cells": cells,
+        "owed": owed,
+        "waiting": len(_answers_to_countersign()),
+    }
     return render(request, "coordinator/overview.html", content)
 
 
-def _urgency(one: board.Quarter) -> tuple[bool, int]:
-    return not one.late, _STATES.index(one.state)
+def _urgency(quarter: board.Quarter) -> tuple[bool, int]:
+    return not quarter.late, _STATES.index(quarter.state)
 
 
-def _owed(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:
-    """An institution's quarters that are missing, not whole, not signed; its findings that wait."""
+def _outstanding_work(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:
+    """Return the quarters of an institution that are missing, incomplete, unsigned, or changed since they were signed."""
     return {
         "institution": institution,
         "missing": [one.period for one in quarters if one.late],
@@ -68,47 +76,49 @@ def _owed(institution: str, quarters: list[board.Quarter]) -> dict[str, Any]:
     }
 
 
-def _waiting() -> list[Any]:
-    """Answers "accepted as it is" that nobody decided on."""
+def _answers_to_countersign() -> list[Any]:
+    """List the answers "accepted as it is" on which nobody has decided."""
     latest = answers.latest(answers.read(registry()))
     return list(latest[(latest["verdict"] == "accepted") & latest["decision"].isna()].itertuples(index=False))
 
 
 def countersigning(request: HttpRequest) -> HttpResponse:
-    """The answers that wait for a countersignature, with reason and author; the rule, never the value."""
+    """Show the answers that wait for a countersignature, with reason and author. The page names the rule of a finding, never its value."""
     language = language_of(request)
-    rows = [{"answer": one, "text": rules()[one.rule].text[language] if one.rule in rules() else one.rule} for one in _waiting()]
+    rows = [
+        {"answer": one, "text": rules()[one.rule].text[language] if one.rule in rules() else one.rule} for one in _answers_to_countersign()
+    ]
     year_on = timezone.localdate().replace(month=12, day=31)
     return render(request, "coordinator/answers.html", {"rows": rows, "until": year_on.isoformat(), "t": texts(language)})
 
 
 def decide(request: HttpRequest) -> HttpResponse:
     """Countersign or refuse the marked answers, all or none."""
-    told, who = words(language_of(request)), request.user.get_username()
+    page_texts, who = portal_texts(language_of(request)), request.user.get_username()
     numbers = [int(one) for one in request.POST.getlist("answer") if one.isdecimal()]
-    decision, until = request.POST.get("decision", ""), _day(request.POST.get("until", ""))
+    decision, until = request.POST.get("decision", ""), _parse_day(request.POST.get("until", ""))
     if not numbers:
-        tell(request, "error", told["decide_none"])
+        add_notice(request, "error", page_texts["decide_none"])
     elif decision == "countersigned" and (until is None or until < timezone.localdate()):
-        tell(request, "error", told["decide_until"])
+        add_notice(request, "error", page_texts["decide_until"])
     elif decision in ("countersigned", "refused"):
-        authors = {one.id: one.person for one in _waiting()}
+        authors = {one.id: one.person for one in _answers_to_countersign()}
         if any(number not in authors for number in numbers):
-            tell(request, "error", told["decide_stale"])
+            add_notice(request, "error", page_texts["decide_stale"])
         elif any(str(authors[number]).casefold() == who.casefold() for number in numbers):
-            tell(request, "error", told["decide_own"])
+            add_notice(request, "error", page_texts["decide_own"])
         else:
             try:
-                done = answers.decide(registry(), numbers, decision, who, until if decision == "countersigned" else None)
+                number_decided = answers.decide(registry(), numbers, decision, who, until if decision == "countersigned" else None)
             except HarmoniaError:  # decided meanwhile
-                tell(request, "error", told["decide_stale"])
+                add_notice(request, "error", page_texts["decide_stale"])
             else:
-                note(request, f"{decision} answers", ", ".join(map(str, numbers)))
-                tell(request, "good", f"{told['decided'][decision]}: {done}")
+                record_action(request, f"{decision} answers", ", ".join(map(str, numbers)))
+                add_notice(request, "good", f"{page_texts['decided'][decision]}: {number_decided}")
     return redirect("countersigning")
 
 
-def _day(text: str) -> date | None:
+def _parse_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -116,9 +126,9 @@ def _day(text: str) -> date | None:
 
 
 def releases(request: HttpRequest) -> HttpResponse:
-    """The releases, the policy in force, the form of a preview."""
+    """Show the releases, the policy in force, and the form for a preview."""
     home = workplace().home
-    listed = [_release(name) for name in reversed(names(home.releases))]
+    listed = [_release_content(name) for name in reversed(names(home.releases))]
     try:
         signed: Any = policy.load(home.root)
         problem = ""
@@ -129,13 +139,13 @@ def releases(request: HttpRequest) -> HttpResponse:
     return render(request, "coordinator/releases.html", content)
 
 
-def _release(name: str) -> Mapping[str, Any]:
-    found = open_release(workplace().home.releases, name)
-    return {"name": name, "figures": found.manifest["figures"], "years": found.years(), "policy": found.manifest["policy"]}
+def _release_content(name: str) -> Mapping[str, Any]:
+    opened = open_release(workplace().home.releases, name)
+    return {"name": name, "figures": opened.manifest["figures"], "years": opened.years(), "policy": opened.manifest["policy"]}
 
 
-def _state() -> str:
-    """Changes whenever a preview would: warehouse, policy, earlier releases."""
+def _preview_fingerprint() -> str:
+    """Return a hash that changes whenever a preview would: with the warehouse, the policy or the earlier releases."""
     home = workplace().home
     current = home.root / "published" / "current"
     published = current.read_text("utf-8") if current.is_file() else str(current.resolve()) if current.exists() else ""
@@ -144,115 +154,115 @@ def _state() -> str:
     return sha256("\0".join(parts).encode())[:16]
 
 
-def _job(day: str, wish: str, state: str) -> Job:
-    return job(settings.FOLDER / "releases" / f"{day}-{wish}-{state}", _MODULE, [day, wish])
+def _release_job(day: str, action: str, state: str) -> Job:
+    return find_or_start_job(settings.FOLDER / "releases" / f"{day}-{action}-{state}", _MODULE, [day, action])
 
 
 def release(request: HttpRequest, day: str) -> HttpResponse:
-    """The preview of a release of a day; a part of the page while it is computed."""
+    """Show the preview of the release of a day. While it is computed, htmx asks for the changing part of the page only."""
     if not is_day(day):
         raise Http404
-    state = _state()
-    found = _job(day, "preview", state)
-    asked = bool(request.headers.get("HX-Request"))
-    if asked and found.state != "running":
+    state = _preview_fingerprint()
+    release_job = _release_job(day, "preview", state)
+    is_htmx = bool(request.headers.get("HX-Request"))
+    if is_htmx and release_job.state != "running":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-    here = {"day": day, "job": found, "state": state, "exists": day in names(workplace().home.releases), "wish": "preview"}
-    return render(request, "coordinator/_releasing.html" if asked else "coordinator/release.html", here)
+    content = {"day": day, "job": release_job, "state": state, "exists": day in names(workplace().home.releases), "wish": "preview"}
+    return render(request, "coordinator/_releasing.html" if is_htmx else "coordinator/release.html", content)
 
 
 def preview(request: HttpRequest) -> HttpResponse:
-    """To the preview of the day that was chosen."""
+    """Redirect to the preview of the chosen day."""
     day = request.POST.get("day", "")
     if not is_day(day):
-        tell(request, "error", words(language_of(request))["release_day"])
+        add_notice(request, "error", portal_texts(language_of(request))["release_day"])
         return redirect("releases")
-    state = _state()
-    done = settings.FOLDER / "releases" / f"{day}-preview-{state}"
-    if (done / "failed.json").is_file():
-        shutil.rmtree(done, ignore_errors=True)  # try again: what was wrong may be mended
+    state = _preview_fingerprint()
+    folder = settings.FOLDER / "releases" / f"{day}-preview-{state}"
+    if (folder / "failed.json").is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # try again: what was wrong may be mended
     return redirect("release", day=day)
 
 
 def create(request: HttpRequest, day: str) -> HttpResponse:
-    """Create the release that the preview showed. Refused where warehouse, policy or releases changed since."""
+    """Create the release that the preview showed. Refused if warehouse, policy or releases changed since."""
     if not is_day(day):
         raise Http404
-    if request.POST.get("state") != _state():
-        tell(request, "error", words(language_of(request))["release_changed"])
+    if request.POST.get("state") != _preview_fingerprint():
+        add_notice(request, "error", portal_texts(language_of(request))["release_changed"])
         return redirect("release", day=day)
-    note(request, "create a release", day)
-    _job(day, "create", request.POST["state"])
+    record_action(request, "create a release", day)
+    _release_job(day, "create", request.POST["state"])
     return redirect("creation", day=day, state=request.POST["state"])
 
 
 def creation(request: HttpRequest, day: str, state: str) -> HttpResponse:
-    """The creation of a release while it runs, and its end."""
+    """Show the creation of a release while it runs, and its result."""
     folder = settings.FOLDER / "releases" / f"{day}-create-{state}"
     if not is_day(day) or not state.isalnum() or not folder.is_dir():
         raise Http404
-    found = _job(day, "create", state)
-    asked = bool(request.headers.get("HX-Request"))
-    if asked and found.state != "running":
+    release_job = _release_job(day, "create", state)
+    is_htmx = bool(request.headers.get("HX-Request"))
+    if is_htmx and release_job.state != "running":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-    here = {"day": day, "job": found, "state": state, "exists": found.state == "done", "wish": "create"}
-    return render(request, "coordinator/_releasing.html" if asked else "coordinator/release.html", here)
+    content = {"day": day, "job": release_job, "state": state, "exists": release_job.state == "done", "wish": "create"}
+    return render(request, "coordinator/_releasing.html" if is_htmx else "coordinator/release.html", content)
 
 
 def sign_policy(request: HttpRequest) -> HttpResponse:
-    """Sign the disclosure policy with the coordinator's key, which is not kept; a new key is handed out once."""
-    told, home = words(language_of(request)), workplace().home.root
-    given, new = request.FILES.get("key"), not (home / signature.PUBLIC_KEY).is_file()
-    if given is None and not new:
-        tell(request, "error", told["key_missing"])
+    """Sign the disclosure policy with the coordinator's key, which is not stored. A new key is handed out once."""
+    page_texts, home = portal_texts(language_of(request)), workplace().home.root
+    key_file, is_first_key = request.FILES.get("key"), not (home / signature.PUBLIC_KEY).is_file()
+    if key_file is None and not is_first_key:
+        add_notice(request, "error", page_texts["key_missing"])
         return redirect("releases")
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         path = Path(folder) / "coordinator.pem"
-        if given is not None:
+        if key_file is not None:
             path.touch(0o600)
-            path.write_bytes(given.read(_KEY))
+            path.write_bytes(key_file.read(_MAX_KEY_BYTES))
         try:
             policy.sign(home, path, request.user.name, timezone.localdate().isoformat())
         except HarmoniaError:
-            tell(request, "error", told["key_wrong"])
+            add_notice(request, "error", page_texts["key_wrong"])
             return redirect("releases")
         key = path.read_bytes()
-    note(request, "sign the disclosure policy", sha256((home / policy.POLICY).read_bytes()))
-    tell(request, "good", told["policy_signed"])
-    if given is None:
-        sent = HttpResponse(key, content_type="application/x-pem-file")
-        sent.headers["Content-Disposition"] = 'attachment; filename="coordinator.pem"'
-        return sent
+    record_action(request, "sign the disclosure policy", sha256((home / policy.POLICY).read_bytes()))
+    add_notice(request, "good", page_texts["policy_signed"])
+    if key_file is None:
+        response = HttpResponse(key, content_type="application/x-pem-file")
+        response.headers["Content-Disposition"] = 'attachment; filename="coordinator.pem"'
+        return response
     return redirect("releases")
 
 
 def register(request: HttpRequest) -> HttpResponse:
-    """The register of reports: due, late, sent; the latest release says for which periods."""
+    """Show the register of reports (due, late, sent), for the periods of the latest release."""
     today = timezone.localdate()
-    place = workplace()
-    if not names(place.home.releases):
+    current_workplace = workplace()
+    if not names(current_workplace.home.releases):
         return render(request, "coordinator/register.html", {"rows": None, "before": 0})
-    ours, before = transmission_register.due_reports(place, open_release(place.home.releases), today)
+    reports, older_reports = transmission_register.due_reports(current_workplace, open_release(current_workplace.home.releases), today)
     order = {"late": 0, "due": 1, "sent late": 2, "sent": 3}
-    newest = sorted(ours, key=lambda one: one.deadline, reverse=True)
+    newest = sorted(reports, key=lambda one: one.deadline, reverse=True)
     rows = [{"report": one, "state": one.state(today)} for one in sorted(newest, key=lambda one: order[one.state(today)])]
-    content = {"rows": rows, "before": len(before), "today": today.isoformat()}
+    content = {"rows": rows, "before": len(older_reports), "today": today.isoformat()}
     return render(request, "coordinator/register.html", content)
 
 
 def mark_sent(request: HttpRequest) -> HttpResponse:
     """Record that a report was sent."""
-    told, day = words(language_of(request)), _day(request.POST.get("day", ""))
+    page_texts, day = portal_texts(language_of(request)), _parse_day(request.POST.get("day", ""))
     fields = {name: " ".join(request.POST.get(name, "").split())[:200] for name in ("audience", "institution", "period", "to")}
     if day is None or not fields["to"]:
-        tell(request, "error", told["form_incomplete"])
+        add_notice(request, "error", page_texts["form_incomplete"])
         return redirect("register")
     try:
         transmission_register.record_sent(workplace(), transmission_register.SentReport(**fields, day=day.isoformat()))
     except HarmoniaError:
-        tell(request, "error", told["form_incomplete"])
+        add_notice(request, "error", page_texts["form_incomplete"])
     else:
-        tell(request, "good", told["sent_recorded"])
+        add_notice(request, "good", page_texts["sent_recorded"])
     return redirect("register")
 
 
@@ -262,7 +272,7 @@ def remind(request: HttpRequest) -> HttpResponse:
     if institution not in contract.institutions():
         raise Http404
     for role in (Role.CLERK, Role.HEAD):
-        notices.waiting(role, institution)
-    note(request, "remind an institution", institution)
-    tell(request, "good", words(language_of(request))["reminded" if notices.open_for_mail() else "no_mail"])
+        notices.send_notices(role, institution)
+    record_action(request, "remind an institution", institution)
+    add_notice(request, "good", portal_texts(language_of(request))["reminded" if notices.has_mail_server() else "no_mail"])
     return redirect("coordinator")

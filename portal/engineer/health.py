@@ -1,6 +1,6 @@
-"""`python -m portal.engineer.health FOLDER`: the state of Dagster's daemon and sensor, by Dagster's own API.
+"""`python -m portal.engineer.health FOLDER`: the state of Dagster's daemon and sensor, read through Dagster's API.
 
-A process of its own: Dagster takes seconds and a hundred megabytes to load, which the portal does without.
+This is a separate process, since Dagster takes seconds and a hundred megabytes to load.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.resources.workplace import Workplace
-from portal.job_result import run
+from portal.job_result import run_job
 
 
 def dagster_state(folder: Path) -> dict[str, Any]:
-    """daemons: required ones with their last heartbeat and whether it is recent; sensor: last tick of the inbox sensor; none before the
-    first start of Dagster."""
+    """Return the required daemons, each with its last heartbeat and whether that is recent, and the last tick of the inbox sensor. Both
+    are empty before Dagster is first started."""
     import os
 
     from dagster import DagsterInstance
@@ -27,7 +27,7 @@ def dagster_state(folder: Path) -> dict[str, Any]:
     with DagsterInstance.get() as instance:
         statuses = instance.get_daemon_statuses()
         daemons = [
-            {"name": name, "healthy": bool(one.healthy), "at": _moment(one.last_heartbeat.timestamp) if one.last_heartbeat else None}
+            {"name": name, "healthy": bool(one.healthy), "at": _format_time(one.last_heartbeat.timestamp) if one.last_heartbeat else None}
             for name, one in sorted(statuses.items())
             if one.required
         ]
@@ -37,13 +37,13 @@ def dagster_state(folder: Path) -> dict[str, Any]:
             if state.instigator_name == "inbox"
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         ]
-    sensor = {"at": _moment(ticks[0].timestamp), "state": ticks[0].status.value} if ticks else None
+    sensor = {"at": _format_time(ticks[0].timestamp), "state": ticks[0].status.value} if ticks else None
     return {"daemons": daemons, "sensor": sensor}
 
 
-def _moment(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 if __name__ == "__main__":
-    run(dagster_state)
+    run_job(dagster_state)

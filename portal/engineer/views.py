@@ -17,53 +17,53 @@ from harmonia.lock import run_is_held
 from harmonia.operations import maintenance
 from harmonia.registry.ledger import deliveries
 from harmonia.registry.tables import Run
-from portal.jobs import job
+from portal.jobs import find_or_start_job
 from portal.services import registry, workplace
 from sources import contract
 
-_STALE = 60  # seconds after which the state of Dagster is asked again
-_RUNS = 12
+_MAX_STATE_AGE = 60  # seconds after which the state of Dagster is asked again
+_MAX_RUNS = 12
 
 
 def overview(request: HttpRequest) -> HttpResponse:
-    """The board of deliveries and the health of the installation."""
-    place = workplace()
+    """Show the board of deliveries and the health of the installation."""
+    current_workplace = workplace()
     with registry().read() as session:
         landed = deliveries(session)
-        runs = list(session.scalars(select(Run).order_by(Run.id.desc()).limit(_RUNS)))
+        runs = list(session.scalars(select(Run).order_by(Run.id.desc()).limit(_MAX_RUNS)))
     chosen = request.GET.get("institution", "")
-    wanted = [one for one in reversed(landed) if chosen in ("", one.institution)]
-    rows = [{"delivery": one, "link": _link(one.institution, one.name)} for one in wanted]
-    disk = shutil.disk_usage(place.home.root)
+    listed = [one for one in reversed(landed) if chosen in ("", one.institution)]
+    rows = [{"delivery": one, "link": _dagster_link(one.institution, one.name)} for one in listed]
+    disk = shutil.disk_usage(current_workplace.home.root)
     content = {
         "rows": rows[:200],
         "more": max(0, len(rows) - 200),
         "institutions": contract.institutions(),
         "chosen": chosen,
         "runs": runs,
-        "running": run_is_held(place.home),
+        "running": run_is_held(current_workplace.home),
         "disk": {"free": disk.free, "total": disk.total, "share": round(100 * disk.free / disk.total)},
-        "backup": maintenance.latest(place, "backup"),
-        "verify": maintenance.latest(place, "verify"),
+        "backup": maintenance.latest(current_workplace, "backup"),
+        "verify": maintenance.latest(current_workplace, "verify"),
         "pages": settings.DAGSTER_PAGES,
     }
     return render(request, "engineer/overview.html", content)
 
 
-def _link(institution: str, delivery: str) -> str:
-    """Dagster's page of a delivery: the partition of its asset."""
+def _dagster_link(institution: str, delivery: str) -> str:
+    """Return the address of Dagster's page of a delivery, which is a partition of an asset."""
     return f"{settings.DAGSTER_PAGES}/assets/{institution}/delivery?{urlencode({'view': 'partitions', 'partition': delivery})}"
 
 
 def dagster(request: HttpRequest) -> HttpResponse:
-    """The state of daemon and sensor: a part of the page, loaded after it."""
+    """Show the state of daemon and sensor: a part of the page that is loaded after it."""
     folder = settings.FOLDER / "health"
     done = folder / "done.json"
-    if done.is_file() and time.time() - done.stat().st_mtime > _STALE:
+    if done.is_file() and time.time() - done.stat().st_mtime > _MAX_STATE_AGE:
         shutil.rmtree(folder, ignore_errors=True)
-    found = job(folder, "portal.engineer.health", [])
-    content: dict[str, Any] = {"job": found}
-    if found.state == "done":
-        for one in (*found.result["daemons"], *([found.result["sensor"]] if found.result["sensor"] else [])):
-            one["moment"] = datetime.fromisoformat(one["at"]) if one["at"] else None
+    state_job = find_or_start_job(folder, "portal.engineer.health", [])
+    content: dict[str, Any] = {"job": state_job}
+    if state_job.state == "done":
+        for entry in (*state_job.result["daemons"], *([state_job.result["sensor"]] if state_job.result["sensor"] else [])):
+            entry["moment"] = datetime.fromisoformat(entry["at"]) if entry["at"] else None
     return render(request, "engineer/_dagster.html", content)

@@ -1,6 +1,6 @@
-"""The quarters of an institution as a board: what was due, came, was read, is signed, is published.
+"""The quarters of an institution on a board: due, received, read, signed, published.
 
-Belongs here: putting together what the ledger, the inbox, signatures and releases say. Does not belong here: the state of a delivery
+Belongs here: combining the ledger, the inbox, signatures and releases. Does not belong here: the state of a delivery
 (`harmonia.status`).
 """
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from harmonia import signing
 from harmonia.signing import Signed
-from harmonia.status import status
+from harmonia.status import list_delivery_states
 from portal.institution.models import Submission
 from portal.services import registry, workplace
 from sources import contract, states
@@ -28,7 +28,7 @@ STEPS = ("due", "received", "read", "signed", "published")
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a delivery; state as `harmonia.status` has it."""
+    """One version of a delivery; its state is that of `harmonia.status`."""
 
     name: str
     state: str
@@ -38,7 +38,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Quarter:
-    """A quarter of an institution. state: of the quarter; late: due and not there."""
+    """A quarter of an institution, with its state and the versions of its delivery."""
 
     institution: str
     period: str
@@ -50,12 +50,12 @@ class Quarter:
 
     @property
     def late(self) -> bool:
-        """Whether it was due and did not come."""
+        """Whether the quarter was due and nothing came."""
         return not self.versions and self.due < datetime.now(UTC).date()
 
     @property
     def step(self) -> int:
-        """How far it is: index into `STEPS`."""
+        """The last step that the quarter reached, as an index into `STEPS`."""
         if self.published:
             return 4
         if self.signed.state == states.SIGNED:
@@ -65,58 +65,60 @@ class Quarter:
         return 1 if self.versions else 0
 
 
-def quarters(institution: str | None = None) -> list[Quarter]:
-    """The quarters of an institution (or of all), newest first; also the one that ended last, though nobody delivered it yet."""
-    place = workplace()
-    found = status(registry(), place.inbox if place.inbox.is_dir() else None)
-    signed = signing.states(registry(), institution)
+def list_quarters(institution: str | None = None) -> list[Quarter]:
+    """List the quarters of one institution, or of all, newest first. The quarter that ended last is included even if nobody delivered it
+    yet."""
+    current_workplace = workplace()
+    delivery_states = list_delivery_states(registry(), current_workplace.inbox if current_workplace.inbox.is_dir() else None)
+    signatures = signing.states(registry(), institution)
     submissions = {(one.institution, one.delivery): one for one in Submission.objects.filter(placed=True)}
-    released = published()
+    releases = releases_by_quarter()
     rows: dict[tuple[str, str], list[tuple[str | None, str, str, str]]] = {}
-    columns = (found[name] for name in ("institution", "period", "delivery", "state", "period_state", "detail"))
-    for whose, period, delivery, state, period_state, detail in zip(*columns, strict=True):
-        if institution in (None, whose):
+    columns = (delivery_states[name] for name in ("institution", "period", "delivery", "state", "period_state", "detail"))
+    for owner, period, delivery, state, period_state, detail in zip(*columns, strict=True):
+        if institution in (None, owner):
             named = delivery if isinstance(delivery, str) else None
-            rows.setdefault((whose, period), []).append((named, state, period_state, detail))
+            rows.setdefault((owner, period), []).append((named, state, period_state, detail))
     return [
         Quarter(
-            whose,
+            owner,
             period,
             versions[0][2],
-            last_day(period) + timedelta(days=contract.load(whose).due_days),
+            last_day(period) + timedelta(days=contract.load(owner).due_days),
             tuple(
-                Version(name, state, "replaced by" not in detail, submissions.get((whose, name)))
+                Version(name, state, "replaced by" not in detail, submissions.get((owner, name)))
                 for name, state, _, detail in versions
                 if name is not None
             ),
-            signed.get((whose, period), Signed(states.UNSIGNED)),
-            released.get(period),
+            signatures.get((owner, period), Signed(states.UNSIGNED)),
+            releases.get(period),
         )
-        for (whose, period), versions in sorted(rows.items(), key=lambda item: (item[0][1], item[0][0]), reverse=True)
+        for (owner, period), versions in sorted(rows.items(), key=lambda item: (item[0][1], item[0][0]), reverse=True)
     ]
 
 
-def periods(institution: str) -> list[str]:
-    """The periods that may be delivered, newest first: those that anybody delivered, the next one, and the last five years' that ended."""
+def periods_to_deliver(institution: str) -> list[str]:
+    """List the periods for which an institution may deliver, newest first: those delivered before, the next one, and those of five
+    years."""
     cadence = contract.load(institution).cadence
     ended = [previous(containing(timezone.localdate(), cadence))]
     for _ in range(5 * 12 // MONTHS[cadence] - 1):
         ended.append(previous(ended[-1]))
-    known = [one.period for one in quarters(institution)]
-    upcoming = [following(known[0])] if known else []
+    delivered = [quarter.period for quarter in list_quarters(institution)]
+    upcoming = [following(delivered[0])] if delivered else []
     return sorted(
-        {period for period in (*ended, *known, *upcoming) if last_day(period) <= timezone.localdate()}, key=last_day, reverse=True
+        {period for period in (*ended, *delivered, *upcoming) if last_day(period) <= timezone.localdate()}, key=last_day, reverse=True
     )
 
 
-def published() -> Mapping[str, str]:
-    """Quarter -> the newest release that has it."""
-    where = workplace().home.releases
-    return _published(str(where), tuple(names(where)) if where.is_dir() else ())
+def releases_by_quarter() -> Mapping[str, str]:
+    """Return for each published quarter the newest release."""
+    folder = workplace().home.releases
+    return _releases_by_quarter(str(folder), tuple(names(folder)) if folder.is_dir() else ())
 
 
 @lru_cache(maxsize=4)
-def _published(where: str, releases: tuple[str, ...]) -> Mapping[str, str]:
+def _releases_by_quarter(_folder: str, releases: tuple[str, ...]) -> Mapping[str, str]:
     if not releases:
         return {}
     coverage = open_release(workplace().home.releases, releases[-1]).table("coverage")

@@ -13,58 +13,63 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from harmonia.swap import write_whole
-from portal.job_result import run
+from portal.job_result import run_job
 from sources.periods import previous, year_before
 
 FINDINGS = "findings.json"
-_COMPARED = ("this", "last", "year_ago")
+_COMPARED_PERIODS = ("this", "last", "year_ago")
 
 
-def check(folder: Path, upload: str, home: str, institution: str, delivery: str) -> dict[str, Any]:
-    """Check the files in `upload`: state, counts, files, figures, and how many records count in each period."""
+def check_upload(folder: Path, upload: str, home: str, institution: str, delivery: str) -> dict[str, Any]:
+    """Check the files in the folder `upload`. Returns state, counts, files and figures, and the number of records that count in each
+    period."""
     from harmonia.feedback import report
     from harmonia.trial import attempt
     from sources import contract
     from sources.contract import DeliveryName
 
-    found = attempt(Path(upload), institution, delivery)
-    findings = found.findings[found.findings["delivery"].fillna(delivery) == delivery]
-    document = report.make_report(institution, delivery, found.files, findings, contract.load(institution).language)
+    attempted = attempt(Path(upload), institution, delivery)
+    findings = attempted.findings[attempted.findings["delivery"].fillna(delivery) == delivery]
+    document = report.make_report(institution, delivery, attempted.files, findings, contract.load(institution).language)
     write_whole(folder / FINDINGS, report.to_json(document).encode("utf-8", "backslashreplace"), 0o600)
     name = DeliveryName.parse(delivery)
     return {
-        "state": found.state,
+        "state": attempted.state,
         "counts": document.counts,
         "files": report.rows_of(document.files),
-        "figures": _figures(found.figures, institution, name.period if name else delivery, Path(home)),
-        "periods": {str(period): int(n) for period, n in found.figures.groupby("period")["n"].sum().items()},
+        "figures": _compare_figures(attempted.figures, institution, name.period if name else delivery, Path(home)),
+        "periods": {str(period): int(n) for period, n in attempted.figures.groupby("period")["n"].sum().items()},
     }
 
 
-def _figures(figures: pd.DataFrame, institution: str, period: str, home: Path) -> list[dict[str, object]]:
-    """Each indicator of the institution: what this upload would count, and what its records count for the quarter before and a year ago."""
+def _compare_figures(figures: pd.DataFrame, institution: str, period: str, home: Path) -> list[dict[str, object]]:
+    """Return a row for each indicator of the institution: its title, what this upload would count, and what the institution's records
+    count in the period before and a year ago."""
     from warehouse.indicators import indicators
 
-    counted = pd.concat([_earlier(institution, home), figures[figures["period"] == period].assign(period="this")])
-    numbers = {(code, when): int(n) for code, when, n in counted[["indicator", "period", "n"]].itertuples(index=False)}
-    known = {*counted["period"], "this"}
-    columns = dict(zip(_COMPARED, ("this", *earlier_periods(period)), strict=True))
-    out: list[dict[str, object]] = []
-    for code, one in indicators().items():
-        if institution in one.institutions:
-            values = {name: numbers.get((code, when), 0) if when in known else None for name, when in columns.items()}
+    counted = pd.concat([_earlier_counts(institution, home), figures[figures["period"] == period].assign(period="this")])
+    numbers = {(code, counted_period): int(n) for code, counted_period, n in counted[["indicator", "period", "n"]].itertuples(index=False)}
+    known_periods = {*counted["period"], "this"}
+    columns = dict(zip(_COMPARED_PERIODS, ("this", *earlier_periods(period)), strict=True))
+    rows: list[dict[str, object]] = []
+    for code, indicator in indicators().items():
+        if institution in indicator.institutions:
+            values = {
+                name: numbers.get((code, counted_period), 0) if counted_period in known_periods else None
+                for name, counted_period in columns.items()
+            }
             if any(values.values()):
-                out.append({"title": dict(one.title), **values})
-    return out
+                rows.append({"title": dict(indicator.title), **values})
+    return rows
 
 
 def earlier_periods(period: str) -> tuple[str, str]:
-    """The period before, and the same period a year ago."""
+    """Return the period before, and the same period a year earlier."""
     return previous(period), year_before(period)
 
 
-def _earlier(institution: str, home: Path) -> pd.DataFrame:
-    """indicator, period, n of what earlier runs read; empty before the first run."""
+def _earlier_counts(institution: str, home: Path) -> pd.DataFrame:
+    """Count the records that earlier runs read, by indicator and period (column `n`); empty before the first run."""
     from harmonia.feedback.figures import own_figures
 
     folder = home / "lake" / "canonical"
@@ -77,4 +82,4 @@ def _earlier(institution: str, home: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run(check)
+    run_job(check_upload)

@@ -25,17 +25,18 @@ from django.conf import settings
 from harmonia.errors import storage
 from schemas.findings import LANGUAGES, rules
 
-PAGE = 50
+PAGE_LENGTH = 50
 KINDS = ("waiting", "answered", "to_do", "consequence", "fixed", "accepted", "information", "all")
 """The states by which the list is filtered: without and with an answer, both, and those that need none."""
 _COLUMNS = ("finding", "rule", "severity", "life", "since", "unit", "number", "record_key", "file", "part", "line", "cell", "field")
-_MORE = ("value", "detail", "figures", "follows", "kind", "text")
-_READ = 600  # seconds after which no page reads the table of an earlier report
+_DERIVED_COLUMNS = ("value", "detail", "figures", "follows", "kind", "text")
+_MAX_READING_SECONDS = 600  # seconds after which no page reads the table of an earlier report
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a list shows. kind: one of `KINDS`; others empty for any; text: in any cell of the row; page: from 1."""
+    """What a list of findings shows. kind: one of `KINDS`; text: found in any cell of a row; page: from 1; empty fields select
+    everything."""
 
     kind: str = "waiting"
     unit: str = ""
@@ -46,8 +47,8 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """One page of a list: rows as mappings, the number of all that match, the number of pages."""
+class FindingPage:
+    """One page of a list of findings: its rows, the number of all matching findings, and the number of pages."""
 
     rows: Sequence[Mapping[str, Any]]
     total: int
@@ -56,41 +57,44 @@ class Listed:
 
 @dataclass(frozen=True)
 class Findings:
-    """The table of one report. head: what the report says of the whole delivery; choices: unit, severity, rule with their numbers."""
+    """The findings of one report, stored in a table. head: what the report says about the delivery; choices: the values of unit,
+    severity and rule, each with its number of findings."""
 
     table: Path
     head: Mapping[str, Any]
     choices: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
 
-    def listed(self, wanted: Filter, answered: Sequence[str] = ()) -> Listed:
-        """A page. answered: findings that have an answer which the last run did not know."""
-        where, values = self._where(wanted, answered)
-        first = (max(1, wanted.page) - 1) * PAGE
-        with _reading(self.table) as connection:
+    def list_page(self, wanted: Filter, answered: Sequence[str] = ()) -> FindingPage:
+        """Return the page that a filter selects. answered: findings with an answer that the last run did not know."""
+        where, values = self._where_clause(wanted, answered)
+        first = (max(1, wanted.page) - 1) * PAGE_LENGTH
+        with _open_table(self.table) as connection:
             total = connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0]
-            rows = connection.execute(f"SELECT * FROM finding WHERE {where} ORDER BY n LIMIT {PAGE} OFFSET {first}", values).fetchall()
-        return Listed([dict(row) for row in rows], total, max(1, -(-total // PAGE)))
+            rows = connection.execute(
+                f"SELECT * FROM finding WHERE {where} ORDER BY n LIMIT {PAGE_LENGTH} OFFSET {first}", values
+            ).fetchall()
+        return FindingPage([dict(row) for row in rows], total, max(1, -(-total // PAGE_LENGTH)))
 
-    def names(self, wanted: Filter, answered: Sequence[str] = ()) -> list[str]:
-        """Every finding that a filter shows, for an answer in bulk."""
-        where, values = self._where(wanted, answered)
-        with _reading(self.table) as connection:
+    def list_names(self, wanted: Filter, answered: Sequence[str] = ()) -> list[str]:
+        """List the names of all findings that a filter selects, to answer them together."""
+        where, values = self._where_clause(wanted, answered)
+        with _open_table(self.table) as connection:
             return [row[0] for row in connection.execute(f"SELECT DISTINCT finding FROM finding WHERE {where} ORDER BY n", values)]
 
-    def one(self, finding: str) -> Mapping[str, Any] | None:
-        """A finding by its name."""
-        with _reading(self.table) as connection:
+    def find_one(self, finding: str) -> Mapping[str, Any] | None:
+        """Return the finding with that name; None if there is none."""
+        with _open_table(self.table) as connection:
             row = connection.execute("SELECT * FROM finding WHERE finding = ? LIMIT 1", (finding,)).fetchone()
         return dict(row) if row else None
 
-    def count(self, kind: str, answered: Sequence[str] = ()) -> int:
-        """How many are of a kind."""
-        where, values = self._where(Filter(kind=kind), answered)
-        with _reading(self.table) as connection:
+    def count_kind(self, kind: str, answered: Sequence[str] = ()) -> int:
+        """Count the findings of one kind."""
+        where, values = self._where_clause(Filter(kind=kind), answered)
+        with _open_table(self.table) as connection:
             return int(connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0])
 
     @staticmethod
-    def _where(wanted: Filter, answered: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    def _where_clause(wanted: Filter, answered: Sequence[str]) -> tuple[str, dict[str, Any]]:
         given = "(answer IS NOT NULL OR finding IN (SELECT value FROM json_each(:answered)))"
         kinds = {
             "waiting": f"kind = 'to_do' AND NOT {given}",
@@ -108,43 +112,44 @@ class Findings:
         return " AND ".join(terms), {**values, "unit": wanted.unit, "severity": wanted.severity, "rule": wanted.rule}
 
 
-def opened(report: Path) -> Findings | None:
-    """The findings of a `findings.json`; None where there is none (never read, or past its day of deletion)."""
+def open_findings(report: Path) -> Findings | None:
+    """Open the findings of a `findings.json`; None if there is none because the delivery was never read or the report was deleted when
+    due."""
     folder = settings.FOLDER / "findings" / f"{report.parent.parent.name}.{report.parent.name}"
     try:
         status = report.stat()
         table = folder / f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}.sqlite3"
         if not table.is_file():
-            _make(report, table)
+            _make_table(report, table)
     except FileNotFoundError:
         return None
-    with _reading(table) as connection:
+    with _open_table(table) as connection:
         head = json.loads(connection.execute("SELECT head FROM about").fetchone()[0])
         choices = {name: json.loads(text) for name, text in connection.execute("SELECT name, counted FROM choice")}
     return Findings(table, head, choices)
 
 
 @contextmanager
-def _reading(table: Path) -> Iterator[sqlite3.Connection]:
+def _open_table(table: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"file:{table}?mode=ro&immutable=1", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         yield connection
 
 
-def _make(report: Path, table: Path) -> None:
+def _make_table(report: Path, table: Path) -> None:
     document = json.loads(report.read_text("utf-8"))
-    found = document.pop("findings")
+    findings = document.pop("findings")
     folder = table.parent
     with storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, fresh = tempfile.mkstemp(dir=folder)
+        descriptor, new_table = tempfile.mkstemp(dir=folder)
         os.close(descriptor)
-    names = (*_COLUMNS, *_MORE, "answer")
-    with closing(sqlite3.connect(fresh)) as connection, connection:
+    names = (*_COLUMNS, *_DERIVED_COLUMNS, "answer")
+    with closing(sqlite3.connect(new_table)) as connection, connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute(f"CREATE TABLE finding (n INTEGER PRIMARY KEY, {', '.join(names)})")
         connection.executemany(
-            f"INSERT INTO finding ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", (_row(one) for one in found)
+            f"INSERT INTO finding ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", (_table_row(one) for one in findings)
         )
         for columns in ("kind", "finding", "rule, kind", "unit, kind", "severity, kind"):
             connection.execute(f"CREATE INDEX {'by_' + columns.replace(', ', '_')} ON finding ({columns})")
@@ -155,28 +160,36 @@ def _make(report: Path, table: Path) -> None:
             asked = f"SELECT {column}, count(*) FROM finding WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
             connection.execute("INSERT INTO choice VALUES (?, ?)", (column, json.dumps(connection.execute(asked).fetchall())))
     with storage(table):
-        Path(fresh).replace(table)
+        Path(new_table).replace(table)
     for old in folder.glob("*.sqlite3"):
         with suppress(FileNotFoundError):
-            if old != table and old.stat().st_mtime < time.time() - _READ:
+            if old != table and old.stat().st_mtime < time.time() - _MAX_READING_SECONDS:
                 old.unlink()
 
 
-def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    cells = {name: one.get(name) for name in _COLUMNS} | {"life": one["state"]}
-    rule = rules()[one["rule"]]
-    said = [rule.text[language] for language in LANGUAGES]
+def _table_row(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+    cells = {name: finding.get(name) for name in _COLUMNS} | {"life": finding["state"]}
+    rule = rules()[finding["rule"]]
+    rule_texts = [rule.text[language] for language in LANGUAGES]
     delivered = [cells[name] for name in ("unit", "number", "record_key", "file", "part", "cell", "field")]
-    text = " ".join(str(part) for part in (*delivered, one.get("value"), one.get("detail"), one["rule"], *said) if part is not None)
-    more = (one.get("value"), one.get("detail"), json.dumps(one.get("figures") or []), one.get("follows"), _kind(one, rule.level))
-    return (*cells.values(), *more, text.casefold(), one.get("answer"))
+    text = " ".join(
+        str(part) for part in (*delivered, finding.get("value"), finding.get("detail"), finding["rule"], *rule_texts) if part is not None
+    )
+    derived = (
+        finding.get("value"),
+        finding.get("detail"),
+        json.dumps(finding.get("figures") or []),
+        finding.get("follows"),
+        _kind_of_finding(finding, rule.level),
+    )
+    return (*cells.values(), *derived, text.casefold(), finding.get("answer"))
 
 
-def _kind(one: Mapping[str, Any], level: str) -> str:
-    if one["state"] == "fixed":
+def _kind_of_finding(finding: Mapping[str, Any], level: str) -> str:
+    if finding["state"] == "fixed":
         return "fixed"
-    if one["state"] == "accepted_as_is":
+    if finding["state"] == "accepted_as_is":
         return "accepted"
-    if one["origin"] == "consequence":
+    if finding["origin"] == "consequence":
         return "consequence"
-    return "to_do" if one["severity"] != "info" or level == "cross_institution" else "information"
+    return "to_do" if finding["severity"] != "info" or level == "cross_institution" else "information"

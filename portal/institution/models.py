@@ -10,7 +10,7 @@ from django.db import models
 
 
 class Upload(models.Model):
-    """Files that an account uploaded and did not submit yet; they lie in `INBOX/.incoming/<token>/`."""
+    """Files that an account uploaded and has not submitted yet. They are in `INBOX/.incoming/<token>/`."""
 
     token = models.CharField(max_length=32, primary_key=True)
     institution = models.CharField(max_length=60)
@@ -20,7 +20,8 @@ class Upload(models.Model):
 
 
 class Submission(models.Model):
-    """A delivery that was submitted: the receipt. `placed` is false between the promise of a name and the rename into the inbox."""
+    """A submitted delivery and its receipt. `placed` is false from the reservation of its name until its folder is renamed into the
+    inbox."""
 
     number = models.BigAutoField(primary_key=True)
     token = models.CharField(max_length=32, unique=True)
@@ -34,6 +35,6 @@ class Submission(models.Model):
     placed = models.BooleanField(default=False)
 
     class Meta:
-        """One submission a delivery."""
+        """A delivery has one submission."""
 
         constraints = [models.UniqueConstraint(fields=["institution", "delivery"], name="one_submission_a_delivery")]  # noqa: RUF012

@@ -9,32 +9,33 @@ from django.core.mail import EmailMessage, get_connection
 
 from portal.accounts.models import Account
 from portal.permissions import INSTITUTIONAL, Role
-from portal.words import words
+from portal.words import portal_texts
 
 
-def open_for_mail() -> bool:
-    """Whether a mail server is set."""
+def has_mail_server() -> bool:
+    """Return whether a mail server is configured."""
     return not str(settings.EMAIL_BACKEND).endswith("dummy.EmailBackend")
 
 
-def waiting(role: Role, institution: str = "") -> None:
-    """Tell every account of a role (of an institution) that something waits. In the background: a slow server holds nobody."""
-    if not open_for_mail():
+def send_notices(role: Role, institution: str = "") -> None:
+    """Tell every account of a role, of one institution if the role belongs to one, by e-mail that something waits. Mails are sent in a
+    thread, so that a slow server delays no page."""
+    if not has_mail_server():
         return
     accounts = Account.objects.filter(is_active=True, notices=True, demo=False)
-    wanted = [one for one in accounts if role in one.roles and (role not in INSTITUTIONAL or one.institution == institution)]
-    letters = [_letter(one) for one in wanted]
-    threading.Thread(target=_send, args=(letters,), daemon=True).start()
+    recipients = [one for one in accounts if role in one.roles and (role not in INSTITUTIONAL or one.institution == institution)]
+    mails = [_notice_mail(one) for one in recipients]
+    threading.Thread(target=_send_mails, args=(mails,), daemon=True).start()
 
 
-def _letter(account: Account) -> EmailMessage:
-    told = words(account.language)["notice_mail"]
-    where = f"\n\n{settings.ORIGIN}/" if settings.ORIGIN else ""
-    return EmailMessage(told["subject"], f"{told['text']}{where}\n", settings.DEFAULT_FROM_EMAIL, [account.email])
+def _notice_mail(account: Account) -> EmailMessage:
+    page_texts = portal_texts(account.language)["notice_mail"]
+    link = f"\n\n{settings.ORIGIN}/" if settings.ORIGIN else ""
+    return EmailMessage(page_texts["subject"], f"{page_texts['text']}{link}\n", settings.DEFAULT_FROM_EMAIL, [account.email])
 
 
-def _send(letters: list[EmailMessage]) -> None:
+def _send_mails(mails: list[EmailMessage]) -> None:
     try:
-        get_connection(fail_silently=True).send_messages(letters)
+        get_connection(fail_silently=True).send_messages(mails)
     except OSError:  # a notice that is lost costs nothing: the page shows what waits
         return

@@ -4,7 +4,7 @@ Belongs here: the way of an upload, safe against a kill at any moment. Does not 
 rename into the inbox (`pipelines.landing.incoming`).
 
 An upload is an `Upload` row and a folder. A submission first promises a name (`Submission`, not placed), then renames, then is placed;
-`settle` completes what a kill left between.
+`finish_interrupted` completes what a kill left between.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from pipelines.landing.names import is_odd, kind_of
 from portal.accounts.models import Account
 from portal.institution.checking import FINDINGS
 from portal.institution.models import Submission, Upload
-from portal.jobs import job
+from portal.jobs import find_or_start_job
 from portal.services import registry, workplace
 
-_MOST_FILES = 50
-_ROOM = 64 << 20  # bytes that stay free on the disk
-_TRIES = 20  # names that others may take meanwhile
-_KEPT = timedelta(days=2)  # an upload that nobody submitted
+_MAX_FILES = 50
+_MIN_FREE_BYTES = 64 << 20  # bytes that stay free on the disk
+_MAX_TRIES = 20  # names that others may take meanwhile
+_MAX_UPLOAD_AGE = timedelta(days=2)  # an upload that nobody submitted
 
 
 class UploadRefusedError(Exception):
-    """An upload that is not taken; `problem` is a key of the texts, `about` its placeholder."""
+    """An upload that is refused. problem: key of the text that says why; about: the text's placeholder."""
 
     def __init__(self, problem: str, about: str = "") -> None:
         super().__init__(problem)
@@ -49,98 +49,99 @@ class UploadRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """The check of an upload. state: running, failed or done; result: what it wrote; findings: the path of its findings."""
+    """The check of an upload. state: running, failed or done; result: what the check returned; findings: path of its findings."""
 
     state: str
     result: dict[str, Any]
     findings: Path
 
 
-def folder(token: str) -> Path:
-    """What the check of an upload wrote."""
+def check_folder(token: str) -> Path:
+    """Return the folder with the results of the check of an upload."""
     made: Path = settings.FOLDER / "uploads" / token
     return made
 
 
-def receive(account: Account, institution: str, period: str, files: Sequence[UploadedFile]) -> Upload:
-    """Store uploaded files and begin their check. Raises `UploadRefusedError`; `HarmoniaError` where the disk is full."""
-    names = [Path((one.name or "").replace("\\", "/")).name for one in files]
+def receive_files(account: Account, institution: str, period: str, files: Sequence[UploadedFile]) -> Upload:
+    """Store uploaded files and start their check. Raises `UploadRefusedError`, or `HarmoniaError` if the disk is full."""
+    names = [Path((file.name or "").replace("\\", "/")).name for file in files]
     if not files:
         raise UploadRefusedError("nothing")
-    if len(files) > _MOST_FILES:
-        raise UploadRefusedError("too_many", str(_MOST_FILES))
+    if len(files) > _MAX_FILES:
+        raise UploadRefusedError("too_many", str(_MAX_FILES))
     for name in names:
         if not name or is_odd(name) or name.startswith(".") or kind_of(name) == "system":
             raise UploadRefusedError("bad_name")
     if len({name.lower() for name in names}) < len(names):
         raise UploadRefusedError("same_name")
-    size = sum(one.size or 0 for one in files)
+    size = sum(file.size or 0 for file in files)
     if size > settings.UPLOAD_BYTES:
         raise UploadRefusedError("too_large", str(settings.UPLOAD_BYTES >> 20))
-    place = workplace()
-    if shutil.disk_usage(place.inbox).free < size + _ROOM:
+    current_workplace = workplace()
+    if shutil.disk_usage(current_workplace.inbox).free < size + _MIN_FREE_BYTES:
         raise UploadRefusedError("disk_full")
     token = secrets.token_hex(16)
-    where = incoming.create(place.inbox, token)
+    incoming_folder = incoming.create(current_workplace.inbox, token)
     try:
-        for name, one in zip(names, files, strict=True):
-            target = where / name
+        for name, file in zip(names, files, strict=True):
+            target = incoming_folder / name
             with storage(target), target.open("xb") as out:
-                for chunk in one.chunks(1 << 20):
+                for chunk in file.chunks(1 << 20):
                     out.write(chunk)
         upload = Upload.objects.create(token=token, institution=institution, period=period, account=account)
     except BaseException:
-        incoming.discard(place.inbox, token)
+        incoming.discard(current_workplace.inbox, token)
         raise
-    check(upload)
+    check_upload(upload)
     return upload
 
 
-def check(upload: Upload) -> Check:
-    """The check of an upload; it is begun where it did not begin, or ended with the portal."""
-    place, results = workplace(), folder(upload.token)
-    delivery = incoming.next_name(place.inbox, registry(), upload.institution, upload.period)
-    paths = [str(incoming.folder(place.inbox, upload.token)), str(place.home.root)]
-    found = job(results, "portal.institution.checking", [*paths, upload.institution, delivery])
-    return Check(found.state, found.result, results / FINDINGS)
+def check_upload(upload: Upload) -> Check:
+    """Return the check of an upload. It is started if it never was, or if the portal ended before it did."""
+    current_workplace, folder = workplace(), check_folder(upload.token)
+    delivery = incoming.next_name(current_workplace.inbox, registry(), upload.institution, upload.period)
+    paths = [str(incoming.folder(current_workplace.inbox, upload.token)), str(current_workplace.home.root)]
+    check_job = find_or_start_job(folder, "portal.institution.checking", [*paths, upload.institution, delivery])
+    return Check(check_job.state, check_job.result, folder / FINDINGS)
 
 
 def submit(upload: Upload, account: Account) -> Submission:
-    """Put an upload into the inbox as the next delivery of its quarter; the receipt. A second call returns the same receipt.
+    """Move an upload into the inbox as the next delivery of its period, and return the receipt. A second call returns the same receipt.
 
-    Raises `UploadRefusedError` where its files are gone; `HarmoniaError` where the inbox cannot be written.
+    Raises `UploadRefusedError` if the files are gone, `HarmoniaError` if the inbox cannot be written.
     """
-    for _ in range(_TRIES):
-        known = Submission.objects.filter(token=upload.token).first() or _promise(upload, account)
-        if _place(known):
-            return known
-        Submission.objects.filter(pk=known.pk, placed=False).delete()  # a delivery came into the inbox otherwise and has the name
+    for _ in range(_MAX_TRIES):
+        submission = Submission.objects.filter(token=upload.token).first() or _reserve_name(upload, account)
+        if _move_to_inbox(submission):
+            return submission
+        Submission.objects.filter(pk=submission.pk, placed=False).delete()  # a delivery came into the inbox otherwise and has the name
     raise UploadRefusedError("gone")
 
 
-def _promise(upload: Upload, account: Account) -> Submission:
+def _reserve_name(upload: Upload, account: Account) -> Submission:
+    """Store a submission with the next free name of a delivery."""
     try:
-        whole, files = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))
+        total_hash, files = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))
     except FileNotFoundError:
         raise UploadRefusedError("gone") from None
-    given = {"institution": upload.institution, "period": upload.period, "account": account, "hash": whole, "files": files}
-    for _ in range(_TRIES):  # another submission may take the name meanwhile
+    fields = {"institution": upload.institution, "period": upload.period, "account": account, "hash": total_hash, "files": files}
+    for _ in range(_MAX_TRIES):  # another submission may take the name meanwhile
         name = incoming.next_name(workplace().inbox, registry(), upload.institution, upload.period)
-        taken = Submission.objects.filter(institution=upload.institution, period=upload.period, placed=False).count()
-        version = int(name.partition("_v")[2] or 1) + taken
+        reserved = Submission.objects.filter(institution=upload.institution, period=upload.period, placed=False).count()
+        version = int(name.partition("_v")[2] or 1) + reserved
         delivery = upload.period if version == 1 else f"{upload.period}_v{version}"
         try:
             with transaction.atomic():
-                return Submission.objects.create(token=upload.token, delivery=delivery, **given)
+                return Submission.objects.create(token=upload.token, delivery=delivery, **fields)
         except IntegrityError:
-            there = Submission.objects.filter(token=upload.token).first()
-            if there is not None:
-                return there
+            existing = Submission.objects.filter(token=upload.token).first()
+            if existing is not None:
+                return existing
     raise UploadRefusedError("gone")
 
 
-def _place(submission: Submission) -> bool:
-    """Whether the submission is in the inbox now. False: its files are gone, or another delivery has its name."""
+def _move_to_inbox(submission: Submission) -> bool:
+    """Move a submission into the inbox. Returns false if its files are gone, or another delivery has its name."""
     if submission.placed:
         return True
     if not incoming.place(workplace().inbox, submission.token, submission.institution, submission.delivery):
@@ -149,27 +150,27 @@ def _place(submission: Submission) -> bool:
         Submission.objects.filter(pk=submission.pk).update(placed=True)
         Upload.objects.filter(token=submission.token).delete()
     submission.placed = True
-    shutil.rmtree(folder(submission.token), ignore_errors=True)
+    shutil.rmtree(check_folder(submission.token), ignore_errors=True)
     return True
 
 
-def settle() -> None:
-    """Complete submissions that a kill interrupted; remove uploads that nobody submitted, and files that no upload names."""
-    for one in Submission.objects.filter(placed=False):
-        if not _place(one):
-            Submission.objects.filter(pk=one.pk, placed=False).delete()
-    for old in Upload.objects.filter(at__lt=timezone.now() - _KEPT):
+def finish_interrupted() -> None:
+    """Complete submissions that were interrupted; remove old uploads that nobody submitted, and files that belong to no upload."""
+    for submission in Submission.objects.filter(placed=False):
+        if not _move_to_inbox(submission):
+            Submission.objects.filter(pk=submission.pk, placed=False).delete()
+    for old in Upload.objects.filter(at__lt=timezone.now() - _MAX_UPLOAD_AGE):
         discard(old)
-    known = set(Upload.objects.values_list("token", flat=True))
+    tokens = set(Upload.objects.values_list("token", flat=True))
     hour_ago = timezone.now().timestamp() - 3600
     for parent in (workplace().inbox / incoming.INCOMING, settings.FOLDER / "uploads", Path(settings.FILE_UPLOAD_TEMP_DIR)):
         for path in parent.glob("*") if parent.is_dir() else ():
-            if path.name not in known and _changed(path) < hour_ago:
+            if path.name not in tokens and _modified_at(path) < hour_ago:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _changed(path: Path) -> float:
-    """When a file was last changed; never where it is gone: those of uploads that end go while others are listed."""
+def _modified_at(path: Path) -> float:
+    """Return when a file was last modified; infinity if it no longer exists, since uploads end while files are listed."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -180,16 +181,18 @@ def discard(upload: Upload) -> None:
     """Remove an upload and its check."""
     token = upload.token
     incoming.discard(workplace().inbox, token)
-    shutil.rmtree(folder(token), ignore_errors=True)
+    shutil.rmtree(check_folder(token), ignore_errors=True)
     upload.delete()
 
 
-def same_as(upload: Upload) -> str | None:
-    """The delivery of the institution that has the same files already; None if there is none, or the upload is gone meanwhile."""
+def find_identical_delivery(upload: Upload) -> str | None:
+    """Return the institution's delivery with the same files; None if there is none, or the upload is gone."""
     try:
-        whole = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))[0]
+        total_hash = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))[0]
     except FileNotFoundError:
         return None
     with registry().read() as session:
-        found = [one.name for one in deliveries(session) if one.institution == upload.institution and one.receipts[-1].hash == whole]
-    return found[-1] if found else None
+        identical = [
+            one.name for one in deliveries(session) if one.institution == upload.institution and one.receipts[-1].hash == total_hash
+        ]
+    return identical[-1] if identical else None

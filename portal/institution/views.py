@@ -1,6 +1,6 @@
 """The pages of an institution. What they do is in `uploads`, `findings`, `board`, `harmonia.feedback` and `harmonia.signing`.
 
-Every page here has the institution in its path; the route's declaration has checked that it is the account's own.
+The path of every page names the institution; the declaration of its route has checked that it is the account's own.
 """
 
 from __future__ import annotations
@@ -32,67 +32,67 @@ from portal.institution.checking import earlier_periods
 from portal.institution.findings import KINDS, Filter, Findings
 from portal.institution.models import Submission, Upload
 from portal.permissions import Role
-from portal.services import note, registry, workplace
-from portal.templating import language_of, tell
-from portal.words import words
+from portal.services import record_action, registry, workplace
+from portal.templating import add_notice, language_of
+from portal.words import portal_texts
 from schemas.findings import rules
 from sources.contract import DeliveryName
 from warehouse.indicators import indicators
 
 _IMPORTING = threading.Lock()  # the process that reads workbooks takes one at a time
-_WORKBOOK = 50 << 20  # bytes of an answered workbook
-_BULK = 5_000  # findings answered at once
+_MAX_WORKBOOK_BYTES = 50 << 20  # bytes of an answered workbook
+_MAX_ANSWERS = 5_000  # findings answered at once
 
 
 def institution(request: HttpRequest, institution: str) -> HttpResponse:
-    """The board of quarters."""
-    uploads.settle()
+    """Show the board of quarters."""
+    uploads.finish_interrupted()
     open_uploads = Upload.objects.filter(institution=institution).order_by("-at")
-    content = {"institution": institution, "quarters": board.quarters(institution), "steps": board.STEPS, "uploads": open_uploads}
+    content = {"institution": institution, "quarters": board.list_quarters(institution), "steps": board.STEPS, "uploads": open_uploads}
     return render(request, "institution/board.html", content)
 
 
-def new(request: HttpRequest, institution: str) -> HttpResponse:
-    """Upload a delivery: the page, and the files. Answers a script with JSON, a form with a page."""
+def new_upload(request: HttpRequest, institution: str) -> HttpResponse:
+    """Show the page to upload a delivery, or receive its files. A script is answered with JSON, a form with a page."""
     chosen = request.POST.get("period") or request.GET.get("period") or ""
-    possible = board.periods(institution)
+    possible = board.periods_to_deliver(institution)
     content = {"institution": institution, "periods": possible, "chosen": chosen, "problem": None, "most": settings.UPLOAD_BYTES >> 20}
     if request.method == "POST":
         scripted = request.headers.get("X-Requested-With") == "XMLHttpRequest"
         try:
             if chosen not in possible:
                 raise uploads.UploadRefusedError("no_period")
-            made = uploads.receive(request.user, institution, chosen, request.FILES.getlist("files"))
+            received = uploads.receive_files(request.user, institution, chosen, request.FILES.getlist("files"))
         except (uploads.UploadRefusedError, HarmoniaError) as error:
-            line = _refused(request, error)
+            line = _refusal_text(request, error)
             if scripted:
                 return JsonResponse({"problem": line}, status=422)
             return render(request, "institution/new.html", {**content, "problem": line}, status=422)
-        there = reverse("upload", kwargs={"institution": institution, "token": made.token})
-        return JsonResponse({"next": there}) if scripted else redirect(there)
+        address = reverse("upload", kwargs={"institution": institution, "token": received.token})
+        return JsonResponse({"next": address}) if scripted else redirect(address)
     return render(request, "institution/new.html", content)
 
 
-def _refused(request: HttpRequest, error: Exception) -> str:
-    told = words(language_of(request))["upload_problems"]
+def _refusal_text(request: HttpRequest, error: Exception) -> str:
+    problem_texts = portal_texts(language_of(request))["upload_problems"]
     if isinstance(error, uploads.UploadRefusedError):
-        return str(told[error.problem]).format(about=error.about)
-    return str(told["disk_full" if disk_full(error) else "storage"])
+        return str(problem_texts[error.problem]).format(about=error.about)
+    return str(problem_texts["disk_full" if disk_full(error) else "storage"])
 
 
 def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
-    """An upload: its check, what it would count, its findings; a part of the page while the check runs."""
-    found = get_object_or_404(Upload, token=token, institution=institution)
-    check = uploads.check(found)
+    """Show an upload: its check, what it would count, and its findings. While the check runs, htmx asks for a part of the page."""
+    pending_upload = get_object_or_404(Upload, token=token, institution=institution)
+    check = uploads.check_upload(pending_upload)
     content: dict[str, Any] = {
         "institution": institution,
-        "upload": found,
+        "upload": pending_upload,
         "check": check,
-        "periods": (found.period, *earlier_periods(found.period)),
+        "periods": (pending_upload.period, *earlier_periods(pending_upload.period)),
     }
     if check.state == "done":
-        table = findings.opened(check.findings)
-        content |= _warnings(found, check) | (_list(request, table, {}) if table else {})
+        table = findings.open_findings(check.findings)
+        content |= _warnings(pending_upload, check) | (_list_content(request, table, {}) if table else {})
     template = "institution/_running.html" if request.headers.get("HX-Request") and check.state == "running" else "institution/upload.html"
     response = render(request, template, content)
     if request.headers.get("HX-Request") and check.state != "running":
@@ -101,52 +101,52 @@ def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
 
 
 def _warnings(upload: Upload, check: uploads.Check) -> dict[str, Any]:
-    """What to say before the figures: files of another institution, another quarter, a delivery that is there already."""
+    """Return what the page says before the figures: files of another institution, another quarter, a delivery with the same files."""
     files = check.result["files"]
     by_period: dict[str, int] = check.result["periods"]
-    most = max(by_period, key=lambda period: by_period[period], default=upload.period)
-    other = most if by_period.get(upload.period, 0) < by_period.get(most, 0) else None
+    fullest_period = max(by_period, key=lambda period: by_period[period], default=upload.period)
+    other_period = fullest_period if by_period.get(upload.period, 0) < by_period.get(fullest_period, 0) else None
     foreign = [one["file"] for one in files if one["state"] == "foreign"]
     return {
         "foreign": foreign,
-        "other_quarter": other,
-        "same": uploads.same_as(upload),
+        "other_quarter": other_period,
+        "same": uploads.find_identical_delivery(upload),
         "costly": check.result["counts"]["reject"] + check.result["counts"]["error"],
     }
 
 
 def submit(request: HttpRequest, institution: str, token: str) -> HttpResponse:
-    """Submit an upload; a second press shows the same receipt."""
-    done = Submission.objects.filter(token=token, institution=institution, placed=True).first()
-    if done is None:
-        found = get_object_or_404(Upload, token=token, institution=institution)
+    """Submit an upload and show its receipt; a second click shows the same receipt."""
+    submission = Submission.objects.filter(token=token, institution=institution, placed=True).first()
+    if submission is None:
+        pending_upload = get_object_or_404(Upload, token=token, institution=institution)
         try:
-            done = uploads.submit(found, request.user)
+            submission = uploads.submit(pending_upload, request.user)
         except (uploads.UploadRefusedError, HarmoniaError) as error:
-            tell(request, "error", _refused(request, error))
+            add_notice(request, "error", _refusal_text(request, error))
             return redirect("institution", institution=institution)
-        note(request, "submit a delivery", f"{institution} {done.delivery}: {done.hash}")
-    return redirect("receipt", institution=institution, number=done.number)
+        record_action(request, "submit a delivery", f"{institution} {submission.delivery}: {submission.hash}")
+    return redirect("receipt", institution=institution, number=submission.number)
 
 
 def discard(request: HttpRequest, institution: str, token: str) -> HttpResponse:
-    """Throw an upload away."""
+    """Discard an upload."""
     uploads.discard(get_object_or_404(Upload, token=token, institution=institution))
     return redirect("institution", institution=institution)
 
 
 def receipt(request: HttpRequest, institution: str, number: int) -> HttpResponse:
-    """The receipt of a submission."""
-    found = get_object_or_404(Submission, number=number, institution=institution, placed=True)
-    return render(request, "institution/receipt.html", {"institution": institution, "receipt": found})
+    """Show the receipt of a submission."""
+    submission = get_object_or_404(Submission, number=number, institution=institution, placed=True)
+    return render(request, "institution/receipt.html", {"institution": institution, "receipt": submission})
 
 
 def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """A delivery: its state, files, numbers of findings, workbook, signature of its quarter."""
-    landed, signed = _landed(institution, delivery)
-    table = _table(institution, delivery)
-    known = _answers(institution, delivery)
-    counts = {kind: table.count(kind, list(known)) for kind in KINDS} if table else {}
+    """Show a delivery: its state, files, numbers of findings, workbook, and the signature of its quarter."""
+    landed, signed = _ledger_delivery(institution, delivery)
+    table = _open_findings(institution, delivery)
+    current_answers = _current_answers(institution, delivery)
+    counts = {kind: table.count_kind(kind, list(current_answers)) for kind in KINDS} if table else {}
     content = {
         "institution": institution,
         "delivery": delivery,
@@ -162,38 +162,38 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
     return render(request, "institution/delivery.html", content)
 
 
-def _landed(institution: str, delivery: str) -> tuple[Delivery, signing.Signed]:
-    """A delivery of the ledger, and the signature of its quarter, as they are at one moment."""
+def _ledger_delivery(institution: str, delivery: str) -> tuple[Delivery, signing.Signed]:
+    """Return a delivery of the ledger and the signature of its quarter, read in one transaction."""
     with registry().read() as session:
-        own = [one for one in deliveries(session) if one.institution == institution]
-        found = next((one for one in own if one.name == delivery), None)
-        if found is None:
+        of_institution = [one for one in deliveries(session) if one.institution == institution]
+        row = next((one for one in of_institution if one.name == delivery), None)
+        if row is None:
             raise Http404
-        return found, signing.states_of(session, own)[institution, found.period]
+        return row, signing.states_of(session, of_institution)[institution, row.period]
 
 
-def _table(institution: str, delivery: str) -> Findings | None:
+def _open_findings(institution: str, delivery: str) -> Findings | None:
     if DeliveryName.parse(delivery) is None:
         raise Http404
-    return findings.opened(workplace().home.feedback / institution / delivery / "findings.json")
+    return findings.open_findings(workplace().home.feedback / institution / delivery / "findings.json")
 
 
-def _answers(institution: str, delivery: str) -> dict[str, Answer]:
-    """Finding -> its newest answer, for answers of this delivery's period or later ones."""
-    found = answers.current(registry(), institution)
-    return {finding: one for finding, one in found.items() if one.delivery >= delivery[:7]}
+def _current_answers(institution: str, delivery: str) -> dict[str, Answer]:
+    """Return the newest answer to each finding, among the answers given for this delivery's period or a later one."""
+    newest = answers.current(registry(), institution)
+    return {finding: newest_answer for finding, newest_answer in newest.items() if newest_answer.delivery >= delivery[:7]}
 
 
 def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """The findings of a delivery, filtered; htmx asks for the list alone.
+    """Show the findings of a delivery that the filter selects; htmx asks for the list only.
 
-    What is searched for, and units as they were delivered, come in the body of a form: no address holds delivered text.
+    Search texts and delivered units come in the body of a form, so that no address contains delivered text.
     """
-    table = _table(institution, delivery)
+    table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
-    _note_reading(request, institution, delivery)
-    content = {"institution": institution, "delivery": delivery, **_list(request, table, _answers(institution, delivery))}
+    _record_reading(request, institution, delivery)
+    content = {"institution": institution, "delivery": delivery, **_list_content(request, table, _current_answers(institution, delivery))}
     request.shown_at = reverse("findings", kwargs={"institution": institution, "delivery": delivery})
     if not request.headers.get("HX-Request"):
         return render(request, "institution/findings.html", content)
@@ -202,15 +202,15 @@ def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpR
     return response
 
 
-def _note_reading(request: HttpRequest, institution: str, delivery: str) -> None:
-    """Findings show delivered values: once a session and delivery it is recorded who looked."""
-    place = f"{institution} {delivery}"
-    if place not in request.session.get("read", []):
-        note(request, "read findings", place, "findings of the own institution")
-        request.session["read"] = [*request.session.get("read", []), place]
+def _record_reading(request: HttpRequest, institution: str, delivery: str) -> None:
+    """Record in the audit log who looked at delivered values, once for each session and delivery."""
+    delivery_name = f"{institution} {delivery}"
+    if delivery_name not in request.session.get("read", []):
+        record_action(request, "read findings", delivery_name, "findings of the own institution")
+        request.session["read"] = [*request.session.get("read", []), delivery_name]
 
 
-def _filter(values: Mapping[str, str]) -> Filter:
+def _read_filter(values: Mapping[str, str]) -> Filter:
     page = values.get("page", "1")
     kind = values.get("kind", "waiting")
     unit, severity, rule, text = (values.get(name, "")[:200] for name in ("unit", "severity", "rule", "text"))
@@ -218,16 +218,16 @@ def _filter(values: Mapping[str, str]) -> Filter:
     return Filter(kind if kind in KINDS else "waiting", unit, severity, rule, text, number)
 
 
-def _list(request: HttpRequest, table: Findings, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What the list of findings shows."""
+def _list_content(request: HttpRequest, table: Findings, current_answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the template of the list of findings shows."""
     language = language_of(request)
-    wanted = _filter(request.POST if request.method == "POST" else request.GET)
-    page = table.listed(wanted, list(known))
-    query = {name: getattr(wanted, name) for name in ("kind", "severity", "rule") if getattr(wanted, name)}
+    list_filter = _read_filter(request.POST if request.method == "POST" else request.GET)
+    page = table.list_page(list_filter, list(current_answers))
+    query = {name: getattr(list_filter, name) for name in ("kind", "severity", "rule") if getattr(list_filter, name)}
     return {
-        "wanted": wanted,
+        "wanted": list_filter,
         "page": page,
-        "rows": [_shown(row, known, language) for row in page.rows],
+        "rows": [_finding_content(row, current_answers, language) for row in page.rows],
         "choices": table.choices,
         "kinds": KINDS,
         "query": urlencode(query),
@@ -236,19 +236,21 @@ def _list(request: HttpRequest, table: Findings, known: Mapping[str, Any]) -> di
     }
 
 
-def _shown(row: Mapping[str, Any], known: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """A finding with its texts; delivered text with invisible characters made visible."""
+def _finding_content(row: Mapping[str, Any], current_answers: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return a finding with its texts, and with invisible characters of delivered text made visible."""
     rule = rules()[row["rule"]]
     titles = indicators()
     figures = [
-        (titles[one["indicator"]].title[language], one["period"]) for one in json.loads(row["figures"]) if one["indicator"] in titles
+        (titles[figure["indicator"]].title[language], figure["period"])
+        for figure in json.loads(row["figures"])
+        if figure["indicator"] in titles
     ]
     cells = {
         name: visible(str(row[name]))
         for name in ("value", "detail", "unit", "number", "record_key", "file", "part", "field")
         if row[name] is not None
     }
-    place = f"{row['line']}" if row["cell"] is None and row["line"] is not None else row["cell"]
+    position = f"{row['line']}" if row["cell"] is None and row["line"] is not None else row["cell"]
     return {
         "finding": row["finding"],
         "n": row["n"],
@@ -260,42 +262,42 @@ def _shown(row: Mapping[str, Any], known: Mapping[str, Any], language: str) -> d
         "text": rule.text[language],
         "action": rule.action[language],
         "cells": cells,
-        "place": place,
+        "place": position,
         "figures": figures,
-        "answer": known.get(row["finding"]),
+        "answer": current_answers.get(row["finding"]),
         "told": row["answer"],
         "asks": row["kind"] in ("to_do", "accepted"),
     }
 
 
 def answer(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Answer one finding, those that were marked, or all that the filter shows. The page says at once what was refused, and why."""
-    table = _table(institution, delivery)
+    """Answer one finding, the marked ones, or all that the filter selects. The page says at once what was refused, and why."""
+    table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
-    known, language = _answers(institution, delivery), language_of(request)
+    current_answers, language = _current_answers(institution, delivery), language_of(request)
     verdict, reason = request.POST.get("verdict", ""), " ".join(request.POST.get("reason", "").split())
     if request.POST.get("all") == "1":
-        chosen = table.names(_filter(request.POST), list(known))[:_BULK]
-        seen = {finding: int(known[finding].id) if finding in known else 0 for finding in chosen}
+        chosen = table.list_names(_read_filter(request.POST), list(current_answers))[:_MAX_ANSWERS]
+        seen = {finding: int(current_answers[finding].id) if finding in current_answers else 0 for finding in chosen}
     else:
-        pairs = (text.partition(":") for text in request.POST.getlist("finding")[:_BULK])
+        pairs = (text.partition(":") for text in request.POST.getlist("finding")[:_MAX_ANSWERS])
         seen = {finding: int(number) if number.isdecimal() else 0 for finding, _, number in pairs}
-    told = words(language)
+    page_texts = portal_texts(language)
     if not seen:
-        tell(request, "error", told["answer_none"])
+        add_notice(request, "error", page_texts["answer_none"])
     elif verdict not in answers.VERDICTS:
-        tell(request, "error", told["answer_choose"])
+        add_notice(request, "error", page_texts["answer_choose"])
     else:
         filled = intake.given(institution, delivery, dict.fromkeys(seen, verdict), reason, request.user.get_username())
-        done = exchange.enter(workplace().home, registry(), filled, seen)
-        if done.entered:
-            tell(request, "good", f"{told['answers_entered']}: {done.entered}")
-        if done.known:
-            tell(request, "good", f"{told['answers_known']}: {done.known}")
-        _tell_refused(request, done.refused, language)
-        if done.entered and verdict == "accepted":
-            notices.waiting(Role.COORDINATOR)
+        entry = exchange.enter(workplace().home, registry(), filled, seen)
+        if entry.entered:
+            add_notice(request, "good", f"{page_texts['answers_entered']}: {entry.entered}")
+        if entry.known:
+            add_notice(request, "good", f"{page_texts['answers_known']}: {entry.known}")
+        _show_refusals(request, entry.refused, language)
+        if entry.entered and verdict == "accepted":
+            notices.send_notices(Role.COORDINATOR)
     if request.POST.get("text") or request.POST.get("unit"):
         return finding_list(request, institution, delivery)
     return redirect(
@@ -303,64 +305,64 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
     )
 
 
-def _tell_refused(request: HttpRequest, refused: pd.DataFrame, language: str) -> None:
-    """Each kind of refusal once, with the number of rows."""
+def _show_refusals(request: HttpRequest, refused: pd.DataFrame, language: str) -> None:
+    """Show each kind of refusal once, with its number of rows."""
     counted = Counter(zip(refused["problem"], refused["about"], strict=True))
     for (problem, about), number in counted.most_common(10):
-        tell(request, "error", f"{words(language)['answers_refused']} ({number}): {intake.refusal(problem, about, language)}")
+        add_notice(request, "error", f"{portal_texts(language)['answers_refused']} ({number}): {intake.refusal(problem, about, language)}")
 
 
 def workbook(request: HttpRequest, institution: str, delivery: str) -> FileResponse:
-    """The workbook to answer, going out."""
+    """Send the workbook in which findings are answered."""
     path = workplace().home.feedback / institution / delivery / "findings.xlsx"
     if DeliveryName.parse(delivery) is None or not path.is_file():
         raise Http404
-    note(request, "download the workbook", f"{institution} {delivery}", "findings of the own institution")
+    record_action(request, "download the workbook", f"{institution} {delivery}", "findings of the own institution")
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"findings-{institution}-{delivery}.xlsx")
 
 
 def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """The workbook coming back: what was entered, and every refused row in the clerk's language."""
-    language, told = language_of(request), words(language_of(request))
-    sent = request.FILES.get("workbook")
+    """Import an answered workbook; show what was entered, and every refused row in the clerk's language."""
+    language, page_texts = language_of(request), portal_texts(language_of(request))
+    workbook_file = request.FILES.get("workbook")
     content: dict[str, Any] = {"institution": institution, "delivery": delivery, "problem": None, "done": None, "refused": []}
-    if sent is None or (sent.size or 0) > _WORKBOOK:
-        content["problem"] = told["workbook_problems"]["none" if sent is None else "large"]
+    if workbook_file is None or (workbook_file.size or 0) > _MAX_WORKBOOK_BYTES:
+        content["problem"] = page_texts["workbook_problems"]["none" if workbook_file is None else "large"]
     else:
         with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
-            suffix = ".ods" if (sent.name or "").lower().endswith(".ods") else ".xlsx"
+            suffix = ".ods" if (workbook_file.name or "").lower().endswith(".ods") else ".xlsx"
             path = Path(folder) / f"workbook{suffix}"
             with path.open("wb") as out:
-                for chunk in sent.chunks():
+                for chunk in workbook_file.chunks():
                     out.write(chunk)
             try:
                 with _IMPORTING:
-                    done = exchange.import_answers(workplace().home, registry(), path, institution)
+                    imported = exchange.import_answers(workplace().home, registry(), path, institution)
             except exchange.ForeignWorkbookError:
-                content["problem"] = told["workbook_problems"]["foreign"]
+                content["problem"] = page_texts["workbook_problems"]["foreign"]
             except HarmoniaError as error:
                 formulas = "contains formulas" in str(error)
-                content["problem"] = told["workbook_problems"]["formulas" if formulas else "unreadable"]
+                content["problem"] = page_texts["workbook_problems"]["formulas" if formulas else "unreadable"]
             else:
-                content["done"] = done
-                rows = done.refused.to_dict("records")
+                content["done"] = imported
+                rows = imported.refused.to_dict("records")
                 content["refused"] = [{**row, "why": intake.refusal(row["problem"], row["about"], language)} for row in rows]
-                if done.delivery != delivery:
-                    tell(request, "warning", f"{told['workbook_of']}: {done.delivery}")
-                note(request, "import a workbook", f"{institution} {done.delivery}: {done.entered} answers")
+                if imported.delivery != delivery:
+                    add_notice(request, "warning", f"{page_texts['workbook_of']}: {imported.delivery}")
+                record_action(request, "import a workbook", f"{institution} {imported.delivery}: {imported.entered} answers")
     return render(request, "institution/workbook.html", content, status=422 if content["problem"] else 200)
 
 
 def sign(request: HttpRequest, institution: str, period: str) -> HttpResponse:
-    """The head signs a quarter as the page showed it."""
+    """Sign a quarter as the page showed it. Only the head of the institution may."""
     try:
         signing.sign(registry(), institution, period, request.user.get_username(), request.POST.get("seen", ""))
     except HarmoniaError:
-        tell(request, "error", words(language_of(request))["sign_changed"])
+        add_notice(request, "error", portal_texts(language_of(request))["sign_changed"])
     else:
-        tell(request, "good", words(language_of(request))["sign_done"])
-        note(request, "sign a quarter", f"{institution} {period}")
-        notices.waiting(Role.COORDINATOR)
+        add_notice(request, "good", portal_texts(language_of(request))["sign_done"])
+        record_action(request, "sign a quarter", f"{institution} {period}")
+        notices.send_notices(Role.COORDINATOR)
     delivery = request.POST.get("delivery", "")
     if DeliveryName.parse(delivery) is None:
         return redirect("institution", institution=institution)

@@ -1,6 +1,6 @@
-"""Pictures of a pair as inline SVG: waterfall, timeline, cluster. Belongs here: geometry. Colours are the style sheet's.
+"""Charts of a pair as inline SVG: waterfall, timeline, cluster. Belongs here: geometry. The style sheet has the colours.
 
-Does not belong here: reading anything, texts.
+Does not belong here: reading data, texts.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from harmonia.explain.chart import Drawing, draw
 from harmonia.explain.document import Step, Waterfall
 from sources import contract
 
-MOST_NODES, MOST_LANES = 24, 14
+MAX_NODES, MAX_LANES = 24, 14
 WIDTH = 720
 _LABELS, _LANE, _TOP = 168, 26, 26
 _SIDE, _RADIUS = 360, 128
 
 
-def waterfall(title: str, start: Step, steps: list[Step], end: str, verdict: str) -> Drawing:
-    """The weights of a pair from prior odds to their sum."""
+def draw_waterfall(title: str, start: Step, steps: list[Step], end: str, verdict: str) -> Drawing:
+    """Draw the match weight of a pair, from the prior odds to the sum."""
     return draw(Waterfall(title, start, steps, end, threshold=0.0, verdict=verdict))
 
 
 @dataclass(frozen=True)
 class Point:
-    """An event on a lane: place, and what it is (`event`, `day`)."""
+    """An event on a lane: its position, kind and day."""
 
     x: float
     y: float
@@ -38,7 +38,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Lane:
-    """A file and its events, from its first to its last; mark: `a`, `b` for the files of the pair, else empty."""
+    """A case file with its events in order. mark: `a` or `b` if the file belongs to the pair, else empty."""
 
     institution: str
     key: str
@@ -51,7 +51,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Lanes in the order of the stages, with `years` (x, text)."""
+    """The lanes in the order of the stages, and the years with their positions."""
 
     lanes: tuple[Lane, ...]
     years: tuple[tuple[float, str], ...]
@@ -60,8 +60,11 @@ class Timeline:
     labels: int = _LABELS
 
 
-def timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Timeline | None:
-    """events: institution, case_key, event, date; marks: the files of the pair. None where there are none."""
+def make_timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Timeline | None:
+    """Return the timeline of case files; None if there are no events.
+
+    events: institution, case_key, event, date; marks: the case files of the pair.
+    """
     if events.empty:
         return None
     first, last = events["date"].min(), events["date"].max()
@@ -71,13 +74,13 @@ def timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Timelin
         return round(_LABELS + 14 + (day - first).days / span * (WIDTH - _LABELS - 34), 1)
 
     order = {name: n for n, name in enumerate(contract.institutions())}
-    files = [((str(i), str(key)), own) for (i, key), own in events.groupby(["institution", "case_key"], sort=False)]
-    files.sort(key=lambda one: (one[0] not in marks, order.get(one[0][0], len(order)), one[1]["date"].min()))
-    files = sorted(files[:MOST_LANES], key=lambda one: (order.get(one[0][0], len(order)), one[1]["date"].min()))
+    files = [((str(i), str(key)), file_events) for (i, key), file_events in events.groupby(["institution", "case_key"], sort=False)]
+    files.sort(key=lambda file: (file[0] not in marks, order.get(file[0][0], len(order)), file[1]["date"].min()))
+    files = sorted(files[:MAX_LANES], key=lambda file: (order.get(file[0][0], len(order)), file[1]["date"].min()))
     lanes = []
-    for n, ((institution, key), own) in enumerate(files):
+    for n, ((institution, key), file_events) in enumerate(files):
         y = _TOP + n * _LANE + _LANE / 2
-        points = tuple(Point(x(day), y, event, day.date()) for event, day in zip(own["event"], own["date"], strict=True))
+        points = tuple(Point(x(day), y, event, day.date()) for event, day in zip(file_events["event"], file_events["date"], strict=True))
         lanes.append(Lane(institution, key, marks.get((institution, key), ""), y, points[0].x, points[-1].x, points))
     starts = [pd.Timestamp(year, 1, 1) for year in range(first.year, last.year + 2)]
     years = tuple((x(day), str(day.year)) for day in starts if first <= day <= last)
@@ -86,7 +89,7 @@ def timeline(events: pd.DataFrame, marks: dict[tuple[str, str], str]) -> Timelin
 
 @dataclass(frozen=True)
 class Node:
-    """A record of the cluster: place, label (A and B are the pair), number of its case or person."""
+    """A record of the cluster: its position, its label (A and B are the pair) and the number of its case or person."""
 
     x: float
     y: float
@@ -99,7 +102,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A link between two nodes; of the pair itself `own`."""
+    """A link between two nodes. own: it is the link of the pair itself."""
 
     x1: float
     y1: float
@@ -112,7 +115,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes on a circle, those of one case or person side by side."""
+    """The nodes on a circle, those of one case or person beside each other, and the links between them."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -120,15 +123,17 @@ class Graph:
     side: int = _SIDE
 
 
-def graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -> Graph:
-    """members: institution, record_key, id; links: as `Desk.links`; pair: one row of `PAIR`."""
+def make_graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -> Graph:
+    """Return the graph of a cluster. members: institution, record_key, id; links: as `Desk.links`; pair: one row of `PAIR`."""
     a, b = ((str(pair[f"institution_{s}"].iloc[0]), str(pair[f"key_{s}"].iloc[0])) for s in "ab")
     rows = [((str(i), str(k)), str(entity)) for i, k, entity in members[["institution", "record_key", "id"]].itertuples(index=False)]
-    known = dict(rows)
-    ids = list(dict.fromkeys([*(known[key] for key in (a, b) if key in known), *known.values()]))  # A and B have the colours of their marks
+    id_by_record = dict(rows)
+    ids = list(
+        dict.fromkeys([*(id_by_record[key] for key in (a, b) if key in id_by_record), *id_by_record.values()])
+    )  # A and B have the colours of their marks
     rows.sort(key=lambda row: (row[0] not in (a, b), ids.index(row[1])))
-    left_out = max(len(rows) - MOST_NODES, 0)
-    rows = sorted(rows[:MOST_NODES], key=lambda row: (ids.index(row[1]), row[0] not in (a, b)))
+    left_out = max(len(rows) - MAX_NODES, 0)
+    rows = sorted(rows[:MAX_NODES], key=lambda row: (ids.index(row[1]), row[0] not in (a, b)))
     middle, nodes, number = _SIDE / 2, dict[tuple[str, str], Node](), 0
     for n, (key, entity) in enumerate(rows):
         label = "A" if key == a else "B" if key == b else str(number := number + 1)
@@ -138,9 +143,11 @@ def graph(members: pd.DataFrame, links: pd.DataFrame, pair: pd.DataFrame) -> Gra
     edges = []
     columns = ["institution_a", "key_a", "institution_b", "key_b", "weight", "decision"]
     for ia, ka, ib, kb, weight, decision in links[columns].itertuples(index=False, name=None):
-        one, other = nodes.get((ia, ka)), nodes.get((ib, kb))
-        if one and other:
-            edges.append(Edge(one.x, one.y, other.x, other.y, float(weight), decision == "joined", {(ia, ka), (ib, kb)} == {a, b}))
+        from_node, to_node = nodes.get((ia, ka)), nodes.get((ib, kb))
+        if from_node and to_node:
+            edges.append(
+                Edge(from_node.x, from_node.y, to_node.x, to_node.y, float(weight), decision == "joined", {(ia, ka), (ib, kb)} == {a, b})
+            )
     if a in nodes and b in nodes and not any(edge.own for edge in edges):
         edges.append(Edge(nodes[a].x, nodes[a].y, nodes[b].x, nodes[b].y, 0.0, False, True))
     return Graph(tuple(nodes.values()), tuple(sorted(edges, key=lambda edge: (edge.own, edge.joined))), left_out)

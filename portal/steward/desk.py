@@ -1,7 +1,7 @@
-"""The desk of the newest published run, one a process.
+"""The review desk of the newest published run; one for each process.
 
-Belongs here: opening it again after a run, preparing previews while the steward reads the queue. Does not belong here: what is on it
-(`harmonia.review.desk`).
+Belongs here: opening the desk again after a run, loading previews while the steward reads the queue. Does not belong here: what the desk
+shows (`harmonia.review.desk`).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _lock = Lock()
 _open: list[Desk] = []
 
 
-def desk() -> Desk:
-    """The desk of the newest run. Raises `HarmoniaError` where nothing was published yet."""
-    found = last_published_run(workplace().home, registry())
+def current_desk() -> Desk:
+    """Return the desk of the newest run. Raises `HarmoniaError` if nothing was published yet."""
+    newest_run = last_published_run(workplace().home, registry())
     with _lock:
-        if not _open or (_open[0].found.run, _open[0].found.home.root) != (found.run, found.home.root):
-            _open[:] = [Desk(found, registry())]
-            Thread(target=_prepare, args=(_open[0],), daemon=True, name="previews").start()
+        if not _open or (_open[0].found.run, _open[0].found.home.root) != (newest_run.run, newest_run.home.root):
+            _open[:] = [Desk(newest_run, registry())]
+            Thread(target=_load_previews, args=(_open[0],), daemon=True, name="previews").start()
         return _open[0]
 
 
-def _prepare(one: Desk) -> None:
-    """Load what previews and pages of pairs need; a failure shows itself on the page that needs it."""
+def _load_previews(desk: Desk) -> None:
+    """Load what previews and pages of pairs need. A failure is reported by the page that needs it."""
     try:
-        weights(one)
-        one.consequences()
+        linkage_weights(desk)
+        desk.consequences()
     except Exception:  # noqa: BLE001 - reported by the page, with a log
         return
 
 
 @lru_cache(maxsize=1)
-def weights(one: Desk) -> LinkageWeights:
-    """The weights of pairs of persons, field by field."""
-    return LinkageWeights(one.canonical, one.found.table("links", "cases"), one.decisions)
+def linkage_weights(desk: Desk) -> LinkageWeights:
+    """Return the match weights of pairs of persons, field by field."""
+    return LinkageWeights(desk.canonical, desk.found.table("links", "cases"), desk.decisions)

@@ -1,4 +1,4 @@
-"""The fields of two records as a steward reads them: codes in words, days as the language writes them, differing letters marked.
+"""The fields of two records as a steward reads them: codes in words, days in the language's format, differing letters marked.
 
 Belongs here: labels of codes, which fields are compared letter by letter. Does not belong here: which fields are shown
 (`harmonia.review.describe`), the marking (`differing`).
@@ -12,14 +12,14 @@ from datetime import date
 import pandas as pd
 
 from harmonia.review.describe import NAME_FIELDS, fields_of
-from portal.steward.differing import Compared, compared, compared_lists
-from portal.words import day, words
+from portal.steward.differing import ComparedField, compare_lists, compare_values
+from portal.words import format_day, portal_texts
 from schemas.findings import LANGUAGES
 from sources import contract
 from warehouse.count.dimensions import LABELS, STATIC
 
 Labels = Mapping[str, Mapping[str, str]]
-_CODED = {
+_KIND_OF_LABEL = {
     "offence_group": "offence_group",
     "form": "form",
     "sex": "sex",
@@ -31,38 +31,39 @@ _CODED = {
     "source": "institution",
 }
 """Fields with a code -> kind of label."""
-_LISTS = ("days", "cites", "persons")
+_LIST_FIELDS = ("days", "cites", "persons")
 
 
-def labels(language: str) -> Labels:
-    """The labels of codes by kind."""
+def code_labels(language: str) -> Labels:
+    """Return the labels of codes in one language: kind of label → code → label."""
     column = LABELS[LANGUAGES.index(language)]
     kinds = ("offence_group", "form", "sex", "event", "seat", "municipality", "country")
     frames = {name: STATIC[f"dim_{name}"]() for name in kinds}
-    out = {name: dict(zip(frame[name].astype(str), frame[column].astype(str), strict=True)) for name, frame in frames.items()}
-    out["institution"] = {name: contract.load(name).publisher[language] for name in contract.institutions()}
-    texts = words(language)["steward"]
-    own = {"age_group": "age_groups", "citizenship_group": "citizenship_groups", "role": "roles", "state": "case_states"}
-    return {**out, **{kind: texts[name] for kind, name in own.items()}}
+    labels = {name: dict(zip(frame[name].astype(str), frame[column].astype(str), strict=True)) for name, frame in frames.items()}
+    labels["institution"] = {name: contract.load(name).publisher[language] for name in contract.institutions()}
+    texts = portal_texts(language)["steward"]
+    text_keys = {"age_group": "age_groups", "citizenship_group": "citizenship_groups", "role": "roles", "state": "case_states"}
+    return {**labels, **{kind: texts[name] for kind, name in text_keys.items()}}
 
 
-def side_by_side(rows: pd.DataFrame, entity: str, names: bool, known: Labels, language: str) -> list[Compared]:
-    """The fields of two records (`rows`, of `Desk.describe`) that at least one of them has; names also where neither has."""
-    found = []
+def compare_fields(rows: pd.DataFrame, entity: str, names: bool, labels: Labels, language: str) -> list[ComparedField]:
+    """Compare two records (rows: from `Desk.describe`) field by field. A field that neither has is left out, unless it is part of the
+    name."""
+    fields = []
     for field in fields_of(entity, names):
-        a, b = (in_words(field, str(value), known, language) for value in rows[field])
+        a, b = (label_value(field, str(value), labels, language) for value in rows[field])
         if a or b or field in NAME_FIELDS[entity]:
-            found.append(compared_lists(field, a, b) if field in _LISTS else compared(field, a, b))
-    return found
+            fields.append(compare_lists(field, a, b) if field in _LIST_FIELDS else compare_values(field, a, b))
+    return fields
 
 
-def in_words(field: str, value: str, known: Labels, language: str) -> str:
-    """A value of `field` with its code in words."""
+def label_value(field: str, value: str, labels: Labels, language: str) -> str:
+    """Return a value of `field` with its code in words."""
     if field == "days":
-        return "; ".join(_event(part, known, language) for part in value.split("; ") if part)
-    return known[_CODED[field]].get(value, value) if field in _CODED else value
+        return "; ".join(_label_event(part, labels, language) for part in value.split("; ") if part)
+    return labels[_KIND_OF_LABEL[field]].get(value, value) if field in _KIND_OF_LABEL else value
 
 
-def _event(text: str, known: Labels, language: str) -> str:
+def _label_event(text: str, labels: Labels, language: str) -> str:
     event, _, when = text.rpartition(" ")
-    return f"{known['event'].get(event, event)} {day(date.fromisoformat(when), language)}"
+    return f"{labels['event'].get(event, event)} {format_day(date.fromisoformat(when), language)}"

@@ -22,82 +22,82 @@ from harmonia.review.desk import MOST_FOUND, Desk
 from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_text, read_judgements
 from harmonia.review.pairs import PAIR, one_pair, pair_ids
 from pipelines.linkage.constraints import clashes
-from portal.services import note, registry
+from portal.services import record_action, registry
 from portal.steward import charts, explaining
-from portal.steward.desk import desk
-from portal.steward.differing import Compared
-from portal.steward.fields import Labels, in_words, labels, side_by_side
-from portal.steward.turn import my_turn
-from portal.templating import language_of, tell
-from portal.words import words
+from portal.steward.desk import current_desk
+from portal.steward.differing import ComparedField
+from portal.steward.fields import Labels, code_labels, compare_fields, label_value
+from portal.steward.turn import wait_for_turn
+from portal.templating import add_notice, language_of
+from portal.words import portal_texts
 from warehouse.indicators.catalogue import catalogue
 
 GROUPS_SHOWN = 40
 _SAMPLE_SIZES = (1, 100_000)
-_FIRST = 5  # figures shown at once where no yearly total changes
-_KEPT = 200  # pairs whose names a session shows, verdicts that it can undo
+_MAX_FIRST_FIGURES = 5  # figures shown at once where no yearly total changes
+_MAX_KEPT = 200  # pairs whose names a session shows, verdicts that it can undo
 
 
-def _texts(request: HttpRequest) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = words(language_of(request))["steward"]
-    return found
+def _steward_texts(request: HttpRequest) -> Mapping[str, Any]:
+    texts: Mapping[str, Any] = portal_texts(language_of(request))["steward"]
+    return texts
 
 
 def queue(request: HttpRequest) -> HttpResponse:
-    """The pairs that wait for this steward, by group, those first that move most figures."""
-    waiting = desk().queue(_who(request))
+    """Show the pairs that wait for this steward, in groups; those that change most figures come first."""
+    waiting = current_desk().queue(_steward_name(request))
     groups = [part.to_dict("records") for _, part in waiting[waiting["group"] < GROUPS_SHOWN].groupby("group")]
     many = int(waiting["group"].max()) + 1 if len(waiting) else 0
     content = {"groups": groups, "pairs": len(waiting), "many": many, "more": max(many - GROUPS_SHOWN, 0)}
-    return render(request, "steward/queue.html", {"s": _texts(request), **content})
+    return render(request, "steward/queue.html", {"s": _steward_texts(request), **content})
 
 
 def pair(request: HttpRequest, pair: str) -> HttpResponse:
-    """A pair of the queue, or of a search."""
+    """Show a pair of the queue or of a search."""
     return _pair_page(request, pair)
 
 
 def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> HttpResponse:
-    """Two records side by side with the evidence; in the blind sample `number` without weight, decision and judgements."""
-    at = desk()
-    one = _found(at, pair)
-    name, entity, s = str(pair_ids(one).iloc[0]), str(one["entity"].iloc[0]), _texts(request)
+    """Show two records side by side with the evidence. number: that of a blind sample, whose pages hide weight, decision and judgements."""
+    desk = current_desk()
+    pair_row = _find_pair(desk, pair)
+    name, entity, texts = str(pair_ids(pair_row).iloc[0]), str(pair_row["entity"].iloc[0]), _steward_texts(request)
     names = name in request.session.get("names", [])
     language = language_of(request)
-    known, history = labels(language), at.history(one).to_dict("records")
-    members = at.members(one)
+    labels, history = code_labels(language), desk.history(pair_row).to_dict("records")
+    members = desk.members(pair_row)
     content: dict[str, Any] = {
-        "s": s,
-        "pair": name if number is not None or not _typed(pair) else pair,
+        "s": texts,
+        "pair": name if number is not None or not _names_two_records(pair) else pair,
         "name": name,
         "entity": entity,
-        "records": _records(one),
-        "fields": _fields(at, one, names, known, language),
+        "records": _record_labels(pair_row),
+        "fields": _compared_fields(desk, pair_row, names, labels, language),
         "names": names,
         "names_reason": request.session.get("names_reason", ""),
-        "why": request.session.get("drafts", {}).get(name) or request.session.get("why") or s["why_default"],
-        "seen": at.seen(one),
+        "why": request.session.get("drafts", {}).get(name) or request.session.get("why") or texts["why_default"],
+        "seen": desk.seen(pair_row),
         "verdicts": VERDICTS[:3],
-        "second": deciding.needs_second(one, "same"),
+        "second": deciding.needs_second(pair_row, "same"),
         "sample": number,
         "undo": bool(request.session.get("decided")),
-        "labels": known,
+        "labels": labels,
     }
-    own = members
+    file_members = members
     if number is not None:
-        own = pd.DataFrame([(r["institution"], r["key"], "") for r in content["records"]], columns=members.columns)
-    content["timeline"] = charts.timeline(at.events(own, entity), _marks(at, one))
+        file_members = pd.DataFrame([(r["institution"], r["key"], "") for r in content["records"]], columns=members.columns)
+    content["timeline"] = charts.make_timeline(desk.events(file_members, entity), _marked_files(desk, pair_row))
     if number is None:
-        decision = at.decision(one)
+        decision = desk.decision(pair_row)
         content |= {
             "decision": decision.get("decision", "none"),
             "weight": decision.get("weight"),
-            "state": at.state(one),
+            "state": desk.state(pair_row),
             "history": history,
             "proposed": next((line for line in reversed(history) if line["verdict"] == "proposed"), None),
-            "evidence": explaining.evidence(at, one, s),
-            "graph": charts.graph(members, at.links(members, entity), one),
-            **_neighbours(at, request, name),
+            "evidence": explaining.explain_pair(desk, pair_row, texts),
+            "graph": charts.make_graph(members, desk.links(members, entity), pair_row),
+            **_queue_neighbours(desk, request, name),
         }
     else:
         content["progress"] = exchange.count_judged(registry(), number)
@@ -105,172 +105,180 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
 
 
 def consequence(request: HttpRequest, pair: str) -> HttpResponse:
-    """A part of the page: clusters and published figures after each verdict. Whoever went on to another pair meanwhile needs none."""
-    at, who = desk(), _who(request)
-    one = _found(at, pair)
-    with my_turn(who, pair) as mine:
-        if not mine:
-            return render(request, "steward/later.html", {"s": _texts(request), "pair": pair})
-        previews = at.consequences()
-        found = {verdict: previews.of(one, verdict, who) for verdict in ("same", "different")}
+    """Show clusters and published figures after each verdict, as a part of the page. Empty if the steward has gone on to another pair."""
+    desk, steward = current_desk(), _steward_name(request)
+    pair_row = _find_pair(desk, pair)
+    with wait_for_turn(steward, pair) as has_turn:
+        if not has_turn:
+            return render(request, "steward/later.html", {"s": _steward_texts(request), "pair": pair})
+        previews = desk.consequences()
+        by_verdict = {verdict: previews.of(pair_row, verdict, steward) for verdict in ("same", "different")}
     language = language_of(request)
     content = {
-        "s": _texts(request),
-        "previews": [{"verdict": verdict, "result": result, **_shown(result, language)} for verdict, result in found.items()],
-        "labels": labels(language),
-        "pending": at.since_run(),
+        "s": _steward_texts(request),
+        "previews": [
+            {"verdict": verdict, "result": result, **_consequence_content(result, language)} for verdict, result in by_verdict.items()
+        ],
+        "labels": code_labels(language),
+        "pending": desk.since_run(),
     }
     return render(request, "steward/consequence.html", content)
 
 
 def decide(request: HttpRequest, pair: str) -> HttpResponse:
-    """Enter a verdict, then to the next pair. A page that is out of date enters nothing and keeps the reason."""
-    at, s, who = desk(), _texts(request), _who(request)
-    one = _found(at, pair)
-    name, verdict, why = str(pair_ids(one).iloc[0]), request.POST.get("verdict", ""), request.POST.get("why", "")
+    """Enter a verdict and go to the next pair. If the page is out of date, nothing is entered and the reason is kept."""
+    desk, texts, steward = current_desk(), _steward_texts(request), _steward_name(request)
+    pair_row = _find_pair(desk, pair)
+    name, verdict, why = str(pair_ids(pair_row).iloc[0]), request.POST.get("verdict", ""), request.POST.get("why", "")
     number = request.POST.get("sample", "")
     sample = int(number) if number.isdecimal() else None
     if verdict not in VERDICTS[:3]:
         raise Http404
     request.session["drafts"] = {**request.session.get("drafts", {}), name: why[:2000]}
-    here = _page(pair if _typed(pair) else name, sample)
-    if request.POST.get("seen") != at.seen(one):
-        tell(request, "warning", s["stale"])
-        return here
-    following = None if sample is not None else _neighbours(at, request, name)["following"]
+    same_page = _redirect_to_pair(pair if _names_two_records(pair) else name, sample)
+    if request.POST.get("seen") != desk.seen(pair_row):
+        add_notice(request, "warning", texts["stale"])
+        return same_page
+    following = None if sample is not None else _queue_neighbours(desk, request, name)["following"]
     try:
-        fresh = deciding.decide(at.found, registry(), one, verdict, who, why, blind=sample is not None, two_stewards=True)
+        is_new = deciding.decide(desk.found, registry(), pair_row, verdict, steward, why, blind=sample is not None, two_stewards=True)
     except HarmoniaError as error:
-        tell(request, "error", s["problem"].format(line=error))
-        return here
+        add_notice(request, "error", texts["problem"].format(line=error))
+        return same_page
     drafts = request.session["drafts"]
     drafts.pop(name, None)
     request.session["drafts"], request.session["why"] = drafts, why[:2000]
-    request.session["decided"] = [*request.session.get("decided", [])[-_KEPT:], [name, sample]]
-    _tell_result(request, at, one, verdict, fresh)
+    request.session["decided"] = [*request.session.get("decided", [])[-_MAX_KEPT:], [name, sample]]
+    _show_result(request, desk, pair_row, verdict, is_new)
     if sample is not None:
-        return _next_of_sample(sample)
+        return _redirect_to_next_of_sample(sample)
     return redirect("steward_pair", pair=following) if following else redirect("steward")
 
 
-def _tell_result(request: HttpRequest, at: Desk, one: pd.DataFrame, verdict: str, fresh: bool) -> None:
-    """One line: what the verdict does."""
-    s = _texts(request)
-    if not fresh:
-        return tell(request, "warning", s["entered_before"])
-    state = at.state(one)
+def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdict: str, is_new: bool) -> None:
+    """Say in one line what the verdict does."""
+    texts = _steward_texts(request)
+    if not is_new:
+        return add_notice(request, "warning", texts["entered_before"])
+    state = desk.state(pair_row)
     if state == "disputed":
-        return tell(request, "warning", s["entered_disputed"])
+        return add_notice(request, "warning", texts["entered_disputed"])
     if state == "proposed" and verdict == "same":
-        return tell(request, "good", s["entered_proposed"])
+        return add_notice(request, "good", texts["entered_proposed"])
     current = combine_judgements(read_judgements(registry()))
-    lost = current[clashes(current)]
-    if len(lost.merge(one[PAIR], on=PAIR)):
-        return tell(request, "warning", s["entered_contradicted"])
-    return tell(request, "good", s["entered"].format(verdict=s["verdicts"][verdict].lower()))
+    contradicted = current[clashes(current)]
+    if len(contradicted.merge(pair_row[PAIR], on=PAIR)):
+        return add_notice(request, "warning", texts["entered_contradicted"])
+    return add_notice(request, "good", texts["entered"].format(verdict=texts["verdicts"][verdict].lower()))
 
 
 def undo(request: HttpRequest) -> HttpResponse:
-    """Take back the latest verdict of this session and show its pair again."""
-    s, decided = _texts(request), request.session.get("decided", [])
+    """Withdraw the latest verdict of this session and show its pair again."""
+    texts, decided = _steward_texts(request), request.session.get("decided", [])
     if not decided:
-        tell(request, "warning", s["nothing_to_undo"])
+        add_notice(request, "warning", texts["nothing_to_undo"])
         return redirect("steward")
     name, sample = decided[-1]
     request.session["decided"] = decided[:-1]
-    one = _found(desk(), name)
-    verdict = deciding.undo(registry(), one, _who(request), "undone")
-    tell(request, "good" if verdict else "warning", s["undone"].format(verdict=s["states"][verdict]) if verdict else s["nothing_to_undo"])
-    return _page(name, sample)
+    pair_row = _find_pair(current_desk(), name)
+    verdict = deciding.undo(registry(), pair_row, _steward_name(request), "undone")
+    add_notice(
+        request,
+        "good" if verdict else "warning",
+        texts["undone"].format(verdict=texts["states"][verdict]) if verdict else texts["nothing_to_undo"],
+    )
+    return _redirect_to_pair(name, sample)
 
 
 @sensitive_post_parameters("reason")
 def names(request: HttpRequest, pair: str) -> HttpResponse:
-    """Show the names of a pair in this session, with a reason in the audit log."""
-    one = _found(desk(), pair)
-    name, s = str(pair_ids(one).iloc[0]), _texts(request)
+    """Show the names of a pair in this session; the reason is recorded in the audit log."""
+    pair_row = _find_pair(current_desk(), pair)
+    name, texts = str(pair_ids(pair_row).iloc[0]), _steward_texts(request)
     number = request.POST.get("sample", "")
-    here = _page(pair if _typed(pair) else name, int(number) if number.isdecimal() else None)
-    reason = _reason(request)
+    same_page = _redirect_to_pair(pair if _names_two_records(pair) else name, int(number) if number.isdecimal() else None)
+    reason = _read_reason(request)
     if not reason:
-        tell(request, "error", s["reason_missing"])
-        return here
-    note(request, "looked at names for review", name, reason)
-    request.session["names"] = [*request.session.get("names", [])[-_KEPT:], name]
-    tell(request, "good", s["revealed"])
-    return here
+        add_notice(request, "error", texts["reason_missing"])
+        return same_page
+    record_action(request, "looked at names for review", name, reason)
+    request.session["names"] = [*request.session.get("names", [])[-_MAX_KEPT:], name]
+    add_notice(request, "good", texts["revealed"])
+    return same_page
 
 
 @sensitive_post_parameters("name", "number")
 def search(request: HttpRequest) -> HttpResponse:
-    """Search all records; from a pair (`of`) each result can be compared with either of its records."""
-    at, s = desk(), _texts(request)
-    given = {name: request.POST.get(name, "").strip()[:100] for name in ("number", "name")}
+    """Search all records. If the search began at a pair (`of`), each result can be compared with either of its records."""
+    desk, texts = current_desk(), _steward_texts(request)
+    terms = {name: request.POST.get(name, "").strip()[:100] for name in ("number", "name")}
     of = request.POST.get("of") or request.GET.get("of", "")
-    origin = _found(at, of) if of else None
+    origin = _find_pair(desk, of) if of else None
     entity = str(origin["entity"].iloc[0]) if origin is not None else request.POST.get("entity", "person")
     if entity not in ("case", "person"):
         raise Http404
-    problem, found = "", None
+    problem, results = "", None
     if request.method == "POST":
-        reason = _reason(request)
-        if given["name"] and not reason:
-            problem = s["reason_missing"]
+        reason = _read_reason(request)
+        if terms["name"] and not reason:
+            problem = texts["reason_missing"]
         else:
-            if given["name"]:
-                note(request, "searched records by name for review", of or "all records", reason)
-            found = _results(at, at.search(entity, **given), entity, origin, bool(given["name"]), language_of(request))
+            if terms["name"]:
+                record_action(request, "searched records by name for review", of or "all records", reason)
+            results = _search_results(desk, desk.search(entity, **terms), entity, origin, bool(terms["name"]), language_of(request))
     content = {
-        "s": s,
-        "given": given,
+        "s": texts,
+        "given": terms,
         "of": of,
         "entity": entity,
-        "origin": None if origin is None else _records(origin),
-        "results": found,
+        "origin": None if origin is None else _record_labels(origin),
+        "results": results,
         "problem": problem,
         "most": MOST_FOUND,
         "names_reason": request.session.get("names_reason", ""),
-        "labels": labels(language_of(request)),
-        "columns": fields_of(entity, bool(given["name"] and found is not None))[:7],
+        "labels": code_labels(language_of(request)),
+        "columns": fields_of(entity, bool(terms["name"] and results is not None))[:7],
     }
     return render(request, "steward/search.html", content)
 
 
-def _results(at: Desk, found: pd.DataFrame, entity: str, origin: pd.DataFrame | None, named: bool, language: str) -> list[dict[str, Any]]:
-    rows, known = at.describe(entity, named).reindex(pd.MultiIndex.from_frame(found)).fillna(""), labels(language)
-    out = []
-    for (institution, key), values in zip(found.itertuples(index=False, name=None), rows.to_dict("records"), strict=True):
+def _search_results(
+    desk: Desk, keys: pd.DataFrame, entity: str, origin: pd.DataFrame | None, named: bool, language: str
+) -> list[dict[str, Any]]:
+    rows, labels = desk.describe(entity, named).reindex(pd.MultiIndex.from_frame(keys)).fillna(""), code_labels(language)
+    results = []
+    for (institution, key), values in zip(keys.itertuples(index=False, name=None), rows.to_dict("records"), strict=True):
         pairs = {}
         for side in "ab" if origin is not None else "":
             assert origin is not None
-            own = str(origin[f"institution_{side}"].iloc[0]), str(origin[f"key_{side}"].iloc[0])
-            if own != (institution, key):
-                pairs[side.upper()] = _text_of(one_pair(entity, *own, institution, key))
-        shown = {str(field): in_words(str(field), value, known, language) for field, value in values.items()}
-        own_id = at.ids[entity].get((institution, key), "")
-        out.append({"institution": institution, "key": key, "id": own_id, "values": shown, "pairs": pairs})
-    return out
+            origin_record = str(origin[f"institution_{side}"].iloc[0]), str(origin[f"key_{side}"].iloc[0])
+            if origin_record != (institution, key):
+                pairs[side.upper()] = _pair_as_text(one_pair(entity, *origin_record, institution, key))
+        shown = {str(field): label_value(str(field), value, labels, language) for field, value in values.items()}
+        own_id = desk.ids[entity].get((institution, key), "")
+        results.append({"institution": institution, "key": key, "id": own_id, "values": shown, "pairs": pairs})
+    return results
 
 
 def samples(request: HttpRequest) -> HttpResponse:
-    """The blind samples with their progress; a form draws another."""
-    at, s = desk(), _texts(request)
+    """Show the blind samples with their progress, or draw another."""
+    desk, texts = current_desk(), _steward_texts(request)
     if request.method == "POST":
         size, seed = request.POST.get("size", ""), request.POST.get("seed", "1")
         if not size.isdecimal() or not _SAMPLE_SIZES[0] <= int(size) <= _SAMPLE_SIZES[1] or not seed.isdecimal():
-            tell(request, "error", s["size_wrong"])
+            add_notice(request, "error", texts["size_wrong"])
             return redirect("samples")
-        drawn = sampling.draw_sample(at.found, registry(), int(size), int(seed[:9]))
-        tell(request, "good", s["drawn"].format(n=drawn.sample))
+        drawn = sampling.draw_sample(desk.found, registry(), int(size), int(seed[:9]))
+        add_notice(request, "good", texts["drawn"].format(n=drawn.sample))
         return redirect("sample", number=drawn.sample)
     numbers = sampling.read_sampled_pairs(registry())["sample"].unique().tolist()
     listed = [{"number": number, "progress": exchange.count_judged(registry(), number)} for number in reversed(numbers)]
-    return render(request, "steward/samples.html", {"s": s, "samples": listed})
+    return render(request, "steward/samples.html", {"s": texts, "samples": listed})
 
 
 def sample(request: HttpRequest, number: int) -> HttpResponse:
-    """Precision and recall by the judgements of a sample so far."""
-    _known_sample(number)
+    """Show precision and recall, estimated from the judgements of a sample so far."""
+    _require_sample(number)
     judged, drawn = exchange.count_judged(registry(), number)
     rows = estimating.estimate(sampling.count_labels(registry(), number)).to_dict("records") if judged else []
     for row in rows:
@@ -278,38 +286,38 @@ def sample(request: HttpRequest, number: int) -> HttpResponse:
     waiting = exchange.pairs_of_sample(registry(), number, everything=False)
     following = str(pair_ids(waiting.head(1)).iloc[0]) if len(waiting) else None
     content = {"number": number, "judged": judged, "drawn": drawn, "rows": rows, "following": following}
-    return render(request, "steward/sample.html", {"s": _texts(request), **content})
+    return render(request, "steward/sample.html", {"s": _steward_texts(request), **content})
 
 
 def sample_pair(request: HttpRequest, number: int, pair: str) -> HttpResponse:
-    """A pair of a blind sample."""
-    _known_sample(number)
+    """Show a pair of a blind sample."""
+    _require_sample(number)
     drawn = sampling.read_sampled_pairs(registry())
     if pair not in set(pair_ids(drawn[drawn["sample"] == number])):
         raise Http404
     return _pair_page(request, pair, number)
 
 
-def _known_sample(number: int) -> None:
+def _require_sample(number: int) -> None:
     try:
         sampling.find_sample(registry(), number)
     except HarmoniaError:
         raise Http404 from None
 
 
-def _next_of_sample(number: int) -> HttpResponse:
+def _redirect_to_next_of_sample(number: int) -> HttpResponse:
     waiting = exchange.pairs_of_sample(registry(), number, everything=False)
     if waiting.empty:
         return redirect("sample", number=number)
     return redirect("sample_pair", number=number, pair=str(pair_ids(waiting.head(1)).iloc[0]))
 
 
-def _who(request: HttpRequest) -> str:
+def _steward_name(request: HttpRequest) -> str:
     return str(request.user.get_username())
 
 
-def _reason(request: HttpRequest) -> str:
-    """The reason that was given, kept for the next look of this session; empty where there is none."""
+def _read_reason(request: HttpRequest) -> str:
+    """Return the reason in the request, and keep it for the rest of the session; empty if there is none."""
     try:
         reason = normalise_text("why", request.POST.get("reason", ""))
     except HarmoniaError:
@@ -318,64 +326,69 @@ def _reason(request: HttpRequest) -> str:
     return reason[:200]
 
 
-def _found(at: Desk, text: str) -> pd.DataFrame:
-    """The pair of a page. Raises `Http404` where it is none, or a record is no longer delivered."""
+def _find_pair(desk: Desk, text: str) -> pd.DataFrame:
+    """Return the pair of a page. Raises `Http404` if there is no such pair, or one of its records is no longer delivered."""
     try:
-        return at.pair(text)
+        return desk.pair(text)
     except HarmoniaError:
         raise Http404 from None
 
 
-def _typed(text: str) -> bool:
-    """Whether a pair is named by its two records: one that linkage never compared has no other name."""
+def _names_two_records(text: str) -> bool:
+    """Return whether a pair is named by its two records; linkage never compared it then, and it has no other name."""
     return ":" in text
 
 
-def _text_of(pair: pd.DataFrame) -> str:
+def _pair_as_text(pair: pd.DataFrame) -> str:
     row = pair.iloc[0]
     return f"{row['entity']}:{row['institution_a']}:{row['key_a']}~{row['institution_b']}:{row['key_b']}"
 
 
-def _page(text: str, sample: int | None) -> HttpResponse:
+def _redirect_to_pair(text: str, sample: int | None) -> HttpResponse:
     return redirect("steward_pair", pair=text) if sample is None else redirect("sample_pair", number=sample, pair=text)
 
 
-def _records(pair: pd.DataFrame) -> list[dict[str, str]]:
+def _record_labels(pair: pd.DataFrame) -> list[dict[str, str]]:
     return [{"label": s.upper(), "institution": str(pair[f"institution_{s}"].iloc[0]), "key": str(pair[f"key_{s}"].iloc[0])} for s in "ab"]
 
 
-def _fields(at: Desk, pair: pd.DataFrame, names: bool, known: Labels, language: str) -> list[Compared]:
-    """Every field that one of the records has, with differing letters marked."""
-    keys = pd.MultiIndex.from_tuples([(r["institution"], r["key"]) for r in _records(pair)])
+def _compared_fields(desk: Desk, pair: pd.DataFrame, names: bool, labels: Labels, language: str) -> list[ComparedField]:
+    """Return every field that one of the records has, with differing letters marked."""
+    keys = pd.MultiIndex.from_tuples([(r["institution"], r["key"]) for r in _record_labels(pair)])
     entity = str(pair["entity"].iloc[0])
-    return side_by_side(at.describe(entity, names).reindex(keys).fillna(""), entity, names, known, language)
+    return compare_fields(desk.describe(entity, names).reindex(keys).fillna(""), entity, names, labels, language)
 
 
-def _marks(at: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """The files of both records."""
+def _marked_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the case files of both records with their marks, `a` and `b`."""
     entity, marks = str(pair["entity"].iloc[0]), {}
-    for record in _records(pair):
+    for record in _record_labels(pair):
         key = record["key"]
         if entity == "person":
-            persons = at.canonical["person_records"]
-            own = persons[(persons["institution"] == record["institution"]) & (persons["record_key"] == key)]["case_key"].dropna()
-            key = str(own.iloc[-1]) if len(own) else key
+            persons = desk.canonical["person_records"]
+            case_keys = persons[(persons["institution"] == record["institution"]) & (persons["record_key"] == key)]["case_key"].dropna()
+            key = str(case_keys.iloc[-1]) if len(case_keys) else key
         marks[record["institution"], key] = record["label"].lower()
     return marks
 
 
-def _neighbours(at: Desk, request: HttpRequest, name: str) -> dict[str, Any]:
-    """The pairs before and after this one in the queue; of a pair that does not wait, the first is the next."""
-    waiting = at.queue(_who(request))["pair"].tolist()
-    place = waiting.index(name) if name in waiting else -1
-    following = waiting[place + 1] if place + 1 < len(waiting) else None
+def _queue_neighbours(desk: Desk, request: HttpRequest, name: str) -> dict[str, Any]:
+    """Return the pairs before and after this one in the queue. If the pair is not in the queue, the first pair of the queue comes next."""
+    waiting = desk.queue(_steward_name(request))["pair"].tolist()
+    position = waiting.index(name) if name in waiting else -1
+    following = waiting[position + 1] if position + 1 < len(waiting) else None
     if following == name:
         following = None
-    return {"previous": waiting[place - 1] if place > 0 else None, "following": following, "place": place + 1, "waiting": len(waiting)}
+    return {
+        "previous": waiting[position - 1] if position > 0 else None,
+        "following": following,
+        "place": position + 1,
+        "waiting": len(waiting),
+    }
 
 
-def _shown(result: Consequence, language: str) -> dict[str, Any]:
-    """Clusters after a verdict, by id, and figures with their labels, totals first."""
+def _consequence_content(result: Consequence, language: str) -> dict[str, Any]:
+    """Return the clusters after a verdict, by id, and the figures with their labels, totals first."""
     records = result.records
     changed = bool((records["before"] != records["after"]).any())
     clusters = [
@@ -386,9 +399,15 @@ def _shown(result: Consequence, language: str) -> dict[str, Any]:
     ordered = result.figures.assign(parts=(result.figures[dimensions] != "total").sum(axis=1))
     ordered = ordered.sort_values(["parts", "indicator", "period"], kind="stable")
     figures = [{str(column): value for column, value in row.items()} for row in ordered.to_dict("records")]
-    known = labels(language)
+    labels = code_labels(language)
     for row in figures:
         row["title"] = catalogue()[row["indicator"]].title[language]
-        row["cell"] = [known[name].get(row[name], row[name]) for name in dimensions if row[name] != "total"]
-    main = [row for row in figures if row["parts"] == 0 and len(row["period"]) == len("2013")] or figures[:_FIRST]
-    return {"changed": changed, "clusters": clusters, "figures": figures, "main": main, "rest": [row for row in figures if row not in main]}
+        row["cell"] = [labels[name].get(row[name], row[name]) for name in dimensions if row[name] != "total"]
+    first_figures = [row for row in figures if row["parts"] == 0 and len(row["period"]) == len("2013")] or figures[:_MAX_FIRST_FIGURES]
+    return {
+        "changed": changed,
+        "clusters": clusters,
+        "figures": figures,
+        "main": first_figures,
+        "rest": [row for row in figures if row not in first_figures],
+    }

@@ -53,11 +53,11 @@ class World:
 
 def ready(place: Workplace) -> None:
     """Django for a work place, once a process, with demo accounts."""
-    from portal.serve import prepare
+    from portal.serve import prepare_django
 
     mask = os.umask(0o022)
     os.umask(mask)
-    prepare(place, demo=True)
+    prepare_django(place, demo=True)
     os.umask(mask)
     from django.test.utils import setup_test_environment
 

@@ -137,12 +137,12 @@ def test_demo_is_refused_over_deliveries_that_are_not_simulated(world: World, tm
 
     (tmp_path / "inbox").mkdir()
     with override_settings(WORKPLACE=Workplace.of(tmp_path / "inbox", tmp_path / "home")), pytest.raises(HarmoniaError, match="simulated"):
-        demonstration.create()
+        demonstration.enable_demo_accounts()
     fresh = world.place.inbox / "police" / "2013-Q3"
     fresh.rename(tmp_path / "2013-Q3")
     try:
         with pytest.raises(HarmoniaError, match="police 2013-Q3 from elsewhere"):
-            demonstration.create()
+            demonstration.enable_demo_accounts()
     finally:
         (tmp_path / "2013-Q3").rename(fresh)
 
@@ -153,14 +153,14 @@ def test_without_demo_no_demo_account_signs_in(world: World) -> None:
     from portal.accounts import demonstration
 
     client = world.client("engineer")
-    demonstration.disable()
+    demonstration.disable_demo_accounts()
     try:
         assert client.get("/account").status_code == 302
         assert Client().post("/demo", {"email": "engineer@demo.invalid"}).status_code == 404
         with override_settings(DEMO=False):
             assert Client().post("/demo", {"email": "engineer@demo.invalid"}).status_code == 404
     finally:
-        demonstration.create()
+        demonstration.enable_demo_accounts()
 
 
 def test_html_in_a_name_is_text(world: World) -> None:

@@ -159,7 +159,7 @@ def test_the_file_of_another_institution_and_another_quarter_are_named(world: Wo
     [("../rastet.csv", None), ("rastet\x07.csv", None), (".hidden", "bad_name"), ("Thumbs.db", "bad_name"), ("a" * 200, "bad_name")],
 )
 def test_names_of_files_lead_nowhere(world: World, name: str, problem: str | None) -> None:
-    from portal.words import words
+    from portal.words import portal_texts
 
     client = world.client("clerk", "police")
     content = BytesIO(b"x")
@@ -171,21 +171,21 @@ def test_names_of_files_lead_nowhere(world: World, name: str, problem: str | Non
         assert [path.name for path in folder.iterdir()] == ["rastet.csv"]
     else:
         assert page.status_code == 422
-        assert words("en")["upload_problems"][problem] in page.content.decode()
+        assert portal_texts("en")["upload_problems"][problem] in page.content.decode()
 
 
 def test_too_much_and_a_full_disk_are_one_clear_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.test import override_settings
 
     from portal.institution import uploads
-    from portal.words import words
+    from portal.words import portal_texts
 
     client, source = world.client("clerk", "police"), world.later / "police" / "2013-Q4"
-    told = words("en")["upload_problems"]
+    told = portal_texts("en")["upload_problems"]
     with override_settings(UPLOAD_BYTES=10):
         page = client.post("/police/new", {"period": "2013-Q4", "files": files(source)})
     assert page.status_code == 422 and told["too_large"].format(about=0) in page.content.decode()
-    monkeypatch.setattr(uploads, "_ROOM", 1 << 60)
+    monkeypatch.setattr(uploads, "_MIN_FREE_BYTES", 1 << 60)
     page = client.post("/police/new", {"period": "2013-Q4", "files": files(source)}, headers={"X-Requested-With": "XMLHttpRequest"})
     assert page.status_code == 422 and page.json()["problem"] == told["disk_full"]
     assert newest() is None and not list((world.place.inbox / ".incoming").glob("*"))
@@ -224,7 +224,7 @@ def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world:
         uploads.submit(one, one.account)
     monkeypatch.undo()
     assert not (world.place.inbox / "police" / "2013-Q4").exists()
-    uploads.settle()
+    uploads.finish_interrupted()
     assert (world.place.inbox / "police" / "2013-Q4" / "rastet.csv").is_file()
     assert Submission.objects.get().placed
 

@@ -47,9 +47,9 @@ class Server:
                 from django.core.wsgi import get_wsgi_application
                 from waitress import create_server
 
-                from portal.institution.uploads import settle
+                from portal.institution.uploads import finish_interrupted
 
-                settle()
+                finish_interrupted()
                 connections.close_all()
                 create_server(get_wsgi_application(), host="127.0.0.1", port=self.port, threads=4, ident=None).run()
             finally:

@@ -17,7 +17,7 @@ from harmonia.trial import attempt
 from pipelines.harmonisation.stage import harmonise
 from pipelines.record_status import resolve_statuses
 from pipelines.validation import validate
-from portal.institution.checking import check
+from portal.institution.checking import check_upload
 from sources.readers.result import SourceFile
 from sources.reading import read_delivery
 from sources.simulator import simulate
@@ -64,7 +64,7 @@ def test_an_upload_is_compared_with_the_month_before_and_the_year_before(inbox: 
     lake.mkdir(parents=True)
     for name, rows in harmonise(INSTITUTION, resolve_statuses(validate(INSTITUTION, read)).tables).items():
         pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), lake / f"{name}.parquet")
-    result = check(tmp_path, str(inbox / MONTH), str(tmp_path / "home"), INSTITUTION, MONTH)
+    result = check_upload(tmp_path, str(inbox / MONTH), str(tmp_path / "home"), INSTITUTION, MONTH)
     (shown,) = (one for one in result["figures"] if one["title"]["en"] == "Victims referred")
     before = referred(*earlier)
     assert (shown["this"], shown["last"], shown["year_ago"]) == (

@@ -65,7 +65,9 @@ def test_a_token_is_verified_once_a_request(world: World, bearer: Header, monkey
     from portal.accounts import sign_on
 
     client, verified = Client(), []
-    monkeypatch.setattr(sign_on, "email_of", lambda header, real=sign_on.email_of: verified.append(header) or real(header))
+    monkeypatch.setattr(
+        sign_on, "email_from_header", lambda header, real=sign_on.email_from_header: verified.append(header) or real(header)
+    )
     for n in (1, 2):
         assert client.get("/account", headers=bearer()).status_code == 200
         assert len(verified) == n

@@ -33,9 +33,9 @@ def _undecided(world: World) -> Iterator[None]:
 
 
 def _queue(steward: str = "steward@demo.invalid") -> pd.DataFrame:
-    from portal.steward.desk import desk
+    from portal.steward.desk import current_desk
 
-    return desk().queue(steward)
+    return current_desk().queue(steward)
 
 
 def _judgements() -> list[tuple[str, str, str]]:
@@ -64,10 +64,10 @@ def _names(world: World) -> set[str]:
 def test_the_queue_is_that_of_the_command_line_and_groups_pairs_of_one_cluster(world: World) -> None:
     from harmonia.review.queue import list_doubtful_pairs
     from portal.services import registry
-    from portal.steward.desk import desk
+    from portal.steward.desk import current_desk
 
     waiting = _queue()
-    assert set(waiting["pair"]) == set(list_doubtful_pairs(desk().found, registry())["pair"])
+    assert set(waiting["pair"]) == set(list_doubtful_pairs(current_desk().found, registry())["pair"])
     for one in waiting.to_dict("records"):
         same = waiting[(waiting["id_a"].isin([one["id_a"], one["id_b"]])) & (waiting["entity"] == one["entity"])]
         assert set(same["group"]) == {one["group"]}
@@ -120,9 +120,9 @@ def _second(world: World) -> Any:
 
 def _across() -> tuple[str, pd.DataFrame]:
     """A pair of persons of two institutions."""
-    from portal.steward.desk import desk
+    from portal.steward.desk import current_desk
 
-    decisions = desk().decisions
+    decisions = current_desk().decisions
     own = decisions[(decisions["entity"] == "person") & (decisions["institution_a"] != decisions["institution_b"])]
     return str(own["pair"].iloc[0]), own.head(1)
 
@@ -160,11 +160,11 @@ def test_whoever_went_on_to_another_pair_waits_for_no_preview() -> None:
     ended: list[tuple[str, bool]] = []
 
     def ask(pair: str) -> None:
-        with turn.my_turn("a steward", pair) as mine:
+        with turn.wait_for_turn("a steward", pair) as mine:
             ended.append((pair, mine))
 
     first, second = (threading.Thread(target=ask, args=(pair,)) for pair in ("first", "second"))
-    with turn.my_turn("another", "first"):
+    with turn.wait_for_turn("another", "first"):
         first.start()
         while turn._latest.get("a steward") != "first":
             pass
@@ -176,11 +176,11 @@ def test_whoever_went_on_to_another_pair_waits_for_no_preview() -> None:
 
 
 def test_the_consequence_on_the_page_is_that_of_the_service(world: World) -> None:
-    from portal.steward.desk import desk
+    from portal.steward.desk import current_desk
 
     client, row = world.client("steward"), _queue().iloc[0]
     verdict = "different" if row["decision"] == "joined" else "same"
-    found = desk().consequences().of(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
+    found = current_desk().consequences().of(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
     page = client.get(f"/steward/consequences/{row['pair']}").content.decode()
     assert f"{len(found.figures)} published figures change" in page or "No published figure changes" in page
     assert page.count("→") >= len(found.figures)
@@ -257,12 +257,12 @@ def test_what_is_not_there_is_one_line(world: World, path: str) -> None:
 
 
 def test_letters_that_differ_are_marked() -> None:
-    from portal.steward.differing import compared
+    from portal.steward.differing import compare_values
 
-    found = compared("name", "Krasniqi, Arben", "Krasnići, Arben")
+    found = compare_values("name", "Krasniqi, Arben", "Krasnići, Arben")
     assert [piece.text for piece in found.a if piece.differs] == ["q"]
     assert [piece.text for piece in found.b if piece.differs] == ["ć"]
     assert "".join(piece.text for piece in found.b) == "Krasnići, Arben"
-    assert compared("name", "Arben", "ARBEN").agreement == "equal"
-    assert compared("name", "Arben", "").agreement == "missing"
-    assert compared("number", "2012-PE-00029", "PKR.nr.12/2013").agreement == "other"
+    assert compare_values("name", "Arben", "ARBEN").agreement == "equal"
+    assert compare_values("name", "Arben", "").agreement == "missing"
+    assert compare_values("number", "2012-PE-00029", "PKR.nr.12/2013").agreement == "other"

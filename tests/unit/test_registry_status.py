@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from harmonia.registry.ledger import begin_run, record_state
 from harmonia.registry.tables import Delivery, Run
-from harmonia.status import COLUMNS, status, table
+from harmonia.status import STATUS_COLUMNS, list_delivery_states, render_calendar
 from pipelines.landing.store import UnreadableError
 from sources.contract import institutions
 
@@ -24,8 +24,8 @@ def world(tmp_path: Path) -> World:
 
 
 def told(world: World, institution: str, inbox: Path | None = None, today: date = date(2020, 1, 1)) -> list[tuple[str, ...]]:
-    frame = status(world.registry, inbox, today)
-    assert tuple(frame.columns) == COLUMNS
+    frame = list_delivery_states(world.registry, inbox, today)
+    assert tuple(frame.columns) == STATUS_COLUMNS
     rows = frame[frame["institution"] == institution].drop(columns=["institution", "period_state"]).fillna("-")
     return [tuple(row) for row in rows.itertuples(index=False)]
 
@@ -44,7 +44,7 @@ def test_every_institution_and_quarter_between_the_first_and_the_last(world: Wor
     world.put("courts/2012-Q4/smil.xml", "a")
     world.put("police/2013-Q2/rastet.csv", "b")
     world.land()
-    frame = status(world.registry, world.inbox, date(2013, 7, 1))
+    frame = list_delivery_states(world.registry, world.inbox, date(2013, 7, 1))
     assert sorted(frame["institution"].unique()) == sorted(institutions())
     assert frame.groupby("institution").size().to_dict() == {name: 9 if name == "social_work" else 3 for name in institutions()}
     assert told(world, "courts", today=date(2013, 7, 1)) == [
@@ -62,10 +62,10 @@ def test_an_inbox_not_yet_run_and_no_inbox_at_all(world: World) -> None:
         ("2013-Q2", "2013-Q2_v2", "received", "not landed yet"),
         ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2; not landed yet"),
     ]
-    frame = status(None, world.inbox)
+    frame = list_delivery_states(None, world.inbox)
     assert frame.loc[frame["institution"] == "courts", "period_state"].tolist() == ["received", "received"]
-    assert status(world.registry, None).empty
-    assert status(None, None).empty
+    assert list_delivery_states(world.registry, None).empty
+    assert list_delivery_states(None, None).empty
 
 
 def test_states_of_versions_and_of_their_quarter(world: World) -> None:
@@ -81,15 +81,15 @@ def test_states_of_versions_and_of_their_quarter(world: World) -> None:
         ("2013-Q2", "2013-Q2_v2", "complete", "counts for records not in 2013-Q2_v3; 9 rows read, 7 accepted, 1 quarantined"),
         ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2"),
     ]
-    frame = status(world.registry, None)
+    frame = list_delivery_states(world.registry, None)
     assert set(frame.loc[frame["institution"] == "courts", "period_state"]) == {"partial"}
     world.put("courts/2013-Q2_v5/smil.xml", "healed")
     world.land()
     record_state(world.registry, "courts", "2013-Q2_v5", "complete")
-    frame = status(world.registry, None)
+    frame = list_delivery_states(world.registry, None)
     assert set(frame.loc[frame["institution"] == "courts", "period_state"]) == {"complete"}
     shown = io.StringIO()
-    Console(width=160, file=shown).print(table(frame))
+    Console(width=160, file=shown).print(render_calendar(frame))
     assert "2013-Q2_v3" not in shown.getvalue()
 
 
@@ -154,10 +154,10 @@ def test_the_table_shows_states_and_what_needs_attention(world: World) -> None:
     world.land()
     record_state(world.registry, "courts", "2013-Q2_v2", "unreadable")
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(table(status(world.registry, world.inbox, date(2020, 1, 1))))
+    console.print(render_calendar(list_delivery_states(world.registry, world.inbox, date(2020, 1, 1))))
     shown = console.export_text()
     assert "State of the deliveries" in shown
     assert "replaces nothing" in shown
     assert "was due on 2013-10-15" in shown
-    console.print(table(status(None, None)))
+    console.print(render_calendar(list_delivery_states(None, None)))
     assert "No deliveries yet" in console.export_text()

@@ -7,6 +7,7 @@ import io
 import pandas as pd
 from rich.console import Console
 
+from harmonia import status
 from harmonia.cli import summary
 from schemas.findings import frame
 
@@ -88,7 +89,7 @@ def test_what_is_no_delivery_is_named() -> None:
             {"institution": "police", "delivery": "2013-Q1", "file": "x", "rule": "delivery-file-name"},
         ]
     )
-    lines = summary.inbox_lines(found)
+    lines = status.describe_inbox_findings(found)
     assert [line.rpartition("(")[2] for line in lines] == ["police/first)", "post)"]
 
 

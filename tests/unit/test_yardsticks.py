@@ -12,7 +12,7 @@ import yaml
 
 from harmonia.errors import HarmoniaError
 from harmonia.scorecard.page import render_pages
-from harmonia.status import yardstick_lines
+from harmonia.status import describe_yardsticks
 from pipelines import returns
 from schemas.declared import DeclarationError
 from schemas.findings import LANGUAGES
@@ -47,8 +47,8 @@ def file(tmp_path: Path, *lines: str, header: str = HEADER) -> Path:
 
 def test_gaps_are_those_of_a_plain_recomputation() -> None:
     figures = statistics()
-    gaps, told = yardsticks.compare(yardsticks.read(EXAMPLE), figures)
-    assert told.empty
+    gaps, uncompared = yardsticks.compare_file(yardsticks.read_file(EXAMPLE), figures)
+    assert uncompared.empty
     plain = {
         (row["indicator"], row["period"], row["offence_group"]): int(row["as_reported"])
         for row in figures.to_dict("records")
@@ -70,9 +70,11 @@ def test_gaps_are_those_of_a_plain_recomputation() -> None:
 
 def test_an_indicator_of_several_institutions_is_compared_with_the_sum_of_one_source(tmp_path: Path) -> None:
     lines = ["police,cases_registered,2013,,case,100,Report", "inspectorate,cases_registered,2013,total,case,7,Report"]
-    gaps, told = yardsticks.compare(yardsticks.read(file(tmp_path, *lines, "police,cases_registered,2012,,case,90,Press")), statistics())
+    gaps, uncompared = yardsticks.compare_file(
+        yardsticks.read_file(file(tmp_path, *lines, "police,cases_registered,2012,,case,90,Press")), statistics()
+    )
     assert gaps["published"].tolist() == [107]
-    assert told["line"].tolist() == [4] and "also counts inspectorate" in told["why"][0]
+    assert uncompared["line"].tolist() == [4] and "also counts inspectorate" in uncompared["why"][0]
 
 
 @pytest.mark.parametrize(
@@ -95,17 +97,17 @@ def test_an_indicator_of_several_institutions_is_compared_with_the_sum_of_one_so
     ],
 )
 def test_what_cannot_be_compared_is_told_with_the_way_out(tmp_path: Path, line: str, why: str) -> None:
-    gaps, told = yardsticks.compare(yardsticks.read(file(tmp_path, line)), statistics())
-    assert gaps.empty and why in told["why"][0] and told["line"].tolist() == [2]
+    gaps, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line)), statistics())
+    assert gaps.empty and why in uncompared["why"][0] and uncompared["line"].tolist() == [2]
 
 
 def test_twice_and_nothing_read_is_told(tmp_path: Path) -> None:
     line = "police,persons_arrested,2013,total,person,5,R"
-    _, told = yardsticks.compare(yardsticks.read(file(tmp_path, line, line)), statistics())
-    assert told["line"].tolist() == [2, 3] and told["why"].str.contains("twice").all()
+    _, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line, line)), statistics())
+    assert uncompared["line"].tolist() == [2, 3] and uncompared["why"].str.contains("twice").all()
     unread = statistics().assign(as_reported=pd.NA)
-    _, told = yardsticks.compare(yardsticks.read(file(tmp_path, line)), unread)
-    assert "nothing could be read" in told["why"][0]
+    _, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line)), unread)
+    assert "nothing could be read" in uncompared["why"][0]
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,10 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, says: str)
     path = tmp_path / "figures.csv"
     path.write_text(text, "utf-8")
     with pytest.raises(HarmoniaError, match=says):
-        yardsticks.read(path)
+        yardsticks.read_file(path)
     path.write_bytes(HEADER.encode() + b"\xff\xfe")
     with pytest.raises(HarmoniaError, match="UTF-8"):
-        yardsticks.read(path)
+        yardsticks.read_file(path)
 
 
 OWN = pd.DataFrame(
@@ -139,9 +141,9 @@ COVERED = pd.DataFrame(
 
 def of_run(tmp_path: Path, *lines: str, header: str = HEADER) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table and the problems that a run makes of one file."""
-    found = yardsticks.read_files([("yardsticks/2013/figures.csv", file(tmp_path, *lines, header=header))])
+    found = yardsticks.read_landed_files([("yardsticks/2013/figures.csv", file(tmp_path, *lines, header=header))])
     given = (found, statistics().assign(harmonised=5), OWN, COVERED)
-    return yardsticks.published_table(*given), yardsticks.problems(*given)
+    return yardsticks.build_published_table(*given), yardsticks.find_problems(*given)
 
 
 def test_in_a_run_each_institution_is_compared_with_its_own_records(tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ def test_in_a_run_each_institution_is_compared_with_its_own_records(tmp_path: Pa
     assert rows["harmonised"].isna().all()  # it counts the records of both
     assert rows.loc[("police", "2012"), ["as_reported", "gap"]].isna().all()
     assert problems[["line", "rule"]].values.tolist() == [[4, "yardstick-nothing-read"]]
-    assert yardstick_lines(table, problems) == [
+    assert describe_yardsticks(table, problems) == [
         "2 published figures compared, 2 gaps, 1 larger than the tolerance",
         "gap: cases_registered 2013: police published 50, as reported 40 (-10)",
         "yardsticks/2013/figures.csv line 4: not compared: nothing could be read from police for 2012: see `harmonia status` "
@@ -188,7 +190,7 @@ def test_a_run_says_file_line_rule_and_way_out_and_quotes_nothing(tmp_path: Path
     table, problems = of_run(tmp_path, line, "police,cases_registered,2013,,case,42,Report")
     assert len(table) == 1  # the other line is compared
     assert problems[["file", "line", "rule"]].values.tolist() == [["yardsticks/2013/figures.csv", 2, rule]]
-    assert "Arben" not in " ".join(yardstick_lines(table, problems)) and ": " in problems["why"][0]
+    assert "Arben" not in " ".join(describe_yardsticks(table, problems)) and ": " in problems["why"][0]
 
 
 @pytest.mark.parametrize(("header", "line"), [("Arben,b\n", 1), (HEADER + "police,cases\n", 2), (HEADER + 'Arben,"a\n', 2)])
@@ -196,9 +198,9 @@ def test_a_damaged_file_costs_its_own_figures_only(tmp_path: Path, header: str, 
     bad = tmp_path / "bad"
     bad.mkdir()
     files = [("yardsticks/2013/a.csv", file(bad, header=header)), ("yardsticks/2013/b.csv", EXAMPLE)]
-    found = yardsticks.read_files(files)
+    found = yardsticks.read_landed_files(files)
     assert found["file"].value_counts().to_dict() == {"yardsticks/2013/a.csv": 1, "yardsticks/2013/b.csv": 7}
-    problems = yardsticks.problems(found, statistics().assign(harmonised=5), OWN, COVERED)
+    problems = yardsticks.find_problems(found, statistics().assign(harmonised=5), OWN, COVERED)
     assert problems.loc[0, ["file", "rule"]].tolist() == ["yardsticks/2013/a.csv", "yardstick-form"]
     assert problems["line"][0] == line and "Arben" not in problems["why"][0]
 
@@ -223,11 +225,11 @@ def test_the_simulator_adds_returns_and_changes_nothing_else(tmp_path: Path) -> 
     before, after = written(tmp_path / "without"), written(tmp_path / "with")
     added = "inbox/yardsticks/2013/returns.csv"
     assert after.keys() - before.keys() == {added} and {name: after[name] for name in before} == before
-    lines = yardsticks.read(tmp_path / "with" / added)
+    lines = yardsticks.read_file(tmp_path / "with" / added)
     assert set(lines["institution"]) == {"police", "inspectorate", "prosecution", "courts", "corrections"}
     assert (
-        yardsticks.problems(
-            lines.reindex(columns=list(yardsticks.LINES)).assign(kind="published"), statistics().assign(harmonised=5), OWN, COVERED
+        yardsticks.find_problems(
+            lines.reindex(columns=list(yardsticks.LINE_COLUMNS)).assign(kind="published"), statistics().assign(harmonised=5), OWN, COVERED
         )["rule"]
         .isin(["yardstick-no-figure", "yardstick-nothing-read"])
         .all()
@@ -294,6 +296,6 @@ def test_the_newest_version_of_a_returned_figure_is_current(tmp_path: Path) -> N
     )
     found = returns.returns(declared, {"counts": rows})
     assert found[["delivery", "indicator", "offence_group", "value"]].values.tolist() == [["2013-Q1_v2", "cases_registered", "total", 7]]
-    lines = yardsticks.lines_of_returns(found)
+    lines = yardsticks.convert_returns(found)
     assert lines[["file", "line", "unit", "value", "kind"]].values.tolist() == [["customs/2013-Q1_v2", 2, "case", "7", "return"]]
     assert returns.returns(declared, {"counts": rows.iloc[:0]}).empty

@@ -30,7 +30,7 @@ _LOG = f"{AUDIT}.{REQUESTS.name}"
 
 
 def chain_expression(previous: str, row: str) -> str:
-    """SQL of the chain of `row` (a column prefix, "r.", or none); `previous`: expression of the chain of the previous row."""
+    """Return SQL of the chain of `row` (a column prefix, "r.", or none); `previous`: expression of the chain of the previous row."""
     parts = ", ".join(f"{row}{name}" for name in ("ticket", "login", "address", "kind", "subject", "reason", "transaction"))
     content = f"jsonb_build_array({previous}, extract(epoch FROM {row}at), {parts})"
     return f"encode(sha256(convert_to({content}::text, 'UTF8')), 'hex')"

@@ -34,7 +34,7 @@ class Role:
     institution: str | None = None
 
     def visible_rows(self, schema: str, table: Table) -> str:
-        """Rows of `table` in `schema` that the role may read: all, own, on_request, none."""
+        """Return the rows of `table` in `schema` that the role may read: all, own, on_request, none."""
         if schema == IDENTITY:
             return self.personal
         if schema == AUDIT:
@@ -42,7 +42,8 @@ class Role:
         return self.rows.get(str(table.info.get("rows")), NONE) if schema == self.store else NONE
 
     def columns(self, schema: str, table: Table) -> list[str]:
-        """Columns of `table` in `schema` that the role may read; if it sees only its own rows, none that depend on others' records."""
+        """Return the columns of `table` in `schema` that the role may read; if it sees only its own rows, none that depend on others'
+        records."""
         rows = self.visible_rows(schema, table)
         hidden = tables.linked_columns(table) if rows == OWN else set()
         return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
@@ -50,7 +51,7 @@ class Role:
 
 @cache
 def roles() -> tuple[Role, ...]:
-    """Every role, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
+    """Return every role, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
     declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
     declared_roles: list[Role] = []
     for name, spec in declared.items():
@@ -77,5 +78,5 @@ def _check_terms(name: str, declared: dict[str, object]) -> None:
 
 
 def role(name: str) -> Role | None:
-    """The role called `name`."""
+    """Return the role called `name`."""
     return next((declared for declared in roles() if declared.name == name), None)

@@ -92,7 +92,7 @@ def _function_models(inputs: CountInputs) -> list[TableModel]:
     def model_of_function(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> TableModel:
         return TableModel(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
 
-    lines = yardsticks.read_files([]) if inputs.yardsticks is None else inputs.yardsticks
+    lines = yardsticks.read_landed_files([]) if inputs.yardsticks is None else inputs.yardsticks
     return [
         *(model_of_function(name, make) for name, make in dimensions.STATIC.items()),
         model_of_function("dim_period", partial(dimensions.period_dimension, inputs.deliveries)),
@@ -105,8 +105,8 @@ def _function_models(inputs: CountInputs) -> list[TableModel]:
         model_of_function("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
         model_of_function("dim_offence", dimensions.offence_dimension, "named_article"),
         model_of_function("quality", quality_rows, "standing_delivery", "quality_score", "whole_fault"),
-        model_of_function("yardstick", partial(yardsticks.published_table, lines), *_YARDSTICK_INPUTS),
-        model_of_function("yardstick_problem", partial(yardsticks.problems, lines), *_YARDSTICK_INPUTS),
+        model_of_function("yardstick", partial(yardsticks.build_published_table, lines), *_YARDSTICK_INPUTS),
+        model_of_function("yardstick_problem", partial(yardsticks.find_problems, lines), *_YARDSTICK_INPUTS),
         _fact_day_model(),
         *_further_statistics_models(),
     ]

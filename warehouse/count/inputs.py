@@ -53,7 +53,7 @@ class CountInputs:
                  position in a list that was reassigned to another person; None if there is no such record
     successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None if there are none
     signatures   harmonia.signing.frame: quarters that the heads of institutions signed; None if there are none
-    yardsticks   warehouse.yardsticks.LINES: figures that institutions published; None if there are none. No figure depends on them
+    yardsticks   warehouse.yardsticks.LINE_COLUMNS: figures that institutions published; None if there are none. No figure depends on them
     """
 
     canonical: Mapping[str, Rows]
@@ -80,7 +80,7 @@ def run_inputs(
     """Collect the inputs of counting from the outputs of the earlier stages. Large tables are not loaded, but scanned when counting.
 
     canonical_tables, identities, record_status, findings_: the stored tables of these stages. signatures: from `harmonia.signing.frame`.
-    yardsticks: figures that institutions published (`warehouse.yardsticks.LINES`).
+    yardsticks: figures that institutions published (`warehouse.yardsticks.LINE_COLUMNS`).
     """
     quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(

@@ -71,17 +71,17 @@ class MergingRule:
         return numbers
 
     def partition(self, counts: tuple[int, ...]) -> Partition:
-        """The partition under which a table is published."""
+        """Return the partition under which a table is published."""
         return self.partitions[int(self.partition_numbers(np.array([counts]))[0])]
 
 
 def _table_codes(tables: np.ndarray, total: int) -> np.ndarray:
-    """One number per table of that total, from all but its last category."""
+    """Return one number per table of that total, from all but its last category."""
     return np.asarray(tables[:, :-1] @ ((total + 1) ** np.arange(tables.shape[1] - 1)))
 
 
 def set_partitions(size: int) -> Iterator[Partition]:
-    """Every partition of the numbers below `size`."""
+    """Yield every partition of the numbers below `size`."""
     if size == 0:
         yield ()
         return
@@ -103,7 +103,7 @@ def _ordered_partitions(category_count: int, unknown_position: int | None) -> tu
 
 
 def compositions(total: int, size: int) -> np.ndarray:
-    """Every table of `size` categories with that total, one per row."""
+    """Return every table of `size` categories with that total, one per row."""
     if size == 1:
         return np.array([[total]])
     leading = np.indices((total + 1,) * (size - 1)).reshape(size - 1, -1).T
@@ -112,7 +112,7 @@ def compositions(total: int, size: int) -> np.ndarray:
 
 
 def _tables_with_small_count(total: int, size: int, threshold: int) -> np.ndarray:
-    """The tables of `compositions` with a count under the threshold, by `_table_codes`."""
+    """Return the tables of `compositions` with a count under the threshold, by `_table_codes`."""
     tables = np.concatenate(
         [
             np.insert(compositions(total - count, size - 1), category, count, axis=1)
@@ -126,7 +126,8 @@ def _tables_with_small_count(total: int, size: int, threshold: int) -> np.ndarra
 
 @cache
 def _decisions(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every table of that total with a count under the threshold: its `_table_codes`, ascending, and the position of its partition.
+    """Return every table of that total with a count under the threshold: its `_table_codes`, ascending, and the position of its
+    partition.
 
     All other tables have the first partition, in which no category is merged.
     """
@@ -146,7 +147,7 @@ def _decisions(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _already_public_cells(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
-    """Which small cells others published exactly: they are published if the others, at least two, reach the minimum total."""
+    """Return which small cells others published exactly: they are published if the others, at least two, reach the minimum total."""
     is_public = np.zeros(tables.shape, dtype=bool)
     for category, minimum, maximum in rule.external_bounds:
         if minimum == maximum < rule.threshold:
@@ -166,7 +167,7 @@ def _blocks_reach_threshold(rule: MergingRule, partition: Partition, tables: np.
 
 
 def _is_safe(rule: MergingRule, partition: Partition, tables: np.ndarray) -> np.ndarray:
-    """Which rows may be published under `partition`: the rows with equal block sums leave every small category enough values.
+    """Return which rows may be published under `partition`: the rows with equal block sums leave every small category enough values.
 
     This also holds for an intruder who believes any of what others published, if it is true.
     """
@@ -193,7 +194,7 @@ def _is_safe(rule: MergingRule, partition: Partition, tables: np.ndarray) -> np.
 
 
 def _distinct_values(sorted_groups: np.ndarray, sorted_values: np.ndarray, group_count: int) -> np.ndarray:
-    """Number of distinct values of each group. Rows: sorted by group, then by value."""
+    """Return the number of distinct values of each group. Rows: sorted by group, then by value."""
     is_new = np.ones(len(sorted_groups), dtype=bool)
     is_new[1:] = (sorted_groups[1:] != sorted_groups[:-1]) | (sorted_values[1:] != sorted_values[:-1])
     return np.bincount(sorted_groups[is_new], minlength=group_count)

@@ -71,7 +71,8 @@ def check_shipped() -> None:
 
 
 def load(home: Path) -> Policy:
-    """The policy in force in `home`. Raises `HarmoniaError` if there is none, it is unsigned, or it was changed after it was signed."""
+    """Return the policy in force in `home`. Raises `HarmoniaError` if there is none, it is unsigned, or it was changed after it was
+    signed."""
     remedy = f"the coordinator signs it with: harmonia release sign --home {home} --key KEYFILE --name NAME --day DATE"
     for name in (POLICY, SIGNATURE, signature.PUBLIC_KEY):
         if not (home / name).is_file():

@@ -50,7 +50,7 @@ class IndicatorTables:
     offences: tuple[str, ...]
 
     def tables_by_period(self, *, pooled: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Tables of each year and of a window, for a pooled and a non-pooled window."""
+        """Return the tables of each year and of a window, for a pooled and a non-pooled window."""
         by_year = () if pooled else tuple(t for t in self.tables if t != SEX_AGE)
         return by_year, tuple(t for t in self.tables if t == SEX_AGE or (pooled and t != QUARTER))
 
@@ -80,7 +80,7 @@ class Programme:
     public_already: tuple[Mapping[str, Any], ...]
 
     def cells(self, key: TableKey) -> tuple[str, ...]:
-        """The categories of a table, in order."""
+        """Return the categories of a table, in order."""
         if key.table == TOTAL:
             return (TOTAL,)
         if key.table == OFFENCE:
@@ -92,27 +92,28 @@ class Programme:
         return self.categories[key.table]
 
     def protection(self, indicator: str) -> Protection:
-        """How counts of an indicator are protected."""
+        """Return how counts of an indicator are protected."""
         return self.groups[self.indicators[indicator].group]
 
     def merging_rule(self, indicator: str, cells: tuple[str, ...], key: TableKey | None = None) -> MergingRule:
-        """The rule for a table of that indicator with those categories. key: the table, of which others may have published figures."""
+        """Return the rule for a table of that indicator with those categories. key: the table, of which others may have published
+        figures."""
         unknown_position = cells.index(UNKNOWN) if UNKNOWN in cells else None
         published_by_others = self.external_bounds(key) if key else {}
         bounds = tuple((cells.index(cell), *bound) for cell, bound in published_by_others.items() if cell in cells)
         return MergingRule(len(cells), *self.protection(indicator), unknown_position, bounds)
 
     def minimum_total(self, indicator: str) -> int:
-        """Minimum published total, and minimum published cause."""
+        """Return the minimum published total, and minimum published cause."""
         return self.merging_rule(indicator, (TOTAL,)).minimum_total
 
     def window_of(self, year: int) -> str:
-        """The window that contains a year, as `2012/2014`."""
+        """Return the window that contains a year, as `2012/2014`."""
         first = self.first_window + (year - self.first_window) // self.window_years * self.window_years
         return f"{first}/{first + self.window_years - 1}"
 
     def external_bounds(self, key: TableKey) -> dict[str, tuple[int, int]]:
-        """What others published about cells of a table: minimum, maximum."""
+        """Return what others published about cells of a table: minimum, maximum."""
         statements = (s for s in self.public_already if (s["indicator"], HARMONISED, s["table"], str(s["period"])) == key)
         return {
             str(s["category"]): (int(s.get("value", s.get("at_least", 0))), int(s.get("value", s.get("at_most", _MAX_COUNT))))
@@ -121,7 +122,7 @@ class Programme:
 
 
 def years_in(window: str) -> tuple[str, ...]:
-    """The years of a window; a year itself."""
+    """Return the years of a window; a year itself."""
     first, last = window[:4], window[-4:]
     return tuple(str(year) for year in range(int(first), int(last) + 1))
 

@@ -73,7 +73,7 @@ class ReleaseInputs:
 
 
 def protect(inputs: ReleaseInputs) -> PublishedTables:
-    """All tables of the release: those of earlier releases that are still valid, and new ones."""
+    """Return all tables of the release: those of earlier releases that are still valid, and new ones."""
     tables: PublishedTables = {}
     for indicator in inputs.programme.indicators:
         for year in _counted_years(inputs, indicator):
@@ -97,7 +97,7 @@ def _with_previous(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedT
 
 
 def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedTables:
-    """The year's total and its part by offence, harmonised; then as reported."""
+    """Return the year's total and its part by offence, harmonised; then as reported."""
     programme = inputs.programme
     total_key, offence_key = (TableKey(indicator, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
     counts = inputs.current.get(offence_key)
@@ -118,7 +118,7 @@ def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedT
 def _kept_if_safe(
     inputs: ReleaseInputs, total_key: TableKey, reported: PublishedTables, harmonised: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
-    """The tables of a year as reported; suppressed if leaving them unchanged would leave too few possible values."""
+    """Return the tables of a year as reported; suppressed if leaving them unchanged would leave too few possible values."""
     if not reported or any(table.source_release == inputs.release for table in reported.values()):
         return reported
     total, offences = harmonised
@@ -143,7 +143,7 @@ def as_reported_tables(
     counts: tuple[int, ...],
     harmonised: tuple[PublishedTable, PublishedTable | None],
 ) -> PublishedTables:
-    """The two tables of a year as reported, consistent with the harmonised ones (total, by offence)."""
+    """Return the two tables of a year as reported, consistent with the harmonised ones (total, by offence)."""
     total_key, offence_key = (TableKey(indicator, REPORTED, table, year) for table in (TOTAL, OFFENCE))
     cells = inputs.programme.cells(offence_key)
     rule = inputs.programme.merging_rule(indicator, cells[1:])
@@ -174,7 +174,7 @@ def _revised_or_kept(inputs: ReleaseInputs, new_tables: PublishedTables) -> Publ
 
 
 def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tables: PublishedTables, kept: PublishedTables) -> bool:
-    """Whether the year's new total is published although its parts by offence stay."""
+    """Return whether the year's new total is published although its parts by offence stay."""
     offence_key = total_key._replace(table=OFFENCE)
     if any(tables.get(offence_key) is None or tables[offence_key].status != "published" for tables in (new_tables, kept)):
         return False
@@ -191,7 +191,7 @@ def _with_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTabl
 
 
 def _are_breakdowns_due(inputs: ReleaseInputs, indicator: str, year: str) -> bool:
-    """Whether the year's breakdowns are due in this release."""
+    """Return whether the year's breakdowns are due in this release."""
     total_key = TableKey(indicator, HARMONISED, TOTAL, year)
     months = (inputs.as_of.year - int(year) - 1) * 12 + inputs.as_of.month - 1
     total_is_public = months >= inputs.programme.after_months or any(total_key in tables for tables in inputs.history)
@@ -200,13 +200,13 @@ def _are_breakdowns_due(inputs: ReleaseInputs, indicator: str, year: str) -> boo
 
 
 def _leading_table(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
-    """The published part by offence of a year, if it shows the leading group separately."""
+    """Return the published part by offence of a year, if it shows the leading group separately."""
     offences = tables.get(TableKey(indicator, HARMONISED, OFFENCE, year))
     return offences if offences and offences.value(LEADING) is not None else None
 
 
 def is_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
-    """Whether a window is pooled: its first year's leading group is suppressed or small, and no year of it is broken down yet."""
+    """Return whether a window is pooled: its first year's leading group is suppressed or small, and no year of it is broken down yet."""
     years = [year for year in years_in(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
     breakdowns = inputs.programme.indicators[indicator].tables
     if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous for year in years for table in breakdowns):
@@ -216,7 +216,7 @@ def is_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: Publis
 
 
 def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
-    """The breakdowns of an indicator in the programme up to the day of the release."""
+    """Return the breakdowns of an indicator in the programme up to the day of the release."""
     due = [year for year in _counted_years(inputs, indicator) if _are_breakdowns_due(inputs, indicator, year)]
     keys = []
     for window in sorted({inputs.programme.window_of(int(year)) for year in due}):
@@ -228,7 +228,7 @@ def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTable
 
 
 def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
-    """The breakdowns due in this release; those of windows last, since sex × age depends on the others."""
+    """Return the breakdowns due in this release; those of windows last, since sex × age depends on the others."""
     new: PublishedTables = {}
     for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
         if key in inputs.previous or overlapping_table(key, inputs.previous):
@@ -246,20 +246,20 @@ def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) 
 
 
 def overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | None:
-    """A published window, or year of one, of the same table, whose difference from `key` would disclose what neither does."""
+    """Return a published window, or year of one, of the same table, whose difference from `key` would disclose what neither does."""
     years = set(years_in(key.period))
     same_table = (k for k in published if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
     return next((k for k in same_table if years & set(years_in(k.period))), None)
 
 
 def withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
-    """Tables of the programme that are not published since they overlap one of an earlier release: each with the earlier one."""
+    """Return the tables of the programme that are not published since they overlap one of an earlier release: each with the earlier one."""
     due = [key for indicator in inputs.programme.indicators for key in breakdowns_due(inputs, indicator, tables)]
     return {key: earlier for key in due if key not in inputs.previous and (earlier := overlapping_table(key, inputs.previous))}
 
 
 def _window_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTable:
-    """A table over a window, of the records that its years' published figures count."""
+    """Return a table over a window, of the records that its years' published figures count."""
     counts, newest_source = exact_counts(inputs, key, tables)
     if counts is None:
         return PublishedTable("not_broken_down", source_release=inputs.release)
@@ -275,7 +275,7 @@ def _window_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables)
 
 
 def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
-    """The exact counts of a published table, and the (newest) release whose records they count.
+    """Return the exact counts of a published table, and the (newest) release whose records they count.
 
     tables: all published tables. A window sums its years, each as counted by its breakdowns or else by its total.
     """
@@ -289,19 +289,20 @@ def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) 
 
 
 def tables_published_with(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTables:
-    """All tables of the release that first published a table: a window counts its years as known then. tables: of the newest release."""
+    """Return all tables of the release that first published a table: a window counts its years as known then. tables: of the newest
+    release."""
     return next((old for old in inputs.history if "/" in key.period and key in old), tables)
 
 
 def year_source_release(inputs: ReleaseInputs, indicator: str, year: str, tables: PublishedTables) -> str:
-    """The release whose records the year's breakdowns count; if there are none, its part by offence, or else its total."""
+    """Return the release whose records the year's breakdowns count; if there are none, its part by offence, or else its total."""
     names = (*inputs.programme.indicators[indicator].tables, OFFENCE, TOTAL)
     yearly = (tables.get(TableKey(indicator, HARMONISED, table, year)) for table in names)
     return next((table.source_release for table in yearly if table), inputs.release)
 
 
 def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables) -> list[Margins] | None:
-    """The published margins (by sex and by age) of sex × age: one entry if the window has its own tables, else one per year."""
+    """Return the published margins (by sex and by age) of sex × age: one entry if the window has its own tables, else one per year."""
     window_has_margins = key._replace(table=_MARGIN_TABLES[0]) in tables
     yearly = []
     for period in (key.period,) if window_has_margins else years_in(key.period):
@@ -313,7 +314,7 @@ def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables
 
 
 def _complete_margin(programme: Programme, key: TableKey, tables: PublishedTables) -> tuple[int, int] | None:
-    """The published figures of a table of two categories, if each is published separately and nobody is unknown."""
+    """Return the published figures of a table of two categories, if each is published separately and nobody is unknown."""
     published = dict(tables[key].cells) if key in tables else {}
     categories = [cell for cell in programme.cells(key) if cell != UNKNOWN]
     if len(categories) != 2 or published.keys() != set(programme.cells(key)) or published.get(UNKNOWN):

@@ -42,11 +42,11 @@ class PublishedTable:
     limit: int | None = None
 
     def has_same_content(self, other: PublishedTable) -> bool:
-        """Whether both publish the same."""
+        """Return whether both publish the same."""
         return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
 
     def value(self, cell: str) -> int | None:
-        """The value of a separately published category; None if it is not."""
+        """Return the value of a separately published category; None if it is not."""
         return dict(self.cells).get(cell)
 
 
@@ -137,7 +137,7 @@ def publish_breakdown(rule: MergingRule, cells: tuple[str, ...], counts: tuple[i
 
 
 def common_coarsening(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
-    """The finest partition that is coarser than, or equal to, each of `partitions`."""
+    """Return the finest partition that is coarser than, or equal to, each of `partitions`."""
     merged: list[frozenset[str]] = []
     for block in (b for p in partitions for b in p):
         overlapping = [other for other in merged if other & block]
@@ -146,7 +146,7 @@ def common_coarsening(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[f
 
 
 def is_safe_revision(new: PublishedTable, old: PublishedTable, min_difference: int) -> bool:
-    """Whether no difference between two versions of a table, or of its total, is between 1 and `min_difference` - 1."""
+    """Return whether no difference between two versions of a table, or of its total, is between 1 and `min_difference` - 1."""
     if new.status != "published" or old.status != "published":
         return True
     new_values, old_values = ({frozenset(name.split(MERGE_SEPARATOR)): n for name, n in table.cells} for table in (new, old))
@@ -162,11 +162,11 @@ def is_safe_revision(new: PublishedTable, old: PublishedTable, min_difference: i
 def can_revise_total_alone(
     new_total: PublishedTable, old_total: PublishedTable, offence_pairs: Sequence[tuple[int, int]], minimum: int, min_difference: int
 ) -> bool:
-    """Whether a year's new total may be published while its parts by offence stay: if that leaves the leading group
+    """Return whether a year's new total may be published while its parts by offence stay: if that leaves the leading group
     `MIN_POSSIBLE_VALUES` values.
 
-    Unchanged parts reveal that the leading group, or the rest, differs by 1 to `min_difference` - 1 from a published pair. offence_pairs:
-    those pairs (the leading group, rest), at least one. Both parts of the new total reach `minimum`.
+    Unchanged parts reveal that the leading group, or the rest, differs by 1 to `min_difference` - 1 from a published pair.
+    offence_pairs: those pairs (the leading group, rest), at least one. Both parts of the new total reach `minimum`.
     """
     new, old = new_total.value(TOTAL), old_total.value(TOTAL)
     if new is None or old is None or abs(new - old) < min_difference or not offence_pairs:
@@ -178,7 +178,8 @@ def can_revise_total_alone(
 
 
 def can_keep_as_reported(harmonised: int, earlier: Collection[int], minimum: int, apart: int, min_difference: int) -> bool:
-    """Whether a figure as reported may stay published since its new value differs from one of `earlier` by 1 to `min_difference` - 1.
+    """Return whether a figure as reported may stay published since its new value differs from one of `earlier` by 1 to `min_difference`
+    - 1.
 
     Keeping it reveals this, and that the new value differs by `apart` or more from the harmonised figure: at least `MIN_POSSIBLE_VALUES`
     values must satisfy both. Without earlier figures a part keeps the table unchanged, and the figure is open.
@@ -189,13 +190,13 @@ def can_keep_as_reported(harmonised: int, earlier: Collection[int], minimum: int
 
 
 def _is_near(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
-    """Which of `values` differ by 1 to `min_difference` - 1 from one of `others`."""
+    """Return which of `values` differ by 1 to `min_difference` - 1 from one of `others`."""
     change = np.abs(values[:, None] - np.array([*others]))
     return np.asarray(((change > 0) & (change < min_difference)).any(axis=1))
 
 
 def sex_age_minimum_count(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
-    """The minimum count of a published cell of sex × age over the years; None if the table is never published.
+    """Return the minimum count of a published cell of sex × age over the years; None if the table is never published.
 
     With public margins, one cell determines all four. It has `first` to `last` values, and the table is published if the smallest of its
     four cells has the minimum count: the first from the threshold on with which the suppressed tables leave every cell

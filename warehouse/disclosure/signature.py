@@ -16,7 +16,7 @@ PUBLIC_KEY = "coordinator.pub"
 
 
 def message(document_kind: str, name: str, day: str, sha256: str) -> bytes:
-    """The signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
+    """Return the signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
     return "\n".join([document_kind, name, day, sha256]).encode()
 
 
@@ -39,7 +39,7 @@ def sign(home: Path, key_file: Path, content: bytes) -> str:
 
 
 def is_valid(home: Path, content: bytes, signature: str) -> bool:
-    """Whether `signature` is a valid signature of `content` by the key of the home's `coordinator.pub`."""
+    """Return whether `signature` is a valid signature of `content` by the key of the home's `coordinator.pub`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 

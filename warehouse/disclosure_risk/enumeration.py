@@ -35,7 +35,7 @@ METHOD = "enumeration"
 
 
 def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: frozenset[TableName] | None = None) -> list[Disclosure]:
-    """What can be inferred from the latest release, table by table. only: restrict to these tables."""
+    """Return what can be inferred from the latest release, table by table. only: restrict to these tables."""
     disclosures: list[Disclosure] = []
     for name, observed in knowledge.latest.items():
         if name not in truth or (only is not None and name not in only):
@@ -52,7 +52,7 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: froz
 def _small_total(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
-    """A total published only as small."""
+    """Return a total published only as small."""
     known = min(knowledge.known_persons[name.indicator], true_counts["total"])
     possible_values = {"public": observed.limit, "knows": observed.limit - known}
     return [Disclosure(name, "total", n, intruder, METHOD) for intruder, n in possible_values.items() if n < MIN_POSSIBLE_VALUES]
@@ -73,7 +73,7 @@ def _one_way_table(
 
 
 def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts: Mapping[str, int]) -> Iterator[tuple[str, range]]:
-    """What others published about cells of a table, if it is true: cell, values."""
+    """Yield what others published about cells of a table, if it is true: cell, values."""
     for statement in knowledge.statements_about(name):
         cell = str(statement["category"])
         if cell in true_counts:
@@ -86,7 +86,8 @@ def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts:
 def identically_published(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> np.ndarray:
-    """Every table (one per row, the true one last) that would have been published as observed. Empty if not even the total is public."""
+    """Return every table (one per row, the true one last) that would have been published as observed. Empty if not even the total is
+    public."""
     cells = tuple(true_counts)
     rows = consistent_tables(knowledge, name, observed, true_counts)
     if not len(rows):
@@ -97,7 +98,7 @@ def identically_published(
 
 
 def consistent_tables(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> np.ndarray:
-    """Every table consistent with the published cells, whatever the program would publish for it."""
+    """Return every table consistent with the published cells, whatever the program would publish for it."""
     cells, blocks = tuple(true_counts), list(observed.blocks)
     if name.table == "sex_age_group":
         margins = _complete_margins(knowledge, name)
@@ -121,7 +122,7 @@ def _offence_tables(
 
 
 def _distributions(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:
-    """Every distribution of the blocks' sums over their categories."""
+    """Return every distribution of the blocks' sums over their categories."""
     by_block = [_block_distributions(value, len(block)) for block, value in blocks]
     sizes = [len(distributions) for distributions in by_block]
     tables = np.zeros((int(np.prod(sizes)), len(cells)), dtype=np.int64)
@@ -133,7 +134,7 @@ def _distributions(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, 
 
 @cache
 def _block_distributions(value: int, parts: int) -> np.ndarray:
-    """Distributions of a sum over merged categories."""
+    """Return distributions of a sum over merged categories."""
     if parts <= 2 or (value + 1) ** (parts - 1) <= MAX_FULL_LISTING:
         return compositions(value, parts)
     small = np.stack(np.meshgrid(*[np.arange(MAX_SMALL_COUNT + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
@@ -145,7 +146,8 @@ def _block_distributions(value: int, parts: int) -> np.ndarray:
 def narrow_cells(
     name: TableName, candidates: np.ndarray, true_counts: Mapping[str, int], protected: list[str], known_persons: int
 ) -> list[Disclosure]:
-    """Protected cells with too few values among the candidate tables, for the public and for anyone who knows persons counted."""
+    """Return the protected cells with too few values among the candidate tables, for the public and for anyone who knows persons
+    counted."""
     disclosures: list[Disclosure] = []
     cells, truth = tuple(true_counts), np.array(list(true_counts.values()))
     nobody = np.zeros(len(cells), dtype=np.int64)
@@ -161,7 +163,7 @@ def narrow_cells(
 
 
 def _all_in_one_category(tables: np.ndarray, total: int) -> bool:
-    """Whether it is certain that all persons have the same category."""
+    """Return whether it is certain that all persons have the same category."""
     return bool((tables == total).any(axis=1).all() and (tables.max(axis=0) == tables.min(axis=0)).all())
 
 
@@ -190,12 +192,12 @@ def _sex_age(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTa
 
 
 def _four_cells(cells: tuple[str, ...]) -> list[int]:
-    """Positions of the four cells whose sex and age are both known."""
+    """Return the positions of the four cells whose sex and age are both known."""
     return [n for n, cell in enumerate(cells) if "unknown" not in cell.split(CROSS_SEPARATOR)]
 
 
 def _sex_age_tables(true_counts: Mapping[str, int], margins: list[tuple[list[int], list[int]]]) -> np.ndarray:
-    """Every sex × age table with the margins of the years, summed."""
+    """Return every sex × age table with the margins of the years, summed."""
     first = sum(max(0, sex[0] - age[1]) for sex, age in margins)
     last = sum(min(sex[0], age[0]) for sex, age in margins)
     truth = np.array(list(true_counts.values()))
@@ -206,7 +208,7 @@ def _sex_age_tables(true_counts: Mapping[str, int], margins: list[tuple[list[int
 
 
 def _complete_margins(knowledge: IntruderKnowledge, name: TableName) -> list[tuple[list[int], list[int]]]:
-    """The figures by sex and by age of each year (or of the window), if all publish both categories and nobody is unknown."""
+    """Return the figures by sex and by age of each year (or of the window), if all publish both categories and nobody is unknown."""
     sides = []
     for table in ("sex", "age_group"):
         values = [dict(margin.blocks) if margin else {} for margin in margin_tables(knowledge.latest, name, table)]
@@ -218,10 +220,10 @@ def _complete_margins(knowledge: IntruderKnowledge, name: TableName) -> list[tup
 
 
 def find_bridge_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, release: str | None = None) -> list[Disclosure]:
-    """What can be inferred about the causes between reported and harmonised totals; `release`: only what it published first.
+    """Return what can be inferred about the causes between reported and harmonised totals; `release`: only what it published first.
 
-    Two assumptions: every cause may add and remove records; or every cause only removes (or only adds) as the difference does, and
-    an intruder who knows persons knows their causes.
+    Two assumptions: every cause may add and remove records; or every cause only removes (or only adds) as the difference does, and an
+    intruder who knows persons knows their causes.
     """
     disclosures: list[Disclosure] = []
     assert knowledge.bridge is not None
@@ -269,7 +271,7 @@ def _narrow_causes(
 
 @cache
 def record_moves(cause_count: int, free_causes: tuple[int, ...], sizes: tuple[int, ...]) -> np.ndarray:
-    """Records moved from one cause to another, or between one and two others."""
+    """Return the records moved from one cause to another, or between one and two others."""
     unit = np.eye(cause_count, dtype=np.int64)
     single = [size * (unit[a] - unit[b]) for a in free_causes for b in free_causes if a != b for size in sizes]
     double = [2 * unit[a] - unit[b] - unit[c] for a in free_causes for b in free_causes for c in free_causes if b < c and a not in (b, c)]

@@ -49,7 +49,8 @@ class Constraints:
 
 
 def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> Constraints:
-    """The constraints that the releases put on one indicator; `parts_are_reported`: assume that no part counts more than is reported."""
+    """Return the constraints that the releases put on one indicator; `parts_are_reported`: assume that no part counts more than is
+    reported."""
     constraints = Constraints()
     for n, release in enumerate(knowledge.releases):
         tables = {name: observed for name, observed in release.items() if name.indicator == indicator}
@@ -63,7 +64,7 @@ def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_a
 
 
 def cell_variable(name: TableName, observed: ObservedTable, cell: str) -> Variable:
-    """The unknown of a cell. Offence groups and totals differ by release; breakdowns are published once."""
+    """Return the unknown of a cell. Offence groups and totals differ by release; breakdowns are published once."""
     release = observed.first_release if name.table in ("total", "offence_group") else ""
     return (*name, release, cell)
 
@@ -101,7 +102,7 @@ def _add_table(
 
 
 def _leading(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
-    """The unknown of the leading group in a year, from the newest figures that count no later release than `newest`.
+    """Return the unknown of the leading group in a year, from the newest figures that count no later release than `newest`.
 
     None if no release broke the year down.
     """
@@ -164,7 +165,7 @@ class Solver:
         self._objective_columns: list[int] = []
 
     def is_feasible(self) -> bool:
-        """Whether the constraints can be satisfied."""
+        """Return whether the constraints can be satisfied."""
         self._set_objective({}, 1)
         self._highs.run()
         return bool(self._highs.getModelStatus() == self._highspy.HighsModelStatus.kOptimal)
@@ -174,7 +175,7 @@ class Solver:
         self._highs.changeColBounds(self.constraints.variables[variable], minimum, maximum)
 
     def range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
-        """Minimum and maximum of a sum of variables."""
+        """Return the minimum and maximum of a sum of variables."""
         factors = {self.constraints.variables[variable]: factor for variable, factor in terms.items()}
         return self._optimum(factors, 1), self._optimum(factors, -1)
 
@@ -223,7 +224,7 @@ def _assume_external_statements(knowledge: IntruderKnowledge, solver: Solver, in
 def find_disclosures(
     knowledge: IntruderKnowledge, truth: TrueCounts, indicators: Iterable[str], only: frozenset[TableName] | None = None
 ) -> list[Disclosure]:
-    """What the public, and those who know persons, can infer about the latest release's tables from all releases together.
+    """Return what the public, and those who know persons, can infer about the latest release's tables from all releases together.
 
     Known persons are, in turn, those of the cell itself and those of each other cell merged with it. only: restrict to these tables.
     Raises ValueError if the published figures contradict each other.
@@ -250,7 +251,7 @@ def find_disclosures(
 def _narrow_cells(
     knowledge: IntruderKnowledge, solver: Solver, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
-    """Protected cells of a table with too few possible values."""
+    """Return the protected cells of a table with too few possible values."""
     disclosures = []
     known_persons = knowledge.known_persons[name.indicator]
     for cell in protected_cells(knowledge, name, observed, true_counts):
@@ -273,7 +274,7 @@ def _narrow_cells(
 
 
 def _small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> list[Disclosure]:
-    """Tables published differently by two releases: a difference of a cell, or of the total, that is certainly 1 to 4."""
+    """Return the tables published differently by two releases: a difference of a cell, or of the total, that is certainly 1 to 4."""
     disclosures = []
     for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
         for name, new in newer.items():

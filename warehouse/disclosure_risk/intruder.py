@@ -106,12 +106,12 @@ class IntruderKnowledge:
         return self.releases[-1]
 
     def statements_about(self, name: TableName) -> list[Mapping[str, Any]]:
-        """What others published about cells of a table."""
+        """Return what others published about cells of a table."""
         return [s for s in self.external_statements if (s["indicator"], "harmonised", s["table"], str(s["period"])) == name]
 
 
 def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
-    """A cube by table. Crossed cells keep their name as one category."""
+    """Return a cube by table. Crossed cells keep their name as one category."""
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "limit", "known", "edition"]
     rows: dict[TableName, list[Any]] = {}
     for row in zip(*(cube[column].tolist() for column in columns), strict=True):
@@ -126,7 +126,7 @@ def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
 
 
 def cell_categories(cell: str) -> Iterator[str]:
-    """The categories of a published cell: parts of a merged one, pairs of a crossed one."""
+    """Yield the categories of a published cell: parts of a merged one, pairs of a crossed one."""
     if CROSS_SEPARATOR in cell:
         rows, columns = (side.split(MERGE_SEPARATOR) for side in cell.split(CROSS_SEPARATOR))
         yield from (f"{row}{CROSS_SEPARATOR}{column}" for row in rows for column in columns)
@@ -135,14 +135,13 @@ def cell_categories(cell: str) -> Iterator[str]:
 
 
 def years_in(period: str) -> list[str]:
-    """The years of a window; a year itself."""
+    """Return the years of a window; a year itself."""
     return [str(year) for year in range(int(period[:4]), int(period[-4:]) + 1)]
 
 
 def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
-    """The public total of a breakdown: its published figures, or the leading group in its years as known when it was broken down; None if
-    that is not public.
-    """
+    """Return the public total of a breakdown: its published figures, or the leading group in its years as known when it was broken down;
+    None if that is not public."""
     breakdown = knowledge.latest[name]
     if breakdown.status == "published":
         return sum(value for _, value in breakdown.blocks)
@@ -158,7 +157,7 @@ def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
 
 
 def protected_cells(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[str]:
-    """Cells that must not be disclosed: under the threshold and suppressed, unless others published them."""
+    """Return the cells that must not be disclosed: under the threshold and suppressed, unless others published them."""
     public_cells = {block[0] for block, _ in observed.blocks if len(block) == 1}
     public_cells |= {
         str(statement["category"])
@@ -171,12 +170,12 @@ def protected_cells(knowledge: IntruderKnowledge, name: TableName, observed: Obs
 
 
 def _leaves_too_few_values(statement: Mapping[str, Any]) -> bool:
-    """Whether what others published already leaves a cell fewer values than an attack may."""
+    """Return whether what others published already leaves a cell fewer values than an attack may."""
     return "at_most" in statement and int(statement["at_most"]) - int(statement.get("at_least", 0)) + 1 < MIN_POSSIBLE_VALUES
 
 
 def _has_no_unknown(knowledge: IntruderKnowledge, name: TableName, cell: str) -> bool:
-    """Whether every year publishes "not known: 0" for the row or the column of a crossed cell."""
+    """Return whether every year publishes "not known: 0" for the row or the column of a crossed cell."""
     unknown_sides = [table for side, table in zip(cell.split(CROSS_SEPARATOR), ("sex", "age_group"), strict=True) if side == "unknown"]
     margins = [margin_tables(knowledge.latest, name, table) for table in unknown_sides]
     return bool(margins) and all(
@@ -185,7 +184,7 @@ def _has_no_unknown(knowledge: IntruderKnowledge, name: TableName, cell: str) ->
 
 
 def margin_tables(release: Mapping[TableName, ObservedTable], name: TableName, margin: str) -> list[ObservedTable | None]:
-    """The published tables by sex, or by age, for a crossed table's window: of the window, or else of each year."""
+    """Return the published tables by sex, or by age, for a crossed table's window: of the window, or else of each year."""
     window_margin = name._replace(table=margin)
     if window_margin in release:
         return [release[window_margin]]
@@ -193,14 +192,14 @@ def margin_tables(release: Mapping[TableName, ObservedTable], name: TableName, m
 
 
 def known_person_counts(true_counts: np.ndarray, known_persons: int) -> list[np.ndarray]:
-    """Every way to know this many of the persons counted: how many of each category."""
+    """Return every way to know this many of the persons counted: how many of each category."""
     choices = combinations_with_replacement(np.flatnonzero(true_counts).tolist(), min(known_persons, int(true_counts.sum())))
     counts = (np.bincount(np.array(categories, dtype=np.int64), minlength=len(true_counts)) for categories in choices)
     return [known for known in counts if (known <= true_counts).all()]
 
 
 def compositions(total: int, parts: int) -> np.ndarray:
-    """Every distribution of `total` over `parts`, one per row."""
+    """Return every distribution of `total` over `parts`, one per row."""
     if parts == 1:
         return np.array([[total]])
     leading = np.stack(np.meshgrid(*[np.arange(total + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)

@@ -53,7 +53,7 @@ class Questionnaire:
 
 @cache
 def questionnaires() -> dict[str, Questionnaire]:
-    """The questionnaires of the domain by code. Raises `HarmoniaError` naming the file and the error."""
+    """Return the questionnaires of the domain by code. Raises `HarmoniaError` naming the file and the error."""
     return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.place("questionnaires").glob("*.yaml"))}
 
 
@@ -107,7 +107,7 @@ def answer_rows(questionnaire: Questionnaire, figures: Callable[[str, str], pd.D
 
 
 def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """The figures of a release for `answer_rows`; suppressed ones have no figure, and the release's wording as a note."""
+    """Return the figures of a release for `answer_rows`; suppressed ones have no figure, and the release's wording as a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         cube = release.cube

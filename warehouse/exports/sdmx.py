@@ -34,7 +34,8 @@ def sdmx_files(release: Release) -> dict[str, bytes]:
 
 
 def sdmx_observations(release: Release) -> pd.DataFrame:
-    """The cube in SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null: suppressed)."""
+    """Return the cube in SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null:
+    suppressed)."""
     cube, dimensions, attributes = release.cube, territory.sdmx_config()["dimensions"], territory.sdmx_config()["attributes"]
     unit = release.table("definitions").set_index("indicator")["unit"]
     quarterly = cube["table"] == "quarter"
@@ -70,7 +71,7 @@ def _sdmx_code(part: str, spec: dict[str, Any]) -> str:
 
 
 def _time_period(of: str) -> str:
-    """A year unchanged; a window `2012/2014` as an SDMX time range: its first day and its length."""
+    """Return a year unchanged; a window `2012/2014` as an SDMX time range: its first day and its length."""
     return of if "/" not in of else f"{of[:4]}-01-01/P{int(of[-4:]) - int(of[:4]) + 1}Y"
 
 
@@ -81,7 +82,7 @@ def _observation_comment(status: str, limit: float | None, missing: str | None) 
 
 
 def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dict[str, str]]]:
-    """Dimension or attribute → code → language → label, for the codes used in the release and the categories that they merge."""
+    """Return dimension or attribute → code → language → label, for the codes used in the release and the categories that they merge."""
     config = territory.sdmx_config()
     titles = release.table("definitions").set_index("indicator")
     lists: dict[str, dict[str, dict[str, str]]] = {}
@@ -103,7 +104,7 @@ def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dic
 
 
 def _structure_artefacts(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
-    """All maintainable artefacts by name: agency, concepts, lists, dsd, flow."""
+    """Return all maintainable artefacts by name: agency, concepts, lists, dsd, flow."""
     config = territory.sdmx_config()
     agency = m.Agency(id=config["agency"]["id"], name=config["agency"]["title"])
     common: dict[str, Any] = {
@@ -185,7 +186,7 @@ def _message_header(release: Release) -> Header:
 
 
 def _release_day(release: Release) -> datetime:
-    """The day of the release, not the current time: the same release gives the same bytes."""
+    """Return the day of the release, not the current time: the same release gives the same bytes."""
     return datetime.fromisoformat(release.name).replace(tzinfo=UTC)
 
 

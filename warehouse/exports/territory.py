@@ -22,7 +22,7 @@ def sdmx_config() -> dict[str, Any]:
 
 
 def area_code() -> str:
-    """The first of the domain's codes, or `HARMONIA_AREA_CODE`. Raises `HarmoniaError` for one that the domain does not have."""
+    """Return the first of the domain's codes, or `HARMONIA_AREA_CODE`. Raises `HarmoniaError` for one that the domain does not have."""
     territory = os.environ.get(CODE_VARIABLE) or next(iter(sdmx_config()["areas"]))
     if territory not in sdmx_config()["areas"]:
         raise HarmoniaError(f"{CODE_VARIABLE}={territory}: the territory's code is one of {', '.join(sdmx_config()['areas'])}")
@@ -30,11 +30,11 @@ def area_code() -> str:
 
 
 def status_note(lang: str) -> str:
-    """The footnote on status; empty if `HARMONIA_STATUS_NOTE` is `no`."""
+    """Return the footnote on status; empty if `HARMONIA_STATUS_NOTE` is `no`."""
     return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(sdmx_config()["status_note"][lang])
 
 
 def area_name(lang: str) -> str:
-    """The territory's name, with the footnote mark if there is a footnote."""
+    """Return the territory's name, with the footnote mark if there is a footnote."""
     territory = str(sdmx_config()["areas"][area_code()][lang])
     return territory if status_note(lang) else territory.rstrip("*")

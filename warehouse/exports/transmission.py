@@ -25,7 +25,7 @@ from warehouse.releases.reading import Release, category_label, missing_text, st
 
 
 def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """The exact figures of a release for `questionnaires.answer_rows`, for the years that it publishes.
+    """Return the exact figures of a release for `questionnaires.answer_rows`, for the years that it publishes.
 
     Marked confidential if the release does not publish the exact figure. Raises `HarmoniaError` if the release was modified.
     """
@@ -66,7 +66,7 @@ def _htcds_fields() -> dict[str, dict[str, dict[str, str] | str]]:
 
 
 def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
-    """Victims as rows in the field names and values of HTCDS (the open standard used by IC-TIP); no id, no name, no day.
+    """Return the victims as rows in the field names and values of HTCDS (the open standard used by IC-TIP); no id, no name, no day.
 
     For the years that the release publishes. A field that no source delivers is an empty column.
     """

@@ -53,7 +53,8 @@ def write_approval(home: Path, key_file: Path, transmission: Transmission, name:
 
 
 def verify_approval(home: Path, approval: Path | None, transmission: Transmission) -> Approval:
-    """The verified approval. Raises `HarmoniaError` if there is none, it is for something else, or the coordinator did not sign it."""
+    """Return the verified approval. Raises `HarmoniaError` if there is none, it is for something else, or the coordinator did not sign
+    it."""
     remedy = (
         f"the coordinator approves it with: harmonia export approve {transmission.export} --release {transmission.release} "
         f"--recipient {transmission.recipient!r} --key KEYFILE --name NAME --day DATE --out FILE"

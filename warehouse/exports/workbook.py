@@ -37,7 +37,7 @@ def workbook_texts() -> dict[str, Any]:
 def make_workbook(
     questionnaire: Questionnaire, answers: pd.DataFrame, release: Release, lang: str, manifest_hash: str, approval: str | None = None
 ) -> bytes:
-    """The workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when, for a full transmission."""
+    """Return the workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when, for a full transmission."""
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})

@@ -22,7 +22,8 @@ from warehouse.releases.exact import BRIDGE
 def bridge_rows(
     programme: Programme, tables: PublishedTables, exact: Mapping[str, ExactCounts], previous: pd.DataFrame, release: str
 ) -> pd.DataFrame:
-    """One row per published cause and one for all others together, `cube.BRIDGE_SCHEMA`. Published once, with the year's breakdowns.
+    """Return one row per published cause and one for all others together, `cube.BRIDGE_SCHEMA`. Published once, with the year's
+    breakdowns.
 
     previous: the rows of the last release, which are repeated. A year is included if its two totals are published and count the same
     records.
@@ -45,7 +46,7 @@ def bridge_rows(
 
 
 def _has_new_breakdowns(tables: PublishedTables, key: TableKey, release: str) -> bool:
-    """Whether breakdowns of that year are new in this release."""
+    """Return whether breakdowns of that year are new in this release."""
     return any(
         k.indicator == key.indicator and k.period == key.period and table.first_release == release and k.table not in (TOTAL, OFFENCE)
         for k, table in tables.items()

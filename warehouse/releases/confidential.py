@@ -31,11 +31,11 @@ class Confidential:
         return folder.from_parquet(self.files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
 
     def has_table(self, name: str) -> bool:
-        """Whether the release has that table."""
+        """Return whether the release has that table."""
         return f"{folder.CONFIDENTIAL}/{name}.parquet" in self.files
 
     def yardsticks(self) -> pd.DataFrame:
-        """The table `yardstick`; empty in a release made before there was one."""
+        """Return the table `yardstick`; empty in a release made before there was one."""
         path = f"{folder.CONFIDENTIAL}/yardstick.parquet"
         empty = tables.conform_frame(tables.YARDSTICK, pd.DataFrame())
         return folder.from_parquet(self.files[path]) if path in self.files else empty

@@ -85,7 +85,7 @@ def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Pa
 
 
 def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
-    """The files of a release. Reads earlier releases, writes nothing."""
+    """Return the files of a release. Reads earlier releases, writes nothing."""
     name, programme = as_of.isoformat(), signed.programme
     _check_release_day(name, source, folder.verified_chain(releases))
     earlier = _earlier_releases(programme, releases, name)
@@ -153,7 +153,7 @@ def _missing_deliveries(release: str, statistics: pd.DataFrame) -> MissingDelive
 
 
 def _revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[PublishedTables]) -> set[tuple[TableKey, str]]:
-    """The figures (table, cell) that an earlier release published differently."""
+    """Return the figures (table, cell) that an earlier release published differently."""
 
     def content(table: PublishedTable, cell: str) -> tuple[int | None, str, int | None]:
         value = table.value(cell)
@@ -177,7 +177,7 @@ def _window_sources(inputs: ReleaseInputs, tables: PublishedTables) -> dict[Tabl
 
 
 def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: EarlierReleases, source: ReleaseSource) -> pd.DataFrame:
-    """Figures that this release publishes differently than the last one, with the reasons."""
+    """Return the figures that this release publishes differently than the last one, with the reasons."""
     snapshots = {release: snapshot_of_release(files) for release, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
     snapshots[inputs.release] = Snapshot(source.tables["counted"], _accepted_records(source), source.judgements, versions)
@@ -188,7 +188,7 @@ def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: Ear
 def _public_frames(
     source: ReleaseSource, rows: pd.DataFrame, bridge: pd.DataFrame, revised: pd.DataFrame
 ) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
-    """The public tables, with the schema of those that other releases read."""
+    """Return the public tables, with the schema of those that other releases read."""
     return {
         "cube": (rows, cube.CUBE_SCHEMA),
         "bridge": (bridge, cube.BRIDGE_SCHEMA),
@@ -226,7 +226,7 @@ def _public_files(
 
 
 def _confidential_files(programme: Programme, source: ReleaseSource, counts: Counts) -> dict[str, bytes]:
-    """The source data of the release: for later releases, for `diff`, and for full transmissions."""
+    """Return the source data of the release: for later releases, for `diff`, and for full transmissions."""
     frames = {
         "exact": counts_to_frame(programme, counts),
         "statistics": source.tables["statistics"],
@@ -244,11 +244,11 @@ def _confidential_files(programme: Programme, source: ReleaseSource, counts: Cou
 
 
 def _accepted_records(source: ReleaseSource) -> pd.DataFrame:
-    """The accepted records with their ids and the delivery of their state."""
+    """Return the accepted records with their ids and the delivery of their state."""
     lineage = source.tables["lineage"]
     return lineage[lineage["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
 
 
 def _sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows sorted independently of their input order."""
+    """Return the rows sorted independently of their input order."""
     return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)

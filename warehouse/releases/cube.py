@@ -79,7 +79,7 @@ def cube_rows(
     revised: set[tuple[TableKey, str]],
     window_sources: Mapping[TableKey, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
-    """The cube of published figures, in a fixed order.
+    """Return the cube of published figures, in a fixed order.
 
     missing_deliveries: (source release, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) that an
     earlier release published differently; window_sources: for windows, by year: the release whose records it counts.
@@ -113,7 +113,7 @@ def cube_rows(
 
 
 def published_tables(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
-    """The published tables of a cube: the inverse of `cube_rows`."""
+    """Return the published tables of a cube: the inverse of `cube_rows`."""
     tables: dict[TableKey, PublishedTable] = {}
     for names, rows in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = rows.iloc[0]

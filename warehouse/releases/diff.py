@@ -36,7 +36,7 @@ EXACT_COLUMNS = [*CELL_NAME, "before", "after", "reason", "change"]
 
 
 def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
-    """The confidential part of a stored release, for finding reasons."""
+    """Return the confidential part of a stored release, for finding reasons."""
 
     def table(name: str) -> pd.DataFrame:
         return folder.from_parquet(files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
@@ -47,7 +47,7 @@ def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
 
 
 def published_differences(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
-    """Figures that two releases publish differently: `PUBLIC_COLUMNS` without reasons; before and after null if suppressed."""
+    """Return the figures that two releases publish differently: `PUBLIC_COLUMNS` without reasons; before and after null if suppressed."""
     rows = []
     for key in sorted(old.keys() & new.keys()):
         if not old[key].has_same_content(new[key]):
@@ -58,7 +58,7 @@ def published_differences(old: PublishedTables, new: PublishedTables) -> pd.Data
 
 
 def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Every figure of the programme that differs, by reason: `EXACT_COLUMNS`; `change` of all reasons adds up to after - before.
+    """Return every figure of the programme that differs, by reason: `EXACT_COLUMNS`; `change` of all reasons adds up to after - before.
 
     before, after: `exact` of the two releases (from `exact.counts_to_frame`). For as reported the change is not split: one row names all
     reasons.
@@ -77,7 +77,7 @@ def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before
 
 
 def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
-    """Changes of units as changes of cells: `CELL_NAME`, reason, change (without those that cancel out within a reason)."""
+    """Return the changes of units as changes of cells: `CELL_NAME`, reason, change (without those that cancel out within a reason)."""
     rows = []
     for unit in units.to_dict("records"):
         indicator = programme.indicators.get(unit["indicator"])
@@ -97,7 +97,7 @@ def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
-    """Why a figure as reported may differ: changes of its institutions' records (from `record_changes`), or another rule."""
+    """Return why a figure as reported may differ: changes of its institutions' records (from `record_changes`), or another rule."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
     return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
@@ -110,7 +110,7 @@ def public_revisions(
     snapshots: Mapping[str, Snapshot],
     exact: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """The public list of revisions: `PUBLIC_COLUMNS`, with the reasons by name, never the number of records.
+    """Return the public list of revisions: `PUBLIC_COLUMNS`, with the reasons by name, never the number of records.
 
     previous: the tables of the last release; snapshots, exact: by release, those whose records the published tables count.
     """
@@ -128,12 +128,12 @@ def public_revisions(
 
 
 def _reason_names(texts: pd.Series) -> str:
-    """The distinct reasons in texts such as `new_records+review`, in that form."""
+    """Return the distinct reasons in texts such as `new_records+review`, in that form."""
     return "+".join(sorted({reason for text in texts for reason in text.split("+") if reason}))
 
 
 def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
-    """Figures that two releases publish differently, with the reasons given in the releases between: `PUBLIC_COLUMNS`."""
+    """Return the figures that two releases publish differently, with the reasons given in the releases between: `PUBLIC_COLUMNS`."""
 
     def table(release: str, name: str) -> pd.DataFrame:
         return folder.from_parquet(folder.public_files(releases / release)[f"{name}.parquet"])

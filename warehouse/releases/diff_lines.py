@@ -31,7 +31,7 @@ def _check_order(releases: Path, old: str, new: str) -> None:
 
 
 def _difference_line(row: dict[Any, Any], reasons: object, lang: str, change: str = "") -> str:
-    """One difference; `reasons` as codes joined by `+`."""
+    """Return one difference; `reasons` as codes joined by `+`."""
     reason_texts = label_texts()["reason"]
     named = ", ".join(reason_texts[reason][lang] for reason in str(reasons).split("+") if reason in reason_texts)
     table = " ".join(str(row[part]) for part in TABLE_NAME)
@@ -43,7 +43,7 @@ def _format_number(value: Any) -> str:
 
 
 def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
-    """Figures published differently, one line each; reads only the public parts."""
+    """Yield the figures published differently, one line each; reads only the public parts."""
     supported_language(lang)
     _check_order(releases, old, new)
     differences = public_diff(releases, old, new)
@@ -54,7 +54,7 @@ def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]
 
 
 def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
-    """Every exact figure that differs, with its reasons; `records`: a CSV of the records behind it, by unit."""
+    """Yield every exact figure that differs, with its reasons; `records`: a CSV of the records behind it, by unit."""
     supported_language(lang)
     releases = home / "releases"
     _check_order(releases, old, new)

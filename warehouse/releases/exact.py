@@ -32,11 +32,11 @@ BRIDGE = "bridge"
 
 
 def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
-    """Every table of every published year.
+    """Return every table of every published year.
 
-    tables: `statistics`, `counted`, `bridge` of the warehouse. Out: counts in the order of `Programme.cells` (bridge: of the causes); None
-    if none of the indicator's institutions delivered. Tables other than total and offence are about the leading group only; units count in
-    the quarter of the event with which they count in the year, so that quarters add up to the year.
+    tables: `statistics`, `counted`, `bridge` of the warehouse. Out: counts in the order of `Programme.cells` (bridge: of the causes);
+    None if none of the indicator's institutions delivered. Tables other than total and offence are about the leading group only; units
+    count in the quarter of the event with which they count in the year, so that quarters add up to the year.
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]
@@ -57,7 +57,7 @@ def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Co
 
 
 def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
-    """Units of the year with published categories: indicator, year, quarter and the dimensions."""
+    """Return the units of the year with published categories: indicator, year, quarter and the dimensions."""
     units = counted[counted["counts_in_year"].astype("bool")]
     day = pd.to_datetime(units["day"])
     categories = {d: units[d].map(programme.category_of[d]) for d in (OFFENCE, *_PERSON_DIMENSIONS)}
@@ -104,7 +104,7 @@ def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
 
 
 def counts_from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
-    """The inverse of `counts_to_frame`, for rows in any order. A cause missing in the frame has no records.
+    """Return the inverse of `counts_to_frame`, for rows in any order. A cause missing in the frame has no records.
 
     Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
     """

@@ -35,12 +35,12 @@ _UNFINISHED_SUFFIX = ".tmp"
 
 
 def release_names(releases: Path) -> list[str]:
-    """The releases in a folder, oldest first."""
+    """Return the releases in a folder, oldest first."""
     return sorted(p.name for p in releases.iterdir() if p.is_dir() and is_day(p.name)) if releases.is_dir() else []
 
 
 def is_day(name: str) -> bool:
-    """Whether `name` is a valid release name: a day, `2014-06-30`."""
+    """Return whether `name` is a valid release name: a day, `2014-06-30`."""
     try:
         return date.fromisoformat(name).isoformat() == name
     except ValueError:
@@ -64,7 +64,7 @@ def as_csv(frame: pd.DataFrame) -> bytes:
 
 
 def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
-    """Parquet without pandas' metadata, in one row group."""
+    """Return Parquet without pandas' metadata, in one row group."""
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", row_group_size=max(len(frame), 1))
@@ -72,13 +72,13 @@ def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:
-    """The frame that `as_parquet` wrote. Not read through a Python file object: Arrow then aborts some processes on exit
+    """Return the frame that `as_parquet` wrote. Not read through a Python file object: Arrow then aborts some processes on exit
     (arrow#34314)."""
     return pd.read_parquet(pa.BufferReader(content))
 
 
 def file_entries(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """The entries of files in a manifest: bytes and sha256 by name."""
+    """Return the entries of files in a manifest: bytes and sha256 by name."""
     return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}
 
 
@@ -123,12 +123,12 @@ def _write_lock(releases: Path, *, wait: bool) -> Iterator[None]:
 
 
 def checksum_lines(files: Mapping[str, bytes]) -> bytes:
-    """The lines of `SHA256SUMS`, as `sha256sum -c` reads them."""
+    """Return the lines of `SHA256SUMS`, as `sha256sum -c` reads them."""
     return "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
 
 
 def verified_files(folder: Path) -> dict[str, bytes]:
-    """The files of a stored release. Raises `HarmoniaError` if it is incomplete or a file was modified."""
+    """Return the files of a stored release. Raises `HarmoniaError` if it is incomplete or a file was modified."""
     try:
         lines = [line.split("  ", 1) for line in (folder / SUMS).read_text("utf-8").splitlines()]
         stated = {name: sha for sha, name in lines}
@@ -147,7 +147,7 @@ def verified_files(folder: Path) -> dict[str, bytes]:
 
 
 def public_files(folder: Path) -> dict[str, bytes]:
-    """The public files of a release by name, verified against its manifest; needs only `public/`."""
+    """Return the public files of a release by name, verified against its manifest; needs only `public/`."""
     try:
         files = {p.name: p.read_bytes() for p in (folder / PUBLIC).iterdir() if p.is_file()}
         stated = json.loads(files[MANIFEST])["files"]
@@ -179,9 +179,8 @@ def _check_format(folder: Path, manifest: bytes) -> None:
 
 
 def verified_chain(releases: Path) -> list[str]:
-    """The verified releases, oldest first, each naming the manifest of the previous one. Raises `HarmoniaError` at the first invalid
-    one.
-    """
+    """Return the verified releases, oldest first, each naming the manifest of the previous one. Raises `HarmoniaError` at the first
+    invalid one."""
     previous: tuple[str, str] | None = None
     for name in release_names(releases):
         files = verified_files(releases / name)

@@ -36,9 +36,8 @@ def supported_language(code: str) -> str:
 
 
 def label_of_code(dimension: str, code: str, lang: str) -> str:
-    """The label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
-    language.
-    """
+    """Return the label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
+    language."""
     supported_language(lang)
     parts = [label_texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
     return label_texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
@@ -46,13 +45,14 @@ def label_of_code(dimension: str, code: str, lang: str) -> str:
 
 @cache
 def offence_group_labels(lang: str) -> dict[str, str]:
-    """The label of every offence group and of the total, also of groups that a release shows only together."""
+    """Return the label of every offence group and of the total, also of groups that a release shows only together."""
     groups = offence_group_dimension()
     return {TOTAL: label_of_code("offence_group", TOTAL, lang), **dict(zip(groups["offence_group"], groups[f"label_{lang}"], strict=True))}
 
 
 def category_label(table: str, cell: str, lang: str) -> str:
-    """The label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total, or if there is one category."""
+    """Return the label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total, or if there is one
+    category."""
     if table == QUARTER:
         return cell.replace(MERGE_SEPARATOR, ", ")
     if table == TOTAL or not cell:
@@ -64,12 +64,12 @@ def category_label(table: str, cell: str, lang: str) -> str:
 
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
-    """The text in place of a suppressed figure, or beside a merged one."""
+    """Return the text in place of a suppressed figure, or beside a merged one."""
     return label_texts()["status"][status][supported_language(lang)].format(limit=limit)
 
 
 def missing_text(missing: str | None, lang: str) -> str:
-    """The text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
+    """Return the text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
     if not missing:
         return ""
     note, institutions = label_texts()["note"], contract.institutions()
@@ -85,7 +85,7 @@ def missing_text(missing: str | None, lang: str) -> str:
 
 
 def label_table() -> pd.DataFrame:
-    """All labels as rows: dimension, code, sq, sr, en."""
+    """Return all labels as rows: dimension, code, sq, sr, en."""
     return pd.DataFrame(
         [(d, code, *labels.values()) for d, codes in label_texts().items() for code, labels in codes.items()],
         columns=["dimension", "code", *LANGUAGES],
@@ -93,7 +93,7 @@ def label_table() -> pd.DataFrame:
 
 
 def definition_table() -> pd.DataFrame:
-    """The definitions of the indicators: indicator, position, unit, reference, institutions, title_*, definition_* by language."""
+    """Return the definitions of the indicators: indicator, position, unit, reference, institutions, title_*, definition_* by language."""
     return pd.DataFrame(
         [
             {

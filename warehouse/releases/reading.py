@@ -56,11 +56,11 @@ class Release:
         return self.table("cube")
 
     def years(self) -> list[str]:
-        """The years for which the release has figures."""
+        """Return the years for which the release has figures."""
         return sorted(self.cube.loc[self.cube["period_type"] == "year", "period"].unique())
 
     def figures(self, indicator: str, table: str, of: str, measure: str = "harmonised") -> pd.DataFrame:
-        """The rows of one table, in published order; empty if it was not (yet) published.
+        """Return the rows of one table, in published order; empty if it was not (yet) published.
 
         of: a year, or a window such as `2012/2014`.
         """
@@ -70,7 +70,7 @@ class Release:
 
 
 def release_hash(release: Release) -> str:
-    """SHA-256 of the release's manifest, which contains the hash of every file: it identifies the release."""
+    """Return SHA-256 of the release's manifest, which contains the hash of every file: it identifies the release."""
     return folder.sha256(release.files[folder.MANIFEST])
 
 
@@ -92,7 +92,7 @@ def open_release(path: Path, name: str | None = None) -> Release:
 
 
 def latest_release(releases: Path) -> str:
-    """The name of the latest release. Raises `HarmoniaError` if there is none."""
+    """Return the name of the latest release. Raises `HarmoniaError` if there is none."""
     existing = folder.release_names(releases)
     if not existing:
         raise HarmoniaError(f"{releases} has no release yet: `harmonia release create --as-of DAY` creates one")

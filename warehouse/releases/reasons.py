@@ -34,7 +34,7 @@ class Snapshot:
 
 
 def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Yearly units that differ: `UNIT`, `COUNTED_AS`, sign (-1: as counted before, 1: as counted now), reason."""
+    """Return yearly units that differ: `UNIT`, `COUNTED_AS`, sign (-1: as counted before, 1: as counted now), reason."""
     units = pd.concat([_yearly_units(old).assign(sign=-1), _yearly_units(new).assign(sign=1)], ignore_index=True)
     units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
     changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
@@ -67,7 +67,7 @@ def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.n
 
 
 def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Records of either release: `RECORD`, kind (of change, empty: none), judged, and the ids of both releases."""
+    """Return the records of either release: `RECORD`, kind (of change, empty: none), judged, and the ids of both releases."""
     columns = [*RECORD, "case_id", "person_id", "delivery"]
     sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
@@ -80,7 +80,7 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
 
 
 def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
-    """Which records belong, or belonged, to a case or person with a record for which the judgements of the two releases differ."""
+    """Return which records belong, or belonged, to a case or person with a record for which the judgements of the two releases differ."""
     changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [
         changed_pairs[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"
@@ -99,19 +99,19 @@ def _ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
 
 
 def _has_own_record(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Which units have one of these records as their own: a record of the person, or the record of the case."""
+    """Return which units have one of these records as their own: a record of the person, or the record of the case."""
     return units["person_id"].isin(_ids_of_records(records, "person_id")) | units["case_id"].isin(
         _ids_of_records(records[records["entity"] == "case"], "case_id")
     )
 
 
 def _has_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Which units have one of these records anywhere in their case."""
+    """Return which units have one of these records anywhere in their case."""
     return units["case_id"].isin(_ids_of_records(records, "case_id"))
 
 
 def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
-    """Indicators whose figures a changed rule, code list or model may have changed."""
+    """Return the indicators whose figures a changed rule, code list or model may have changed."""
     indicators, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
     if any(old["code"].get(part) != new["code"][part] for part in parts) or old.get("model") != new.get("model"):
         return indicators
@@ -119,7 +119,7 @@ def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
 
 
 def record_keys(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """The records of changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
+    """Return the records of changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
     sides = [s.records[[*RECORD, "case_id", "person_id"]].astype("str").fillna("") for s in (old, new)]
     records = pd.concat(sides).drop_duplicates()
     persons = units[units["person_id"] != ""].merge(records[records["entity"] == "person"], on=["case_id", "person_id"])

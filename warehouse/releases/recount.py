@@ -31,7 +31,7 @@ class PolicyCategories:
     offences: Mapping[str, tuple[str, ...]]
 
     def warehouse_values(self, dimension: str, cell: str) -> list[str]:
-        """The warehouse values of a cell of merged categories."""
+        """Return the warehouse values of a cell of merged categories."""
         return [value for value, category in self.category_of[dimension].items() if category in cell.split("+")]
 
 
@@ -49,22 +49,23 @@ class ReleaseWarehouse:
         self._bridge = bridge
 
     def figure(self, indicator: str, year: str, measure: str, **values: str) -> int:
-        """One figure of `statistics`; unnamed dimensions are `total`, an absent row is 0."""
+        """Return one figure of `statistics`; unnamed dimensions are `total`, an absent row is 0."""
         name = (indicator, year, *(values.get(dimension, "total") for dimension in _DIMENSIONS))
         return int(self._figures[name][measure]) if name in self._figures else 0
 
     def quarter(self, indicator: str, year: str, quarter: str) -> int:
-        """Units of the leading group that count in the year, by the quarter of their event."""
+        """Return the units of the leading group that count in the year, by the quarter of their event."""
         return self._quarters[(indicator, year, quarter)]
 
     def cause_records(self, indicator: str, year: str, causes: list[str]) -> int:
-        """Records of these causes in `bridge`."""
+        """Return the records of these causes in `bridge`."""
         rows = self._bridge[(self._bridge["indicator"] == indicator) & (self._bridge["period"] == year)]
         return int(rows.loc[rows["cause"].isin(causes), "n"].sum())
 
 
 def recount_mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
-    """Figures first published by release `name` that do not match its warehouse. releases: its files and those before, by name and path."""
+    """Return the figures first published by release `name` that do not match its warehouse. releases: its files and those before, by
+    name and path."""
 
     def table(release: str, path: str) -> pd.DataFrame:
         return pd.read_parquet(pa.BufferReader(releases[release][f"{path}.parquet"]))
@@ -86,7 +87,8 @@ def recount_mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -
 def mismatched_figures(
     release: str, cube: pd.DataFrame, bridge: pd.DataFrame, warehouses: Mapping[str, ReleaseWarehouse], categories: PolicyCategories
 ) -> list[str]:
-    """Figures first published by a release that do not match its warehouse, one line each. cube, bridge: see docs/reference/releases.md.
+    """Return the figures first published by a release that do not match its warehouse, one line each. cube, bridge: see
+    docs/reference/releases.md.
 
     warehouses: by release, at least those whose records the figures count.
     """
@@ -106,7 +108,8 @@ def mismatched_figures(
 
 
 def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
-    """Year → release whose records a row counts; the years of a window as their breakdowns count them, else as the leading group does."""
+    """Return year → release whose records a row counts; the years of a window as their breakdowns count them, else as the leading group
+    does."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
@@ -122,7 +125,7 @@ def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
 
 
 def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories: PolicyCategories) -> int:
-    """One published cell of one year, counted from the warehouse."""
+    """Return one published cell of one year, counted from the warehouse."""
     indicator, measure, table = row["indicator"], row["measure"], row["table"]
     if table == "total":
         return warehouse.figure(indicator, year, measure)
@@ -137,7 +140,7 @@ def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories
 
 
 def _recounted_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
-    """One offence category; the last of an indicator contains the remainder."""
+    """Return one offence category; the last of an indicator contains the remainder."""
     indicator, measure = row["indicator"], row["measure"]
     offences = categories.offences[indicator] if measure == "harmonised" else (topic().leading, _REST)
 

@@ -9,19 +9,19 @@ from warehouse.releases.reading import Release
 
 
 def cell_label(row: pd.Series, language: str) -> str:
-    """The label of a row of the cube: its category."""
+    """Return the label of a row of the cube: its category."""
     if row["table"] in ("total", "quarter"):
         return str(row["period"]) if row["table"] == "quarter" else label_of_code("offence_group", "total", language)
     return category_label(row["table"], row["cell"], language)
 
 
 def figure_text(row: pd.Series, language: str) -> str:
-    """The figure of a row, or the text in its place."""
+    """Return the figure of a row, or the text in its place."""
     return str(int(row["value"])) if pd.notna(row["value"]) else status_text(row["status"], language, row["limit"])
 
 
 def release_text(release: Release, language: str) -> str:
-    """The whole release: a heading, then every table of every indicator."""
+    """Return the whole release: a heading, then every table of every indicator."""
     language = supported_language(language)
     manifest = release.manifest
     versions, linkage = manifest["versions"], manifest["linkage"]

@@ -59,7 +59,7 @@ def refuse_disclosures(published: PublishedReleases) -> None:
 
 
 def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
-    """What enumeration and integer programme infer from the release and all earlier ones, but not from the earlier ones only."""
+    """Return what enumeration and integer programme infer from the release and all earlier ones, but not from the earlier ones only."""
     inputs, tables = published.inputs, published.tables
     new_tables = frozenset(TableName(*key) for key, table in tables.items() if table.first_release == inputs.release)
     truth, indicators = true_counts(inputs, tables), sorted({name.indicator for name in new_tables})
@@ -78,7 +78,7 @@ def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
 
 
 def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedTables] | None = None) -> IntruderKnowledge:
-    """The knowledge of an outsider who read all releases, the policy and the code."""
+    """Return the knowledge of an outsider who read all releases, the policy and the code."""
     inputs, programme = published.inputs, published.inputs.programme
     releases = published.tables_by_release if releases is None else releases
     protections = {code: programme.protection(code) for code in programme.indicators}
@@ -122,7 +122,7 @@ def _number_values(values: Iterable[Hashable]) -> np.ndarray:
 
 
 def true_counts(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableName, dict[str, int]]:
-    """The exact counts of every published table, by category, and of the bridge to every published harmonised total."""
+    """Return the exact counts of every published table, by category, and of the bridge to every published harmonised total."""
     truth = {}
     for key, table in tables.items():
         counts, _ = exact_counts(inputs, key, tables_published_with(inputs, key, tables))
@@ -136,5 +136,5 @@ def true_counts(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableNam
 
 
 def table_title(key: TableKey) -> str:
-    """A table's name for messages."""
+    """Return a table's name for messages."""
     return f"{key.indicator} {key.period}" + (f" by {key.table}" if key.table != TOTAL else "")

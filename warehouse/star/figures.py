@@ -36,7 +36,7 @@ def _breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
 
 
 def _dimension_columns(indicator: Definition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
-    """The five dimensions as columns: their value, or `total`. grouping_sets: of a query with GROUPING SETS."""
+    """Return the five dimensions as columns: their value, or `total`. grouping_sets: of a query with GROUPING SETS."""
 
     def column(name: str) -> str:
         if grouping_sets and name in indicator.dimensions:
@@ -80,7 +80,7 @@ def _zero_cells(indicator: Definition) -> str:
 
 
 def _incomplete_periods(indicator: Definition) -> str:
-    """Incomplete deliveries of each period: `missing` as text; `silent`: nothing could be read from any of the indicator's
+    """Return the incomplete deliveries of each period: `missing` as text; `silent`: nothing could be read from any of the indicator's
     institutions."""
     institutions = ", ".join(f"('{name}', {place})" for place, name in enumerate(indicator.institutions))
     return f"""SELECT p.period,

@@ -21,7 +21,7 @@ Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, clu
 
 
 def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
-    """Pairs (`COLUMNS`) with which, added to `judgements`, `link` yields the partition `before` again.
+    """Return the pairs (`COLUMNS`) with which, added to `judgements`, `link` yields the partition `before` again.
 
     Raises `HarmoniaError` if no such pairs are found.
     """
@@ -36,7 +36,7 @@ def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition
 
 
 def _changed_pairs(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Pairs that were linked and no longer are (`same`), or the reverse (`different`)."""
+    """Yield the pairs that were linked and no longer are (`same`), or the reverse (`different`)."""
     merged = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
     for group, subgroup, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
         subgroups = merged.drop_duplicates([group, subgroup])

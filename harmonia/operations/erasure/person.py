@@ -50,7 +50,8 @@ class Person:
     contents: dict[int, int] = field(default_factory=dict)
 
     def keys(self, institution: str, delivery: str | None = None) -> set[str]:
-        """The person's record keys at one institution, or in one `delivery`, since a list position may belong to another person in each."""
+        """Return the person's record keys at one institution, or in one `delivery`, since a list position may belong to another person
+        in each."""
         own_keys = {key for name, key in self.records if name == institution}
         if delivery is None:
             return own_keys
@@ -61,16 +62,16 @@ class Person:
         return (own_keys | added) - removed
 
     def occurs_in_row(self, row: str) -> bool:
-        """Whether the text of a row contains a number of the person, or all names of one of the person's rows."""
+        """Return whether the text of a row contains a number of the person, or all names of one of the person's rows."""
         folded = row.casefold()
         return self.number_occurs_in(row) or any(all(re.search(_word_pattern(name), folded) for name in names) for names in self.names)
 
     def number_occurs_in(self, text: str) -> bool:
-        """Whether a text contains a number of the person."""
+        """Return whether a text contains a number of the person."""
         return any(number in text for number in self.numbers)
 
     def occurs_in_text(self, text: str) -> bool:
-        """Whether a long text contains a number of the person, or the person's names close to each other."""
+        """Return whether a long text contains a number of the person, or the person's names close to each other."""
         folded = text.casefold()
         if self.number_occurs_in(text):
             return True
@@ -90,7 +91,7 @@ def _word_pattern(name: str) -> str:
 
 
 def find_person(workplace: Workplace, person_id: str) -> Person:
-    """The person with an id, from the outputs of the last run. Raises `HarmoniaError` if there is none."""
+    """Return the person with an id, from the outputs of the last run. Raises `HarmoniaError` if there is none."""
     registry = open_registry(workplace.registry)
     try:
         current_id = resolve_ids(registry, pd.Series([person_id])).iloc[0]
@@ -123,7 +124,7 @@ def find_person(workplace: Workplace, person_id: str) -> Person:
 
 
 def _names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
-    """The names of each row, as delivered and as skeletons, without initials."""
+    """Return the names of each row, as delivered and as skeletons, without initials."""
     out = set()
     for text in pd.concat([rows["full_name"], rows["name_tokens"]]).dropna().unique():
         parts = tuple(sorted(part for part in re.findall(r"[^\W\d_]+", str(text).casefold()) if len(part) >= _MIN_LETTERS))
@@ -133,7 +134,7 @@ def _names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
 
 
 def _age_dates(workplace: Workplace, person: str) -> set[date]:
-    """Days on which the person's age is counted: all events of the person's cases, harmonised and as reported."""
+    """Return the days on which the person's age is counted: all events of the person's cases, harmonised and as reported."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         rows = warehouse.execute(
             "SELECT DISTINCT unnest([day, date_reported]) FROM fact_event "

@@ -51,7 +51,7 @@ class RedactedReceipt:
 
 
 def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[RedactedReceipt]:
-    """All receipts, including superseded ones, whose files name the person."""
+    """Yield all receipts, including superseded ones, whose files name the person."""
     store = LandingStore(home.landing)
     with registry.read() as session:
         all_deliveries, readings = deliveries(session), redactions(session)

@@ -30,7 +30,7 @@ _FINDING = ["_row", "table", "field", "rule"]
 
 
 def redact(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
-    """The delivery without the person, and the files that name the person; None if no row does."""
+    """Return the delivery without the person, and the files that name the person; None if no row does."""
     name, contract = str(delivery), contracts.load(institution)
     delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
     typed, quarantined, found = validate_tables(institution, {name: result}, delivery_row)
@@ -62,7 +62,7 @@ def redact(institution: str, delivery: DeliveryName, result: ReadResult, person:
 
 
 def _rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
-    """Rows that name the person but have an unreadable key or the key of another person."""
+    """Return the rows that name the person but have an unreadable key or the key of another person."""
     names = [c.name for c in personal if c.name in text]
     texts = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
     return pd.Series([person.occurs_in_row(row) for row in texts], index=rows.index, dtype="bool")
@@ -71,7 +71,7 @@ def _rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[Colu
 def _redact_table(
     text: pd.DataFrame, typed: pd.DataFrame, personal: list[ColumnSpec], declared: tuple[ColumnSpec, ...], person: Person
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table with the rows of `typed` redacted, and the redacted cells (`ReadResult.blanked`)."""
+    """Return the table with the rows of `typed` redacted, and the redacted cells (`ReadResult.blanked`)."""
     out, by_row = text.copy(), typed.drop_duplicates("_row").set_index("_row")
     is_redacted = out["_row"].isin(by_row.index)
     row_numbers = out.loc[is_redacted, "_row"].to_numpy()
@@ -100,7 +100,7 @@ def _substitute_births(typed: pd.DataFrame, column: ColumnSpec, person: Person) 
 
 
 def _redact_unreadable(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
-    """Unreadable rows, redacted if they name the person; the files with such rows."""
+    """Return the unreadable rows, redacted if they name the person; the files with such rows."""
     raw_rows = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
     own = pd.Series(
         [any(person.occurs_in_row(raw.decode(encoding, "replace")) for encoding in ENCODINGS) for raw in raw_rows], dtype="bool"
@@ -111,14 +111,14 @@ def _redact_unreadable(unreadable: pd.DataFrame, person: Person) -> tuple[pd.Dat
 
 
 def _findings_in(found: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
-    """Findings in the rows, without values."""
+    """Return the findings in the rows, without values."""
     all_findings = pd.concat([pd.DataFrame(columns=_FINDING), *(frame[_FINDING] for frame in found if len(frame))])
     all_findings = all_findings.assign(_row=all_findings["_row"].astype("int64") - offset)
     return all_findings[all_findings["_row"].isin(set(rows))].astype({"table": "str", "field": "str", "rule": "str"})
 
 
 def _redact_finding(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
-    """A finding of the reader without values of the person."""
+    """Return a finding of the reader without values of the person."""
     if (finding.get("file"), finding.get("line")) in lines:
         return {**finding, "value": None}
     return {key: None if isinstance(value, str) and person.occurs_in_row(value) else value for key, value in finding.items()}

@@ -53,10 +53,16 @@ def _database() -> dict[str, Any]:
     url = make_url(named)
     if url.get_backend_name() != "postgresql":
         raise HarmoniaError("the portal's URL is invalid: use postgresql://user@host/database in HARMONIA_PORTAL_URL")
-    socket = url.query.get("host")  # postgresql://user@/database?host=/run/postgresql
-    place = {"NAME": url.database, "USER": url.username, "PASSWORD": url.password, "HOST": url.host or socket, "PORT": url.port}
-    lasting = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": {"connect_timeout": 10}}  # a server that was restarted is noticed
-    return {"ENGINE": "django.db.backends.postgresql", **lasting, **{k: v or "" for k, v in place.items()}}
+    options = dict(url.query)  # of libpq, such as sslmode; a socket: postgresql://user@/database?host=/run/postgresql
+    server = {"HOST": url.host or options.pop("host", None), "PORT": url.port or options.pop("port", None)}
+    account = {"NAME": url.database, "USER": url.username, "PASSWORD": url.password}
+    lasting = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # a server that was restarted is noticed
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": {"connect_timeout": 10, **options},
+        **lasting,
+        **{key: value or "" for key, value in {**account, **server}.items()},
+    }
 
 
 DEBUG = False

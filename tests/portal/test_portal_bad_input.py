@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from portal_world import Guest, Served, World
@@ -36,10 +37,12 @@ def line(key: str, language: str) -> str:
 def test_postgresql_away_is_one_line_and_the_session_survives(served: Served, tmp_path: Path, setting: str) -> None:
     shutil.copytree(served.place.inbox.parent, tmp_path / "set", symlinks=True, ignore=shutil.ignore_patterns("portal"))
     with running(18) as server:
-        url = make_url(server.new_database("away")).set(drivername="postgresql").render_as_string(hide_password=False)
+        url = make_url(server.new_database("away")).set(drivername="postgresql").update_query_dict({"application_name": "options-pass"})
         place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
-        with Served.started(place, tmp_path / "set" / "later", **{setting: url}) as portal:
+        with Served.started(place, tmp_path / "set" / "later", **{setting: url.render_as_string(hide_password=False)}) as portal:
             guests = {language: Guest(portal.url).demo("clerk", CLERKS[language], language) for language in LANGUAGES}
+            with psycopg.connect(server.url()) as admin:
+                assert admin.execute("SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'options-pass'").fetchone() == (True,)
             server.control("-m", "immediate", "stop")
             for _ in range(2):
                 for language, guest in guests.items():

@@ -43,7 +43,7 @@ from warehouse.releases.risk_check import PublishedReleases, public_knowledge, r
 
 
 def simulated_programme() -> Programme:
-    """The shipped programme of the three indicators that are simulated."""
+    """Return the shipped programme of the indicators that are simulated."""
     programme = parse_programme(yaml.safe_load(SHIPPED.read_text("utf-8")))
     return replace(programme, indicators={code: programme.indicators[code] for code in SIZES}, public_already=())
 

@@ -18,16 +18,25 @@ from warehouse.releases.exact import BRIDGE
 
 RELEASES = ("2014-06-30", "2015-06-30", "2016-06-30", "2017-06-30")
 YEARS = tuple(range(2012, 2017))
-SIZES = {"victims_identified": (15, 60), "persons_arrested": (20, 120), "persons_convicted": (6, 45)}
+SIZES = {
+    "victims_identified": (15, 60),
+    "victims_referred": (12, 55),
+    "victims_assisted": (10, 50),
+    "victims_sheltered": (3, 30),
+    "victims_represented": (4, 35),
+    "persons_arrested": (20, 120),
+    "persons_convicted": (6, 45),
+}
+_VICTIMS = {
+    "offence": (0.76, 0.24),
+    "form": (0.69, 0.24, 0.06, 0.01),  # sexual, labour or begging, other, not known
+    "sex sexual": (0.88, 0.12, 0.005),
+    "sex other": (0.45, 0.545, 0.005),
+    "age_group": (0.76, 0.234, 0.006),
+    "citizenship_group": (0.60, 0.394, 0.006),
+}
 SHARES = {
-    "victims_identified": {
-        "offence": (0.76, 0.24),
-        "form": (0.69, 0.24, 0.06, 0.01),  # sexual, labour or begging, other, not known
-        "sex sexual": (0.88, 0.12, 0.005),
-        "sex other": (0.45, 0.545, 0.005),
-        "age_group": (0.76, 0.234, 0.006),
-        "citizenship_group": (0.60, 0.394, 0.006),
-    },
+    **dict.fromkeys((code for code in SIZES if code.startswith("victims_")), _VICTIMS),
     "persons_arrested": {
         "offence": (0.37, 0.22, 0.26, 0.15),
         "form": (0.73, 0.21, 0.05, 0.01),

@@ -32,6 +32,9 @@ from warehouse.loading import BATCH, Rows, register_table
 PSEUDONYM_HEX = 32
 IDS = ("case_id", "person_id")
 _HASHED = "sha256(getvariable('ids') || {0})"
+_HMAC = "sha256(getvariable('outer_pad') || unhex(sha256(getvariable('inner_pad') || encode({0}))))"
+"""HMAC-SHA256 of a text by RFC 2104. `inner_pad`, `outer_pad`: the key, each byte XORed with a constant."""
+_HMAC_BLOCK = 64
 _FIRST = _HASHED.format("min(r.institution || '/' || r.record_key) OVER (PARTITION BY {0})")
 COARSE = {
     "nothing": ("CAST(NULL AS {1})", "null"),
@@ -99,12 +102,11 @@ ANALYSTS = _declared_tables()
 class AnalystRows:
     """The rows of a table as analysts see them, computed when they are read.
 
-    rows: of the warehouse. pairs: from `stores.pseudonym_crosswalk`. key: of the pseudonyms. base: the database in which they are computed.
+    rows: of the warehouse. key: of the pseudonyms. base: the database in which they are computed.
     """
 
     table: Table
     rows: Rows
-    pairs: pa.Table
     key: bytes
     base: duckdb.DuckDBPyConnection
 
@@ -112,19 +114,14 @@ class AnalystRows:
         """Yield the rows in batches, sorted by their values."""
         chosen = ", ".join(f'"{name}"' for name in columns or [column.name for column in self.table.columns])
         inner = ", ".join(f'{_analyst_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
-        joins = "".join(
-            f' LEFT JOIN crosswalk AS "of_{key}" ON "of_{key}".record_key = r."{key}" AND "of_{key}".institution = r."{of}"'
-            for key, of in tables.key_columns(self.table).items()
-        )
         with self.base.cursor() as connection:
             connection.execute("SET VARIABLE ids = ?", [hmac.new(self.key, b"ids", "sha256").hexdigest()])
+            for name, constant in (("inner_pad", 0x36), ("outer_pad", 0x5C)):
+                connection.execute(f"SET VARIABLE {name} = ?", [bytes(byte ^ constant for byte in self.key.ljust(_HMAC_BLOCK, b"\0"))])
             register_table(connection, "incoming", self.rows)
-            connection.register("crosswalk", self.pairs)
             withheld = withheld_rows(self.table)
             shown = f" WHERE ({withheld}) IS NOT TRUE" if withheld else ""
-            reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{joins}{shown}) ORDER BY ALL").to_arrow_reader(
-                BATCH
-            )
+            reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{shown}) ORDER BY ALL").to_arrow_reader(BATCH)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # no rows: columns only
             yield from reader
 
@@ -132,10 +129,9 @@ class AnalystRows:
 class AnalystTables(Mapping[str, Rows]):
     """Table name → rows as analysts see them, for all tables of `ANALYSTS`. A table is computed when it is accessed."""
 
-    def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame, key: bytes) -> None:
-        """published: rows of the warehouse by table. pairs: from `stores.pseudonym_crosswalk`. key: of the pseudonyms."""
+    def __init__(self, published: Mapping[str, Rows], key: bytes) -> None:
+        """published: rows of the warehouse by table. key: of the pseudonyms, at most 64 bytes."""
         self._published, self._key = published, key
-        self._pairs = pa.Table.from_pandas(pairs, schema=tables.arrow_schema(tables.CROSSWALK), preserve_index=False)
 
     def __getitem__(self, name: str) -> Rows:
         """Return the rows of a table. Raises `KeyError` if there is no such table."""
@@ -143,7 +139,7 @@ class AnalystTables(Mapping[str, Rows]):
         if "view" in table.info:
             return self._answers[name]
         rows = self._published[name]
-        return AnalystRows(table, rows, self._pairs, self._key, self._base) if is_altered(table) else rows
+        return AnalystRows(table, rows, self._key, self._base) if is_altered(table) else rows
 
     @cached_property
     def _base(self) -> duckdb.DuckDBPyConnection:
@@ -185,7 +181,8 @@ def _analyst_expression(table: Table, column: Column[object]) -> str:
     """Return the DuckDB expression for what analysts see in a column of the table `r`."""
     own = f'r."{column.name}"'
     if column.name in tables.key_columns(table):
-        return f'"of_{column.name}".pseudonym'
+        text = f"""r."{tables.key_columns(table)[column.name]}" || chr(0) || {own}"""
+        return f"left({_HMAC.format(text)}, {PSEUDONYM_HEX})"
     if column.name in IDS:
         return f"left({_HASHED.format(own)}, {PSEUDONYM_HEX})"
     if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):

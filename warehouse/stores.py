@@ -106,6 +106,6 @@ def arrange_stores(published: Mapping[str, Rows], named: pd.DataFrame, key: byte
     pairs = pseudonym_crosswalk(published, key)
     return {
         WAREHOUSE: published,
-        ANALYSTS: analysts.AnalystTables(published, pairs, key),
+        ANALYSTS: analysts.AnalystTables(published, key),
         IDENTITY: {"persons": named, "crosswalk": pairs},
     }

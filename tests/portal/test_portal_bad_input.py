@@ -42,7 +42,7 @@ def test_postgresql_away_is_one_line_and_the_session_survives(served: Served, tm
         with Served.started(place, tmp_path / "set" / "later", **{setting: url.render_as_string(hide_password=False)}) as portal:
             guests = {language: Guest(portal.url).demo("clerk", CLERKS[language], language) for language in LANGUAGES}
             with psycopg.connect(server.url()) as admin:
-                assert admin.execute("SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'options-pass'").fetchone() == (True,)
+                assert admin.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'options-pass'").fetchone() != (0,)
             server.control("-m", "immediate", "stop")
             for _ in range(2):
                 for language, guest in guests.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,22 @@ def place(part: str) -> Path:
     if own is None or (part.removeprefix("codes/").removesuffix(".csv") in SHARED and not (own / part).is_file()):
         return built_in(part)
     return own / part
+
+
+def copy_built_in(folder: Path) -> None:
+    """Copy the built-in domain to a folder that holds none of its parts yet, to be changed there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in _BUILT_IN:
+        if built_in(part).is_file():
+            shutil.copyfile(built_in(part), folder / part)
+        elif part != "sources":
+            shutil.copytree(built_in(part), folder / part, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    for contract in sorted(built_in("sources").glob("*/contract.yaml")):
+        institution = contract.parent.name
+        own = folder / "sources" / institution
+        shutil.copytree(contract.parent, own, ignore=shutil.ignore_patterns("__init__.py", "__pycache__"))
+        if (rules := _ROOT / "schemas" / "exports" / f"{institution}.py").is_file():
+            shutil.copyfile(rules, own / "exports.py")
 
 
 @cache

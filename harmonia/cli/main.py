@@ -133,7 +133,16 @@ def simulate(
             "--life",
             envvar="HARMONIA_LIFE",
             metavar="KIND",
-            help="What registers do over the years: late_entry, unknown_persons, … or all.",
+            help="What registers do over the years: late_entry, unknown_persons, …; all, or new_codes, which a new contract must know.",
+        ),
+    ] = None,
+    cadence: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cadence",
+            envvar="HARMONIA_CADENCE",
+            metavar="INSTITUTION=CADENCE",
+            help="Let an institution deliver monthly, quarterly, half_yearly or yearly, e.g. police=monthly.",
         ),
     ] = None,
     returns: Annotated[
@@ -157,14 +166,22 @@ def simulate(
             victims=victims,
             life=life or (),
             returns=returns,
+            cadence=dict(_split_pair(one) for one in cadence or ()),
         )
     except ValueError as error:
         raise HarmoniaError(str(error)) from None
     typer.echo(
         f"Wrote {simulated.deliveries} deliveries with {simulated.cases} cases, {simulated.persons} persons and "
         f"{simulated.defects} defects to {simulated.inbox}, and the ground truth to {simulated.truth}. "
-        f"Next: harmonia run --inbox {simulated.inbox}"
+        f"Next: {f'{domain_folder.SETTING}={simulated.domain} ' if simulated.domain else ''}harmonia run --inbox {simulated.inbox}"
     )
+
+
+def _split_pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise HarmoniaError(f"{text!r} is not INSTITUTION=CADENCE, e.g. police=monthly")
+    return name, value
 
 
 @app.command(rich_help_panel=ENGINEER)

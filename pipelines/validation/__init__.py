@@ -62,7 +62,9 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     results = {d: results[d] for d in deliveries["delivery"]}
     tables, set_aside, found = validate_tables(institution, results, deliveries)
     quarantined = _quarantined_rows(institution, results, set_aside)
-    files, incomplete = completeness.file_states(contracts.load(institution), results, tables, quarantined)
+    contract = contracts.load(institution)
+    unknown = completeness.unknown_codes(contract, tables, set_aside)
+    files, incomplete = completeness.file_states(contract, results, tables, quarantined, unknown)
     states = [of_delivery(files[d].values(), received_whole=d not in partial) for d in deliveries["delivery"]]
     return Validated(
         institution=institution,
@@ -91,7 +93,8 @@ def validate_tables(
         frame, of_cells[table] = _type_table(spec, _stack_table(table, spec, results, deliveries))
         tables[table] = blanked.restore_presence(frame, blanked_cells)
     every = keys.add_keys(contract, tables)
-    tables, set_aside = _split_valid_rows(contract, every)
+    replaced = {each.delivery for each in completeness.unknown_codes(contract, every) if each.is_replaced}
+    tables, set_aside = _split_valid_rows(contract, every, replaced)
     earlier = {(table, rule, column): at for table, rule, column, at in blanked.earlier_findings(results, deliveries, tables)}
 
     def found() -> Iterator[pd.DataFrame]:
@@ -175,8 +178,11 @@ def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[
     return frame, found
 
 
-def _split_valid_rows(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return the valid rows of each table, and the rows that are set aside because their key cannot be read."""
+def _split_valid_rows(
+    contract: Contract, tables: dict[str, pd.DataFrame], replaced: Collection[str]
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Return the valid rows of each table, and the rows that are set aside (column `_aside`: the rule): their key cannot be read, or
+    they are in a delivery with a code list that the contract does not know (`replaced`)."""
     good: dict[str, pd.DataFrame] = {}
     bad: dict[str, pd.DataFrame] = {}
     for table, frame in tables.items():
@@ -184,8 +190,10 @@ def _split_valid_rows(contract: Contract, tables: dict[str, pd.DataFrame]) -> tu
         can_read = pd.Series(True, index=frame.index)
         if spec.key:
             can_read = keys.is_readable_key(keys.key_parts(frame, spec, spec.key), spec)
-        good[table] = frame if can_read.all() else frame[can_read].reset_index(drop=True)
-        bad[table] = frame[~can_read]
+        is_good = can_read & ~frame["_delivery"].isin(replaced)
+        good[table] = frame if is_good.all() else frame[is_good].reset_index(drop=True)
+        rule = can_read[~is_good].map({True: "file-codes-unknown", False: "cell-key-unreadable"})
+        bad[table] = frame[~is_good].assign(_aside=rule.astype("str"))
     return good, bad
 
 
@@ -234,7 +242,9 @@ def _quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_a
         if len(frame):
             place = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
             text = frame[[c for c in frame.columns if c.endswith(":text")]].fillna("").agg("\x1f".join, axis=1)
-            parts.append(pd.DataFrame({**place, "table": table, "rule": "cell-key-unreadable", "raw": text.str.encode("utf-8")}))
+            key = frame["_key"].where(frame["_aside"] != "cell-key-unreadable")
+            content = {"table": table, "record_key": key, "rule": frame["_aside"], "raw": text.str.encode("utf-8")}
+            parts.append(pd.DataFrame({**place, **content}))
     out = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True).assign(institution=institution)
     out = out.reindex(columns=list(QUARANTINED)).astype({c: "str" for c in QUARANTINED if c not in ("line", "raw")})
     return out.astype({"line": "Int64"})
@@ -250,8 +260,8 @@ def _collect_findings(
     incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
     """Collect the findings of reading, of files that lack records, of cells and relations, and of rows set aside. A row that is set
-    aside has only this finding."""
-    aside = pd.concat([frame["_row"] for frame in set_aside.values()])
+    aside because of its key has only this finding."""
+    aside = pd.concat([frame.loc[frame["_aside"] == "cell-key-unreadable", "_row"] for frame in set_aside.values()])
     folded = [pd.DataFrame(columns=["rule"])]
     for frame in found:
         here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])

@@ -5,12 +5,15 @@ a reader finds in a single file (`sources/readers`), the state of a delivery (`s
 (`pipelines/over_time`).
 
 A record is lost if its row was quarantined, or if only other records refer to it. A few lost records only give findings. A share of more
-than `_LOST`, or a required table without records, makes the file partial, or unreadable if no record is left.
+than `_LOST`, or a required table without records, makes the file partial, or unreadable if no record is left. The same share of codes
+that no list of the contract has makes it partial too. If they are more than `_REPLACED`, the institution replaced the list, and nothing
+in the delivery can be trusted: codes that are known can have another meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,6 +23,7 @@ from sources.readers.result import ReadResult
 from sources.states import COMPLETE, PARTIAL, UNREADABLE
 
 _LOST = 0.1  # share of a table's records
+_REPLACED = 0.5  # share of unknown codes
 _CHILDLESS = 0.5  # share of cases without any person
 _FEW = 3  # fewer lost records than this say nothing about a file, whatever their share
 _NO_RECORDS = ("row-garbage",)  # quarantined rows that are not records: page numbers, remarks
@@ -29,12 +33,51 @@ Sign = tuple[str, str, Finding | None]
 """A file, its state, and the finding that gives the reason; None if a reader has already reported it."""
 
 
+@dataclass(frozen=True)
+class UnknownCodes:
+    """A required column with many codes that no list of the contract has, in a file of a delivery: `unknown` of `filled` cells."""
+
+    delivery: str
+    file: str
+    field: str
+    unknown: int
+    filled: int
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the institution must have replaced the code list."""
+        return _exceeds_share(self.unknown, self.filled, _REPLACED)
+
+    @property
+    def finding(self) -> Finding:
+        """The finding on the file."""
+        return {"rule": "file-codes-unknown", "field": self.field, "detail": f"{self.unknown} / {self.filled}"}
+
+
+def unknown_codes(contract: Contract, *parts: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
+    """Return the required columns in which more than `_LOST` of the codes are unknown. parts: the typed rows of each table."""
+    found: list[UnknownCodes] = []
+    for name, spec in contract.tables.items():
+        for column in (column for column in spec.columns if column.type == "code" and column.required):
+            shown = ["_delivery", "_file", column.name]
+            cells = pd.concat([part[name].loc[part[name][f"{column.name}:given"].astype(bool), shown] for part in parts])
+            shares = cells[column.name].isna().groupby([cells["_delivery"], cells["_file"]]).agg(["sum", "size"])
+            for (delivery, file), unknown, filled in shares.itertuples(name=None):
+                if _exceeds_share(unknown, filled, _LOST):
+                    found.append(UnknownCodes(delivery, file, column.name, unknown, filled))
+    return found
+
+
 def file_states(
-    contract: Contract, results: Mapping[str, ReadResult], tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
+    contract: Contract,
+    results: Mapping[str, ReadResult],
+    tables: Mapping[str, pd.DataFrame],
+    quarantined: pd.DataFrame,
+    unknown_codes: Sequence[UnknownCodes] = (),
 ) -> tuple[dict[str, dict[str, str]], list[Finding]]:
     """Return the state of each file by delivery, and a finding for each sign that a file lacks records.
 
-    tables: rows with `_key`, `_case`, `_delivery`; quarantined: `pipelines.validation.QUARANTINED`.
+    tables: rows with `_key`, `_case`, `_delivery`; quarantined: `pipelines.validation.QUARANTINED`; unknown_codes: from `unknown_codes`.
     """
     states: dict[str, dict[str, str]] = {}
     found: list[Finding] = []
@@ -43,7 +86,8 @@ def file_states(
     for delivery, result in results.items():
         own, aside = {name: of(delivery) for name, of in of_tables.items()}, of_aside(delivery)
         states[delivery] = dict(result.files)
-        for file, state, finding in _incompleteness_signs(contract, result, own, aside):
+        signs = [(each.file, PARTIAL, each.finding) for each in unknown_codes if each.delivery == delivery]
+        for file, state, finding in (*_incompleteness_signs(contract, result, own, aside), *signs):
             if states[delivery][file] != UNREADABLE:
                 states[delivery][file] = state
             if finding:

@@ -18,7 +18,7 @@ The two institutions for victims come after the others and draw from random numb
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -37,6 +37,7 @@ from sources.simulator.victim_defects import spoil_victim_records
 from sources.simulator.victim_deliveries import build_victim_deliveries, make_noisy_victim_deliveries
 from sources.simulator.victim_life import VictimFileMaker
 from sources.simulator.write_courts import write_courts
+from sources.simulator.write_domain import write_domain
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
 from sources.simulator.write_returns import write_returns
@@ -66,6 +67,7 @@ class SimulationReport:
     persons: int
     record_states: int
     defects: int
+    domain: Path | None  # by which the deliveries are read, if not by the built-in one
 
 
 def simulate(
@@ -79,6 +81,7 @@ def simulate(
     victims: bool = False,
     life: Collection[str] = (),
     returns: bool = False,
+    cadence: Mapping[str, str] | None = None,
 ) -> SimulationReport:
     """Write `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`). The same arguments give the
     same bytes.
@@ -90,15 +93,19 @@ def simulate(
       are the same bytes with and without them
     - `life`: what registers do over the years, any of `register_life.KINDS` or `all`; without it the other bytes are the same
     - `returns`: beside the deliveries, the counts that each institution would make of what it delivered; the other bytes are the same
+    - `cadence`: institutions that deliver by other periods than usual (`settings.CADENCE`): `monthly`, `quarterly`, `half_yearly`, `yearly`
+
+    Where the institutions' contracts must say more than the built-in ones (`cadence`; `new_codes` of `life`), `<out>/domain/` is a domain
+    with such contracts.
 
     Raises `ValueError` if `out` exists and is not empty (nothing is overwritten), or if an argument is out of range.
     """
-    chosen = choose_settings(seed, start, years, cases_per_year, noise, register_life.check_kinds(life))
+    chosen = choose_settings(seed, start, years, cases_per_year, noise, register_life.check_kinds(life), cadence)
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is there and not empty: choose another folder or remove it first; the simulator overwrites nothing")
     world = build_world(chosen)
-    deliveries = build_deliveries(world, Random(f"deliveries {seed}"))
+    deliveries = build_deliveries(world, Random(f"deliveries {seed}"), chosen.cadence)
     register_life.renumber_prosecution(chosen, world, deliveries)
     spoiler = Spoiler(chosen)
     if chosen.factor:
@@ -117,9 +124,10 @@ def simulate(
     if returns:
         write_returns(out / "inbox", history, range(start, start + years))
     write_mark(out, chosen, victims)
+    domain = write_domain(out / "domain", chosen)
     persons = {state.person.person.person_id for state in history.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
-    return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(history.states), len(defects))
+    return SimulationReport(out / "inbox", out / "truth", came, cases, len(persons), len(history.states), len(defects), domain)
 
 
 def _make_victim_deliveries(chosen: Settings, world: World) -> tuple[list[Delivery], list[Defect], int]:
@@ -130,7 +138,7 @@ def _make_victim_deliveries(chosen: Settings, world: World) -> tuple[list[Delive
         case.case_id = f"C{i:06d}"
     for i, person in enumerate(victims.persons, len(world.persons) + 1):
         person.person_id = f"P{i:07d}"
-    deliveries = build_victim_deliveries(world, victims, Random(f"victim deliveries {chosen.seed}"))
+    deliveries = build_victim_deliveries(world, victims, Random(f"victim deliveries {chosen.seed}"), chosen.cadence)
     spoiler = Spoiler(chosen, "victim defects")
     if chosen.factor:
         spoil_victim_records(world, victims, deliveries, spoiler)

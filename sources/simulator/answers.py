@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sources.simulator.settings import Settings
+from sources.simulator.settings import CADENCE, Settings
 
 MARK = "simulated.json"
 
@@ -22,6 +22,7 @@ def write_mark(folder: Path, chosen: Settings, victims: bool = False) -> None:
     said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
     said |= {"victims": True} if victims else {}
     said |= {"life": sorted(chosen.life)} if chosen.life else {}
+    said |= {"cadence": dict(chosen.cadence)} if chosen.cadence != CADENCE else {}
     (folder / MARK).write_text(json.dumps({**said, "records": _checksum(folder)}, indent=1) + "\n", encoding="utf-8")
 
 

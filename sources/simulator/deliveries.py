@@ -6,16 +6,17 @@ them (`defects.py`, `faults.py`), versions (`versions.py`).
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
+from sources.periods import Cadence, containing, last_day
 from sources.simulator import states
 from sources.simulator.model import Case, World
-from sources.simulator.periods import last_day, quarter, quarters
+from sources.simulator.periods import simulated_periods
 from sources.simulator.records import CaseRecord
 
 INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections")
@@ -42,7 +43,7 @@ class Delivery:
     missing: bool = False
     twin: Delivery | None = None
     crosswalk: list[tuple[str, int, int]] = field(default_factory=list)  # table, old id, new id
-    last_year: list[CaseRecord] = field(default_factory=list)  # rows of the same quarter of last year, below this year's
+    last_year: list[CaseRecord] = field(default_factory=list)  # rows of the same period of last year, below this year's
 
     @property
     def name(self) -> str:
@@ -55,38 +56,41 @@ class Delivery:
         return datetime.combine(last_day(self.period) + timedelta(days=3 + 25 * (self.version - 1)), time(8, 30))
 
 
-def _files_of_case(case: Case) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
+def _files_of_case(
+    case: Case, cadence: Mapping[str, Cadence]
+) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
     """Yield each file on a case: institution, file, the function that lists the days of its changes, and the function that makes its
     record on a day."""
+    prosecution_state = partial(states.prosecution_state, cadence=cadence["prosecution"])
     for police in case.police:
         yield "police", police, states.police_changes, states.police_state
     for inspectorate in case.inspectorate:
         yield "inspectorate", inspectorate, states.inspectorate_changes, states.inspectorate_state
     for prosecution in case.prosecution:
-        yield "prosecution", prosecution, states.prosecution_changes, states.prosecution_state
+        yield "prosecution", prosecution, states.prosecution_changes, prosecution_state
     for court in case.courts:
         yield "courts", court, states.court_changes, states.court_state
     for stay in case.stays:
         yield "corrections", stay, states.stay_changes, states.stay_state
 
 
-def build_deliveries(world: World, rng: Random) -> list[Delivery]:
-    """Return the first version for every institution and quarter, with what was opened or changed in the quarter (deliveries.md)."""
-    periods = quarters(world.start, world.years)
-    within = set(periods)
-    held: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
+def build_deliveries(world: World, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:
+    """Return the first version for every institution and period of its cadence, with what was opened or changed in the period
+    (deliveries.md), in order of the periods' ends."""
+    held: dict[tuple[str, str], list[CaseRecord]] = {
+        (name, period): [] for name in INSTITUTIONS for period in simulated_periods(world.start, world.years, cadence[name])
+    }
     for case in world.cases:
-        for institution, file, changes, state in _files_of_case(case):
-            for period in sorted({quarter(day) for day in changes(file)} & within):
-                held[institution, period].append(state(case, file, last_day(period)))
+        for institution, file, changes, state in _files_of_case(case, cadence):
+            for period in sorted({containing(day, cadence[institution]) for day in changes(file)}):
+                if (institution, period) in held:
+                    held[institution, period].append(state(case, file, last_day(period)))
     deliveries = []
-    for period in periods:
-        for institution in INSTITUTIONS:
-            records = sorted(held[institution, period], key=_register_order)
-            delivery = Delivery(institution, period, records)
-            days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
-            delivery.arrived = datetime.combine(last_day(period), time()) + timedelta(days=1) + days
-            deliveries.append(delivery)
+    for institution, period in sorted(held, key=lambda key: last_day(key[1])):
+        delivery = Delivery(institution, period, sorted(held[institution, period], key=_register_order))
+        days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
+        delivery.arrived = datetime.combine(last_day(period), time()) + timedelta(days=1) + days
+        deliveries.append(delivery)
     return deliveries
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
+from sources.periods import first_day, last_day
 from sources.simulator import states
 from sources.simulator.codes import names, offence, places
 from sources.simulator.deliveries import Delivery
@@ -23,14 +24,13 @@ from sources.simulator.model import (
     World,
 )
 from sources.simulator.people import check_digit
-from sources.simulator.periods import first_day, last_day
 from sources.simulator.records import CaseRecord
 
 
 def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
     """Return a record of one person for a delivery, with numbers that no other record has."""
     period = delivery.period
-    day = first_day(period) + timedelta(days=rng.randrange(5, 80))
+    day = first_day(period) + timedelta(days=rng.randrange(5, min(80, (last_day(period) - first_day(period)).days)))
     person = _make_person(rng, world)
     world.mistakes += 1
     municipality = rng.choice(list(places()["municipalities"]))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date
 
+from sources.periods import first_day, last_day
 from sources.simulator.model import Case, World
-from sources.simulator.periods import first_day, last_day, quarter, quarters
+from sources.simulator.periods import quarter, quarters
 from sources.simulator.record_statuses import RecordHistory
 
 Row = list[str]

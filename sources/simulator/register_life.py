@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
+from sources.periods import first_day, last_day
 from sources.simulator import states
 from sources.simulator.codes import offence, places, seat_of
 from sources.simulator.defects import Spoiler
@@ -30,8 +31,9 @@ from sources.simulator.model import (
     ProsecutionFile,
     World,
 )
+from sources.simulator.new_codes import replace_codes
 from sources.simulator.people import PersonMaker
-from sources.simulator.periods import first_day, last_day, quarter
+from sources.simulator.periods import quarter
 from sources.simulator.prosecutor import Prosecutor
 from sources.simulator.records import CaseRecord
 from sources.simulator.settings import Settings
@@ -47,21 +49,31 @@ KINDS = (
     "workbooks",
     "code_pages",
     "redelivery",
+    "new_codes",
 )
+NOT_AS_AGREED = ("new_codes",)
+"""Kinds that the built-in contracts do not read (`write_domain.py`): `all` does not include them."""
 UNKNOWN = ("N.N.", "N. N.", "NN", "NN lice", "I panjohur", "E panjohur", "Person i panjohur", "nepoznat", "nepoznata", "Nepoznato lice")
 LETTER_CASES = (str, str, str.upper, str.lower)
 NEW_IDS = {"lenda": 700001, "pala": 2100001, "akuza": 4100001, "vendimi": 3100001}
 """First ids of the new system: higher than those of the former one."""
 FORMER_SYSTEM_ONLY = 600001
 """Old ids in the crosswalk that no delivery held."""
-FILES = {"date_1904": "workbook_1904", "last_year": "last_year_table", "enc_cp852": "file_cp852", "enc_latin1": "file_latin1"}
+FILES = {
+    "date_1904": "workbook_1904",
+    "last_year": "last_year_table",
+    "enc_cp852": "file_cp852",
+    "enc_latin1": "file_latin1",
+    "new_codes": "codes_changed",
+}
 
 
 def check_kinds(kinds: Collection[str]) -> frozenset[str]:
-    """Return the kinds asked for; `all` means every kind. Raises `ValueError` for an unknown one."""
+    """Return the kinds asked for; `all` means every kind but those of `NOT_AS_AGREED`. Raises `ValueError` for an unknown one."""
     if odd := sorted(set(kinds) - {*KINDS, "all"}):
         raise ValueError(f"register life {odd[0]!r} is unknown; the kinds are all, {', '.join(KINDS)}")
-    return frozenset(KINDS) if "all" in kinds else frozenset(kinds)
+    every = set(KINDS) - set(NOT_AS_AGREED) if "all" in kinds else set[str]()
+    return frozenset(every | set(kinds) - {"all"})
 
 
 def change_world(settings: Settings, cases: list[Case], people: PersonMaker) -> None:
@@ -246,7 +258,7 @@ def renumber_prosecution(settings: Settings, world: World, deliveries: list[Deli
         if delivery.period == start:
             held = {record.key for record in delivery.records}
             delivery.records += [
-                states.prosecution_state(case, file, last_day(start))
+                states.prosecution_state(case, file, last_day(start), settings.cadence["prosecution"])
                 for key, (case, file) in files.items()
                 if key not in held and file.received < begins and states.prosecution_status(file, last_day(start))[1] in ("HET", "PEZ")
             ]
@@ -316,6 +328,8 @@ def change_files(settings: Settings, deliveries: list[Delivery]) -> list[Deliver
         ]
         for delivery, fault in zip(rng.sample(own, min(2, len(own))), ("enc_cp852", "enc_latin1"), strict=False):
             delivery.faults.add(fault)
+    if "new_codes" in settings.life:
+        replace_codes(settings, deliveries)
     return deliveries + (_deliver_again(rng, deliveries) if "redelivery" in settings.life else [])
 
 

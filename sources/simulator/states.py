@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+from sources.periods import Cadence, containing, last_day
 from sources.simulator.codes import FORM_CODES, Offence, places, words
 from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Party, Person, PoliceFile, ProsecutionFile, Stay
-from sources.simulator.periods import last_day, quarter
+from sources.simulator.periods import quarter
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 
 ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witness", "Dëshmitar")}
@@ -188,8 +189,9 @@ def prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
     return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
 
 
-def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRecord:
-    """Return the prosecution's record on a day: file, parties, charges, decisions."""
+def prosecution_state(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
+    """Return the prosecution's record on a day: file, parties, charges, decisions. `cadence`: how often it delivers; a decision without a
+    party covers the parties at the end of its quarter, or of the longer period that delivers it."""
     since, status = prosecution_status(file, as_of)
     sender = file.sender.number if file.sender else file.source_text
     merged = file.merged_into is not None and file.merged_on is not None and file.merged_on <= as_of
@@ -212,7 +214,8 @@ def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRec
     for decision in file.decisions:
         if decision.day > as_of:
             continue
-        covered = [decision.party] if decision.party else file.defendants(last_day(quarter(decision.day)))
+        until = max(last_day(quarter(decision.day)), last_day(containing(decision.day, cadence)))
+        covered = [decision.party] if decision.party else file.defendants(until)
         part_true = {"kind": decision.kind, "day": decision.day, "covers": frozenset(str(party.party_id) for party in covered)}
         part_cells = {
             "vendimi_id": decision.decision_id,

@@ -10,12 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from sources.periods import quarters_of
 from sources.simulator.codes import counted_form, most_serious
 from sources.simulator.defects import Defect
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.happened import true_events
 from sources.simulator.model import World
-from sources.simulator.periods import last_day, quarter, quarters
+from sources.simulator.periods import quarters
 from sources.simulator.reconcile import reconcile_all
 from sources.simulator.record_statuses import RecordHistory, assign_statuses, record_rows
 from sources.simulator.records import CaseRecord
@@ -32,12 +33,11 @@ def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects:
     history = assign_statuses(deliveries)
     happened = true_events(history)
     periods = quarters(world.start, world.years)
-    missing = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.missing}
+    missing = _silent_quarters(deliveries)
     figures = statistics_rows(reported_events(history), happened, periods, missing)
     steps = reconcile_all(world, history)
     if victims:
         rows = accepted_rows(deliveries)
-        missing |= _silent_quarters(deliveries)
         on_victims = victim_events(history, rows)
         of_victims = statistics_rows(reported_victims(history, rows), on_victims, periods, missing, VICTIM_INDICATORS, REPEATED)
         figures, happened = chain(figures, of_victims), [*happened, *on_victims]
@@ -63,7 +63,8 @@ def _silent_quarters(deliveries: list[Delivery]) -> set[tuple[str, str]]:
     """Return the (institution, quarter) of which none of the institution's deliveries came."""
     came: dict[tuple[str, str], bool] = defaultdict(bool)
     for delivery in deliveries:
-        came[delivery.institution, quarter(last_day(delivery.period))] |= not delivery.missing
+        for quarter in quarters_of(delivery.period):
+            came[delivery.institution, quarter] |= not delivery.missing
     return {key for key, whether in came.items() if not whether}
 
 

@@ -13,11 +13,11 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from sources.periods import first_day, last_day
 from sources.simulator import spelling
 from sources.simulator.codes import ARTICLES, CODES, GROUPS, MINOR_OFFENCES, Offence, places, words
 from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
 from sources.simulator.deliveries import Delivery
-from sources.simulator.periods import last_day, quarter
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 
 BORN = {"police": "Data_lindjes", "prosecution": "datelindja", "courts": "datelindja", "corrections": "Data e lindjes"}
@@ -202,8 +202,8 @@ def _event_day_choices(
         return WrongValue("date_day_month_swapped", spelling.write_day(other, form), {key: other}) if other and shows(other) else None
 
     def no_day(_: Any) -> WrongValue | None:
-        # Only where the event lies in the quarter that delivers it: of an older one nobody could tell the day.
-        return WrongValue("date_impossible", spelling.impossible_day(day, form), {key: None}) if quarter(day) == period else None
+        # Only where the event lies in the period that delivers it: of an older one nobody could tell the day.
+        return WrongValue("date_impossible", spelling.impossible_day(day, form), {key: None}) if first_day(period) <= day <= end else None
 
     def future(_: Any) -> WrongValue:
         other = date(day.year + 10, day.month, min(day.day, 28))

@@ -11,13 +11,14 @@ from datetime import timedelta
 from math import ceil
 from random import Random
 
+from sources.periods import MONTHS
 from sources.simulator import faults
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.mistaken import make_mistaken_record
 from sources.simulator.model import World
 
-BLOCK = 8  # quarters: the span of the samples, to which the numbers of faults refer
+BLOCK = 24  # months: the span of the samples, to which the numbers of faults refer
 
 
 def make_noisy_deliveries(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> list[Delivery]:
@@ -28,9 +29,10 @@ def make_noisy_deliveries(world: World, deliveries: list[Delivery], spoiler: Spo
     result: list[Delivery] = []
     for institution in INSTITUTIONS:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
-        for start in range(0, len(own), BLOCK):
-            block = own[start : start + BLOCK]
-            share = len(block) / BLOCK
+        size = BLOCK // MONTHS[spoiler.settings.cadence[institution]]
+        for start in range(0, len(own), size):
+            block = own[start : start + size]
+            share = len(block) / size
             result += block
             result += _make_corrections(rng, world, institution, block, spoiler, hard)
             wanted = list(faults.FAULTS[institution]) * (2 if hard else 1) + (list(faults.HARD[institution]) if hard else [])
@@ -48,8 +50,9 @@ def _lose_deliveries(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, 
     losers = ["inspectorate"] + (["police", "corrections"] if hard else [])
     for institution in losers:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
-        for start in range(0, len(own), BLOCK):
-            block = own[start : start + BLOCK]
+        size = BLOCK // MONTHS[spoiler.settings.cadence[institution]]
+        for start in range(0, len(own), size):
+            block = own[start : start + size]
             if len(block) < 3:
                 continue
             delivery = rng.choice(block[1:-1])
@@ -69,7 +72,7 @@ def _next_version(rng: Random, delivery: Delivery) -> Delivery:
 
 
 def _make_corrections(rng: Random, world: World, institution: str, block: list[Delivery], spoiler: Spoiler, hard: bool) -> list[Delivery]:
-    """Return corrected versions of deliveries in a block of eight quarters: one after each faulty first version, one that withdraws a
+    """Return corrected versions of deliveries in a block of two years: one after each faulty first version, one that withdraws a
     record, and with `hard` noise faulty corrections."""
     free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= (1 if institution == "inspectorate" else 4)]
     rng.shuffle(free)

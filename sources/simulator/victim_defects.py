@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from sources.periods import first_day, last_day
 from sources.simulator import spelling
 from sources.simulator.codes import places
 from sources.simulator.defects import DefectChoice, Spoiler, WrongValue
@@ -20,7 +21,6 @@ from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Person, World
 from sources.simulator.name_defects import spoil_names
 from sources.simulator.noise import count_files_of_persons
-from sources.simulator.periods import last_day, period_of
 from sources.simulator.records import CaseRecord, Cells, Part, PersonRecord
 from sources.simulator.value_defects import CODES_OF_KOSOVO
 from sources.simulator.victim_files import QPS, ZMNV, VictimWorld
@@ -283,7 +283,7 @@ class _RecordDefects:
         before which it cannot lie."""
         rng, period = self.rng, self.delivery.period
         end = last_day(period)
-        new = period_of(day, period) == period  # of an older one nobody could tell the day
+        new = first_day(period) <= day <= end  # of an older one nobody could tell the day
 
         def shows(other: date | None) -> bool:
             return other is not None and (other > end or (earliest is not None and other < earliest - timedelta(days=300)))

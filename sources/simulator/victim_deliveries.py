@@ -8,17 +8,19 @@ Belongs here: a quarter's or month's folder before it is written. Does not belon
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from math import ceil
 from random import Random
 
+from sources.periods import MONTHS, Cadence, containing, first_day, last_day
 from sources.simulator.codes import names, places
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Case, Person, World
 from sources.simulator.people import check_digit
-from sources.simulator.periods import first_day, last_day, months, period_of, quarters
+from sources.simulator.periods import simulated_periods
 from sources.simulator.records import CaseRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
 from sources.simulator.victim_states import victim_state
@@ -40,15 +42,16 @@ EXCLUSIVE = (
 )
 
 
-def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random) -> list[Delivery]:
-    """Return the first version for every quarter (ZMNV) and month (the centres), with the files that were opened or changed in it."""
+def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:
+    """Return the first version for every period of both institutions, with the files that were opened or changed in it."""
     deliveries = []
-    for institution, periods in ((ZMNV, quarters(world.start, world.years)), (QPS, months(world.start, world.years))):
+    for institution in BOTH:
+        periods = simulated_periods(world.start, world.years, cadence[institution])
         within = set(periods)
         held: dict[str, list[CaseRecord]] = defaultdict(list)
         for file in victims.files:
             if file.institution == institution:
-                for period in sorted({period_of(day, periods[0]) for day in file.changes()} & within):
+                for period in sorted({containing(day, cadence[institution]) for day in file.changes()} & within):
                     held[period].append(victim_state(file, last_day(period)))
         for period in periods:
             delivery = Delivery(institution, period, held[period])
@@ -68,7 +71,7 @@ def make_noisy_victim_deliveries(
     result = list(deliveries)
     for institution in BOTH:
         own = [delivery for delivery in deliveries if delivery.institution == institution]
-        size = YEARS * (4 if institution == ZMNV else 12)
+        size = YEARS * 12 // MONTHS[spoiler.settings.cadence[institution]]
         for start in range(0, len(own), size):
             block = own[start : start + size]
             share = len(block) / size

@@ -110,6 +110,7 @@ SPOILED = tuple("x" + line if n else line for n, line in enumerate(RASTET))
 MANY = tuple(f"2013-PR-{n:05};04.01.2013;;;;;;;;Nën hetim;" for n in range(100, 130))
 CUT = tuple(line[:20] for line in MANY[26:])
 OF_MANY = tuple(f"2013-PR-{n:05};1;I dyshuar;A;B;;;;;;M;;" for n in range(100, 130))
+NEW_CODES = tuple(line.replace("I dyshuar", "DYSH") for line in OF_MANY)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,10 @@ OF_MANY = tuple(f"2013-PR-{n:05};1;I dyshuar;A;B;;;;;;M;;" for n in range(100, 1
         ),
         ("police", _police((*RASTET[:1], *MANY[:28]), (*PERSONAT[:1], *OF_MANY)), "complete", "cross-parent-missing"),
         ("police", _police((*RASTET, *RASTET[1:]), PERSONAT), "complete", "cross-duplicate-identical"),
+        ("police", _police((*RASTET[:1], *MANY), (*PERSONAT[:1], *NEW_CODES[:4], *OF_MANY[4:])), "partial", "file-codes-unknown"),
+        ("police", _police((*RASTET[:1], *MANY), (*PERSONAT[:1], *NEW_CODES[:16], *OF_MANY[16:])), "unreadable", "file-codes-unknown"),
+        ("police", _police((*RASTET[:1], *MANY), (*PERSONAT[:1], *NEW_CODES[:16], *OF_MANY[16:])), "unreadable", "cell-code-unknown"),
+        ("police", _police((*RASTET[:1], *MANY), (*PERSONAT[:1], *NEW_CODES[:3], *OF_MANY[3:])), "complete", "cell-code-unknown"),
         ("prosecution", _sql("DROP TABLE vendimi"), "partial", "db-table-missing"),
         ("prosecution", _sql("DELETE FROM lenda"), "partial", "file-no-records"),
         ("prosecution", _sql("DELETE FROM pala"), "partial", "file-no-records"),

@@ -1,7 +1,7 @@
 """The totals as reported of a set with register life and without defects, recomputed from the delivered files alone.
 
-Written from counting-rules.md and deliveries.md ("Registers over the years") with plain readers; imports nothing of Harmonia. A quarter's
-last version counts whole, since no file of such a set is broken.
+Written from counting-rules.md and deliveries.md ("Registers over the years") with plain readers; imports nothing of Harmonia. A period's
+last version counts whole, since no file of such a set is broken. Periods can be months, quarters, half-years or years.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlite3
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ import openpyxl
 Row = dict[str, Any]
 Figures = Counter[tuple[str, str]]  # indicator, period
 NAMESPACE = "{urn:kgjk:smil:1}"
+ROLES = {"I dyshuar": "suspect", "DYSH": "suspect", "Viktimë": "victim", "VIKT": "victim"}  # before and after a change of the list
 
 
-def totals(inbox: Path) -> Figures:
-    """Every event as reported, by indicator and period (years and quarters)."""
-    events = [*_police(inbox), *_inspectorate(inbox), *_prosecution(inbox), *_courts(inbox), *_corrections(inbox)]
+def totals(inbox: Path, new_codes: date = date.max) -> Figures:
+    """Every event as reported, by indicator and period (years and quarters). `new_codes`: the day from which the prosecution calls
+    defendants `P`."""
+    events = [*_police(inbox), *_inspectorate(inbox), *_prosecution(inbox, new_codes), *_courts(inbox), *_corrections(inbox)]
     found: Figures = Counter()
     for indicator, day in events:
         found[indicator, str(day.year)] += 1
@@ -37,8 +39,15 @@ def _quarter(day: date) -> str:
     return f"{day.year}-Q{(day.month + 2) // 3}"
 
 
-def _quarters(inbox: Path, institution: str) -> list[tuple[str, Path]]:
-    """The last version of each quarter, in order."""
+def _end(period: str) -> date:
+    """The last day of a month, quarter, half-year or year."""
+    rest = period[5:]
+    months = 12 if not rest else int(rest[1:]) * {"Q": 3, "H": 6}[rest[0]] if rest[0] in "QH" else int(rest)
+    return date(int(period[:4]) + months // 12, months % 12 + 1, 1) - timedelta(days=1)
+
+
+def _periods(inbox: Path, institution: str) -> list[tuple[str, Path]]:
+    """The last version of each period, in order."""
     last: dict[str, tuple[int, Path]] = {}
     for folder in (inbox / institution).iterdir():
         period, _, version = folder.name.partition("_v")
@@ -69,7 +78,7 @@ def _text(path: Path) -> str:
 def _police(inbox: Path) -> Iterator[tuple[str, date]]:
     cases: dict[str, Row] = {}
     lists: dict[str, list[Row]] = {}
-    for _, folder in _quarters(inbox, "police"):
+    for _, folder in _periods(inbox, "police"):
         listed: dict[str, list[Row]] = defaultdict(list)
         for row in csv.DictReader(_text(folder / "personat.csv").splitlines(), delimiter=";"):
             listed[row["Nr_rastit"]].append(row)
@@ -77,7 +86,7 @@ def _police(inbox: Path) -> Iterator[tuple[str, date]]:
             cases[row["Nr_rastit"]] = row
             lists[row["Nr_rastit"]] = listed[row["Nr_rastit"]]  # the latest list is the case's list
     for key, case in cases.items():
-        if case["Statusi"] == "Anuluar":
+        if case["Statusi"] in ("Anuluar", "ANUL"):
             continue
         reported, sent = _dotted(case["Data_raportimit"]), _dotted(case["Data_dergimit_PSH"])
         assert reported is not None
@@ -85,17 +94,17 @@ def _police(inbox: Path) -> Iterator[tuple[str, date]]:
         if sent:
             yield "cases_referred", sent
         for row in lists[key]:
-            if row["Roli"] == "I dyshuar":
+            if ROLES.get(row["Roli"]) == "suspect":
                 yield "suspects_registered", reported
                 if arrested := _dotted(row["Data_arrestimit"]):
                     yield "persons_arrested", arrested
-            elif row["Roli"] == "Viktimë":
+            elif ROLES.get(row["Roli"]) == "victim":
                 yield "victims_identified", reported
 
 
 def _inspectorate(inbox: Path) -> Iterator[tuple[str, date]]:
     cases: dict[str, tuple[Any, ...]] = {}
-    for _, folder in _quarters(inbox, "inspectorate"):
+    for _, folder in _periods(inbox, "inspectorate"):
         sheet = openpyxl.load_workbook(folder / "raporti.xlsx")["Lëndët"]
         for row in sheet.iter_rows(min_row=6, values_only=True):
             if str(row[0]).startswith(("Gjithsej", "Viti i kaluar")):
@@ -108,12 +117,13 @@ def _inspectorate(inbox: Path) -> Iterator[tuple[str, date]]:
                 yield from ((indicator, day) for indicator in indicators)
 
 
-def _prosecution(inbox: Path) -> Iterator[tuple[str, date]]:
-    files: dict[int, tuple[str, Row, list[Row], list[Row]]] = {}
+def _prosecution(inbox: Path, new_codes: date) -> Iterator[tuple[str, date]]:
+    files: dict[int, tuple[date, Row, list[Row], list[Row]]] = {}
     new_of: dict[int, int] = {}
-    first: dict[tuple[Any, ...], str] = {}
-    first_of_file: dict[tuple[Any, ...], str] = {}
-    for period, folder in _quarters(inbox, "prosecution"):
+    first: dict[tuple[Any, ...], date] = {}  # the end of the first period that holds it
+    first_of_file: dict[tuple[Any, ...], date] = {}
+    ends = [_end(period) for period, _ in _periods(inbox, "prosecution")]
+    for end, (_, folder) in zip(ends, _periods(inbox, "prosecution"), strict=True):
         with sqlite3.connect(folder / "psh.sqlite") as database:
             database.row_factory = sqlite3.Row
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -124,10 +134,11 @@ def _prosecution(inbox: Path) -> Iterator[tuple[str, date]]:
                 decisions[row["lenda_id"]].append(row)
             for row in map(dict, database.execute("SELECT * FROM lenda")):
                 key = row["lenda_id"]
-                files[key] = (period, row, parties[key], decisions[key])
-                first_of_file.setdefault(_file(row), period)
                 for party in parties[key]:
-                    first.setdefault(_party(row, party), period)
+                    party["roli"] = {"P": "D", "D": "V"}[party["roli"]] if end >= new_codes else party["roli"]
+                    first.setdefault(_party(row, party), end)
+                files[key] = (end, row, parties[key], decisions[key])
+                first_of_file.setdefault(_file(row), end)
             if "kryqezimi" in tables:
                 new_of |= {old: new for table, old, new in database.execute("SELECT * FROM kryqezimi") if table == "lenda"}
     for key, (_, file, parties_, decisions_) in files.items():
@@ -143,15 +154,20 @@ def _prosecution(inbox: Path) -> Iterator[tuple[str, date]]:
             if party["roli"] != "D":
                 continue
             yield "persons_reported", received
-            since = first[_party(file, party)]
+            since, file_since = first[_party(file, party)], first_of_file[_file(file)]
             own = [
-                date.fromisoformat(row["data"])
+                day
                 for row in indicted
-                if row["pala_id"] == party["pala_id"]
-                or (row["pala_id"] is None and since <= max(_quarter(date.fromisoformat(row["data"])), first_of_file[_file(file)]))
+                if (day := date.fromisoformat(row["data"]))
+                and (row["pala_id"] == party["pala_id"] or (row["pala_id"] is None and since <= max(_covered_until(day, ends), file_since)))
             ]
             if own:
                 yield "persons_indicted", min(own)
+
+
+def _covered_until(day: date, ends: list[date]) -> date:
+    """A decision without a party covers those in the file at the end of its quarter, or of the longer period that delivers it."""
+    return max(_end(_quarter(day)), min(end for end in ends if end >= day))
 
 
 def _file(row: Row) -> tuple[Any, ...]:
@@ -165,7 +181,7 @@ def _party(file: Row, row: Row) -> tuple[Any, ...]:
 
 def _courts(inbox: Path) -> Iterator[tuple[str, date]]:
     files: dict[str, ET.Element] = {}
-    for _, folder in _quarters(inbox, "courts"):
+    for _, folder in _periods(inbox, "courts"):
         for element in ET.parse(folder / "smil.xml").getroot().iter(f"{NAMESPACE}lenda"):
             files[element.attrib["nr"]] = element  # a number with the former one in brackets is a record of its own
     for element in files.values():
@@ -184,7 +200,7 @@ def _courts(inbox: Path) -> Iterator[tuple[str, date]]:
 
 def _corrections(inbox: Path) -> Iterator[tuple[str, date]]:
     rows: dict[tuple[str, date], str] = {}
-    for _, folder in _quarters(inbox, "corrections"):
+    for _, folder in _periods(inbox, "corrections"):
         for sheet in openpyxl.load_workbook(folder / "shkk.xlsx"):
             header = [cell.value for cell in sheet[1]]
             if header[:1] != ["ID"]:

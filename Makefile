@@ -62,7 +62,7 @@ docs: install
 # Every package with version and hash, CycloneDX; then known vulnerabilities, where their database can be reached.
 sbom: install
 	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 --output-file sbom.json
-	@$(UV) audit --locked || echo "not audited: the database of vulnerabilities was not reached, or it told of some (above)"
+	@$(UV) audit --locked || echo "not audited: the database of vulnerabilities was not reached, or it has some (above)"
 
 ui: install
 	$(VENV)/bin/harmonia ui --inbox data/inbox --home data/home

@@ -32,7 +32,7 @@ from benchmarks.disclosure_populations import RELEASES, SIZES, World
 from harmonia.errors import HarmoniaError
 from warehouse.count import cause_meanings
 from warehouse.disclosure.policy import SHIPPED
-from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_in
+from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, list_years, parse_programme
 from warehouse.disclosure.protect import PublishedTables, ReleaseInputs, breakdowns_due, protect, tables_published_with, year_source_release
 from warehouse.disclosure_risk import enumeration, integer_programme
 from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName, protected_cells
@@ -121,7 +121,7 @@ class Recomputation:
             return True
         first_tables = tables_published_with(self.inputs, key, tables)
         change = counts - np.array(list(self.truth[TableName(*key)].values()))
-        for year in years_in(key.period):
+        for year in list_years(key.period):
             source, year_key = year_source_release(self.inputs, key.indicator, year, first_tables), key._replace(period=year)
             current = np.array(exact[source][year_key])
             if key.table == SEX_AGE:  # as many steps as the year can hold: its sums by sex and by age stay
@@ -221,7 +221,7 @@ def count_published_cells(population: ReleasedPopulation, tally: Counter[str]) -
 
 def counts_when_published(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[int, ...]:
     """The figures as known in the release whose records the table counts, or would have counted."""
-    table, years = tables.get(key), years_in(key.period)
+    table, years = tables.get(key), list_years(key.period)
     release = table.source_release if table else inputs.release
     yearly = [inputs.exact[release].get(key._replace(period=y)) or inputs.current[key._replace(period=y)] for y in years]
     if (table and key.table == SEX_AGE) or "/" in key.period:

@@ -80,7 +80,7 @@ def compared(
             one = pair[PAIR].to_frame().T.astype("str")
             verdict = "different" if pair["decision"] == "joined" else "same"
             clock, cpu = time.perf_counter(), time.process_time()
-            preview = consequences.of(one, verdict, "benchmark")
+            preview = consequences.preview(one, verdict, "benchmark")
             took, processor = time.perf_counter() - clock, time.process_time() - cpu
             further = one.assign(verdict=verdict, steward="benchmark")
             after = whole(found, current_verdicts(registry, found.table("identities", "listed"), further), Path(folder))

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from harmonia.registry.connection import Registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Audit
-from harmonia.user import this_user
+from harmonia.user import current_user
 
-COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
+AUDIT_COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
 
 
 def record_own_access(registry: Registry, action: str, subject: str) -> str:
@@ -24,7 +24,7 @@ def record_own_access(registry: Registry, action: str, subject: str) -> str:
 
     Returns the name of the user. Raises `HarmoniaError` if the registry cannot be written; the caller must then show or send nothing.
     """
-    who = this_user()
+    who = current_user()
     record_access(registry, who, action, subject)
     return who
 
@@ -38,28 +38,30 @@ def record_access(registry: Registry, who: str, action: str, subject: str, reaso
         session.add(Audit(at=now(), who=who, action=action, subject=subject, reason=reason))
 
 
-CHECKED_LOG = "saw the log of requests"
+LOG_CHECKED = "saw the log of requests"
 """Action of the entries that store the newest request seen in the log of the server."""
 
 
 def last_request_seen(registry: Registry) -> tuple[int, str] | None:
     """Return number and hash of the newest request in the log of the server when it was last checked; None if it never was."""
     with registry.read() as session:
-        stored = session.scalar(select(Audit.subject).where(Audit.action == CHECKED_LOG).order_by(Audit.id.desc()).limit(1))
+        stored = session.scalar(select(Audit.subject).where(Audit.action == LOG_CHECKED).order_by(Audit.id.desc()).limit(1))
     if stored is None:
         return None
     number, chain = stored.split()
     return int(number), chain
 
 
-def note_last_request(registry: Registry, newest: tuple[int, str] | None) -> None:
+def store_last_request(registry: Registry, newest: tuple[int, str] | None) -> None:
     """Store number and hash of the newest request in the log of the server, unless they are stored already or there is none."""
     if newest is not None and newest != last_request_seen(registry):
-        record_own_access(registry, CHECKED_LOG, f"{newest[0]} {newest[1]}")
+        record_own_access(registry, LOG_CHECKED, f"{newest[0]} {newest[1]}")
 
 
-def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:
-    """List the entries of the audit log, oldest first, with times in UTC. Columns out: `COLUMNS`.
+def list_entries(
+    registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None
+) -> pd.DataFrame:
+    """List the entries of the audit log, oldest first, with times in UTC. Columns out: `AUDIT_COLUMNS`.
 
     registry: None to leave out its entries. requests: from `warehouse.server.access.logged_requests`; None without a server. since: first
     day. who: only entries of this user or login.
@@ -68,11 +70,11 @@ def entries(registry: Registry | None, requests: pd.DataFrame | None, since: dat
     if registry is not None:
         with registry.read() as session:
             lines = [(one.at, "registry", one.who, one.action, one.subject, one.reason or "") for one in session.scalars(select(Audit))]
-        parts.append(pd.DataFrame(lines, columns=COLUMNS))
+        parts.append(pd.DataFrame(lines, columns=AUDIT_COLUMNS))
     if requests is not None:
-        asked = requests.rename(columns={"login": "who", "kind": "what"}).assign(where="postgresql")
-        parts.append(asked[COLUMNS])
-    out = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
+        request_rows = requests.rename(columns={"login": "who", "kind": "what"}).assign(where="postgresql")
+        parts.append(request_rows[AUDIT_COLUMNS])
+    out = pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=AUDIT_COLUMNS)], ignore_index=True)
     out["at"] = pd.to_datetime(out["at"], utc=True)
     if since is not None:
         out = out[out["at"] >= pd.Timestamp(since, tz="UTC")]

@@ -38,20 +38,20 @@ def check_domain() -> None:
     from warehouse.disclosure.policy import check_shipped
     from warehouse.indicators import indicators
 
-    place, known = domain_folder.place, topic()
+    place, current_topic = domain_folder.place, topic()
     if domain.country().domestic not in set(codes.read_code_list("countries")["code"]):
         raise wrong(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
     for name, column in (("offences", "group"), ("offence_words", "group")):
-        if odd := sorted(set(codes.read_code_list(name)[column]) - set(known.offence_groups)):
-            raise wrong(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(known.offence_groups)}")
+        if odd := sorted(set(codes.read_code_list(name)[column]) - set(current_topic.offence_groups)):
+            raise wrong(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(current_topic.offence_groups)}")
     if lacking := [
-        group for group in known.offence_groups if group != OTHER and group not in set(codes.read_code_list("offences")["code"])
+        group for group in current_topic.offence_groups if group != OTHER and group not in set(codes.read_code_list("offences")["code"])
     ]:
         raise wrong(place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code")
     forms = set(codes.read_code_list("forms")["code"])
-    if odd := sorted(forms ^ set(known.forms)):
-        raise wrong(place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(known.forms)}")
-    if odd := [code for code in known.report.indicators if code not in indicators()]:
+    if odd := sorted(forms ^ set(current_topic.forms)):
+        raise wrong(place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(current_topic.forms)}")
+    if odd := [code for code in current_topic.report.indicators if code not in indicators()]:
         raise wrong(place("topic.yaml"), "report", odd[0], f"it must be an indicator: one of {', '.join(indicators())}")
     for stage in domain.stages():
         if stage not in texts("reports")["stages"]:
@@ -82,5 +82,7 @@ def check_returns() -> None:
             for column, known in ((table.counts.indicator, indicators()), (table.counts.offence_group, ("total", *topic().offence_groups))):
                 odd = [code for code in table.column(column).meanings if code not in known] if column else []
                 if odd:
-                    place = contract.folder_of()[name] / "contract.yaml"
-                    raise wrong(place, f"tables.{table.name}.columns.{column}.codes", odd[0], f"it must be one of {', '.join(known)}")
+                    contract_file = contract.folder_of()[name] / "contract.yaml"
+                    raise wrong(
+                        contract_file, f"tables.{table.name}.columns.{column}.codes", odd[0], f"it must be one of {', '.join(known)}"
+                    )

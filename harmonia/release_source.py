@@ -31,16 +31,16 @@ def read_source(workplace: Workplace) -> ReleaseSource:
         raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
     registry = open_home_registry(workplace)
     try:
-        found = last_published_run(workplace.home, registry)
-        items = json.loads(str(found.table("links", "_items")["plain"].iloc[0]))["statistics"]
+        published_run = last_published_run(workplace.home, registry)
+        items = json.loads(str(published_run.table("links", "_items")["plain"].iloc[0]))["statistics"]
         verdicts = combine_judgements(read_judgements(registry))
         return ReleaseSource(
             tables=_read_tables(workplace.home),
-            deliveries=found.table("record_status", "deliveries"),
+            deliveries=published_run.table("record_status", "deliveries"),
             judgements=verdicts,
             linkage={
                 "model": items.get("model", ""),
-                "shares": _linked_shares(found.table("links", "cases"), found.table("links", "persons"), verdicts),
+                "shares": _linked_shares(published_run.table("links", "cases"), published_run.table("links", "persons"), verdicts),
                 "estimated_error": _estimated_error(registry),
             },
             versions=part_versions(),
@@ -84,6 +84,6 @@ def _estimated_error(registry: Registry) -> list[dict[str, Any]]:
         figures = estimate(count_labels(registry, find_sample(registry, None)))
     except HarmoniaError:
         return []
-    known = figures[figures["labelled"] > 0]
-    estimates = known[["entity", "measure", "estimate", "low", "high"]].dropna().round(4)
+    labelled = figures[figures["labelled"] > 0]
+    estimates = labelled[["entity", "measure", "estimate", "low", "high"]].dropna().round(4)
     return [{str(name): value for name, value in row.items()} for row in estimates.to_dict("records")]

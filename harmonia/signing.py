@@ -3,8 +3,8 @@
 Belongs here: signing, and the state of each quarter. Does not belong here: who may sign (`portal`), the coordinator's signatures
 (`warehouse.disclosure.policy`).
 
-A signature covers the receipts that the quarter had. Nothing marks it as reopened: it no longer covers what is there, and `changed`
-names the deliveries that it does not cover.
+A signature covers the receipts that the quarter had. Nothing is stored when a quarter is reopened: its content then differs from the
+signed content, and `changed` names the deliveries that the signature does not cover.
 """
 
 from __future__ import annotations
@@ -28,70 +28,75 @@ from sources.states import REOPENED, SIGNED, UNSIGNED
 
 @dataclass(frozen=True)
 class Signed:
-    """The state of a quarter: `UNSIGNED`, `SIGNED` or `REOPENED`; by whom and when it was last signed; deliveries since then.
+    """The state of a quarter: `UNSIGNED`, `SIGNED` or `REOPENED`; by whom and when it was last signed; the deliveries that changed since
+    then.
 
-    there: the hash over what the quarter holds now; whoever signs it says by this hash what was looked at.
+    content_hash: hash of the deliveries of the quarter as they are now. Whoever signs sends it back, to show what was seen.
     """
 
     state: str
     by: str | None = None
     at: datetime | None = None
     changed: tuple[str, ...] = ()
-    there: str = ""
+    content_hash: str = ""
 
 
-def content(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
-    """Return a hash over what a quarter holds, and the hash of the content of each of its deliveries."""
-    held = {one.name: one.receipts[-1].content for one in quarter}
-    return hashlib.sha256(json.dumps(sorted(held.items())).encode()).hexdigest(), held
+def hash_content(quarter: Iterable[Delivery]) -> tuple[str, dict[str, str]]:
+    """Return a hash over the deliveries of a quarter, and the hash of the content of each delivery."""
+    contents = {one.name: one.receipts[-1].content for one in quarter}
+    return hashlib.sha256(json.dumps(sorted(contents.items())).encode()).hexdigest(), contents
 
 
-def sign(registry: Registry, institution: str, period: str, by: str, looked_at: str) -> None:
-    """Sign a quarter. looked_at: `Signed.there` when the head looked at it.
+def sign(registry: Registry, institution: str, period: str, signer: str, seen_hash: str) -> None:
+    """Sign a quarter. seen_hash: `Signed.content_hash` when the head saw the quarter.
 
-    Raises `HarmoniaError` where nothing was delivered, nothing of it was read yet, or it changed since the head saw it.
+    Raises `HarmoniaError` if nothing was delivered, nothing of it was read yet, or it changed since the head saw it.
     """
     with registry.write() as session:
-        quarter = _quarters(deliveries(session)).get((institution, period), [])
+        quarter = _group_by_quarter(deliveries(session)).get((institution, period), [])
         if not any(one.state for one in quarter):
             raise HarmoniaError(f"{institution} {period}: no delivery was read yet, so there is nothing to sign: run `harmonia run` first")
-        there, held = content(quarter)
-        if there != looked_at:
+        content_hash, contents = hash_content(quarter)
+        if content_hash != seen_hash:
             raise HarmoniaError(f"{institution} {period}: a delivery came since this page was opened: look at it, then sign")
-        session.add(Signature(institution=institution, period=period, hash=there, held=json.dumps(held), signed_by=by, signed_at=now()))
+        session.add(
+            Signature(
+                institution=institution, period=period, hash=content_hash, held=json.dumps(contents), signed_by=signer, signed_at=now()
+            )
+        )
 
 
-def states(registry: Registry, institution: str | None = None) -> dict[tuple[str, str], Signed]:
-    """(institution, period) -> its state, every quarter of which a delivery was landed."""
+def read_states(registry: Registry, institution: str | None = None) -> dict[tuple[str, str], Signed]:
+    """Return the state of every quarter of which a delivery was landed, by institution and period."""
     with registry.read() as session:
         return states_of(session, [one for one in deliveries(session) if institution in (None, one.institution)])
 
 
 def states_of(session: Session, ledger: Iterable[Delivery]) -> dict[tuple[str, str], Signed]:
-    """(institution, period) -> its state, every quarter of the deliveries that were read from the ledger in this session."""
+    """Return the state of every quarter, by institution and period. ledger: deliveries that were read from the ledger in this session."""
     last = {(one.institution, one.period): one for one in session.scalars(select(Signature).order_by(Signature.id))}
-    return {place: _state(last.get(place), quarter) for place, quarter in _quarters(ledger).items()}
+    return {place: _state_of_quarter(last.get(place), quarter) for place, quarter in _group_by_quarter(ledger).items()}
 
 
-def frame(registry: Registry) -> pd.DataFrame:
-    """Return the state of every quarter as a frame. Columns out: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
-    rows = [(institution, period, one.state) for (institution, period), one in sorted(states(registry).items())]
+def list_states(registry: Registry) -> pd.DataFrame:
+    """Return the state of every quarter as a frame: institution, period, signature (`UNSIGNED`, `SIGNED`, `REOPENED`)."""
+    rows = [(institution, period, one.state) for (institution, period), one in sorted(read_states(registry).items())]
     return pd.DataFrame(rows, columns=["institution", "period", "signature"], dtype="str")
 
 
-def _state(signature: Signature | None, quarter: Iterable[Delivery]) -> Signed:
-    there, held = content(quarter)
+def _state_of_quarter(signature: Signature | None, quarter: Iterable[Delivery]) -> Signed:
+    content_hash, contents = hash_content(quarter)
     if signature is None:
-        return Signed(UNSIGNED, there=there)
-    if there == signature.hash:
-        return Signed(SIGNED, signature.signed_by, signature.signed_at, there=there)
+        return Signed(UNSIGNED, content_hash=content_hash)
+    if content_hash == signature.hash:
+        return Signed(SIGNED, signature.signed_by, signature.signed_at, content_hash=content_hash)
     before = json.loads(signature.held)
-    changed = tuple(sorted(name for name, one in held.items() if before.get(name) != one))
-    return Signed(REOPENED, signature.signed_by, signature.signed_at, changed, there)
+    changed = tuple(sorted(name for name, one in contents.items() if before.get(name) != one))
+    return Signed(REOPENED, signature.signed_by, signature.signed_at, changed, content_hash)
 
 
-def _quarters(ledger: Iterable[Delivery]) -> Mapping[tuple[str, str], list[Delivery]]:
-    found: dict[tuple[str, str], list[Delivery]] = {}
-    for one in ledger:
-        found.setdefault((one.institution, one.period), []).append(one)
-    return found
+def _group_by_quarter(ledger: Iterable[Delivery]) -> Mapping[tuple[str, str], list[Delivery]]:
+    by_quarter: dict[tuple[str, str], list[Delivery]] = {}
+    for delivery in ledger:
+        by_quarter.setdefault((delivery.institution, delivery.period), []).append(delivery)
+    return by_quarter

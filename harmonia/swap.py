@@ -64,16 +64,16 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
     It is not synced to disk: use this only for files that can be rebuilt. Raises `HarmoniaError` if the system refuses; `path` is then
     unchanged.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
+    new_file = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
     with storage(path):
         for left in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):  # leftovers of killed processes
             left.unlink(missing_ok=True)
         try:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 file.write(content)
-            fresh.replace(path)
+            new_file.replace(path)
         finally:
-            fresh.unlink(missing_ok=True)
+            new_file.unlink(missing_ok=True)
 
 
 def _write_ahead_log(database: Path) -> Path:

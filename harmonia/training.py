@@ -81,14 +81,14 @@ def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
                 f"{folder} is not an unchanged simulated set: training needs the simulated.json and truth written by `harmonia simulate`; "
                 "create a set with `harmonia simulate --out DIR`"
             )
-    sets, known = [], []
+    sets, truths = [], []
     for folder in folders:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
             outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
         sets.append(outcome.values["canonical"])
-        known.append(answers.read_persons(folder))
+        truths.append(answers.read_persons(folder))
     return TrainingData(
-        sets, partial(_simulated_labels, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]}
+        sets, partial(_simulated_labels, truths), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]}
     )
 
 
@@ -140,16 +140,16 @@ def _judgements(workplace: Workplace) -> pd.DataFrame:
 
 
 def _judgement_labels(judgements: pd.DataFrame, _: int, records: Records) -> LabelledPairs:
-    found = find_constraints(judgements, "person", records.persons)
-    return LabelledPairs(found.same, found.apart)
+    constraints = find_constraints(judgements, "person", records.persons)
+    return LabelledPairs(constraints.same, constraints.apart)
 
 
-def _simulated_labels(known: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
+def _simulated_labels(truths: list[pd.DataFrame], number: int, records: Records) -> LabelledPairs:
     """List all pairs of records of the same simulated person in different case files of the set with this number."""
     rows = (
         records.persons[["institution", "record_key", "file"]]
         .reset_index(names="row")
-        .merge(known[number], on=["institution", "record_key"])
+        .merge(truths[number], on=["institution", "record_key"])
     )
     pairs = rows.merge(rows, on="person_id")
     pairs = pairs[(pairs["row_x"] < pairs["row_y"]) & (pairs["file_x"] != pairs["file_y"])]

@@ -38,7 +38,7 @@ from sources.readers.result import SourceFile
 from sources.reading import read_delivery
 from sources.states import MISSING
 
-_COSTLY = ("reject", "error")  # findings that cost a row or a value
+_COSTLY_SEVERITIES = ("reject", "error")  # findings that cost a row or a value
 
 
 @dataclass(frozen=True)
@@ -55,26 +55,26 @@ class Trial:
     figures: pd.DataFrame
 
 
-def delivery_of_folder(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
+def read_delivery_name(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
     """Return institution and name of the delivery in `folder`: those given, else the names of the parent folder and of the folder.
 
     Raises `HarmoniaError` if they are not valid names.
     """
     if not folder.is_dir():
         raise HarmoniaError(f"{folder} is not a folder: name the folder of one delivery, such as police/2013-Q2")
-    known = contract.institutions()
-    whole = folder.resolve()
-    whose, which = institution or whole.parent.name, delivery or whole.name
-    if whose not in known:
-        problem = f"institution {whose!r} is unknown" if institution else f"the parent folder of {folder} is not an institution"
-        raise HarmoniaError(f"{problem}: use --institution with one of {', '.join(known)}")
-    if DeliveryName.parse(which) is None:
-        problem = f"{which!r} is not a delivery name" if delivery else f"the name of {folder} is not a delivery name"
+    known_institutions = contract.institutions()
+    absolute = folder.resolve()
+    owner, delivery_name = institution or absolute.parent.name, delivery or absolute.name
+    if owner not in known_institutions:
+        problem = f"institution {owner!r} is unknown" if institution else f"the parent folder of {folder} is not an institution"
+        raise HarmoniaError(f"{problem}: use --institution with one of {', '.join(known_institutions)}")
+    if DeliveryName.parse(delivery_name) is None:
+        problem = f"{delivery_name!r} is not a delivery name" if delivery else f"the name of {folder} is not a delivery name"
         raise HarmoniaError(f"{problem}: use --delivery with a quarter such as 2013-Q2, or 2013-Q2_v2 for a corrected one")
-    return whose, which
+    return owner, delivery_name
 
 
-def attempt(folder: Path, institution: str, delivery: str) -> Trial:
+def try_folder(folder: Path, institution: str, delivery: str) -> Trial:
     """Land, read, validate and harmonise a copy of the folder. Raises `HarmoniaError` if it cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
@@ -114,25 +114,25 @@ def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[Sour
 def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
     """Read and validate the files of an institution. Also harmonise them, so that a mapping that fails is found before a run."""
     institution, delivered = request
-    found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
+    validated = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
-        canonical_rows(institution, validated_frames(found))
-    return found
+        canonical_rows(institution, validated_frames(validated))
+    return validated
 
 
 def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
     """Run a dry run and print its findings. Returns the exit code: 1 if a finding costs a row or a value (reject, error), else 0."""
-    whose, which = delivery_of_folder(folder, institution, delivery)
-    chosen = language or contract.load(whose).language
-    if chosen not in found.LANGUAGES:
-        raise HarmoniaError(f"language {chosen!r} is unknown: use one of {', '.join(found.LANGUAGES)}")
-    console.print(f"[bold]{whose} {which}[/] ({folder}). Dry run: nothing was ingested", soft_wrap=True)
-    trial = attempt(folder, whose, which)
-    words = texts(chosen)
+    owner, delivery_name = read_delivery_name(folder, institution, delivery)
+    message_language = language or contract.load(owner).language
+    if message_language not in found.LANGUAGES:
+        raise HarmoniaError(f"language {message_language!r} is unknown: use one of {', '.join(found.LANGUAGES)}")
+    console.print(f"[bold]{owner} {delivery_name}[/] ({folder}). Dry run: nothing was ingested", soft_wrap=True)
+    trial = try_folder(folder, owner, delivery_name)
+    words = texts(message_language)
     state = ". ".join(filter(None, (words["states"][trial.state], words["state_note"].get(trial.state))))
     console.print(f"{words['delivery_state']}: {state}", soft_wrap=True, markup=False)
-    console.print(render_check(trial.findings, trial.files, chosen))
-    costly = int(trial.findings["severity"].isin(_COSTLY).sum())
+    console.print(render_check(trial.findings, trial.files, message_language))
+    costly = int(trial.findings["severity"].isin(_COSTLY_SEVERITIES).sum())
     verdict = (
         f"{costly} of {count(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
         if costly

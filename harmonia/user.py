@@ -16,14 +16,14 @@ _NO_LOGIN = (1 << 32) - 1  # number in that file if nobody logged in
 _AS = " as "
 
 
-def this_user() -> str:
+def current_user() -> str:
     """Return the user of this process as the system knows it, not from an environment variable; under `sudo`, `<login user> as <user>`."""
     try:
         logged_in = int(_LOGIN_UID_FILE.read_text("ascii"))
     except (OSError, ValueError):
         logged_in = _NO_LOGIN
-    here = os.getuid()
-    return _user_name(here) if logged_in in (here, _NO_LOGIN) else f"{_user_name(logged_in)}{_AS}{_user_name(here)}"
+    user_id = os.getuid()
+    return _user_name(user_id) if logged_in in (user_id, _NO_LOGIN) else f"{_user_name(logged_in)}{_AS}{_user_name(user_id)}"
 
 
 def _user_name(user: int) -> str:
@@ -42,22 +42,22 @@ def acting_account(home: Path) -> str:
     from sqlalchemy import create_engine, make_url, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    file, named = home / "portal" / "portal.sqlite3", os.environ.get("HARMONIA_PORTAL_URL")
-    user = this_user()
-    if not named and not file.is_file():
+    file, portal_url = home / "portal" / "portal.sqlite3", os.environ.get("HARMONIA_PORTAL_URL")
+    user = current_user()
+    if not portal_url and not file.is_file():
         return user
-    url = make_url(named) if named else make_url(f"sqlite:///file:{file}?mode=ro&uri=true")
+    url = make_url(portal_url) if portal_url else make_url(f"sqlite:///file:{file}?mode=ro&uri=true")
     engine = create_engine(url, hide_parameters=True)
     try:
         with engine.connect() as connection:
-            found = connection.execute(text("SELECT email, system_user FROM accounts_account WHERE is_active AND NOT demo")).all()
+            accounts = connection.execute(text("SELECT email, system_user FROM accounts_account WHERE is_active AND NOT demo")).all()
     except SQLAlchemyError:
-        place = "HARMONIA_PORTAL_URL" if named else str(file)
-        raise HarmoniaError(f"the portal's accounts cannot be read ({place}): start the portal once") from None
+        location = "HARMONIA_PORTAL_URL" if portal_url else str(file)
+        raise HarmoniaError(f"the portal's accounts cannot be read ({location}): start the portal once") from None
     finally:
         engine.dispose()
     login = user.partition(_AS)[0]
-    mine = [str(email) for email, system_user in found if system_user == login]
-    if found and not mine:
+    emails = [str(email) for email, system_user in accounts if system_user == login]
+    if accounts and not emails:
         raise HarmoniaError(f"the system user {login} has no account: an administrator names it in the portal, on the page of the account")
-    return mine[0] if mine else user
+    return emails[0] if emails else user

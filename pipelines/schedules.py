@@ -42,12 +42,12 @@ def reports_due(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceP
     """Check the register of reports; late reports raise an alert."""
     from datetime import UTC, datetime
 
-    from harmonia.reports.transmission_register import due_reports
+    from harmonia.reports.transmission_register import list_reports
     from warehouse.releases.reading import open_release
 
     today = datetime.now(UTC).date()
     try:
-        listed, _ = due_reports(unlocked_workplace, open_release(unlocked_workplace.home.releases), today)
+        listed, _ = list_reports(unlocked_workplace, open_release(unlocked_workplace.home.releases), today)
         states = [one.state(today) for one in listed]
     except HarmoniaError as error:
         context.log.info(str(error))

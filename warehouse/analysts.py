@@ -130,7 +130,7 @@ class AnalystTables(Mapping[str, Rows]):
     """Table name → rows as analysts see them, for all tables of `ANALYSTS`. A table is computed when it is accessed."""
 
     def __init__(self, published: Mapping[str, Rows], key: bytes) -> None:
-        """published: rows of the warehouse by table. key: of the pseudonyms, at most 64 bytes."""
+        """Compute nothing yet. published: rows of the warehouse by table; key: that of the pseudonyms, at most 64 bytes."""
         self._published, self._key = published, key
 
     def __getitem__(self, name: str) -> Rows:
@@ -144,10 +144,10 @@ class AnalystTables(Mapping[str, Rows]):
     @cached_property
     def _base(self) -> duckdb.DuckDBPyConnection:
         """A database in memory. It spills to a folder that only this user can read and that is deleted with this object."""
-        place = tempfile.mkdtemp(prefix="harmonia-")
-        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        folder = tempfile.mkdtemp(prefix="harmonia-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         connection = duckdb.connect()
-        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET temp_directory = '{place}'")
+        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET temp_directory = '{folder}'")
         return connection
 
     @cached_property
@@ -179,13 +179,13 @@ class AnalystTables(Mapping[str, Rows]):
 
 def _analyst_expression(table: Table, column: Column[object]) -> str:
     """Return the DuckDB expression for what analysts see in a column of the table `r`."""
-    own = f'r."{column.name}"'
+    delivered_value = f'r."{column.name}"'
     if column.name in tables.key_columns(table):
-        text = f"""r."{tables.key_columns(table)[column.name]}" || chr(0) || {own}"""
+        text = f"""r."{tables.key_columns(table)[column.name]}" || chr(0) || {delivered_value}"""
         return f"left({_HMAC.format(text)}, {PSEUDONYM_HEX})"
     if column.name in IDS:
-        return f"left({_HASHED.format(own)}, {PSEUDONYM_HEX})"
+        return f"left({_HASHED.format(delivered_value)}, {PSEUDONYM_HEX})"
     if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
-        return _QUARTER[0].format(own)
+        return _QUARTER[0].format(delivered_value)
     coarse = column.info.get("coarse")
-    return COARSE[coarse][0].format(own, column.type) if coarse else own
+    return COARSE[coarse][0].format(delivered_value, column.type) if coarse else delivered_value

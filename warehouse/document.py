@@ -47,10 +47,10 @@ def _column_row(table: Table) -> list[str]:
 
 def _grouped_tables() -> list[tuple[str, list[Table]]]:
     every = list(tables.WAREHOUSE.tables.values())
-    named = [(title, [t for t in every if t.name.startswith(prefix)]) for title, prefix in _PARTS]
+    groups = [(title, [t for t in every if t.name.startswith(prefix)]) for title, prefix in _PARTS]
     views = [t for t in every if "view" in t.info]
     rest = [t for t in every if "view" not in t.info and not t.name.startswith(tuple(p for _, p in _PARTS))]
-    return [*named, ("Views", views), ("Counted tables", rest)]
+    return [*groups, ("Views", views), ("Counted tables", rest)]
 
 
 def entity_diagram() -> str:
@@ -67,31 +67,34 @@ def entity_diagram() -> str:
 def dictionary_page() -> str:
     """Return the page `docs/reference/dictionary.md`."""
     out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", entity_diagram(), ""]
-    for title, held in _grouped_tables():
+    for title, group in _grouped_tables():
         out += [f"## {title}", ""]
-        for table in held:
+        for table in group:
             out += _column_row(table)
     return "\n".join(out).rstrip() + "\n"
 
 
-def _indicator_section(one: Definition) -> list[str]:
-    out = [f"## {one.code}", "", f"**{one.title['en']}** (version {one.version})", ""]
-    out += [f"- {_LANGUAGES[code]}: *{one.title[code]}*. {one.definition[code]}" for code in ("sq", "sr", "en")]
-    if one.not_available:
+def _indicator_section(definition: Definition) -> list[str]:
+    out = [f"## {definition.code}", "", f"**{definition.title['en']}** (version {definition.version})", ""]
+    out += [f"- {_LANGUAGES[code]}: *{definition.title[code]}*. {definition.definition[code]}" for code in ("sq", "sr", "en")]
+    if definition.not_available:
         return [
             *out,
-            f"- **Not available**; the data would be at: {one.not_available['en']}",
-            f"- Nearest to: {'; '.join(one.standards)}",
+            f"- **Not available**; the data would be at: {definition.not_available['en']}",
+            f"- Nearest to: {'; '.join(definition.standards)}",
             "",
         ]
-    where = f"`{one.published_in}`" + (", with its bridge" if one.counted else "")
-    out += [f"- Unit: {one.unit}. Reference date: {one.reference}. From: {', '.join(one.institutions)}. Published in {where}."]
-    out += [f"- Broken down by: {', '.join(one.dimensions)}. Source: {linked(one.source, DOCS / 'reference' / 'indicators.md')}."]
-    out += [f"- Nearest to: {'; '.join(one.standards)}"] if one.standards else []
-    if one.counting:
-        out += ["", "Counted by:", "", "```yaml", yaml.safe_dump(one.counting, sort_keys=False).rstrip(), "```"]
-    for measure in one.sql:
-        out += ["", f"{measure.replace('_', ' ')}:", "", "```sql", one.sql[measure].rstrip(), "```"]
+    where = f"`{definition.published_in}`" + (", with its bridge" if definition.counted else "")
+    institutions = ", ".join(definition.institutions)
+    out += [f"- Unit: {definition.unit}. Reference date: {definition.reference}. From: {institutions}. Published in {where}."]
+    out += [
+        f"- Broken down by: {', '.join(definition.dimensions)}. Source: {linked(definition.source, DOCS / 'reference' / 'indicators.md')}."
+    ]
+    out += [f"- Nearest to: {'; '.join(definition.standards)}"] if definition.standards else []
+    if definition.counting:
+        out += ["", "Counted by:", "", "```yaml", yaml.safe_dump(definition.counting, sort_keys=False).rstrip(), "```"]
+    for measure in definition.sql:
+        out += ["", f"{measure.replace('_', ' ')}:", "", "```sql", definition.sql[measure].rstrip(), "```"]
     return [*out, ""]
 
 
@@ -109,11 +112,10 @@ def indicators_page() -> str:
     """Return the page `docs/reference/indicators.md`."""
     every = catalogue().values()
     listed = ["| indicator | unit | from | published in |", "|---|---|---|---|"]
-    for one in every:
-        listed.append(
-            f"| [{one.code}](#{one.code}) | {one.unit} | {', '.join(one.institutions) or '–'} | {one.published_in or 'not available'} |"
-        )
-    body = [line for one in every for line in _indicator_section(one)]
+    for definition in every:
+        institutions, table = ", ".join(definition.institutions) or "–", definition.published_in or "not available"
+        listed.append(f"| [{definition.code}](#{definition.code}) | {definition.unit} | {institutions} | {table} |")
+    body = [line for definition in every for line in _indicator_section(definition)]
     return _HEAD.format(made=_MADE) + "\n".join([*listed, "", *body]).rstrip() + "\n"
 
 
@@ -122,9 +124,9 @@ def generated_pages() -> dict[Path, str]:
     return {_DICTIONARY: dictionary_page(), _INDICATORS: indicators_page()}
 
 
-def write_pages(made: Iterable[tuple[Path, str]]) -> None:
+def write_pages(pages: Iterable[tuple[Path, str]]) -> None:
     """Write the generated pages to their paths."""
-    for path, text in made:
+    for path, text in pages:
         path.write_text(text, "utf-8")
 
 

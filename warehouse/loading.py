@@ -52,12 +52,12 @@ def row_batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.
         yield from rows.to_batches(columns)
 
 
-def compute_ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of `made`; the next batch is computed while the caller processes the current one."""
+def compute_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches; the next batch is computed while the caller processes the current one."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, made, None)
+        waiting = pool.submit(next, batches, None)
         while (batch := waiting.result()) is not None:
-            waiting = pool.submit(next, made, None)
+            waiting = pool.submit(next, batches, None)
             yield batch
 
 

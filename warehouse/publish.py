@@ -61,7 +61,7 @@ def _compile_statement(statement: ExecutableDDLElement) -> str:
 
 @contextlib.contextmanager
 def _owner_only_files() -> Iterator[None]:
-    """Files created in the block (also the database's log) can be read only by the running user."""
+    """Create all files within the block, also the database's log, so that only the running user can read them."""
     previous_mask = os.umask(0o077)
     try:
         yield

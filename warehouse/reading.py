@@ -74,13 +74,13 @@ def require_tables(connection: duckdb.DuckDBPyConnection, store: str, metadata: 
         raise HarmoniaError(older_version_message(f"{store}.duckdb", lacking))
 
 
-def absent_columns(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
-    """Return the columns of `metadata`, as `table.column`, that are not in `there`."""
+def absent_columns(metadata: MetaData, existing: set[tuple[str, str]]) -> list[str]:
+    """Return the columns of `metadata`, as `table.column`, that are not in `existing`."""
     return [
         f"{table.name}.{column.name}"
         for table in metadata.sorted_tables
         for column in table.columns
-        if (table.name, column.name) not in there
+        if (table.name, column.name) not in existing
     ]
 
 

@@ -141,8 +141,8 @@ def compare_cells(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
     """
     true = true.assign(**{m: true[m].fillna("0").astype(int) for m in MEASURES})
     periods = set(true["period"])
-    ours = statistics.loc[statistics["period"].isin(periods), [*CELL, *MEASURES]]
-    both = true[[*CELL, *MEASURES]].merge(ours, on=CELL, how="left", suffixes=("_true", ""))
+    counted = statistics.loc[statistics["period"].isin(periods), [*CELL, *MEASURES]]
+    both = true[[*CELL, *MEASURES]].merge(counted, on=CELL, how="left", suffixes=("_true", ""))
     broken_down = (both[list(DIMENSIONS)] != "total").dot(pd.Series([f"{d}," for d in DIMENSIONS], index=list(DIMENSIONS), dtype=object))
     table = broken_down.astype("str").str.strip(",").replace("", "total")
     length = both["period"].str.len().map({4: "years"}).fillna("quarters")
@@ -179,17 +179,23 @@ def _pair_count(cluster_sizes: pd.Series) -> float:
     return float((cluster_sizes * (cluster_sizes - 1) / 2).sum())
 
 
-def pairwise_accuracy(ours: pd.Series, true: pd.Series) -> dict[str, float]:
-    """Compute precision, recall and F1 of the pairs of records in one cluster. ours, true: cluster of each record, without nulls."""
-    both = pd.DataFrame({"ours": ours.to_numpy(), "true": true.to_numpy()})
+def pairwise_accuracy(assigned_ids: pd.Series, true: pd.Series) -> dict[str, float]:
+    """Compute precision, recall and F1 of the pairs of records in one cluster.
+
+    assigned_ids, true: cluster of each record, without nulls.
+    """
+    both = pd.DataFrame({"ours": assigned_ids.to_numpy(), "true": true.to_numpy()})
     correct, linked, true_pairs = (_pair_count(both.groupby(by).size()) for by in (["ours", "true"], ["ours"], ["true"]))
     precision, recall = correct / linked if linked else 1.0, correct / true_pairs if true_pairs else 1.0
     return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall) if correct else 0.0}
 
 
 def pair_accuracy(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-    """Pairwise figures of cases (case records) and persons (person records). A record without an id is a singleton. A key that denotes
-    different persons in different deliveries is a record for each of them; a row that cannot be read is not linked."""
+    """Compute precision and recall of linkage over pairs of records, for cases (case records) and persons (person records).
+
+    A record without an id counts as a cluster with one record. A key that denotes different persons in different deliveries is a record
+    for each of them; a row that cannot be read is not linked.
+    """
     key = ["institution", "entity", "record_key"]
     true, out = true[true["expected_status"] != "unparseable"], []
     for entity, column in (("case", "case_id"), ("person", "person_id")):
@@ -210,18 +216,20 @@ def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: st
     return tally.drop_duplicates(column).set_index(column)[f"{column}_true"]
 
 
-def reconciliation_accuracy(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, true_records: pd.DataFrame) -> pd.DataFrame:
+def reconciliation_accuracy(
+    reconciled: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, true_records: pd.DataFrame
+) -> pd.DataFrame:
     """Compare `reconciliation` with the truth by step.
 
     Columns out: step; the numbers of published rows (ours), of true rows (true), of rows that agree in case (and person), period and
     outcome, and of rows that agree in all but the period.
     """
-    with_true_ids = ours.assign(
-        case_id=ours["case_id"].map(_true_ids(lineage, true_records, "case", "case_id")),
-        person_id=ours["person_id"].map(_true_ids(lineage, true_records, "person", "person_id")),
+    with_true_ids = reconciled.assign(
+        case_id=reconciled["case_id"].map(_true_ids(lineage, true_records, "case", "case_id")),
+        person_id=reconciled["person_id"].map(_true_ids(lineage, true_records, "person", "person_id")),
     )
     out = []
-    for step in sorted(set(true["step"]) | set(ours["step"])):
+    for step in sorted(set(true["step"]) | set(reconciled["step"])):
         published, expected = with_true_ids[with_true_ids["step"] == step].drop_duplicates(), true[true["step"] == step]
         keys = ["case_id", "person_id", "outcome"]
         outcome = len(expected[keys].drop_duplicates().merge(published[keys].drop_duplicates(), on=keys))

@@ -41,9 +41,9 @@ def pseudonym_key(home: Path) -> bytes:
     It is read from the file that `HARMONIA_PSEUDONYM_KEY` names, else from the home (mode 0600), where it is created if it is missing. It
     is never in a store. Raises `HarmoniaError` if the file cannot be read or does not contain a key.
     """
-    named = os.environ.get(KEY_VARIABLE)
-    path = Path(named).expanduser() if named else home / KEY_FILE
-    if named and not path.is_file():
+    key_path = os.environ.get(KEY_VARIABLE)
+    path = Path(key_path).expanduser() if key_path else home / KEY_FILE
+    if key_path and not path.is_file():
         raise HarmoniaError(
             f"{path}: the pseudonym key named by {KEY_VARIABLE} is missing: restore {KEY_FILE} from a backup, or, if nothing was "
             f"published yet, create it with {KEY_BYTES} random bytes"
@@ -54,7 +54,7 @@ def pseudonym_key(home: Path) -> bytes:
             with os.fdopen(file, "wb") as out:
                 out.write(secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
-        if not named and path.stat().st_mode & 0o077:
+        if not key_path and path.stat().st_mode & 0o077:
             path.chmod(_PRIVATE)
     if len(key) != KEY_BYTES:
         raise HarmoniaError(
@@ -68,8 +68,8 @@ def pseudonyms_of(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Se
     """Compute the pseudonym of each record key: HMAC-SHA256 of institution and record key, 128 bits, hex; null stays null."""
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
     coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
-    made = [hmac.digest(key, text, "sha256").hex()[: analysts.PSEUDONYM_HEX] for text in coded]
-    return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, selects the last
+    pseudonyms = [hmac.digest(key, text, "sha256").hex()[: analysts.PSEUDONYM_HEX] for text in coded]
+    return pd.Series(pd.array([*pseudonyms, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, selects the last
 
 
 def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
@@ -77,15 +77,15 @@ def pseudonym_crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFra
 
     Columns out: institution, record_key, pseudonym.
     """
-    named = []
+    names = []
     with duckdb.connect() as connection:
         for name, table in tables.WAREHOUSE.tables.items():
             columns = tables.key_columns(table) if name in published else {}
             if columns:
                 register_table(connection, name, published[name])
             for column, of in columns.items():
-                named.append(f'SELECT "{of}" AS institution, "{column}" AS record_key FROM "{name}" WHERE "{of}" || "{column}" IS NOT NULL')
-        pairs = connection.execute(f"{' UNION '.join(named)} ORDER BY 1, 2").df().astype("str")
+                names.append(f'SELECT "{of}" AS institution, "{column}" AS record_key FROM "{name}" WHERE "{of}" || "{column}" IS NOT NULL')
+        pairs = connection.execute(f"{' UNION '.join(names)} ORDER BY 1, 2").df().astype("str")
     return tables.conform_frame(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms_of(pairs["institution"], pairs["record_key"], key)))
 
 
@@ -101,11 +101,12 @@ def identified_persons(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFram
     return tables.conform_frame(tables.PERSONS, out.merge(files, on=["institution", "case_key"], how="left"))
 
 
-def arrange_stores(published: Mapping[str, Rows], named: pd.DataFrame, key: bytes) -> Stores:
-    """Return the tables of all stores. published: the tables of the warehouse. named: from `identified_persons`. key: of the pseudonyms."""
+def arrange_stores(published: Mapping[str, Rows], delivered_names: pd.DataFrame, key: bytes) -> Stores:
+    """Return the tables of all stores. published: the tables of the warehouse. delivered_names: from
+    `identified_persons`. key: that of the pseudonyms."""
     pairs = pseudonym_crosswalk(published, key)
     return {
         WAREHOUSE: published,
         ANALYSTS: analysts.AnalystTables(published, key),
-        IDENTITY: {"persons": named, "crosswalk": pairs},
+        IDENTITY: {"persons": delivered_names, "crosswalk": pairs},
     }

@@ -84,27 +84,27 @@ def check(
 
     The registry stores the last entry seen of the request log, so that entries removed from its end are detected the next time.
     """
-    from harmonia.audit import last_request_seen, note_last_request
+    from harmonia.audit import last_request_seen, store_last_request
     from harmonia.registry import open_registry
     from warehouse.server import access as server
 
     workplace = Workplace.of(None, home, registry_url)
     registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
-        found = server.server_differences(_required(url), administrator or (), last_request_seen(registry) if registry else None)
-        if registry and not found:
-            note_last_request(registry, server.newest_request(_required(url)))
+        differences = server.server_differences(_required(url), administrator or (), last_request_seen(registry) if registry else None)
+        if registry and not differences:
+            store_last_request(registry, server.newest_request(_required(url)))
     finally:
         if registry is not None:
             registry.close()
-    for line in found:
+    for line in differences:
         typer.echo(line)
     if registry is None:
         typer.echo(
             f"no registry in {workplace.home.root}: entries removed from the end of the request log are not detected; name it with --home"
         )
-    typer.echo(f"{count(len(found), 'difference')} from the declarations" if found else "the server matches the declarations")
-    raise typer.Exit(1 if found else 0)
+    typer.echo(f"{count(len(differences), 'difference')} from the declarations" if differences else "the server matches the declarations")
+    raise typer.Exit(1 if differences else 0)
 
 
 @access.command("extract")
@@ -126,7 +126,7 @@ def resolve(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """For stewards: show the record behind a pseudonym. The access is written to the audit log first."""
+    """Show the record behind a pseudonym (for stewards). The access is written to the audit log first."""
     from harmonia.audit import record_own_access
     from harmonia.registry import open_registry
     from warehouse.reading import open_publication
@@ -140,10 +140,10 @@ def resolve(
             record_own_access(registry, "resolved a pseudonym", pseudonym)
         finally:
             registry.close()
-        found = connection.execute(query, [pseudonym]).df()
-    if found.empty:
+        records = connection.execute(query, [pseudonym]).df()
+    if records.empty:
         raise HarmoniaError(f"no record has the pseudonym {pseudonym}: it may be from before a change of key, or from another home")
-    _print(found, pseudonym)
+    _print(records, pseudonym)
 
 
 @audit.command("list")
@@ -155,7 +155,7 @@ def listing(
     who: Annotated[str | None, typer.Option("--who", envvar="HARMONIA_WHO", help="Only this user or login.")] = None,
 ) -> None:
     """List accesses to names and numbers (user, time, subject, reason): by Harmonia's commands and on the PostgreSQL warehouse."""
-    from harmonia.audit import entries
+    from harmonia.audit import list_entries
     from harmonia.registry import open_registry
 
     requests = None
@@ -169,12 +169,12 @@ def listing(
         raise HarmoniaError(f"{workplace.home.root} has no registry, and --warehouse-url is not set: name one of them")
     registry = open_registry(workplace.registry) if has_registry else None
     try:
-        found = entries(registry, requests, since.date() if since else None, who)
+        log_entries = list_entries(registry, requests, since.date() if since else None, who)
     finally:
         if registry is not None:
             registry.close()
-    found["at"] = found["at"].dt.strftime("%Y-%m-%d %H:%M:%S")
-    _print(found, f"{count(len(found), 'access', 'accesses')}; times in UTC")
+    log_entries["at"] = log_entries["at"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    _print(log_entries, f"{count(len(log_entries), 'access', 'accesses')}; times in UTC")
 
 
 @warehouse.command("compare")
@@ -192,8 +192,8 @@ def compare(
     unknown = [name for name in store or () if name not in STORES]
     if unknown:
         raise HarmoniaError(f"unknown store {unknown[0]}: use one of {', '.join(STORES)}")
-    found = differing(Workplace.of(None, home).home.root, _required(url), store or tuple(STORES))
-    _print(found, "Rows by table, and rows found on one side only")
-    differ = int(found[["only_duckdb", "only_postgresql"]].to_numpy().sum())
-    typer.echo(f"{int(found['rows'].sum())} rows compared, {differ} differ")
+    differences = differing(Workplace.of(None, home).home.root, _required(url), store or tuple(STORES))
+    _print(differences, "Rows by table, and rows found on one side only")
+    differ = int(differences[["only_duckdb", "only_postgresql"]].to_numpy().sum())
+    typer.echo(f"{int(differences['rows'].sum())} rows compared, {differ} differ")
     raise typer.Exit(1 if differ else 0)

@@ -31,7 +31,7 @@ PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Person id from 
 
 
 @contextmanager
-def _opened(workplace: Workplace) -> Iterator[Registry]:
+def _open_registry(workplace: Workplace) -> Iterator[Registry]:
     from harmonia.registry import open_registry
 
     if not workplace.home.root.is_dir():
@@ -47,7 +47,7 @@ def _opened(workplace: Workplace) -> Iterator[Registry]:
 def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Dry run on a copy: show what would be erased and which figures would change. Exit 1 if data would remain or figures change."""
     workplace = Workplace.of(None, home, registry_url)
-    with _opened(workplace):  # fails at once for a wrong home
+    with _open_registry(workplace):  # fails at once for a wrong home
         from harmonia.operations.erasure.dry_run import dry_run
 
         plan = dry_run(workplace, person, _run)
@@ -64,8 +64,9 @@ def _run(workplace: Workplace) -> None:
 
 
 def _print_plan(plan: Plan) -> None:
-    for one in plan.redacted:
-        typer.echo(f"{one.institution} {one.delivery}: {count(one.rows, 'row')} redacted, {count(len(one.removed), 'file')} replaced")
+    for receipt in plan.redacted:
+        rows, files = count(receipt.rows, "row"), count(len(receipt.removed), "file")
+        typer.echo(f"{receipt.institution} {receipt.delivery}: {rows} redacted, {files} replaced")
     typer.echo(
         f"{plan.person.id}: {count(len(plan.person.records), 'record')} in {count(len(plan.redacted), 'delivery', 'deliveries')}, "
         f"{count(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
@@ -88,7 +89,7 @@ def order(
 ) -> None:
     """Order the erasure of a person. A different user executes it."""
     workplace = Workplace.of(None, home, registry_url)
-    with _opened(workplace) as registry:
+    with _open_registry(workplace) as registry:
         from harmonia.operations.erasure import orders
 
         number = orders.place_order(registry, person, acting_account(workplace.home.root), ground)
@@ -98,11 +99,11 @@ def order(
 @app.command("list")
 def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """List all orders, with who ordered and who executed them."""
-    with _opened(Workplace.of(None, home, registry_url)) as registry:
+    with _open_registry(Workplace.of(None, home, registry_url)) as registry:
         from harmonia.operations.erasure import orders
 
-        found = orders.list_orders(registry)
-    print_frame(found, "No orders.")
+        all_orders = orders.list_orders(registry)
+    print_frame(all_orders, "No orders.")
 
 
 @app.command()
@@ -111,20 +112,21 @@ def repeat(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """After a restore: order again the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
-    with _opened(Workplace.of(None, home, registry_url)) as registry:
+    """Order again, after a restore, the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
+    with _open_registry(Workplace.of(None, home, registry_url)) as registry:
         from harmonia.operations.erasure.repeat import repeat_orders
 
-        found = repeat_orders(registry, backup)
-    for one in found:
-        orders = ", ".join(f"order {number} ({person})" for number, person in one.new_orders.items())
-        typer.echo(
-            f"order {one.number} of the backup: {one.known_records} of {one.records} records are known here; {orders or 'nothing to order'}"
-        )
-    if any(one.known_records < one.records for one in found):
+        repeated_orders = repeat_orders(registry, backup)
+    for repeated in repeated_orders:
+        orders = ", ".join(f"order {number} ({person})" for number, person in repeated.new_orders.items())
+        known = f"{repeated.known_records} of {repeated.records} records are known here"
+        typer.echo(f"order {repeated.number} of the backup: {known}; {orders or 'nothing to order'}")
+    if any(repeated.known_records < repeated.records for repeated in repeated_orders):
         typer.echo("Unknown records come from the inbox: run `harmonia run`, then repeat this command.")
         raise typer.Exit(1)
-    typer.echo("A different user executes them: harmonia erase execute ORDER" if found else f"{backup} contains no executed erasures.")
+    typer.echo(
+        "A different user executes them: harmonia erase execute ORDER" if repeated_orders else f"{backup} contains no executed erasures."
+    )
 
 
 @app.command("carry-out", hidden=True)  # former name
@@ -139,7 +141,7 @@ def execute(
 ) -> None:
     """Execute an order: dry run on a copy, erasure, run. Exit 1 if the person is still found."""
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
-    with _opened(workplace):
+    with _open_registry(workplace):
         from harmonia.operations.erasure.execute import execute as erase
 
     done = erase(workplace, number, acting_account(workplace.home.root), _run, moving=moving)

@@ -24,8 +24,8 @@ def list_exports(lang: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LA
     """List the exports and whether each may be published."""
     from warehouse.exports.catalogue import declared_exports
 
-    for one in declared_exports().values():
-        typer.echo(f"{one.name:22} {one.kinds:14} {one.title(lang)}")
+    for export in declared_exports().values():
+        typer.echo(f"{export.name:22} {export.kinds:14} {export.title(lang)}")
 
 
 @app.command()
@@ -63,7 +63,7 @@ def approve(
     home: HomeFolder = None,
     release: ReleaseDay = None,
 ) -> None:
-    """For the coordinator: approve sending a full export to one recipient."""
+    """Approve sending a full export to one recipient (for the coordinator)."""
     from warehouse.exports.catalogue import requested_transmission
     from warehouse.exports.transmission_approval import write_approval as sign
 

@@ -26,8 +26,10 @@ def show_all() -> None:
     from warehouse.indicators.catalogue import catalogue
 
     table = grid("indicator", "unit", "published in", "version", "title")
-    for one in catalogue().values():
-        table.add_row(one.code, one.unit, one.published_in or "not available", str(one.version), one.title["en"])
+    for definition in catalogue().values():
+        table.add_row(
+            definition.code, definition.unit, definition.published_in or "not available", str(definition.version), definition.title["en"]
+        )
     console().print(table)
 
 
@@ -37,9 +39,9 @@ def check(file: File = None) -> None:
     from warehouse.indicators.catalogue import catalogue, load_definition
     from warehouse.indicators.catalogue import check_definitions as validate
 
-    found = [load_definition(file)] if file else list(catalogue().values())
-    validate(found)
-    console().print(f"{count(len(found), 'indicator')} valid")
+    definitions = [load_definition(file)] if file else list(catalogue().values())
+    validate(definitions)
+    console().print(f"{count(len(definitions), 'indicator')} valid")
 
 
 @app.command()
@@ -64,16 +66,16 @@ def diff(
     validate([now])
     with open_publication(Workplace.of(None, home).home.root) as connection:
         before = rules_in_warehouse(connection).get(name)
-        found = effect_of_rules(connection, before, now)
-    differ = found[found["differs"]]
+        effect = effect_of_rules(connection, before, now)
+    differ = effect[effect["differs"]]
     out = console()
     old = f"version {before.version}" if before else "not published yet"
-    out.print(f"[bold]{name}[/]: {old} → version {now.version}; {len(differ)} of {len(found)} figures differ")
+    out.print(f"[bold]{name}[/]: {old} → version {now.version}; {len(differ)} of {len(effect)} figures differ")
     if before and before.rule != now.rule and before.version == now.version:
         out.print("The rule changed but its version did not: raise `version` before a run publishes it.", style="yellow")
-    total = (found[CELL[2:]] == "total").all(axis=1)
+    total = (effect[CELL[2:]] == "total").all(axis=1)
     table = grid("period", *CELL[2:], "as reported", "→", "harmonised", "→")
-    for row in (found if every else found[total & found["differs"]]).to_dict("records"):
+    for row in (effect if every else effect[total & effect["differs"]]).to_dict("records"):
         values = (row[c] for c in ("as_reported", "as_reported_new", "harmonised", "harmonised_new"))
         table.add_row(*(str(row[c]) for c in CELL[1:]), *("–" if pd.isna(v) else str(v) for v in values))
     if table.row_count:

@@ -14,7 +14,7 @@ import typer
 
 from harmonia.console import count
 from harmonia.errors import HarmoniaError
-from harmonia.user import this_user
+from harmonia.user import current_user
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer(help="Linkage model: train, verify; score pairs on Spark.", no_args_is_help=True)
@@ -59,7 +59,7 @@ def train(
         if simulated:
             raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
         material = training.collect_from_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
-    version = training.train_to_file(material, out, this_user())
+    version = training.train_to_file(material, out, current_user())
     typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
 
@@ -72,11 +72,11 @@ def verify(
     """Verify a model file and show its training data. Exit 1 if it cannot be used."""
     from pipelines.linkage.model import load_model
 
-    found = load_model(model)
-    typer.echo(f"{found.version}: valid, {len(found.fields)} person fields, {len(found.evidence)} types of case evidence")
-    for half, provenance in found.provenance.items():
+    loaded = load_model(model)
+    typer.echo(f"{loaded.version}: valid, {len(loaded.fields)} person fields, {len(loaded.evidence)} types of case evidence")
+    for half, provenance in loaded.provenance.items():
         typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
-    watched = ", ".join(found.expected) or "nothing: the model has no expected shares; train a new one"
+    watched = ", ".join(loaded.expected) or "nothing: the model has no expected shares; train a new one"
     typer.echo(f"  drift is monitored for {watched}")
 
 
@@ -101,9 +101,9 @@ def spark(
         raise HarmoniaError(f"{folder} does not exist: run `harmonia run` first")
     if out.exists():
         raise HarmoniaError(f"{out} already exists: name a new folder with --out")
-    found, persons = load_model(model), build_features(lake.read_tables(folder)).persons
-    scorer = Scorer.of(persons, found)
-    pairs = Spark.at(master).close(persons, group_by_keys(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
+    loaded, persons = load_model(model), build_features(lake.read_tables(folder)).persons
+    scorer = Scorer.of(persons, loaded)
+    pairs = Spark.at(master).close(persons, group_by_keys(persons).groups, loaded, scorer).rename(columns={"left": "a", "right": "b"})
     out.mkdir(parents=True)
     record_keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
-    typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {found.version}.")
+    typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {loaded.version}.")

@@ -76,7 +76,7 @@ app.command(rich_help_panel=EVERYBODY)(invite)
 _INTERRUPTED = 130
 
 
-class Noise(StrEnum):
+class SimulatedErrorRate(StrEnum):
     """Error rate of simulated deliveries."""
 
     clean = "clean"
@@ -102,8 +102,8 @@ def _check_declarations() -> None:
     check_declarations()
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"harmonia {installed_version('harmonia')}")
         raise typer.Exit
 
@@ -122,7 +122,9 @@ def simulate(
     start: Annotated[int, typer.Option("--start", envvar="HARMONIA_START", min=1999, max=2090, help="First year.")] = 2012,
     years: Annotated[int, typer.Option("--years", envvar="HARMONIA_YEARS", min=1, max=50, help="Number of years.")] = 2,
     cases_per_year: Annotated[int, typer.Option("--cases-per-year", envvar="HARMONIA_CASES_PER_YEAR", min=1, help="Cases per year.")] = 100,
-    noise: Annotated[Noise, typer.Option("--noise", envvar="HARMONIA_NOISE", help="Error rate of the deliveries.")] = Noise.typical,
+    noise: Annotated[
+        SimulatedErrorRate, typer.Option("--noise", envvar="HARMONIA_NOISE", help="Error rate of the deliveries.")
+    ] = SimulatedErrorRate.typical,
     victims: Annotated[
         bool,
         typer.Option("--victims", envvar="HARMONIA_VICTIMS", help="Add the two institutions for victims; the others stay the same."),
@@ -204,14 +206,14 @@ def run(
     _check_declarations()
     out = console()
     out.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (new home)' if new else ''}", soft_wrap=True)
-    from harmonia.cli.summary import show
+    from harmonia.cli.summary import print_summary
     from pipelines.progress import Display
     from pipelines.run import run_everything
     from sources.contract import institutions
 
     with Display(out) as display:
         outcome = run_everything(workplace, display)
-    show(out, workplace, outcome.values, institutions(), outcome.seconds, outcome.unchanged)
+    print_summary(out, workplace, outcome.values, institutions(), outcome.seconds, outcome.unchanged)
 
 
 def _use_model(model: Path) -> None:
@@ -326,25 +328,25 @@ def prepare(home: HomeFolder = None) -> None:
     typer.echo(f"DAGSTER_HOME={install_dagster(Workplace.of(None, home).home)}")
 
 
-def _fail(line: str) -> int:
-    Console(stderr=True, highlight=False).print(f"[bold red]harmonia:[/] {_plain(line)}", soft_wrap=True)
+def _print_error(line: str) -> int:
+    Console(stderr=True, highlight=False).print(f"[bold red]harmonia:[/] {_escape_markup(line)}", soft_wrap=True)
     return 1
 
 
-def _plain(line: str) -> str:
+def _escape_markup(line: str) -> str:
     from rich.markup import escape
 
     return escape(line)
 
 
-def _unexpected(error: Exception) -> int:
+def _report_unexpected_error(error: Exception) -> int:
     from pipelines.failures import describe, write_log
 
     arguments = [part for argument in sys.argv[1:] for part in argument.split("=", 1)]
     home = next((value for option, value in pairwise(arguments) if option == "--home"), os.environ.get("HARMONIA_HOME"))
     workplace = Workplace.of(None, Path(home) if home else None)
     log = write_log(error, workplace.logs, " ".join(sys.argv[1:2])) if workplace.home.root.is_dir() else None
-    return _fail(f"{describe(error)}{f'; details are in {log}' if log else ''}")
+    return _print_error(f"{describe(error)}{f'; details are in {log}' if log else ''}")
 
 
 def main() -> None:
@@ -353,9 +355,9 @@ def main() -> None:
         app()
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:  # typer's exit code for Ctrl-C; typer prints nothing
-            _fail("interrupted: ingested files are kept and the published warehouse is unchanged; run again to continue")
+            _print_error("interrupted: ingested files are kept and the published warehouse is unchanged; run again to continue")
         raise
     except HarmoniaError as error:
-        sys.exit(_fail(str(error)))
+        sys.exit(_print_error(str(error)))
     except Exception as error:  # noqa: BLE001 - last resort; logged without values
-        sys.exit(_unexpected(error))
+        sys.exit(_report_unexpected_error(error))

@@ -92,13 +92,13 @@ def diff(
     """Show the differences between two releases, each with its reason; from public figures unless --confidential."""
     from warehouse.releases import diff_lines
 
-    place = Workplace.of(None, home).home
+    home_folder = Workplace.of(None, home).home
     if records and not confidential:
         raise HarmoniaError("--records requires --confidential")
     lines = (
-        diff_lines.confidential_lines(place.root, old, new, language, records)
+        diff_lines.confidential_lines(home_folder.root, old, new, language, records)
         if confidential
-        else diff_lines.public_lines(place.releases, old, new, language)
+        else diff_lines.public_lines(home_folder.releases, old, new, language)
     )
     for line in lines:
         typer.echo(line)
@@ -116,7 +116,7 @@ def sign(
     ] = None,
     home: HomeFolder = None,
 ) -> None:
-    """For the coordinator: sign the disclosure policy and put it into force."""
+    """Sign the disclosure policy and put it into force (for the coordinator)."""
     from warehouse.disclosure import policy as policies
 
     where = Workplace.of(None, home).home.root

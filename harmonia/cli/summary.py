@@ -29,14 +29,15 @@ from warehouse.indicators import DIMENSIONS, indicators
 _ROWS = ("read", *ACCOUNTS)
 
 
-def shown_groups() -> dict[str, str]:
-    """Return the offence groups of which the summary shows figures → column title: the total, the first group, the minor one if any."""
-    heads, known = texts("console"), topic()
-    found = {"total": heads["total"], known.leading: heads["leading"]}
-    return found | dict.fromkeys(known.minor, heads["minor"])
+def list_shown_groups() -> dict[str, str]:
+    """Return the offence groups of which the summary shows figures, with their column titles: the total, the leading group, the minor
+    one if any."""
+    heads, current_topic = texts("console"), topic()
+    titles = {"total": heads["total"], current_topic.leading: heads["leading"]}
+    return titles | dict.fromkeys(current_topic.minor, heads["minor"])
 
 
-def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
+def count_rows(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
     """Count the delivered rows of each institution (index).
 
     Columns out: deliveries (their number), read, and one for each record status.
@@ -46,86 +47,88 @@ def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence
     return counts.reindex(list(institutions)).fillna(0).astype("int64")
 
 
-def severities(findings: pd.DataFrame) -> dict[str, int]:
+def count_findings(findings: pd.DataFrame) -> dict[str, int]:
     """Count the open findings by severity, most serious first."""
-    there = findings.loc[findings["state"] != "fixed", "severity"]
-    return {severity: int((there == severity).sum()) for severity in SEVERITIES}
+    open_severities = findings.loc[findings["state"] != "fixed", "severity"]
+    return {severity: int((open_severities == severity).sum()) for severity in SEVERITIES}
 
 
-def latest_year(statistics: pd.DataFrame) -> str | None:
-    """Return the latest year of which most figures are known, else the last published year; None if there is none."""
+def find_latest_year(statistics: pd.DataFrame) -> str | None:
+    """Return the latest year of which most figures are known; if there is none, the latest published year; None if nothing is published."""
     years = statistics[statistics["period"].str.fullmatch(r"\d{4}")]
-    known = years["harmonised"].notna().groupby(years["period"]).mean()
-    candidates = known[known > 0.5] if (known > 0.5).any() else known
+    known_shares = years["harmonised"].notna().groupby(years["period"]).mean()
+    candidates = known_shares[known_shares > 0.5] if (known_shares > 0.5).any() else known_shares
     return str(candidates.index.max()) if len(candidates) else None
 
 
-def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
+def select_figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
     """Select the figures of a year by offence group, without other breakdowns.
 
-    Columns out: indicator, group (of `shown_groups`), as_reported, harmonised, incomplete, missing.
+    Columns out: indicator, group (of `list_shown_groups`), as_reported, harmonised, incomplete, missing.
     """
-    others = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
-    whole = (statistics["period"] == year) & (statistics[others] == "total").all(axis=1)
-    rows = statistics[whole & statistics["offence_group"].isin(shown_groups())]
-    wanted = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
-    return rows[wanted].rename(columns={"offence_group": "group"}).reset_index(drop=True)
+    other_dimensions = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
+    is_total = (statistics["period"] == year) & (statistics[other_dimensions] == "total").all(axis=1)
+    rows = statistics[is_total & statistics["offence_group"].isin(list_shown_groups())]
+    columns = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
+    return rows[columns].rename(columns={"offence_group": "group"}).reset_index(drop=True)
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     return "–" if pd.isna(value) else f"{int(value):,}"
 
 
-def rows_table(counts: pd.DataFrame) -> Table:
-    """Make the table of rows by institution and record status, with the number of deliveries in brackets. counts: from `accounting`."""
+def make_rows_table(counts: pd.DataFrame) -> Table:
+    """Make the table of rows by institution and record status, with the number of deliveries in brackets. counts: from `count_rows`."""
     table = grid("", title="Rows by institution (deliveries)")
     for name in _ROWS:
         table.add_column(name, justify="right")
     for institution, row in counts.iterrows():
-        table.add_row(f"{institution} ({row['deliveries']})", *(_number(row[name]) for name in _ROWS))
+        table.add_row(f"{institution} ({row['deliveries']})", *(_format_number(row[name]) for name in _ROWS))
     table.add_section()
     sums = counts.sum()
-    table.add_row(f"total ({sums['deliveries']})", *(_number(sums[name]) for name in _ROWS))
+    table.add_row(f"total ({sums['deliveries']})", *(_format_number(sums[name]) for name in _ROWS))
     return table
 
 
-def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
+def make_figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
     """Make the table of the figures of a year; also return the incomplete deliveries behind the figures that are marked with a star.
 
-    rows: from `figures`.
+    rows: from `select_figures`.
     """
     table = grid("", title=f"{year}: as reported → harmonised")
-    for heading in shown_groups().values():
+    for heading in list_shown_groups().values():
         table.add_column(heading, justify="right", max_width=20)
-    found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
+    figure_by_cell = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
     absent: dict[str, None] = {}
     for indicator in indicators().values():
         cells = []
-        for group in shown_groups():
-            row = found.get((indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False})
+        for group in list_shown_groups():
+            row = figure_by_cell.get(
+                (indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False}
+            )
             incomplete = bool(row["incomplete"]) if pd.notna(row["incomplete"]) else False
             if incomplete and pd.notna(row["missing"]):
                 absent |= dict.fromkeys(part.strip() for part in str(row["missing"]).split(","))
             star = "*" if incomplete else " "
-            cells.append(f"{_number(row['as_reported'])} → [bold]{_number(row['harmonised'])}[/]{star}")
+            cells.append(f"{_format_number(row['as_reported'])} → [bold]{_format_number(row['harmonised'])}[/]{star}")
         table.add_row(indicator.title["en"], *cells)
     return table, list(absent)
 
 
-def deliveries_line(deliveries: pd.DataFrame) -> str:
+def describe_deliveries(deliveries: pd.DataFrame) -> str:
     """Say how many deliveries were landed, and which are new."""
     new = deliveries[deliveries["new"]]
-    named = shorten_list(list(new["institution"] + " " + new["delivery"]))
-    return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {named}' if named else ''}"
+    names = shorten_list(list(new["institution"] + " " + new["delivery"]))
+    return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {names}' if names else ''}"
 
 
-def incomplete_quarters(coverage: pd.DataFrame) -> str:
+def list_incomplete_quarters(coverage: pd.DataFrame) -> str:
     """List the published quarters that are not complete, with their state; empty if all are complete."""
     gaps = coverage[coverage["period"].str.contains("-Q") & (coverage["state"] != COMPLETE)]
     return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
 
 
-def unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
+def list_unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
     """List new deliveries that are unreadable although another version for the same period is readable, and so replace nothing.
 
     deliveries: landed deliveries, with the column `new`. states: state of every delivery.
@@ -136,63 +139,64 @@ def unreadable_corrections(deliveries: pd.DataFrame, states: pd.DataFrame) -> st
     return ", ".join(new["institution"] + " " + new["delivery"])
 
 
-def unusual_deliveries(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
+def list_unusual_deliveries(deliveries: pd.DataFrame, findings: pd.DataFrame) -> str:
     """List new deliveries that differ much from earlier ones of the same institution, with what is unusual; empty if there are none."""
-    odd = find_deliveries_unlike_past(found).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
-    return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["what"] + ")")
+    unusual = find_deliveries_unlike_past(findings).merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
+    return ", ".join(unusual["institution"] + " " + unusual["delivery"] + " (" + unusual["what"] + ")")
 
 
-def changed_lines(changed: pd.DataFrame) -> list[str]:
+def describe_changes(changed: pd.DataFrame) -> list[str]:
     """Say which totals changed, in one line each. changed: from `pipelines.delivery_report.changed_totals`."""
     titles = {code: indicator.title["en"] for code, indicator in indicators().items()}
-    known = changed[changed["indicator"].isin(list(titles))]
+    described = changed[changed["indicator"].isin(list(titles))]
     return [
-        f"{titles[row['indicator']]} {row['period']} {_number(row['before'])} → {_number(row['after'])}" for row in known.to_dict("records")
+        f"{titles[row['indicator']]} {row['period']} {_format_number(row['before'])} → {_format_number(row['after'])}"
+        for row in described.to_dict("records")
     ]
 
 
-def show(
+def print_summary(
     console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
 ) -> None:
     """Print the summary of a run. unchanged: nothing changed since the last run, so that its outputs are shown."""
     tables = values["statistics"]
     console.print()
     landed, coverage = values["landing"]["deliveries"], tables["coverage"]
-    console.print(f"[bold]Deliveries[/]  {deliveries_line(landed)}", highlight=False)
+    console.print(f"[bold]Deliveries[/]  {describe_deliveries(landed)}", highlight=False)
     if unchanged:
         console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
         "New and not complete": describe_incomplete(values["warehouse"]["new"]),
-        "Not complete": incomplete_quarters(coverage),
-        "Unreadable corrections, which replace nothing": unreadable_corrections(landed, values["record_status"]["deliveries"]),
-        "New, and unlike the institution's own past": unusual_deliveries(landed, values["findings"]["findings"]),
+        "Not complete": list_incomplete_quarters(coverage),
+        "Unreadable corrections, which replace nothing": list_unreadable_corrections(landed, values["record_status"]["deliveries"]),
+        "New, and unlike the institution's own past": list_unusual_deliveries(landed, values["findings"]["findings"]),
     }
-    for title, named in notes.items():
-        if named:
-            console.print(f"  {title}: {named}", highlight=False, markup=False, style="yellow")
+    for title, deliveries in notes.items():
+        if deliveries:
+            console.print(f"  {title}: {deliveries}", highlight=False, markup=False, style="yellow")
     for line in describe_inbox_findings(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
     for line in describe_yardsticks(tables["yardstick"], tables["yardstick_problem"]):
         console.print("  Published by the institutions: " + line, highlight=False, markup=False, style="yellow")
-    if changes := changed_lines(values["warehouse"]["changed"]):
+    if changes := describe_changes(values["warehouse"]["changed"]):
         console.print(f"  Yearly totals changed (harmonised): {shorten_list(changes)}", highlight=False, markup=False)
     console.print()
-    console.print(rows_table(accounting(values["record_status"], institutions)))
-    found = severities(values["findings"]["findings"])
-    console.print("[bold]Findings[/]  " + " · ".join(f"{n:,} {name}" for name, n in found.items()), highlight=False)
+    console.print(make_rows_table(count_rows(values["record_status"], institutions)))
+    finding_counts = count_findings(values["findings"]["findings"])
+    console.print("[bold]Findings[/]  " + " · ".join(f"{n:,} {name}" for name, n in finding_counts.items()), highlight=False)
     console.print()
-    year = latest_year(tables["statistics"])
+    year = find_latest_year(tables["statistics"])
     if year is None:
         console.print("No period published: no delivery could be read.", style="yellow")
     else:
-        table, absent = figures_table(year, figures(tables["statistics"], year))
+        table, absent = make_figures_table(year, select_figures(tables["statistics"], year))
         console.print(table)
         if absent:
             console.print(f"* incomplete: a delivery is missing, unreadable or partial: {shorten_list(absent)}", highlight=False)
-    _next(console, workplace, year, seconds)
+    _print_next_steps(console, workplace, year, seconds)
 
 
-def _next(console: Console, workplace: Workplace, year: str | None, seconds: float) -> None:
+def _print_next_steps(console: Console, workplace: Workplace, year: str | None, seconds: float) -> None:
     home, python = workplace.home, Path(sys.executable)
     query = f"FROM statistics WHERE period = '{year}' AND offence_group = '{topic().leading}'" if year else "FROM coverage"
     also = " and the database of --warehouse-url" if workplace.warehouse_url else ""

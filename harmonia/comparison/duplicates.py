@@ -32,12 +32,12 @@ def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFra
     There is one for every delivery that contains the later of the two files, until one of them is merged or cancelled.
     """
     versions = read_columns(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
-    own = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
-    delivered = own[["institution", "delivery", "record_key"]].drop_duplicates()
+    case_versions = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
+    delivered = case_versions[["institution", "delivery", "record_key"]].drop_duplicates()
     duplicates = (
         _duplicate_pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
     )
-    settled = own[own["state"].isin(["merged", "cancelled"]) | own["merged_into"].notna()]
+    settled = case_versions[case_versions["state"].isin(["merged", "cancelled"]) | case_versions["merged_into"].notna()]
     settled_since = settled.groupby(["institution", "record_key"])["delivery"].min()
     for key in ("record_key", "earlier_key"):
         since = settled_since.reindex(pd.MultiIndex.from_frame(duplicates[["institution", key]])).set_axis(duplicates.index)
@@ -55,15 +55,15 @@ def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame)
     There is one for every delivery that has another person at a position than the delivery before it. persons_by_position: from
     `pipelines.linkage.places`. deliveries: institution, delivery, period, version.
     """
-    own = persons_by_position[persons_by_position["status"].isin(["accepted", "superseded"])].merge(
+    delivered_persons = persons_by_position[persons_by_position["status"].isin(["accepted", "superseded"])].merge(
         deliveries, on=["institution", "delivery"]
     )
-    own = own.sort_values(["period", "version"], kind="stable")
-    previous = own.groupby(["institution", "record_key"])[["person_key", "delivery"]].shift()
-    changed = own[previous["person_key"].notna() & (previous["person_key"] != own["person_key"])]
+    delivered_persons = delivered_persons.sort_values(["period", "version"], kind="stable")
+    previous = delivered_persons.groupby(["institution", "record_key"])[["person_key", "delivery"]].shift()
+    changed = delivered_persons[previous["person_key"].notna() & (previous["person_key"] != delivered_persons["person_key"])]
     columns = {
         name: next((table.place for table in contracts.load(name).tables.values() if table.place), None)
-        for name in own["institution"].unique()
+        for name in delivered_persons["institution"].unique()
     }
     previous_delivery = previous["delivery"].reindex(changed.index)
     return findings.complete(
@@ -125,13 +125,13 @@ def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
 
     A person has up to two identifiers: the personal number, and name with birth date.
     """
-    own = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
-    number = own["personal_number"].where(own["personal_number"].str.fullmatch(FULL, na=False))
-    day, dates = pd.factorize(own["birth_date"])
+    person_records = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
+    number = person_records["personal_number"].where(person_records["personal_number"].str.fullmatch(FULL, na=False))
+    day, dates = pd.factorize(person_records["birth_date"])
     texts = pd.array([*pd.DatetimeIndex(dates).strftime("%Y-%m-%d"), None], dtype="str")
-    born = pd.Series(texts.take(day), index=own.index).where(own["birth_precision"] == "day")
-    base = own[["institution", "case_key"]].assign(name=own["name_tokens"])
-    identifiers = [base.assign(identifier=number), base.assign(identifier=own["name_tokens"] + " " + born)]
+    born = pd.Series(texts.take(day), index=person_records.index).where(person_records["birth_precision"] == "day")
+    base = person_records[["institution", "case_key"]].assign(name=person_records["name_tokens"])
+    identifiers = [base.assign(identifier=number), base.assign(identifier=person_records["name_tokens"] + " " + born)]
     return (
         pd.concat(identifiers, ignore_index=True).dropna(subset=["identifier"]).drop_duplicates(["institution", "case_key", "identifier"])
     )
@@ -139,12 +139,12 @@ def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
 
 def _file_dates(events: pd.DataFrame) -> pd.DataFrame:
     """Return when each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
-    own = events[
+    file_events = events[
         events["institution"].isin(contracts.one_file_a_case()) & (events["status"] != "quarantined") & (events["entity"] == "case")
     ]
     keys = ["institution", "case_key"]
-    opened = own[own["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")
-    offence = own[own["event"] == "offence"].groupby(keys)["date"].min().rename("offence")
+    opened = file_events[file_events["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")
+    offence = file_events[file_events["event"] == "offence"].groupby(keys)["date"].min().rename("offence")
     return pd.concat([opened, offence], axis=1).reset_index().astype({"opened": "datetime64[s]", "offence": "datetime64[s]"})
 
 

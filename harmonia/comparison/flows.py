@@ -69,8 +69,10 @@ def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
     files = files.merge(receipts[["record_key", "date"]].drop_duplicates("record_key"), on="record_key", how="left")
     out = []
     for sender in contract.at("registration"):
-        own = files[files["source"] == sender]
-        missing = own[~is_text_in(own["case_id"], _cases_at(linked, sender)) & _is_covered(linked, own["date"], sender)]
+        sent_files = files[files["source"] == sender]
+        missing = sent_files[
+            ~is_text_in(sent_files["case_id"], _cases_at(linked, sender)) & _is_covered(linked, sent_files["date"], sender)
+        ]
         rows = missing.rename(columns={"institution": "receiver"}).assign(sender=sender, role="case")
         out.append(linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("source"))), "not_sent"))
     return out

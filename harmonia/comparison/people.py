@@ -138,7 +138,11 @@ def _name_parts(name: str) -> tuple[str | None, str | None, str, str]:
 
 
 def _encode(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
-    """`codes` and `tokens` of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
+    """Encode the values of records as integers, so that they can be compared fast.
+
+    Returns the codes by column; the texts of the codes of `name_tokens`. `person_id` is coded in the order of the records; `record` is
+    the code of institution and key.
+    """
     columns = ("institution", "case_id", "birth_day", "sex", *_COPIED_COLUMNS, "name_tokens", "folded", "single")
     encoded = {name: pd.factorize(people[name], sort=True) for name in columns}
     out: dict[str, np.ndarray] = {name: codes for name, (codes, _) in encoded.items()}
@@ -191,10 +195,11 @@ def _evidence_rows(pairs: Pairs, same: np.ndarray, value: np.ndarray, field: pd.
 
 
 def _independent_institutions(rows: pd.DataFrame, pairs: Pairs) -> pd.Series:
-    """Per row the other institutions with the same value that did not copy from the sender: another cell that both fill differs.
+    """Return for each row the institutions, other than the sender, that have the same value and did not copy it from the sender.
 
-    A copied record is copied whole; independently entered records differ somewhere. Cells are compared as delivered. The receiver is
-    included where it agrees.
+    A copied record is copied completely, and independently entered records differ somewhere. So an institution counts as independent if
+    its record differs from the sender's in another cell that both fill. Cells are compared as delivered. The receiver is included if it
+    has the value.
     """
     receiver_independent = pairs.differ_in_copied_columns() & rows["same"].to_numpy()
     institution = pairs.codes["institution"]
@@ -226,9 +231,11 @@ def _independent_institutions(rows: pd.DataFrame, pairs: Pairs) -> pd.Series:
 def _name_evidence(
     linked: LinkedRecords, pairs: Pairs, common_names: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> list[pd.DataFrame]:
-    """Misspelled names, and given name and surname exchanged: on pairs identified by number, birth date or case.
+    """Return the evidence of misspelled names, and of given name and surname exchanged, on pairs identified by number, birth date or
+    case.
 
-    common_names: their number. left, right: the one name of each side that the other lacks (`name_differences.compare_names`).
+    common_names: number of names that both sides have. left, right: the one name of each side that the other lacks
+    (`name_differences.compare_names`).
     """
     doubled = ~pairs.same("folded") & pairs.same("single")
     misspelled = name_differences.differ_by_typing_errors(left, right) | doubled

@@ -48,10 +48,10 @@ def evidence(linked: LinkedRecords) -> pd.DataFrame:
     )
     is_older = pd.to_numeric(unmatched["number"].str.extract(_YEAR_PATTERN, expand=False), errors="coerce") < first_year
     is_right[unmatched.index] = is_older & ~exists_elsewhere  # older than the first delivery: may never have been delivered
-    own = linked.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
+    case_keys = linked.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
     wrong = citations.assign(is_right=is_right.groupby([citations["institution"], citations["record_key"]]).transform("any"))
     wrong = wrong[~wrong["is_right"]].merge(
-        own.rename(columns={"institution": "sender", "record_key": "sender_key"}), on=["sender", "case_id"], how="inner"
+        case_keys.rename(columns={"institution": "sender", "record_key": "sender_key"}), on=["sender", "case_id"], how="inner"
     )
     wrong = wrong.drop_duplicates(["institution", "record_key", "sender"]).rename(columns={"institution": "receiver"})
     return linked.as_evidence(wrong.assign(field=wrong["receiver"].map(contract_columns("reference")), role="case"), "reference")

@@ -74,8 +74,8 @@ def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[
     evidence, timestamp = collect(), now()
     with registry.write() as session:
         for institution, period in missing:
-            own = evidence[evidence["receiver"] == institution].reset_index(drop=True)
-            session.add(ComparisonSnapshot(institution=institution, period=period, at=timestamp, evidence=_pack(own)))
+            received_evidence = evidence[evidence["receiver"] == institution].reset_index(drop=True)
+            session.add(ComparisonSnapshot(institution=institution, period=period, at=timestamp, evidence=_pack(received_evidence)))
     return len(missing)
 
 

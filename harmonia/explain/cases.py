@@ -157,8 +157,10 @@ def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) ->
         Column("records", wrap=True),
     ]
     rows: list[list[Cell]] = []
-    for person, own in people.groupby(people["person_id"].fillna("unknown persons"), sort=True):
-        person_records = [described[key] for key in zip(own["institution"], own["record_key"], strict=True) if key in described]
+    for person, person_rows in people.groupby(people["person_id"].fillna("unknown persons"), sort=True):
+        person_records = [
+            described[key] for key in zip(person_rows["institution"], person_rows["record_key"], strict=True) if key in described
+        ]
         shown = [", ".join(dict.fromkeys(r.value("full_name") for r in person_records))] if names else []
         role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in person_records)))) for c in ("role", "sex"))
         rows.append([str(person), *shown, role, sex, ", ".join(r.name for r in person_records)])

@@ -115,10 +115,10 @@ def _published_row(home: PublishedHome, indicator: Indicator, period: str, break
 
     A missing row of a crossed table is 0, or null if the total is (docs/reference/counting-rules.md).
     """
-    wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
+    values = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)
     query = f"SELECT as_reported, harmonised, missing, quarantined FROM statistics WHERE indicator = ? AND period = ? AND {where}"
-    rows = home.query(query, [indicator.code, period, *wanted])
+    rows = home.query(query, [indicator.code, period, *values])
     total = home.query(query, [indicator.code, period, *[TOTAL] * len(DIMENSIONS)]).iloc[0]
     row = rows.iloc[0] if len(rows) else total.where(total.isna(), 0)
     missing = "" if pd.isna(total["missing"]) else str(total["missing"])

@@ -58,8 +58,8 @@ def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     representing = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
     added = _added_records(home, bridge_rows[bridge_rows["sign"] > 0], figure)
     units = _add_representing_record(units, representing, added, unit_key)
-    own = all_rows.drop_duplicates(KEY).set_index(KEY)["own_date"]
-    units = units.assign(own_date=own.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
+    own_dates = all_rows.drop_duplicates(KEY).set_index(KEY)["own_date"]
+    units = units.assign(own_date=own_dates.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
     _check_sum(figure, len(rows[rows["cause"].isna()]), len(units), units)
     return _keep_category(figure, rows, units, unit_key)
 
@@ -67,8 +67,8 @@ def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
 def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     """Read all rows as reported of the indicator, of all periods, with the dimensions of the institution's own records."""
     rows = home.indicator_rows(figure.indicator.code)
-    own = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date"], ignore_index=True)
-    return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
+    dated = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date"], ignore_index=True)
+    return dated.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
 
 
 def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
@@ -91,10 +91,10 @@ def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, u
     period = quarter_of if figure.kind == "quarter" else year_of
     by_person = all_rows.assign(other=period(all_rows["day"].astype("datetime64[s]")) != figure.period)
     by_person = by_person.sort_values(["other", "day"], kind="stable").dropna(subset=["person_id"]).drop_duplicates("person_id")
-    own, person = _add_unit(all_rows).drop_duplicates(unit_key).set_index(unit_key, drop=False), by_person.set_index("person_id")
+    first_of_unit, person = _add_unit(all_rows).drop_duplicates(unit_key).set_index(unit_key, drop=False), by_person.set_index("person_id")
     out = rows.copy()
     for name, column in (("counted_on", "day"), ("counted_in", "case_id")):
-        values = pd.Series(own[column].reindex(rows[unit_key]).to_numpy(), index=rows.index)
+        values = pd.Series(first_of_unit[column].reindex(rows[unit_key]).to_numpy(), index=rows.index)
         out[name] = values.where(values.notna(), pd.Series(person[column].reindex(rows["person_id"]).to_numpy(), index=rows.index))
     return out
 

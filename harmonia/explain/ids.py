@@ -54,15 +54,17 @@ def read_key(text: str) -> Key:
     """Parse the name of a record, `institution:key`. Raises `HarmoniaError` if it is invalid."""
     institution, colon, key = text.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
-        known = ", ".join(institutions())
-        raise HarmoniaError(f"{_quote_text(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {known}")
+        known_institutions = ", ".join(institutions())
+        raise HarmoniaError(
+            f"{_quote_text(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {known_institutions}"
+        )
     return institution, key.strip()
 
 
-def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None) -> Kind:
+def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], requested_kind: Kind | None) -> Kind:
     """Decide whether two records are compared as persons or as cases.
 
-    If an institution has the same keys for cases and persons, it is `wanted`, or person if that is None.
+    If an institution has the same keys for cases and persons, it is `requested_kind`, or person if that is None.
     Raises `HarmoniaError` if a record is unknown, or one is a case record and the other a person record.
     """
     has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
@@ -72,11 +74,11 @@ def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None
     if keys[0] == keys[1]:
         raise HarmoniaError(f"{_quote_text(':'.join(keys[0]))} is on both sides: name two different records")
     possible: list[Kind] = [kind for kind, found in has_record.items() if all(found)]
-    if wanted and wanted not in possible:
-        raise HarmoniaError(f"the two records are not both {wanted} records: omit --as, or name two of one kind")
+    if requested_kind and requested_kind not in possible:
+        raise HarmoniaError(f"the two records are not both {requested_kind} records: omit --as, or name two of one kind")
     if not possible:
         raise HarmoniaError("one is a case record and the other a person record: name two of one kind")
-    return wanted or possible[0]
+    return requested_kind or possible[0]
 
 
 def _has_record(home: PublishedHome, kind: Kind, key: Key) -> bool:

@@ -108,10 +108,10 @@ def pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, ins
 
     frame: the decisions of the last run. inside: both records of the pair are in `keys`; otherwise exactly one of them is.
     """
-    wanted = pd.MultiIndex.from_tuples(list(keys), names=["institution", "key"])
+    requested = pd.MultiIndex.from_tuples(list(keys), names=["institution", "key"])
     rows = frame[frame["entity"] == entity]
-    a = pd.MultiIndex.from_arrays([rows["institution_a"], rows["key_a"]]).isin(wanted)
-    b = pd.MultiIndex.from_arrays([rows["institution_b"], rows["key_b"]]).isin(wanted)
+    a = pd.MultiIndex.from_arrays([rows["institution_a"], rows["key_a"]]).isin(requested)
+    b = pd.MultiIndex.from_arrays([rows["institution_b"], rows["key_b"]]).isin(requested)
     rows = rows[(a & b) if inside else (a ^ b)].sort_values("weight", ascending=False, kind="stable")
     return [_as_decision(row) for row in rows.to_dict("records")]
 
@@ -156,11 +156,13 @@ class LinkageWeights:
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
         self._rows = {key: n for n, key in enumerate(index.to_flat_index())}
         case_of_file = cases.drop_duplicates(["institution", "record_key"]).set_index(["institution", "record_key"])["cluster"]
-        found = case_of_file.reindex(pd.MultiIndex.from_frame(self._records.files[["institution", "record_key"]])).to_numpy("float64")
+        linked_files = case_of_file.reindex(pd.MultiIndex.from_frame(self._records.files[["institution", "record_key"]])).to_numpy(
+            "float64"
+        )
         file = self._persons["file"].to_numpy()
-        own = -1.0 - np.arange(len(file))
-        self._case = np.where(file >= 0, found[file] if len(found) else own, own)
-        self._case = np.where(np.isnan(self._case), own, self._case)
+        unlinked_files = -1.0 - np.arange(len(file))
+        self._case = np.where(file >= 0, linked_files[file] if len(linked_files) else unlinked_files, unlinked_files)
+        self._case = np.where(np.isnan(self._case), unlinked_files, self._case)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._rows
@@ -185,8 +187,8 @@ class LinkageWeights:
         usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATION_PAIRS]
         if not len(usable):
             return prior_between_cases(self._records, self.model.persons, self.model.persons["again"]), True
-        found = compute_likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
-        implied_prior = rows["weight"].to_numpy("float64")[usable] - found.weight
+        likelihoods = compute_likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
+        implied_prior = rows["weight"].to_numpy("float64")[usable] - likelihoods.weight
         median_prior = float(np.median(implied_prior))
         return median_prior, bool(np.abs(implied_prior - median_prior).max() < ROUNDING_TOLERANCE)
 
@@ -205,21 +207,21 @@ class LinkageWeights:
 
     def weigh_pairs(self, pairs: Sequence[tuple[Key, Key]]) -> list[PairWeight]:
         """Compute the weight of each pair by field. Pairs with a record that linkage does not know are left out."""
-        known = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
-        if not known:
+        comparable = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
+        if not comparable:
             return []
-        left = np.array([self._rows[a] for a, _ in known])
-        right = np.array([self._rows[b] for _, b in known])
-        found = compute_likelihoods(self._persons, left, right, self.model, self._frequencies)
+        left = np.array([self._rows[a] for a, _ in comparable])
+        right = np.array([self._rows[b] for _, b in comparable])
+        likelihoods = compute_likelihoods(self._persons, left, right, self.model, self._frequencies)
         same_case = self._case[left] == self._case[right]
         prior = np.where(same_case, prior_within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
         in_one_file = are_in_one_file(self._persons, left, right)
-        fields = self._field_weights(found, left, right)
+        fields = self._field_weights(likelihoods, left, right)
         unidentified_records = lacks_identity(self._persons)
         unidentified_records = unidentified_records[left] | unidentified_records[right]
         return [
             PairWeight(a, b, float(prior[n]), bool(same_case[n]), fields[n], bool(in_one_file[n]), bool(unidentified_records[n]))
-            for n, (a, b) in enumerate(known)
+            for n, (a, b) in enumerate(comparable)
         ]
 
     def group_similarity(self, group_a: Sequence[Key], group_b: Sequence[Key]) -> GroupSimilarity:
@@ -233,18 +235,20 @@ class LinkageWeights:
         if not weights:
             return GroupSimilarity(rule, 0.0, 0.0, 0.0, 0)
         parts = np.array([[f.bits if f.level else np.nan for f in w.fields] for w in weights])
-        known = ~np.isnan(parts)
-        average = float((np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)).sum()) + max(w.prior for w in weights)
+        is_known = ~np.isnan(parts)
+        average = float((np.where(is_known, parts, 0.0).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1)).sum()) + max(
+            w.prior for w in weights
+        )
         best = max(w.total for w in weights)
         share = self.model.persons["best_share"]
         return GroupSimilarity(rule, best, average, share * best + (1 - share) * average, len(weights))
 
-    def _field_weights(self, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[tuple[FieldWeight, ...]]:
-        columns = [self._field_weight(field, found, left, right) for field in self.model.fields]
+    def _field_weights(self, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[tuple[FieldWeight, ...]]:
+        columns = [self._field_weight(field, likelihoods, left, right) for field in self.model.fields]
         return [tuple(column[n] for column in columns) for n in range(len(left))]
 
-    def _field_weight(self, field: Field, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
-        level, bits = found.levels[field.name].to_numpy(), found.bits[field.name].to_numpy()
+    def _field_weight(self, field: Field, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
+        level, bits = likelihoods.levels[field.name].to_numpy(), likelihoods.bits[field.name].to_numpy()
         a, b = column_values(self._persons, field.columns, left), column_values(self._persons, field.columns, right)
         unexchanged = compare_field(field, a, b) if field.name in EXCHANGED else level
         names = [spec.name for spec in field.levels]

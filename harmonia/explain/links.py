@@ -107,11 +107,11 @@ def reasons_table(
     columns += [Column("days and the rest", number=True), Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
     cells: list[list[Cell]] = []
     for label, evidence, total, outcome in rows:
-        known = {name: bits for name, bits in evidence.items() if name in kinds}
+        shown = {name: bits for name, bits in evidence.items() if name in kinds}
         line: list[Cell] = [
             label,
-            *(MatchWeight(known.get(name)) for name in kinds),
-            MatchWeight(total - sum(known.values())),
+            *(MatchWeight(shown.get(name)) for name in kinds),
+            MatchWeight(total - sum(shown.values())),
             MatchWeight(total),
         ]
         cells.append([*line, *([outcome] if last else [])])
@@ -120,15 +120,15 @@ def reasons_table(
 
 def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
     """Make the table of all judgements of stewards on pairs with one of `keys`. The latest of each steward on a pair is highlighted."""
-    found = home.judgements(kind, keys)
-    if not found:
+    judgements = home.judgements(kind, keys)
+    if not judgements:
         return [Text("There are no judgements on these records: weights and rules decided.")]
-    last = {(" ".join(j.steward.casefold().split()), *_pair_of_judgement(j)): n for n, j in enumerate(found)}
+    last = {(" ".join(j.steward.casefold().split()), *_pair_of_judgement(j)): n for n, j in enumerate(judgements)}
     current: dict[tuple[Key, Key], set[str]] = {}
     for n in last.values():
-        current.setdefault(_pair_of_judgement(found[n]), set()).add(found[n].verdict)
+        current.setdefault(_pair_of_judgement(judgements[n]), set()).add(judgements[n].verdict)
     rows = []
-    for n, j in enumerate(found):
+    for n, j in enumerate(judgements):
         state = "superseded" if n not in last.values() else "withdrawal" if j.verdict == "withdrawn" else "current"
         rows.append((_pair_label(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
     columns = [Column("records"), Column("judgement"), Column("steward"), Column("when"), Column("why", wrap=True), Column("state")]

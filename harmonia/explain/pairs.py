@@ -81,8 +81,8 @@ def _reason_sentence(home: PublishedHome, w: PairWeight, keys: tuple[Key, Key], 
 
 def _group_members(home: PublishedHome, kind: Kind, key: Key) -> list[Key]:
     """Return all records with the same id as the record `key`."""
-    found = home.entity_of(kind, key)
-    members = home.members([found]) if found else []
+    entity_id = home.entity_of(kind, key)
+    members = home.members([entity_id]) if entity_id else []
     return members or [key]
 
 
@@ -117,32 +117,32 @@ def _field_table(w: PairWeight, *, names: bool) -> Table:
 
 
 def _last_run_notice(home: PublishedHome, w: PairWeight) -> list[Text]:
-    found = _stored_decision(home, "person", (w.a, w.b))
-    if found is None or w.one_file or abs(found.weight - w.total) < ROUNDING_TOLERANCE:
+    stored = _stored_decision(home, "person", (w.a, w.b))
+    if stored is None or w.one_file or abs(stored.weight - w.total) < ROUNDING_TOLERANCE:
         return []
-    return [Text(f"The last run decided with {found.weight:+.2f} bits.", "notice"), *model_notice(home)]
+    return [Text(f"The last run decided with {stored.weight:+.2f} bits.", "notice"), *model_notice(home)]
 
 
 def _stored_decision(home: PublishedHome, kind: Kind, keys: tuple[Key, Key]) -> PairDecision | None:
-    found = pair_decisions(home.decisions, kind, keys, inside=True)
-    return found[0] if found else None
+    decisions = pair_decisions(home.decisions, kind, keys, inside=True)
+    return decisions[0] if decisions else None
 
 
 def _explain_cases(home: PublishedHome, keys: tuple[Key, Key], *, names: bool) -> Explanation:
     facts, joined = _pair_facts(home, "case", keys, home.last_run_model)
     labels = dict(zip(keys, "AB", strict=True))
-    found = _stored_decision(home, "case", keys)
+    stored = _stored_decision(home, "case", keys)
     weights: Sequence[Section] = []
-    if found is None:
+    if stored is None:
         why = "The pair was no candidate (no person or number in common), or weighed less than −8 bits, which is not stored."
         summary = [Text(("Joined through other files. " if joined else "Not joined. ") + why, "good" if joined else "bad")]
     else:
-        summary = [_verdict_sentence("case", joined, found.weight)]
+        summary = [_verdict_sentence("case", joined, stored.weight)]
         if not joined:
-            why = reason_cases_not_joined(home, found, _group_members(home, "case", keys[0]), _group_members(home, "case", keys[1]))
+            why = reason_cases_not_joined(home, stored, _group_members(home, "case", keys[0]), _group_members(home, "case", keys[1]))
             summary.append(Text(f"Why not: {why}.", "notice"))
-        chart = case_waterfall(found, "From prior odds to the decision")
-        weights = [Section("Evidence for and against", [_evidence_table(found)], _BITS_NOTE.replace("person", "case"), [chart])]
+        chart = case_waterfall(stored, "From prior odds to the decision")
+        weights = [Section("Evidence for and against", [_evidence_table(stored)], _BITS_NOTE.replace("person", "case"), [chart])]
     sections = [
         Section("The two files", [file_table(load_records(home, "case", list(keys)), labels)]),
         *weights,

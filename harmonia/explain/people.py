@@ -182,15 +182,15 @@ def _pair_note(w: PairWeight) -> str:
 def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
     """List the records of other persons that are most similar to those of the person, and why they were not joined."""
     title = "Near matches, not joined"
-    found = nearest_records(home, list(labels))
-    if not found:
+    nearest = nearest_records(home, list(labels))
+    if not nearest:
         return Section(title, [Text("There are no near matches.")])
     blocks: list[Block] = []
-    others = load_records(home, "person", [w.b for w, _, _ in found])
+    others = load_records(home, "person", [w.b for w, _, _ in nearest])
     neighbour_labels = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
     rows = [
         (f"{labels[w.a]} – {neighbour_labels[w.b]}", w, f"{reason} ({person})" if person else reason)
-        for w, reason, person in found
+        for w, reason, person in nearest
         if w.b in neighbour_labels
     ]
     if not rows:
@@ -206,13 +206,13 @@ def nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[Pair
     keys: the records of the person. Returns the weight of the pair of one of these and the other record, why the two were not joined, and
     the id of the other person.
     """
-    known = [k for k in keys if k in home.linkage]
-    if not known:
+    comparable = [k for k in keys if k in home.linkage]
+    if not comparable:
         return []
-    not_joined = pair_decisions(home.decisions, "person", known, inside=False)
-    members = set(known)
+    not_joined = pair_decisions(home.decisions, "person", comparable, inside=False)
+    members = set(comparable)
     pairs = [(d.a, d.b) if d.a in members else (d.b, d.a) for d in not_joined]
-    pairs += [(a, b) for b in home.linkage.other_records_in_cases(known) for a in known]
+    pairs += [(a, b) for b in home.linkage.other_records_in_cases(comparable) for a in comparable]
     best: dict[str, PairWeight] = {}
     person_by_record = _person_by_record(home)
     for w in home.linkage.weigh_pairs(list(dict.fromkeys(pairs))):
@@ -221,7 +221,7 @@ def nearest_records(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[Pair
             best[person] = w
     nearest = sorted(best.items(), key=lambda item: -item[1].total)[:MAX_NEIGHBOURS]
     groups = {person: [k for k, p in person_by_record.items() if p == person] for person, _ in nearest}
-    return [(w, reason_persons_not_joined(home, w, known, groups[person] or [w.b]), person) for person, w in nearest]
+    return [(w, reason_persons_not_joined(home, w, comparable, groups[person] or [w.b]), person) for person, w in nearest]
 
 
 def _person_by_record(home: PublishedHome) -> dict[Key, str]:

@@ -95,14 +95,14 @@ class PublishedHome:
 
     def redirected_to(self, entity_id: str) -> list[Entity]:
         """Return all cases or persons that redirect to `entity_id`, oldest first."""
-        found: list[Entity] = []
+        redirected: list[Entity] = []
         targets = [entity_id]
         with self.registry.read() as session:
             while targets:
                 sources = session.scalars(select(Entity).where(Entity.redirect_to.in_(targets))).all()
-                found += sources
+                redirected += sources
                 targets = [entity.id for entity in sources]
-        return sorted(found, key=lambda entity: entity.number)
+        return sorted(redirected, key=lambda entity: entity.number)
 
     def memberships(self, ids: Sequence[str]) -> list[Membership]:
         """Return which records have and had one of these ids, in the order in which they joined.
@@ -115,8 +115,8 @@ class PublishedHome:
     def members(self, ids: Sequence[str]) -> list[Key]:
         """Return the records that have one of these ids now, by their current keys."""
         current_keys = {(i, first): key for i, key, first in self._list_positions.itertuples(index=False, name=None)}
-        known = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
-        return [(i, current_keys.get((i, key), key)) for i, key in known]
+        current_members = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
+        return [(i, current_keys.get((i, key), key)) for i, key in current_members]
 
     @cached_property
     def _list_positions(self) -> pd.DataFrame:
@@ -146,19 +146,19 @@ class PublishedHome:
             Membership.until.is_(None),
         )
         with self.registry.read() as session:
-            found = session.scalar(query)
-        while found is not None and (entity := self.entity(found)) is not None and entity.redirect_to:
-            found = entity.redirect_to
-        return found
+            entity_id = session.scalar(query)
+        while entity_id is not None and (entity := self.entity(entity_id)) is not None and entity.redirect_to:
+            entity_id = entity.redirect_to
+        return entity_id
 
     def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
         """Return the judgements of stewards on pairs with one of the records `keys`, in the order of entry."""
-        wanted = set(keys)
-        names = [key for _, key in wanted]
+        requested = set(keys)
+        names = [key for _, key in requested]
         query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
         with self.registry.read() as session:
             rows = session.scalars(query.order_by(Judgement.id)).all()
-        return [j for j in rows if {(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)} & wanted]
+        return [j for j in rows if {(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)} & requested]
 
     @cached_property
     def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:

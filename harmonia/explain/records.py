@@ -66,10 +66,10 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
     )
     out = []
     for key in keys:
-        own = _best_state_first(states[(states["institution"] == key[0]) & (states["record_key"] == key[1])])
-        if own.empty:
+        states_of_record = _best_state_first(states[(states["institution"] == key[0]) & (states["record_key"] == key[1])])
+        if states_of_record.empty:
             continue
-        shown = own.iloc[0]
+        shown = states_of_record.iloc[0]
         case_key, delivery = format_value(shown["case_key"]), format_value(shown["delivery"])
         delivered_key = home.delivered_key(key)
         location = locations.get((*delivered_key, delivery), ("", "", ""))
@@ -82,7 +82,7 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
                 file=location[0],
                 line=location[1],
                 status=format_value(shown["status"]),
-                states=len(own),
+                states=len(states_of_record),
                 case_id=location[2] or next((p[2] for k, p in locations.items() if k[:2] == delivered_key), ""),
                 offence=_offence_of_record(key, case_key, files, charges, entity),
                 dates=_event_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
@@ -95,8 +95,8 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
 def _select_rows(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
     if not keys:
         return table.iloc[:0]
-    wanted = pd.MultiIndex.from_tuples(list(keys))
-    return table[pd.MultiIndex.from_frame(table[["institution", column]]).isin(wanted)]
+    requested = pd.MultiIndex.from_tuples(list(keys))
+    return table[pd.MultiIndex.from_frame(table[["institution", column]]).isin(requested)]
 
 
 def _best_state_first(states: pd.DataFrame) -> pd.DataFrame:
@@ -125,27 +125,32 @@ def _state_locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> d
 
 def _offence_of_record(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
     """Return the most serious offence group of the charges of a record or, if it has none, of its case file."""
-    own = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
+    charges_of_case = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
     if entity == "person":
-        own_charges = own[own["record_key"] == key[1]]
-        own = own_charges if len(own_charges) else own
-    found = _best_state_first(own)
-    if found.empty:
-        found = _best_state_first(files[(files["institution"] == key[0]) & (files["record_key"] == case_key)])
-    if found.empty:
+        own_charges = charges_of_case[charges_of_case["record_key"] == key[1]]
+        charges_of_case = own_charges if len(own_charges) else charges_of_case
+    ordered = _best_state_first(charges_of_case)
+    if ordered.empty:
+        ordered = _best_state_first(files[(files["institution"] == key[0]) & (files["record_key"] == case_key)])
+    if ordered.empty:
         return ""
-    row = found.iloc[0]
+    row = ordered.iloc[0]
     article = " ".join(filter(None, (format_value(row["law"]), format_value(row["article"]))))
     return format_value(row["offence_group"]).replace("_", " ") + (f" ({article})" if article else "")
 
 
 def _event_dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
     """List the events of a record as delivered, by date. For a person they include those of the case file."""
-    own = events[events["record_key"] == key]
+    events_of_record = events[events["record_key"] == key]
     if entity == "person":
-        own = pd.concat([own, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
-    own = _best_state_first(own).dropna(subset=["date"]).drop_duplicates("event").sort_values("date", kind="stable")
-    return tuple(f"{name} {format_day(date)}" for name, date in zip(own["event"].str.replace("_", " "), own["date"], strict=True))
+        events_of_record = pd.concat([events_of_record, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
+    events_of_record = (
+        _best_state_first(events_of_record).dropna(subset=["date"]).drop_duplicates("event").sort_values("date", kind="stable")
+    )
+    return tuple(
+        f"{name} {format_day(date)}"
+        for name, date in zip(events_of_record["event"].str.replace("_", " "), events_of_record["date"], strict=True)
+    )
 
 
 def _cited_numbers(rows: pd.DataFrame) -> tuple[str, ...]:

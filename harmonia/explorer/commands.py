@@ -16,7 +16,7 @@ HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME
 
 @app.callback()
 def _explorer() -> None:
-    """Keeps `build` a subcommand."""
+    """Keep `build` a subcommand: typer would otherwise run the only command without its name."""
 
 
 @app.command()

@@ -21,10 +21,10 @@ Translations = list[str]
 
 
 def page_data(release: Release) -> dict[str, Any]:
-    """The page's data: `release`, `words`, `leading` (the offence group beside the total), `indicators`, `tables`, `measures`,
-    `rows`; every text in all languages.
+    """Return the data of the page: `release`, `words`, `leading` (the offence group beside the total), `indicators`, `tables`,
+    `measures` and `rows`; every text in all languages.
 
-    A row: indicator, measure, table, of, category, value (null where suppressed), notes, the category's code.
+    A row contains indicator, measure, table, of, category, value (null if suppressed), notes, and the code of the category.
     """
     figures = [PublishedFigures(release, ReportTexts(lang)) for lang in LANGUAGES]
     cube = release.cube
@@ -64,7 +64,7 @@ def _category(figures: PublishedFigures, table: str, cell: str) -> str:
 
 
 def _notes(figures: PublishedFigures, row: dict[Any, Any]) -> str:
-    """Return the notes on a figure: suppressed or merged, incomplete deliveries."""
+    """Return the notes on a figure: that it is suppressed or merged, and which deliveries are incomplete."""
     limit = None if pd.isna(row["limit"]) else int(row["limit"])
     missing = row["missing"] if isinstance(row["missing"], str) else None
     texts = [status_text(row["status"], figures.texts.lang, limit), figures.texts.gap(missing)]

@@ -21,7 +21,8 @@ _SITE = Path(__file__).with_name("site")
 
 
 def render_page(release: Release) -> str:
-    """Return the page. Only the embedded script may run (by its hash); the script inserts texts of the release as text, never as markup."""
+    """Render the page as HTML. The browser runs only the embedded script, which is allowed by its hash and inserts texts of the release
+    as text."""
     script = (_SITE / "explorer.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     embedded = json.dumps(page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

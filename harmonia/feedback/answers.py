@@ -71,27 +71,27 @@ def latest(answers: pd.DataFrame) -> pd.DataFrame:
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
-def enter_answers(registry: Registry, given: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
-    """Enter answers in one transaction; return which of them were entered, indexed as `given`.
+def enter_answers(registry: Registry, rows: pd.DataFrame, seen: Mapping[str, int] | None = None) -> pd.Series:
+    """Enter answers in one transaction; return which of them were entered, indexed as `rows`.
 
-    given: columns `GIVEN`. An answer that equals the current answer to its finding is not entered. seen: finding → number of the answer
+    rows: columns `GIVEN`. An answer that equals the current answer to its finding is not entered. seen: finding → number of the answer
     that was current when the institution answered, 0 for none; if another is current by now, nothing is entered for that finding. None: do
     not check this.
     """
     moment = now()
     with registry.write() as session:
         current = latest(_read_answer_rows(session))
-        known = pd.MultiIndex.from_frame(current[list(_SAME)])
-        fresh = pd.Series(~pd.MultiIndex.from_frame(given[list(_SAME)]).isin(known), index=given.index)
+        stored = pd.MultiIndex.from_frame(current[list(_SAME)])
+        is_new = pd.Series(~pd.MultiIndex.from_frame(rows[list(_SAME)]).isin(stored), index=rows.index)
         if seen is not None:
             numbers = current.set_index(["institution", "finding"])["id"]
-            now_there = numbers.reindex(pd.MultiIndex.from_frame(given[["institution", "finding"]])).fillna(0).astype("int64")
-            fresh &= now_there.to_numpy() == given["finding"].map(dict(seen)).fillna(0).astype("int64").to_numpy()
-        new = given.loc[fresh, list(GIVEN)].astype(object)
-        rows = new.where(new.notna(), None).to_dict("records")
-        if rows:
-            session.execute(insert(Answer), [{**{str(k): v for k, v in row.items()}, "answered_at": moment} for row in rows])
-    return fresh
+            now_there = numbers.reindex(pd.MultiIndex.from_frame(rows[["institution", "finding"]])).fillna(0).astype("int64")
+            is_new &= now_there.to_numpy() == rows["finding"].map(dict(seen)).fillna(0).astype("int64").to_numpy()
+        new = rows.loc[is_new, list(GIVEN)].astype(object)
+        entered = new.where(new.notna(), None).to_dict("records")
+        if entered:
+            session.execute(insert(Answer), [{**{str(k): v for k, v in row.items()}, "answered_at": moment} for row in entered])
+    return is_new
 
 
 def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None) -> int:
@@ -124,9 +124,9 @@ def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.
     (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its answer closes becomes `accepted_as_is`.
     """
     out = lived.reset_index(drop=True)
-    asked = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
-    asked = asked.assign(row=asked.index, mark=hash_values(asked["finding"], asked["value"], key))
-    both = asked.merge(answers.rename(columns={"delivery": "answered"}), on=["institution", "finding"])
+    answered = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
+    answered = answered.assign(row=answered.index, mark=hash_values(answered["finding"], answered["value"], key))
+    both = answered.merge(answers.rename(columns={"delivery": "answered"}), on=["institution", "finding"])
     both = both[(both["mark"] == both["value_mark"]) & (_sortable_names(both["answered"]) <= _sortable_names(both["delivery"]))]
     both = both.sort_values("id").drop_duplicates("row", keep="last").set_index("row")
     both = both.assign(verdict=both["verdict"].mask(both["decision"] == "refused", "refused"))
@@ -147,5 +147,5 @@ def _last_day_of(delivery: str) -> date:
 
 def _sortable_names(names: pd.Series) -> pd.Series:
     """Convert the names of deliveries to texts that sort by period, then version; empty for an unreadable name."""
-    known = {name: DeliveryName.parse(name) for name in names.unique()}
-    return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in known.items()}).astype("str")
+    parsed = {name: DeliveryName.parse(name) for name in names.unique()}
+    return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in parsed.items()}).astype("str")

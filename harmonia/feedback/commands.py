@@ -87,14 +87,16 @@ def show(
     with _open_home(home, registry_url) as (_, registry):
         from harmonia.feedback.answers import latest, read
 
-        found = latest(read(registry))
+        latest_answers = latest(read(registry))
     if institution is not None:
-        found = found[found["institution"] == institution]
+        latest_answers = latest_answers[latest_answers["institution"] == institution]
     if waiting:
-        found = found[(found["verdict"] == "accepted") & found["decision"].isna()]
+        latest_answers = latest_answers[(latest_answers["verdict"] == "accepted") & latest_answers["decision"].isna()]
     shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
     headers = {"id": "number", "record_key": "record", "verdict": "answer"}
-    print_frame(found[shown].rename(columns=headers), "There are no answers." if not waiting else "No answer awaits a countersignature.")
+    print_frame(
+        latest_answers[shown].rename(columns=headers), "There are no answers." if not waiting else "No answer awaits a countersignature."
+    )
 
 
 @app.command()

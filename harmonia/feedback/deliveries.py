@@ -52,7 +52,10 @@ class DueReport:
 
 
 def report_inputs(
-    there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame], found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]
+    landed: Sequence[LandedDelivery],
+    record_status: Mapping[str, pd.DataFrame],
+    findings: pd.DataFrame,
+    canonical: Mapping[str, pd.DataFrame],
 ) -> Parts:
     """Gather the inputs of the reports on all deliveries.
 
@@ -61,26 +64,26 @@ def report_inputs(
     found          findings: `harmonia.feedback.life.LIVED` and `answer`, with coded texts (`pipelines.resources.coded`)
     canonical      canonical tables, as in `harmonia.feedback.figures.affected_figures`
     """
-    files, asks = _file_frame(there, record_status), findings_to_report(found)
-    inputs = (files, found, affected_figures(asks, canonical), delivery_trends(asks, record_status["accounting"]))
+    files, asks = _file_frame(landed, record_status), findings_to_report(findings)
+    inputs = (files, findings, affected_figures(asks, canonical), delivery_trends(asks, record_status["accounting"]))
     return dict(zip(PARTS, inputs, strict=True))
 
 
-def findings_to_report(found: pd.DataFrame) -> pd.DataFrame:
+def findings_to_report(findings: pd.DataFrame) -> pd.DataFrame:
     """Select the findings that are listed one by one in reports: those that are a warning or worse, or fixed. Decode their texts."""
-    return coded.decode_frame(found[(found["severity"] != "info") | (found["state"] == "fixed")])
+    return coded.decode_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
 
 
 def due_reports(
-    home: Path, there: Sequence[LandedDelivery], received: Mapping[DeliveryId, date], today: date, deliveries: pd.DataFrame, parts: Parts
+    home: Path, landed: Sequence[LandedDelivery], received: Mapping[DeliveryId, date], today: date, deliveries: pd.DataFrame, parts: Parts
 ) -> list[DueReport]:
     """List the reports on all deliveries in the landing store that this run has read.
 
-    there: the deliveries in the landing store. received: day of receipt of each. deliveries: those read: institution, delivery. parts: from
-    `report_inputs`.
+    landed: the deliveries in the landing store. received: day of receipt of each. deliveries: those that this run has read: institution,
+    delivery. parts: from `report_inputs`.
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
-    names = [name for one in there if (name := (one.institution, str(one.name))) in read]
+    names = [name for one in landed if (name := (one.institution, str(one.name))) in read]
     hashes = up_to_date.content_hashes(*parts.values())
     out = []
     for name in names:
@@ -93,20 +96,20 @@ def write_due_reports(home: Path, due: Sequence[DueReport], today: date, parts: 
     """Write the reports `due`, even those that are up to date. parts: from `report_inputs`, at least the rows of these deliveries."""
     parts = {**parts, "findings": report.order_findings(parts["findings"])}
     rows = {name: rows_by_delivery(parts[name]) for name in PARTS}
-    for one in due:
-        delivery = (one.institution, one.delivery)
-        files, findings, own, last = (parts[name].iloc[rows[name].get(delivery, [])].reset_index(drop=True) for name in PARTS)
+    for due_report in due:
+        delivery = (due_report.institution, due_report.delivery)
+        files, findings, accounting, last = (parts[name].iloc[rows[name].get(delivery, [])].reset_index(drop=True) for name in PARTS)
         rewrite_feedback(
             home,
             *delivery,
             files.drop(columns=_DELIVERY),
             findings,
-            one.language,
-            one.received,
+            due_report.language,
+            due_report.received,
             today,
-            one.key,
-            figures=own[list(FIGURES)],
-            foremost=most_affected_figures(own),
+            due_report.key,
+            figures=accounting[list(FIGURES)],
+            foremost=most_affected_figures(accounting),
             trend=last.drop(columns=_DELIVERY).rename(columns=SHOWN_AS),
         )
 
@@ -118,52 +121,52 @@ def rows_by_delivery(frame: pd.DataFrame) -> dict[DeliveryId, np.ndarray]:
 
 def up_to_date_reports(home: Path, reports: Sequence[DueReport]) -> dict[DeliveryId, int]:
     """Return the reports that are up to date, with the number of files of each."""
-    there = {(one.institution, one.delivery): current_files(home, one.institution, one.delivery, one.key) for one in reports}
-    return {place: len(files) for place, files in there.items() if files}
+    files_by_delivery = {(one.institution, one.delivery): current_files(home, one.institution, one.delivery, one.key) for one in reports}
+    return {place: len(files) for place, files in files_by_delivery.items() if files}
 
 
 def summarise_reports(
-    reports: Sequence[DueReport], files: Mapping[DeliveryId, int], written: Collection[DeliveryId], found: pd.DataFrame
+    reports: Sequence[DueReport], files: Mapping[DeliveryId, int], written: Collection[DeliveryId], findings: pd.DataFrame
 ) -> pd.DataFrame:
     """Summarise the reports of a run, one row each.
 
-    files: number of files of each report. written: the deliveries whose report this run wrote. found: findings with their state.
+    files: number of files of each report. written: the deliveries whose report this run wrote. findings: all findings with their state.
     Columns out: institution, delivery, files, written (yes or no), new, remains, fixed (numbers of findings).
     """
-    rows = [(*place, files.get(place, 0), place in written) for one in reports if (place := (one.institution, one.delivery))]
+    rows = [(*delivery, files.get(delivery, 0), delivery in written) for one in reports if (delivery := (one.institution, one.delivery))]
     by = [*_DELIVERY, "state"]
-    counted = found.groupby(by, observed=True).size().rename("findings").reset_index().astype(dict.fromkeys(by, "str"))
+    counted = findings.groupby(by, observed=True).size().rename("findings").reset_index().astype(dict.fromkeys(by, "str"))
     states = counted.set_index(by)["findings"].unstack(fill_value=0).reindex(columns=_STATES, fill_value=0)
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "files", "written"]).merge(states.reset_index(), on=_DELIVERY, how="left")
     return out.fillna(dict.fromkeys(_STATES, 0)).astype(dict.fromkeys(_STATES, "int64"))
 
 
-def received_files(there: Sequence[LandedDelivery]) -> pd.DataFrame:
+def received_files(landed: Sequence[LandedDelivery]) -> pd.DataFrame:
     """List the files of landed deliveries. Columns out: institution, delivery, file, size (bytes), sha256."""
-    rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in there for f in one.files]
+    rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in landed for f in one.files]
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "file", "size", "sha256"])
     return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
 
 
-def _file_frame(there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _file_frame(landed: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """List the files of all deliveries that were read.
 
     Columns out: institution, delivery, file, state, the numbers of rows by record status, size, sha256, delivery_state.
     """
     by = [*_DELIVERY, "file"]
     states = record_status["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
-    files = record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
+    files = record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(received_files(landed), on=by, how="left")
     return files.merge(states, on=_DELIVERY, how="left")
 
 
-def write_not_landed(home: Path, found: pd.DataFrame, landed: Collection[DeliveryId]) -> None:
+def write_not_landed(home: Path, findings: pd.DataFrame, landed: Collection[DeliveryId]) -> None:
     """Write a report to each institution on what it put into the inbox and could not be landed.
 
     That is: folders whose name is not that of a delivery, stray files, deliveries without usable files (empty folder, links). Institutions
     without such problems have no report; an earlier one is removed.
     """
-    whole = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
-    inbox = coded.decode_frame(found[found["rule"].isin(whole) & found["institution"].notna()])
+    rule_codes = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
+    inbox = coded.decode_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])
     nowhere = inbox[np.array([place not in landed for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # the page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))

@@ -60,28 +60,28 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
 
 
 def enter(home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None) -> ImportedAnswers:
-    """Enter all valid answers in one transaction. filled: from a workbook, or from `intake.given`.
+    """Enter all valid answers in one transaction. filled: from a workbook, or from `intake.answers_as_workbook`.
 
     seen: finding → number of the answer that was current when the institution answered, 0 for none. If another is current by now, the
     answer is refused with the problem `meanwhile`.
     """
-    known = last_findings(home, filled.institution)
-    valid, refused, blank = intake.validate_answers(filled, known)
-    own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
-    given = valid.merge(own, on="finding")
-    given = given.assign(
-        value_mark=answers.hash_values(given["finding"], given["value"], pseudonym_key(home.root)), origin=filled.origin or None
+    last = last_findings(home, filled.institution)
+    valid, refused, blank = intake.validate_answers(filled, last)
+    own_findings = last[last["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
+    answered = valid.merge(own_findings, on="finding")
+    answered = answered.assign(
+        value_mark=answers.hash_values(answered["finding"], answered["value"], pseudonym_key(home.root)), origin=filled.origin or None
     )
-    fresh = answers.enter_answers(registry, given, seen)
+    is_new = answers.enter_answers(registry, answered, seen)
     current = answers.latest(answers.read(registry)).set_index(["institution", "finding"])
     same = ["verdict", "reason", "person"]
-    there = current.reindex(pd.MultiIndex.from_frame(given[["institution", "finding"]])).set_index(given.index)
-    known_already = ~fresh & (there[same] == given[same]).all(axis=1)
-    late = given.loc[~fresh & ~known_already, ["finding"]].assign(problem="meanwhile", about=there["person"])
+    current_answers = current.reindex(pd.MultiIndex.from_frame(answered[["institution", "finding"]])).set_index(answered.index)
+    known_already = ~is_new & (current_answers[same] == answered[same]).all(axis=1)
+    late = answered.loc[~is_new & ~known_already, ["finding"]].assign(problem="meanwhile", about=current_answers["person"])
     late = filled.rows[["sheet", "row", "id"]].rename(columns={"id": "finding"}).merge(late, on="finding")
-    late = late.assign(why_not=[intake.refusal("meanwhile", about, "en") for about in late["about"]])
+    late = late.assign(why_not=[intake.refusal_text("meanwhile", about, "en") for about in late["about"]])
     refused = pd.concat([refused, late], ignore_index=True) if len(late) else refused
-    return ImportedAnswers(filled.institution, filled.delivery, int(fresh.sum()), int(known_already.sum()), blank, refused)
+    return ImportedAnswers(filled.institution, filled.delivery, int(is_new.sum()), int(known_already.sum()), blank, refused)
 
 
 def last_findings(home: Home, institution: str) -> pd.DataFrame:

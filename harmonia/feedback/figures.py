@@ -29,21 +29,23 @@ FIGURES = ("institution", "delivery", "finding", "indicator", "period")
 _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 
 
-def affected_figures(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find the figures that each open finding affects, if it is a warning or worse. Columns out: `FIGURES`.
 
-    found: findings (columns `harmonia.feedback.life.LIVED`). canonical: `case_records`, `person_records`, `events` of `schemas.canonical`.
+    findings: columns `harmonia.feedback.life.LIVED`. canonical: `case_records`, `person_records`, `events` of `schemas.canonical`.
     """
-    asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
+    asks = findings[(findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])
-    own = _OwnRecords.of(asks, canonical)
-    rows = pd.concat([_counted_rows(indicator, own) for indicator in indicators().values()], ignore_index=True)
+    own_records = _OwnRecords.from_findings(asks, canonical)
+    rows = pd.concat([_counted_rows(indicator, own_records) for indicator in indicators().values()], ignore_index=True)
     exact = _figures_of_findings(asks, rows)
     rest = asks[~asks.index.isin(exact["at"])]
     names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
     rest = rest.assign(period=rest["delivery"].map({name: quarters_of(one.period) for name, one in names.items() if one})).explode("period")
-    ours = pd.DataFrame([(name, i.code) for i in indicators().values() for name in i.institutions], columns=["institution", "indicator"])
-    every = pd.concat([exact, rest.merge(ours, on="institution")], ignore_index=True)[list(FIGURES)]
+    counting = pd.DataFrame(
+        [(name, i.code) for i in indicators().values() for name in i.institutions], columns=["institution", "indicator"]
+    )
+    every = pd.concat([exact, rest.merge(counting, on="institution")], ignore_index=True)[list(FIGURES)]
     return every.dropna(subset=["period"]).drop_duplicates(ignore_index=True)
 
 
@@ -59,13 +61,15 @@ class _OwnRecords:
     events: pd.DataFrame
 
     @classmethod
-    def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
-        asked = _record_key(asks, "record_key").dropna().drop_duplicates()
+    def from_findings(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
+        record_keys = _record_key(asks, "record_key").dropna().drop_duplicates()
         keys = asks["record_key"].dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
             every = _accepted_rows(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
-            records[entity] = every[is_text_in(_record_key(every, "record_key"), asked) | is_text_in(_record_key(every, "case_key"), asked)]
+            records[entity] = every[
+                is_text_in(_record_key(every, "record_key"), record_keys) | is_text_in(_record_key(every, "case_key"), record_keys)
+            ]
         both = pd.concat(records.values())
         columns = (*_RECORD, "case_key", "entity", "event", "date")
         events = _accepted_rows(
@@ -89,8 +93,8 @@ def _accepted_rows(
         pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
         for column, keys in (("record_key", records), ("case_key", cases))
     ]
-    here = rows.filter(pc.and_(pc.equal(rows["status"], "accepted"), pc.or_(*alike)))
-    return here.select(list(columns)).to_pandas(date_as_object=False)
+    accepted = rows.filter(pc.and_(pc.equal(rows["status"], "accepted"), pc.or_(*alike)))
+    return accepted.select(list(columns)).to_pandas(date_as_object=False)
 
 
 def _record_key(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -98,17 +102,17 @@ def _record_key(rows: pd.DataFrame, column: str) -> pd.Series:
     return rows["institution"] + "\0" + rows[column]
 
 
-def _counted_rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
+def _counted_rows(indicator: Indicator, own_records: _OwnRecords) -> pd.DataFrame:
     """Select the records that an institution would count for `indicator` by its own records alone.
 
     Columns out: institution, entity, record_key, case_key, indicator, period.
     """
     rules = indicator.rows
-    records = own.records[rules.record]
+    records = own_records.records[rules.record]
     records = records[records["institution"].isin(indicator.institutions)]
     if rules.roles:
         records = records[records["role"].isin(rules.roles)]
-    events = own.events[own.events["event"] == rules.event]
+    events = own_records.events[own_records.events["event"] == rules.event]
     of_file = events[events["entity"] == "case"] if rules.of == "case" or rules.record == "case" or rules.covers_file else events.iloc[:0]
     of_record = events[events["entity"] == rules.record]
     both = [
@@ -122,12 +126,12 @@ def _figures_of_findings(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame
     """Return the findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its
     persons."""
     entity = asks["part"].map(_entity_by_table())
-    asked = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
-    asked = asked.dropna(subset=["record_key"])
-    own = asked.merge(rows, on=_RECORD)
-    own = own[own["asked"].isna() | (own["asked"] == own["entity"])]
-    cases = asked[asked["asked"].isna() | (asked["asked"] == "case")].rename(columns={"record_key": "case_key"})
-    return pd.concat([own, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
+    records = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
+    records = records.dropna(subset=["record_key"])
+    counted = records.merge(rows, on=_RECORD)
+    counted = counted[counted["asked"].isna() | (counted["asked"] == counted["entity"])]
+    cases = records[records["asked"].isna() | (records["asked"] == "case")].rename(columns={"record_key": "case_key"})
+    return pd.concat([counted, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
 
 
 def _entity_by_table() -> dict[str, str]:

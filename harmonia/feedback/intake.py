@@ -35,7 +35,7 @@ _FINDING = re.compile("[0-9a-f]{16}")
 _MAX_REASON_LENGTH = 2000  # characters of a reason
 _REQUIRED_COLUMNS = (*ANSWERS, "id")
 _HEAD_ROWS = 12
-_WAY_OUT = "use the findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
+_REMEDY = "use the findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
 _ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _CELLS, _ROWS = ("c", "table-cell"), ("row", "table-row")  # in xlsx and ods
 _MAX_CELLS = 5_000_000  # of a larger sheet only the filled rows are read
@@ -68,7 +68,7 @@ def read_workbook(path: Path) -> FilledWorkbook:
         return bounded.run_one_task(_read_in_process, path, _BOUNDS)
     except ExceededError as ended:
         why = ended.detail or "the reader stopped"
-        raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_WAY_OUT}") from None
+        raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_REMEDY}") from None
 
 
 def _read_in_process(path: Path) -> FilledWorkbook:
@@ -79,7 +79,7 @@ def _read_in_process(path: Path) -> FilledWorkbook:
     sheets = _filled_sheets(path, content)
     about = {row[0]: row[1] for _, row in sheets.pop(ABOUT, []) if len(row) > 1}
     if about.get("format") != FORMAT:
-        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is missing or differs): {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is missing or differs): {_REMEDY}")
     formulas = _find_formulas(path, content)
     if formulas:
         shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
@@ -88,7 +88,7 @@ def _read_in_process(path: Path) -> FilledWorkbook:
         _filled_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header_line(line) for _, line in lines[:_HEAD_ROWS])
     ]
     if not parts:
-        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_header_names('answer')}, …, {_header_names('id')}): {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_header_names('answer')}, …, {_header_names('id')}): {_REMEDY}")
     origin = hashlib.sha256(content).hexdigest()
     return FilledWorkbook(
         about.get("institution", ""), about.get("delivery", ""), about.get("mark", ""), pd.concat(parts, ignore_index=True), origin
@@ -104,15 +104,15 @@ def _filled_sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
+        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_REMEDY}") from None
     if size > MAX_BYTES:
-        raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_WAY_OUT}")
-    found = workbook_apart.read_apart(content, _MAX_CELLS)
-    if found is None:
+        raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_REMEDY}")
+    sheets = workbook_apart.read_apart(content, _MAX_CELLS)
+    if sheets is None:
         far = "if it is one, delete the stray cells far below or beside the tables"
-        raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_REMEDY}")
     out = {}
-    for sheet in found:
+    for sheet in sheets:
         numbered = zip(sheet.lines or range(1, len(sheet.rows) + 1), sheet.rows, strict=True)
         out[sheet.name] = [(number, [_cell_text(cell) for cell in row]) for number, row in numbered]
     return out
@@ -163,7 +163,7 @@ def _find_formulas(path: Path, content: bytes) -> list[str]:
     Every part of the package is searched, whatever its name, since programs may disagree about which parts are sheets. Raises
     `HarmoniaError` if a part with cells is damaged.
     """
-    found = []
+    formulas = []
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         for part in parts.infolist():
             cells = False
@@ -172,66 +172,70 @@ def _find_formulas(path: Path, content: bytes) -> list[str]:
                     cells |= etree.QName(element).localname in _CELLS
                     parent = element.getparent()
                     if etree.QName(element).localname == "f" and parent is not None and etree.QName(parent).localname == "c":
-                        found.append(f"{Path(part.filename).stem} {parent.get('r') or ''}".strip())
+                        formulas.append(f"{Path(part.filename).stem} {parent.get('r') or ''}".strip())
                     elif element.get(f"{_ODS}formula") is not None:
-                        found.append(str(next(element.iterancestors(f"{_ODS}table")).get(f"{_ODS}name")))
+                        formulas.append(str(next(element.iterancestors(f"{_ODS}table")).get(f"{_ODS}name")))
                     if etree.QName(element).localname in _ROWS:
                         element.clear()
             except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, StopIteration):
                 if cells:
-                    raise HarmoniaError(f"{path}: part {part.filename} is damaged; nothing was imported: {_WAY_OUT}") from None
-    return list(dict.fromkeys(found))
+                    raise HarmoniaError(f"{path}: part {part.filename} is damaged; nothing was imported: {_REMEDY}") from None
+    return list(dict.fromkeys(formulas))
 
 
-def validate_answers(filled: FilledWorkbook, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def validate_answers(filled: FilledWorkbook, findings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Decide which answers can be entered.
 
-    filled: from `read_workbook` or `given`. known: the findings of the institution in all deliveries: delivery, finding, state, severity, …
+    filled: from `read_workbook` or `answers_as_workbook`. findings: those of the institution in all deliveries: delivery, finding, state,
+    severity, …
     Returns the answers to enter (finding, verdict, reason, person); the refused rows (sheet, row, finding; problem and about, of which
-    `refusal` makes a sentence; why_not, that sentence in English); and the number of rows without an answer.
+    `refusal_text` makes a sentence; why_not, that sentence in English); and the number of rows without an answer.
     """
     rows = filled.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
     labels = {texts(language)["answers"][verdict].casefold(): verdict for language in LANGUAGES for verdict in VERDICTS}
     verdict = rows["answer"].str.casefold().map(labels).astype("str")
-    own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
-    elsewhere = known.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
-    there, severity = rows["id"].isin(own.index), rows["id"].map(own["severity"])
+    findings_of_delivery = findings[findings["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
+    elsewhere = findings.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
+    is_finding, severity = rows["id"].isin(findings_of_delivery.index), rows["id"].map(findings_of_delivery["severity"])
     problem, about = pd.Series("", index=rows.index, dtype="str"), pd.Series("", index=rows.index, dtype="str")
 
     def refuse(wrong: pd.Series, why: str, what: pd.Series | str = "") -> None:
         nonlocal problem, about
-        fresh = (problem == "") & wrong & ~blank
-        problem, about = problem.mask(fresh, why), about.mask(fresh, what)
+        newly_refused = (problem == "") & wrong & ~blank
+        problem, about = problem.mask(newly_refused, why), about.mask(newly_refused, what)
 
-    here = f"{filled.institution} {filled.delivery}"
+    delivery_name = f"{filled.institution} {filled.delivery}"
     refuse(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "no_id")
-    refuse(~there & rows["id"].isin(elsewhere.index), "other_delivery", rows["id"].map(elsewhere) + "|" + filled.delivery)
-    refuse(~there, "unknown", here)
+    refuse(~is_finding & rows["id"].isin(elsewhere.index), "other_delivery", rows["id"].map(elsewhere) + "|" + filled.delivery)
+    refuse(~is_finding, "unknown", delivery_name)
     refuse(rows["answer"] == "", "no_answer")
     refuse(verdict.isna(), "no_such_answer", rows["answer"].str[:60])
     refuse(rows["person"] == "", "no_person")
     refuse((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "no_reason")
     refuse(rows["reason"].str.len() > _MAX_REASON_LENGTH, "long_reason", str(_MAX_REASON_LENGTH))
     refuse((verdict == "no_error") & (severity == "reject"), "unreadable_row")
-    refuse(rows["id"].map(own["state"]) == "fixed", "fixed")
+    refuse(rows["id"].map(findings_of_delivery["state"]) == "fixed", "fixed")
     refuse(rows.duplicated("id", keep=False) & (problem == ""), "twice")
     good = ~blank & (problem == "")
     entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
     refused = rows[["sheet", "row"]].assign(finding=rows["id"], problem=problem, about=about)[problem != ""]
-    why_not = [refusal(one, what, "en") for one, what in zip(refused["problem"], refused["about"], strict=True)]
+    why_not = [refusal_text(one, what, "en") for one, what in zip(refused["problem"], refused["about"], strict=True)]
     refused = refused.assign(why_not=pd.Series(why_not, index=refused.index, dtype="str"))
     return entered.reset_index(drop=True), refused.reset_index(drop=True), int(blank.sum())
 
 
-def refusal(problem: str, about: str, language: str) -> str:
+def refusal_text(problem: str, about: str, language: str) -> str:
     """Say in a sentence why a row was refused. problem, about: from `validate_answers`."""
     first, _, second = about.partition("|")
     return str(texts(language)["refusals"][problem]).format(about=first, delivery=second)
 
 
-def given(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
-    """Bring answers that were not given in a workbook into the same form. answers: finding → verdict. reason, person: of all of them."""
+def answers_as_workbook(institution: str, delivery: str, answers: Mapping[str, str], reason: str, person: str) -> FilledWorkbook:
+    """Return answers that were not given in a workbook in the form of a filled workbook.
+
+    answers: finding → verdict. reason, person: those of all answers.
+    """
     labels = texts("en")["answers"]
     rows = [("", n, labels.get(verdict, verdict), reason, person, finding) for n, (finding, verdict) in enumerate(answers.items(), 1)]
     frame = pd.DataFrame(rows, columns=["sheet", "row", *_REQUIRED_COLUMNS], dtype="str").astype({"row": "int64"})

@@ -57,7 +57,7 @@ class FindingLives:
     gone_since: np.ndarray
     deliveries: pd.Index
 
-    def there(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
+    def add_states(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
         """Add their state to consecutive findings. first: row number of the first of them among all findings. Columns out: `LIVED`."""
         rows = slice(first, first + len(findings))
         since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
@@ -65,7 +65,7 @@ class FindingLives:
         out = findings.assign(state=state, finding=self.named.take(self.name[rows]), since=since.fillna(findings["delivery"]))
         return out[list(LIVED)].astype(_TYPES)
 
-    def fixed(self, findings: pd.DataFrame) -> pd.DataFrame:
+    def make_fixed_rows(self, findings: pd.DataFrame) -> pd.DataFrame:
         """Make the rows with state `fixed`. findings: the rows `gone` of the findings. Columns out: `LIVED`."""
         blank = pd.Series(pd.NA, index=findings.index, dtype="Int64")
         by, since = self.deliveries.take(self.gone_by), self.deliveries.take(self.gone_since)
@@ -78,9 +78,8 @@ def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records
 
     findings    columns `schemas.findings.COLUMNS`, of all deliveries of any number of institutions
     deliveries  all deliveries: institution, delivery, state (complete, partial, unreadable; without this column all count as complete)
-    records     the lineage: institution, delivery, part, record_key, status. Without it a finding on a record is fixed only by a delivery
-    that
-                replaces the version before
+    records     the lineage: institution, delivery, part, record_key, status. Without it a finding on a record is fixed only by a
+                delivery that replaces the version before
 
     First the findings in their order, with state: `new`; `remains` (also present when the record was last delivered); `reopened` (present
     earlier, but not when the record was last delivered); finding: its name over all deliveries; since: the delivery in which it first
@@ -89,9 +88,9 @@ def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records
     """
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
-    held = None if records is None else coded.concatenate([coded.encode_frame(records[list(HELD)].astype("str"))])
-    lived = follow_findings(coded.concatenate([coded.encode_frame(keys)]), deliveries, held)
-    return pd.concat([lived.there(every), lived.fixed(every.iloc[lived.gone])], ignore_index=True)
+    record_codes = None if records is None else coded.concatenate([coded.encode_frame(records[list(HELD)].astype("str"))])
+    lived = follow_findings(coded.concatenate([coded.encode_frame(keys)]), deliveries, record_codes)
+    return pd.concat([lived.add_states(every), lived.make_fixed_rows(every.iloc[lived.gone])], ignore_index=True)
 
 
 def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> FindingLives:
@@ -212,8 +211,8 @@ def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, ord
     """
     of_whole = np.flatnonzero(same.whole)
     institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
-    asked = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
-    both = asked.merge(order.assign(place=range(len(order))), on="institution")
+    whole_files = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
+    both = whole_files.merge(order.assign(place=range(len(order))), on="institution")
     both = both[both["_complete"] | both["any"]]
     return (both["identity"] * len(order) + both["place"]).to_numpy(dtype="int64")
 
@@ -222,25 +221,25 @@ def _moments_read_again(findings: pd.DataFrame, same: FindingIdentities, order: 
     """Return the moments at which the record of an identity was read again; for a finding on a charge, the record of the party."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")
-    place = _delivery_positions(records, order)
-    read = (place >= 0) & (records["status"] != "quarantined").to_numpy()
+    positions = _delivery_positions(records, order)
+    read = (positions >= 0) & (records["status"] != "quarantined").to_numpy()
     institution, key = (coded.codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
     part = coded.text_codes(records["part"])[read]
     parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
-    own = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
-    own[institution, part] = True
+    has_part = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
+    has_part[institution, part] = True
 
     def number(institution: np.ndarray, key: np.ndarray, part: np.ndarray) -> np.ndarray:
         return (institution.astype("int64") * keys + key) * parts + part + 1
 
     spoken = (institution >= 0) & (key >= 0)
-    institution, key, part, place = institution[spoken], key[spoken], part[spoken], place[read][spoken]
-    held = np.concatenate([number(institution, key, np.full_like(part, -1)), number(institution, key, part)])
-    asked = np.flatnonzero(same.cells["record_key"] >= 0)
-    institution, key, part = (same.cells[name][asked] for name in ("institution", "record_key", "part"))
+    institution, key, part, positions = institution[spoken], key[spoken], part[spoken], positions[read][spoken]
+    stored = np.concatenate([number(institution, key, np.full_like(part, -1)), number(institution, key, part)])
+    with_record = np.flatnonzero(same.cells["record_key"] >= 0)
+    institution, key, part = (same.cells[name][with_record] for name in ("institution", "record_key", "part"))
     part = _parts_of_records(findings, records)[institution, part]
-    wanted = number(institution, key, np.where(own[institution, part], part, -1))
-    return _moments_of_records(asked, wanted, distinct_numbers(held * len(order) + np.tile(place, 2)), len(order))
+    requested = number(institution, key, np.where(has_part[institution, part], part, -1))
+    return _moments_of_records(with_record, requested, distinct_numbers(stored * len(order) + np.tile(positions, 2)), len(order))
 
 
 def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
@@ -248,18 +247,18 @@ def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarr
 
     -1 if the parts of the institution are not tables.
     """
-    names, tables, held = (frame.cat.categories for frame in (findings["institution"], findings["part"], records["part"]))
-    found = np.full((len(names) + 1, len(tables) + 1), -1)
+    names, tables, record_parts = (frame.cat.categories for frame in (findings["institution"], findings["part"], records["part"]))
+    part_numbers = np.full((len(names) + 1, len(tables) + 1), -1)
     for (name, table), of_records in record_tables().items():
-        if name in names and table in tables and of_records in held:
-            found[names.get_loc(name), tables.get_loc(table)] = held.get_loc(of_records)
-    return found
+        if name in names and table in tables and of_records in record_parts:
+            part_numbers[names.get_loc(name), tables.get_loc(table)] = record_parts.get_loc(of_records)
+    return part_numbers
 
 
-def _moments_of_records(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
-    """Return the moments of the identities `asked` in the deliveries that contain their records `wanted`.
+def _moments_of_records(identities: np.ndarray, requested: np.ndarray, stored: np.ndarray, many: int) -> np.ndarray:
+    """Return the moments of the `identities` in the deliveries that contain their records `requested`.
 
-    held: which delivery contains which record, as record × `many` + delivery, sorted. many: number of deliveries.
+    stored: which delivery contains which record, as record × `many` + delivery, sorted. many: number of deliveries.
     """
-    first, end = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
-    return np.repeat(asked * many, end - first) + held[concatenate_ranges(first, end - first)] % many
+    first, end = np.searchsorted(stored, requested * many), np.searchsorted(stored, (requested + 1) * many)
+    return np.repeat(identities * many, end - first) + stored[concatenate_ranges(first, end - first)] % many

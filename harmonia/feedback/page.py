@@ -116,9 +116,9 @@ def render_pages(report: Report) -> dict[str, str]:
     }
 
 
-def localised_name(name: str, language: str, own: str) -> str:
+def localised_name(name: str, language: str, own_language: str) -> str:
     """Return the file name of a page in `language`; it has no language code if that is the institution's own language."""
-    return f"{name}.html" if language == own else f"{name}.{language}.html"
+    return f"{name}.html" if language == own_language else f"{name}.{language}.html"
 
 
 @cache
@@ -135,8 +135,8 @@ def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
     cells = {}
     for name, column in _COLUMNS.items():
         delivered = plain_values(shortened(findings[column]) if column == "detail" else findings[column])
-        known = {cell: _render_cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
-        cells[name] = [known.get(cell) for cell in delivered]
+        rendered = {cell: _render_cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
+        cells[name] = [rendered.get(cell) for cell in delivered]
     return ShownFindings(cells, *(plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
 
 

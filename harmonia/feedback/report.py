@@ -33,18 +33,17 @@ _DELIVERY = ["institution", "delivery"]
 class Report:
     """The report to an institution on one of its deliveries.
 
-    received  day of receipt
-    publisher name of the institution by language
-    contact   whom the institution can ask
-    files     file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
-    findings  `harmonia.feedback.life.LIVED`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the finding is
-    shown
-              in a row of its own (a warning or worse, or what only the institution can check; others are counted per column). Most serious
-              first, then by rule and position. Findings that the institution answered as no error are left out
-    no_error  number of findings that the institution answered as no error
-    figures   the figures that each open finding affects: finding, indicator, period
-    foremost  the figures that most findings affect: indicator, period, findings (their number)
-    trend     this delivery and the preceding ones: delivery, records, open, fixed
+    received   day of receipt
+    publisher  name of the institution by language
+    contact    whom the institution can ask
+    files      file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
+    findings   `harmonia.feedback.life.LIVED`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the finding has
+               a row of its own (a warning or worse, or what only the institution can check; others are counted per column). Most serious
+               first, then by rule and position. Findings that the institution answered as no error are left out
+    no_error   number of findings that the institution answered as no error
+    figures    the figures that each open finding affects: finding, indicator, period
+    foremost   the figures that most findings affect: indicator, period, findings (their number)
+    trend      this delivery and the preceding ones: delivery, records, open, fixed
     """
 
     institution: str
@@ -103,8 +102,8 @@ class Report:
     @cached_property
     def state(self) -> str:
         """The state of the delivery: `delivery_state` of its files if known, else derived from their states (`sources.states`)."""
-        given = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
-        return str(given[0]) if given else of_delivery(self.files["state"])
+        known_states = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
+        return str(known_states[0]) if known_states else of_delivery(self.files["state"])
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -201,8 +200,8 @@ def _finding_lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str
         if name == "figures":
             continue
         cells = plain_values(findings[name])
-        known = {cell: f'"{name}": {_to_json_text(cell)}' for cell in set(cells)}
-        columns.append([known[cell] for cell in cells])
+        json_of_cell = {cell: f'"{name}": {_to_json_text(cell)}' for cell in set(cells)}
+        columns.append([json_of_cell[cell] for cell in cells])
     figures = {
         finding: _to_json_text([{"indicator": indicator, "period": period} for indicator, period in pairs])
         for finding, pairs in affected.items()
@@ -212,8 +211,8 @@ def _finding_lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str
 
 
 def _files_as_json(files: pd.DataFrame) -> pd.DataFrame:
-    known = [c for c in (*RECEIVED, "delivery_state") if c in files]
-    out = files.reindex(columns=["file", "state", *known, *COUNTS]).sort_values("file", ignore_index=True)
+    columns = [c for c in (*RECEIVED, "delivery_state") if c in files]
+    out = files.reindex(columns=["file", "state", *columns, *COUNTS]).sort_values("file", ignore_index=True)
     out[list(COUNTS)] = out[list(COUNTS)].astype("Float64").fillna(0).astype("int64")
     return out
 
@@ -234,16 +233,16 @@ def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_listed(findings: pd.DataFrame) -> pd.Series:
-    asked = [code for code, rule in rules().items() if rule.level == "cross_institution"]
-    return (findings["severity"] != "info") | findings["rule"].isin(asked)
+    listed_rules = [code for code, rule in rules().items() if rule.level == "cross_institution"]
+    return (findings["severity"] != "info") | findings["rule"].isin(listed_rules)
 
 
 def _cell_references(findings: pd.DataFrame) -> pd.Series:
     """Return the reference of the cell that each finding is about, e.g. E17; null if its file is not a workbook."""
     books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
-    known = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
-    letters = findings["column"].where(known).map(_column_letters, na_action="ignore").astype("str")
-    return letters + findings["line"].astype("str").where(known)
+    has_cell = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
+    letters = findings["column"].where(has_cell).map(_column_letters, na_action="ignore").astype("str")
+    return letters + findings["line"].astype("str").where(has_cell)
 
 
 def _column_letters(column: int) -> str:

@@ -51,16 +51,16 @@ def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
     """Determine the identities of findings. findings: columns `harmonia.feedback.life.KEYS`, with coded texts."""
     cells = {name: coded.text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
-    whole = _cells_equal_to(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
+    about_whole_file = _cells_equal_to(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
     tables = {table for _, table in record_tables()}
     cells["file"] = np.where(keyed, -1, cells["file"])
     cells["part"] = np.where(keyed & ~_cells_equal_to(findings["part"], tables), -1, cells["part"])
-    cells["value"] = np.where(keyed | whole, -1, cells["value"])
+    cells["value"] = np.where(keyed | about_whole_file, -1, cells["value"])
     identity = coded.group_numbers(*cells.values())
     nth = _number_within_delivery(findings, coded.group_numbers(identity, coded.text_codes(findings["delivery"])))
     of = coded.group_numbers(identity, nth)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(of), prepend=-1))
-    return FindingIdentities(of, first, whole[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
+    return FindingIdentities(of, first, about_whole_file[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
 
 
 def identity_names(findings: pd.DataFrame, same: FindingIdentities) -> pd.Index:
@@ -85,7 +85,7 @@ def _cells_equal_to(column: pd.Series, texts: Collection[str], *, unlike: bool =
 
 
 def _number_within_delivery(findings: pd.DataFrame, within: np.ndarray) -> np.ndarray:
-    """Return the number of each finding among those of one identity and delivery (`within`), by line and text."""
+    """Number the findings of one identity and delivery (`within`), in the order of line and text."""
     several = np.flatnonzero(np.bincount(within)[within] > 1)
     rows = findings[["line", "value"]].iloc[several].astype({"value": "str"}).set_axis(several)
     placed = rows.sort_values(["line", "value"], kind="stable").index.to_numpy()

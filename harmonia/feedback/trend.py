@@ -13,13 +13,14 @@ _SHOWN = 8  # deliveries, the newest last
 SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
-def delivery_trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
-    """For every delivery the last few up to it, oldest first: institution, delivery, of (the delivery that a row describes), records
-    (rows of data), open (causes, a warning or worse), fixed.
+def delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """Return for every delivery the last few deliveries up to it, oldest first.
 
-    found: `harmonia.feedback.life.LIVED`. accounting: rows by file (`pipelines.record_status`).
+    findings: `harmonia.feedback.life.LIVED`. accounting: rows by file (`pipelines.record_status`). Columns out: institution, delivery,
+    of (the delivery that the row describes), records (number of data rows), open (number of findings that are a cause and a warning or
+    worse), fixed.
     """
-    history = _findings_by_delivery(found, accounting)
+    history = _findings_by_delivery(findings, accounting)
     history = history.assign(_turn=history.groupby("institution").cumcount())
     back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
     shown = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
@@ -27,13 +28,14 @@ def delivery_trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFra
     return shown.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
 
 
-def _findings_by_delivery(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
-    """Per delivery, in the order of quarter and version: institution, delivery, records, open, fixed."""
+def _findings_by_delivery(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """Count the findings of each delivery, in the order of quarter and version. Columns out: institution, delivery, records, open,
+    fixed."""
     by = ["institution", "delivery"]
     rows = accounting.assign(records=accounting["read"] - accounting["structural"]).groupby(by)["records"].sum()
-    asks = found[(found["severity"] != "info") & (found["origin"] == "cause")]
+    asks = findings[(findings["severity"] != "info") & (findings["origin"] == "cause")]
     open_ = asks[~asks["state"].isin(["fixed", "accepted_as_is"])].groupby(by).size()
-    fixed = found[found["state"] == "fixed"].groupby(by).size()
+    fixed = findings[findings["state"] == "fixed"].groupby(by).size()
     out = pd.DataFrame({"records": rows, "open": open_, "fixed": fixed}).fillna(0).astype("int64").reset_index()
     names = {name: DeliveryName.parse(name) for name in out["delivery"].unique()}
     out = out[out["delivery"].map({name: one is not None for name, one in names.items()}).astype(bool)]

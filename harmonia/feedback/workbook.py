@@ -211,18 +211,18 @@ def _write_findings(
     for n, name in enumerate(COLUMNS):
         sheet.write_string(HEADER, n, words[name], looks["head"])
     last = HEADER + len(findings)
-    own = [looks["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
+    formats = [looks["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
     coloured = list(COLUMNS).index("severity")
     for row, (*shown, severity) in enumerate(findings, start=HEADER + 1):
-        own[coloured] = looks[severity]
-        for n, (look, value) in enumerate(zip(own, shown, strict=True)):
+        formats[coloured] = looks[severity]
+        for n, (look, value) in enumerate(zip(formats, shown, strict=True)):
             if value:
                 sheet.write_string(row, n, value, look)
             else:
                 sheet.write_blank(row, n, None, look)
-    at = list(COLUMNS).index("answer")
+    answer_column = list(COLUMNS).index("answer")
     choice = {"validate": "list", "source": labels, "error_title": words["answer"], "error_message": words["choose"]}
-    sheet.data_validation(HEADER + 1, at, last, at, choice)
+    sheet.data_validation(HEADER + 1, answer_column, last, answer_column, choice)
     sheet.autofilter(HEADER, 0, last, len(COLUMNS) - 1)
     sheet.freeze_panes(HEADER + 1, 1)
     _set_up_printing(sheet, report, unit, last)
@@ -239,10 +239,10 @@ def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> 
 
 def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
     """Return, for each finding, the texts of its cells (`COLUMNS`), and at the end its severity, which determines a colour."""
-    words, known = texts(language), rules()
+    words, known_rules = texts(language), rules()
     of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(shortened(rows["detail"]))}
     free = cache(lambda text: visible(str(text)))  # for delivered text
-    rule_texts = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
+    rule_texts = {code: known_rules[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
     figures = {finding: _format_figures(pairs, language) for finding, pairs in report.affected.items()}
     cells = {name: [free(cell) if cell else "" for cell in of[name]] for name in ("value", "detail", "field")}
@@ -255,7 +255,7 @@ def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple
             rule_texts[code] + (f"\n← {rule_texts[cause]}" if cause is not None else "")
             for code, cause in zip(of["rule"], of["follows"], strict=True)
         ],
-        "action": [known[code].action[language] for code in of["rule"]],
+        "action": [known_rules[code].action[language] for code in of["rule"]],
         "own_number": [
             free(key if number is None else number) if key or number else ""
             for number, key in zip(of["number"], of["record_key"], strict=True)
@@ -276,8 +276,8 @@ def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple
     return list(zip(*(cells.get(name) or [same[name]] * len(rows) for name in COLUMNS), of["severity"], strict=True))
 
 
-def _format_place(file: str | None, part: str | None, at: str | None) -> str:
-    return (file or "") + (f" · {part}" if part is not None else "") + (f" · {at}" if at is not None else "")
+def _format_place(file: str | None, part: str | None, cell: str | None) -> str:
+    return (file or "") + (f" · {part}" if part is not None else "") + (f" · {cell}" if cell is not None else "")
 
 
 def _format_figures(pairs: list[tuple[str, str]], language: str) -> str:
@@ -318,8 +318,8 @@ def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[st
             sheet.write_string(row + 2, n, words[name], looks["head"])
         row += 3
         for file, field, rule, count in table:
-            place = ["" if text is None else visible(text) for text in (file, field)]
-            for n, value in enumerate([*place, str(count), rules()[rule].text[report.language]]):
+            position = ["" if text is None else visible(text) for text in (file, field)]
+            for n, value in enumerate([*position, str(count), rules()[rule].text[report.language]]):
                 sheet.write_string(row, n, value, looks["cell"])
             row += 1
         row += 1

@@ -48,8 +48,8 @@ def write_feedback(
     cannot be that of a folder, `ValueError` for an unknown language.
     """
     key = report_key(home, institution, delivery, language, received, today, up_to_date.input_key(files, findings, *more.values()))
-    there = current_files(home, institution, delivery, key)
-    return there or rewrite_feedback(home, institution, delivery, files, findings, language, received, today, key, **more)
+    stored = current_files(home, institution, delivery, key)
+    return stored or rewrite_feedback(home, institution, delivery, files, findings, language, received, today, key, **more)
 
 
 def rewrite_feedback(
@@ -99,10 +99,10 @@ def current_files(home: Path, institution: str, delivery: str, key: str) -> list
 
     The permissions of the files are restored.
     """
-    there = up_to_date.up_to_date_files(_report_folder(home / "feedback", institution, delivery), key)
-    for path in there:
+    stored = up_to_date.up_to_date_files(_report_folder(home / "feedback", institution, delivery), key)
+    for path in stored:
         _close_permissions(path)
-    return there
+    return stored
 
 
 def _is_deletion_due(institution: str, received: date | None, today: date | None) -> bool:
@@ -155,11 +155,11 @@ def _write_file(path: Path, text: str | bytes) -> Path:
     content = _encode_text(text)
     with storage(path):
         if path.is_file():
-            there = path.read_bytes()
-            if there == content:
+            stored = path.read_bytes()
+            if stored == content:
                 _close_permissions(path)
                 return path
-            if path.name == page.WORKBOOK and not workbook.is_untouched(there):
-                path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))
+            if path.name == page.WORKBOOK and not workbook.is_untouched(stored):
+                path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(stored).hexdigest()[:8]}{path.suffix}"))
     write_whole(path, content, _PRIVATE_FILE)
     return path

@@ -119,8 +119,8 @@ def _migrate_schema(engine: Engine, shown_url: str) -> None:
         revision = _schema_revision(connection)  # again: another process may have migrated
         if revision == head:
             return
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if revision is not None and revision not in known:
+        known_revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if revision is not None and revision not in known_revisions:
             raise HarmoniaError(f"registry {shown_url} was created by a newer Harmonia (revision {revision}): update this one")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,13 +1,12 @@
 """The identity register: permanent ids of cases and persons.
 
-Record linkage decides in every run anew which records are one case or person: it partitions the records into clusters. The register gives
-each cluster the id that its records had before.
-Belongs here: assigning ids to clusters, redirects after merges, the history of ids. Does not belong here: record linkage
-(`pipelines.linkage`).
+Record linkage decides in every run which records are one case or person: it partitions the records into clusters. The register gives
+each cluster the id that its records had before. Belongs here: assigning ids to clusters, redirects after merges, the history of ids.
+Does not belong here: record linkage (`pipelines.linkage`).
 
-An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others
-redirect to it. When a cluster splits, the larger part keeps the id (of equal parts the one with the earliest member), and the others
-get new ids. Source: docs/reference/counting-rules.md, last paragraph.
+An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others redirect
+to it. When a cluster splits, the larger part keeps the id (of equal parts the one with the earliest member), and the others get new ids.
+Source: docs/reference/counting-rules.md, last paragraph.
 """
 
 from __future__ import annotations
@@ -61,12 +60,12 @@ def assign_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) ->
     moment = now()
     with registry.write() as session:
         connection = session.connection()
-        known = _current_memberships(connection, kind)
+        memberships = _current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
-        decision = decide_ids(partition, known, last + 1)
+        decision = decide_ids(partition, memberships, last + 1)
         _mint_entities(connection, kind, decision.minted, moment)
         _redirect_entities(connection, kind, decision.redirects)
-        _move_memberships(connection, kind, decision, known, moment)
+        _move_memberships(connection, kind, decision, memberships, moment)
     return _ids_of_records(kind, decision)
 
 
@@ -75,9 +74,9 @@ def foresee_ids(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -
     _check_partition(partition)
     with registry.read() as session:
         connection = session.connection()
-        known = _current_memberships(connection, kind)
+        memberships = _current_memberships(connection, kind)
         last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
-    return _ids_of_records(kind, decide_ids(partition, known, last + 1))
+    return _ids_of_records(kind, decide_ids(partition, memberships, last + 1))
 
 
 def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
@@ -87,18 +86,18 @@ def resolve_ids(registry: Registry, ids: pd.Series) -> pd.Series:
     return _follow_redirects(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
 
 
-def decide_ids(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> IdDecision:
+def decide_ids(partition: pd.DataFrame, memberships: pd.DataFrame, first_free: int) -> IdDecision:
     """Decide which entity each cluster of `partition` is: one of those to which its records belong now, or a new one.
 
-    partition: institution, record_key, cluster. known: the current memberships: institution, record_key, entity (number), sequence (order
-    in which records joined entities). first_free: number of the first new entity.
-    Each known entity is matched to the cluster with most of its records; a cluster becomes the oldest entity matched to it.
+    partition: institution, record_key, cluster. memberships: the current ones: institution, record_key, entity (number), sequence (order
+    in which records joined entities). first_free: number of the first new entity. Each known entity is matched to the cluster with most
+    of its records; a cluster becomes the oldest entity matched to it.
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
-    membership = _known_row_numbers(records, known)
-    there = membership >= 0
-    parts = known[["entity", "sequence"]].iloc[membership[there]].assign(cluster=clusters[there])
+    membership = _known_row_numbers(records, memberships)
+    is_member = membership >= 0
+    parts = memberships[["entity", "sequence"]].iloc[membership[is_member]].assign(cluster=clusters[is_member])
     parts = parts.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
     parts = parts.sort_values(["entity", "size", "earliest"], ascending=[True, False, True])
     owners = parts.drop_duplicates("entity")
@@ -114,13 +113,13 @@ def decide_ids(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) ->
     return IdDecision(records[[*_RECORD, "entity"]], minted, redirects, membership)
 
 
-def _known_row_numbers(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
-    """Return, for each row of `records`, the row number of the same record in `known`; -1 if it is not there."""
-    codes = [pd.factorize(pd.concat([known[name], records[name]], ignore_index=True)) for name in _RECORD]
+def _known_row_numbers(records: pd.DataFrame, memberships: pd.DataFrame) -> np.ndarray:
+    """Return, for each row of `records`, the row number of the same record in `memberships`; -1 if it is not there."""
+    codes = [pd.factorize(pd.concat([memberships[name], records[name]], ignore_index=True)) for name in _RECORD]
     code = codes[0][0] * len(codes[1][1]) + codes[1][0]
     row = np.full(int(code.max(initial=-1)) + 1, -1)
-    row[code[: len(known)]] = np.arange(len(known))
-    return np.asarray(row[code[len(known) :]])
+    row[code[: len(memberships)]] = np.arange(len(memberships))
+    return np.asarray(row[code[len(memberships) :]])
 
 
 def _ids_of_records(kind: EntityKind, decision: IdDecision) -> pd.DataFrame:
@@ -179,17 +178,17 @@ def _redirect_entities(connection: Connection, kind: EntityKind, redirects: pd.D
         connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
 
 
-def _move_memberships(connection: Connection, kind: EntityKind, decision: IdDecision, known: pd.DataFrame, moment: datetime) -> None:
+def _move_memberships(connection: Connection, kind: EntityKind, decision: IdDecision, memberships: pd.DataFrame, moment: datetime) -> None:
     """Store `decision`: end the current membership of each record whose entity changes, and insert new memberships, in record order.
 
-    known: the current memberships, as `decide_ids` received them.
+    memberships: the current ones, as `decide_ids` received them.
     """
     membership, entity = decision.membership, decision.records["entity"].to_numpy()
     changed = membership < 0
-    changed[~changed] = known["entity"].to_numpy()[membership[~changed]] != entity[~changed]
+    changed[~changed] = memberships["entity"].to_numpy()[membership[~changed]] != entity[~changed]
     if not changed.any():
         return
-    closed = known["sequence"].to_numpy()[membership[changed & (membership >= 0)]].tolist()
+    closed = memberships["sequence"].to_numpy()[membership[changed & (membership >= 0)]].tolist()
     if closed:
         statement = update(Membership).where(Membership.sequence == bindparam("closed")).values(until=moment)
         connection.execute(statement, [{"closed": sequence} for sequence in closed])

@@ -73,7 +73,7 @@ def deliveries(session: Session) -> list[Delivery]:
 
 
 def received(session: Session) -> list[Delivery]:
-    """Read all that was ever received, sorted in the same way: deliveries of institutions, and yardsticks."""
+    """Read everything that was ever received, sorted as `deliveries` sorts: deliveries of institutions, and yardsticks."""
     query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
     return sorted(session.scalars(query), key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
 
@@ -84,19 +84,20 @@ def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
     Raises `ValueError` for a state that is not in `STATES` or a count that is not in `COUNTS`, `KeyError` for a delivery that was never
     landed.
     """
-    for one in states:
-        if one.state not in STATES or not set(one.counts) <= set(COUNTS):
+    for delivery_state in states:
+        if delivery_state.state not in STATES or not set(delivery_state.counts) <= set(COUNTS):
             raise ValueError(
-                f"{one.institution} {one.name}: state {one.state!r} with counts {sorted(one.counts)}; known: {STATES}, {COUNTS}"
+                f"{delivery_state.institution} {delivery_state.name}: state {delivery_state.state!r} with counts "
+                f"{sorted(delivery_state.counts)}; known: {STATES}, {COUNTS}"
             )
     with registry.write() as session:
-        found = {(d.institution, d.name): d for d in session.scalars(select(Delivery))}
-        for one in states:
-            if (one.institution, one.name) not in found:
-                raise KeyError(f"{one.institution} {one.name}: no such delivery was landed")
-            delivery = found[one.institution, one.name]
-            delivery.state = one.state
-            for name, count in one.counts.items():
+        by_delivery = {(d.institution, d.name): d for d in session.scalars(select(Delivery))}
+        for delivery_state in states:
+            if (delivery_state.institution, delivery_state.name) not in by_delivery:
+                raise KeyError(f"{delivery_state.institution} {delivery_state.name}: no such delivery was landed")
+            delivery = by_delivery[delivery_state.institution, delivery_state.name]
+            delivery.state = delivery_state.state
+            for name, count in delivery_state.counts.items():
                 setattr(delivery, name, count)
 
 
@@ -110,14 +111,15 @@ def open_problems(session: Session) -> list[Problem]:
     return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
 
 
-def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: datetime) -> None:
-    """Record the problems of the inbox `found` now: new ones are added, those no longer found are resolved, others are unchanged."""
-    there = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
-    seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in found)
-    for identity, problem in there.items():
+def record_problems(session: Session, findings: Iterable[Mapping[str, Any]], moment: datetime) -> None:
+    """Record the problems of the inbox that were found now. New ones are added, those no longer found are resolved, others are
+    unchanged."""
+    stored = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
+    seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in findings)
+    for identity, problem in stored.items():
         if identity not in seen:
             problem.resolved = moment
-    session.add_all(Problem(first_seen=moment, **dict(zip(_PROBLEM, identity, strict=True))) for identity in seen if identity not in there)
+    session.add_all(Problem(first_seen=moment, **dict(zip(_PROBLEM, identity, strict=True))) for identity in seen if identity not in stored)
 
 
 def removed_hashes(session: Session) -> set[str]:

@@ -32,8 +32,8 @@ def remember_seal(home: Home, registry: Registry) -> None:
 def require_seal(home: Home, registry: Registry) -> None:
     """Raise `HarmoniaError` if the registry is older than at the last publication of the home, or a different one."""
     try:
-        known = json.loads((home.root / "published" / _MARK).read_text("ascii"))
-        number, digest = int(known["seal"]), str(known["digest"])
+        published = json.loads((home.root / "published" / _MARK).read_text("ascii"))
+        number, digest = int(published["seal"]), str(published["digest"])
     except (OSError, ValueError, KeyError, TypeError):
         return  # nothing published yet, or by a version without this file
     with registry.read() as session:

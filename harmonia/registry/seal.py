@@ -156,7 +156,8 @@ DERIVED: dict[str, str] = {
 
 
 def begin_writing(session: Session) -> None:
-    """Lock the registry for one writer at a time, as SQLite does by itself, so that the ids of rows follow the order of commits."""
+    """Lock the registry for one writer at a time, so that the ids of rows follow the order of commits. SQLite needs no statement for
+    this."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE seal IN SHARE ROW EXCLUSIVE MODE"))
 
@@ -321,8 +322,10 @@ def _undeclared_objects(session: Session) -> list[str]:
     names = json.dumps(list(Base.metadata.tables))
     acting = session.execute(text(_QUERIES_OF_TRIGGERS[session.get_bind().dialect.name]), {"names": names}).all()
     looked = inspect(session.connection())
-    there = {name: {column["name"] for column in looked.get_columns(name)} for name in Base.metadata.tables}
-    odd = [f"{name}.{column}" for name, table in Base.metadata.tables.items() for column in sorted(there[name] ^ set(table.columns.keys()))]
+    existing = {name: {column["name"] for column in looked.get_columns(name)} for name in Base.metadata.tables}
+    odd = [
+        f"{name}.{column}" for name, table in Base.metadata.tables.items() for column in sorted(existing[name] ^ set(table.columns.keys()))
+    ]
     return [f"{kind} {name}: not created by any version of Harmonia" for kind, name in acting] + [
         f"{column}: column is undeclared or missing" for column in odd
     ]
@@ -330,9 +333,9 @@ def _undeclared_objects(session: Session) -> list[str]:
 
 def _membership_problems(session: Session) -> list[str]:
     """Find memberships that do not end when the next membership of the same record begins, and redirects to a newer or missing id."""
-    own, target = Membership, aliased(Entity)
-    following = func.lead(own.since).over(partition_by=(own.kind, own.institution, own.record_key), order_by=own.sequence)
-    pairs = select(own.until.label("closed"), following.label("followed")).subquery()
+    member, target = Membership, aliased(Entity)
+    following = func.lead(member.since).over(partition_by=(member.kind, member.institution, member.record_key), order_by=member.sequence)
+    pairs = select(member.until.label("closed"), following.label("followed")).subquery()
     odd = session.scalar(select(func.count()).select_from(pairs).where(pairs.c.closed.is_distinct_from(pairs.c.followed)))
     query = select(func.count()).select_from(Entity).outerjoin(target, target.id == Entity.redirect_to)
     invalid = session.scalar(query.where(Entity.redirect_to.is_not(None), target.number.is_(None) | (target.number >= Entity.number)))

@@ -46,12 +46,14 @@ def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> I
     return IdStability(len(both), int(same.sum()), int((~same & (both["now"] == both["new"])).sum()))
 
 
-def changed_clusters(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def changed_clusters(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Find the records that are in only one of two partitions, or in a cluster with different records. The names of clusters are ignored.
 
-    one, other: institution, record_key, and the cluster as third column. Columns out: institution, record_key.
+    before, after: institution, record_key, and the cluster as third column. Columns out: institution, record_key.
     """
-    both = one.set_axis([*_RECORD, "one"], axis=1).merge(other.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer")
+    both = before.set_axis([*_RECORD, "one"], axis=1).merge(after.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer")
     size = both.groupby(["one", "other"])["record_key"].transform("size")
-    whole = size.eq(both.groupby("one")["record_key"].transform("size")) & size.eq(both.groupby("other")["record_key"].transform("size"))
-    return both.loc[~whole, _RECORD].reset_index(drop=True)
+    is_unchanged = size.eq(both.groupby("one")["record_key"].transform("size")) & size.eq(
+        both.groupby("other")["record_key"].transform("size")
+    )
+    return both.loc[~is_unchanged, _RECORD].reset_index(drop=True)

@@ -11,23 +11,23 @@ from html import escape
 _BAR, _GAP, _HEIGHT, _TOP, _BOTTOM = 26, 16, 120, 18, 22
 
 
-def bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str) -> str:
-    """Return two bars per year: the total and its part; None where not shown."""
+def draw_bar_chart(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str) -> str:
+    """Draw two bars for each year, the total and its part. None: a figure that is not shown; `mark` is then written in its place."""
     maximum = max([n for n in (*totals, *parts) if n is not None] or [1]) or 1
     group_width = 2 * _BAR + _GAP
     width = group_width * len(years) + _GAP
-    out = [_opening_tag(title, years, totals, parts, mark, width, _HEIGHT + _TOP + _BOTTOM)]
+    markup = [_opening_tag(title, years, totals, parts, mark, width, _HEIGHT + _TOP + _BOTTOM)]
     for position, (year, total, part) in enumerate(zip(years, totals, parts, strict=True)):
         left = _GAP + position * group_width
         for x, value, kind in ((left, total, "all"), (left + _BAR, part, "part")):
             height = 0 if value is None else round(_HEIGHT * value / maximum)
             y = _TOP + _HEIGHT - height
-            out.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{_BAR - 3}" height="{height}"/>')
+            markup.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{_BAR - 3}" height="{height}"/>')
             text = mark if value is None else str(value)
-            out.append(f'<text x="{x + (_BAR - 3) / 2}" y="{y - 4}" text-anchor="middle">{escape(text)}</text>')
-        out.append(f'<text x="{left + _BAR}" y="{_TOP + _HEIGHT + 15}" text-anchor="middle">{escape(year)}</text>')
-    out.append(f'<line class="base" x1="0" x2="{width}" y1="{_TOP + _HEIGHT}" y2="{_TOP + _HEIGHT}"/></svg>')
-    return "".join(out)
+            markup.append(f'<text x="{x + (_BAR - 3) / 2}" y="{y - 4}" text-anchor="middle">{escape(text)}</text>')
+        markup.append(f'<text x="{left + _BAR}" y="{_TOP + _HEIGHT + 15}" text-anchor="middle">{escape(year)}</text>')
+    markup.append(f'<line class="base" x1="0" x2="{width}" y1="{_TOP + _HEIGHT}" y2="{_TOP + _HEIGHT}"/></svg>')
+    return "".join(markup)
 
 
 def _opening_tag(
@@ -41,32 +41,32 @@ def _figure_text(value: int | None, mark: str) -> str:
     return mark if value is None else str(value)
 
 
-def flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    """Return boxes from left to right, one lane a unit: (lane, [(label, figure)])."""
+def draw_flow_chart(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
+    """Draw boxes from left to right, in one lane for each unit. lanes: name of the lane, and label and figure of its boxes."""
     box_width, box_height, gap, header = 128, 74, 22, 20
     most_boxes = max(len(boxes) for _, boxes in lanes)
     width, height = most_boxes * (box_width + gap), len(lanes) * (box_height + header + 14)
     alternative = ". ".join(f"{lane}: " + ", ".join(f"{label} {figure}" for label, figure in boxes) for lane, boxes in lanes)
-    out = [f'<svg class="flow" role="img" viewBox="0 0 {width} {height}" aria-label="{escape(f"{title}. {alternative}")}">']
+    markup = [f'<svg class="flow" role="img" viewBox="0 0 {width} {height}" aria-label="{escape(f"{title}. {alternative}")}">']
     for row, (lane, boxes) in enumerate(lanes):
         top = row * (box_height + header + 14) + header
-        out.append(f'<text class="lane" x="0" y="{top - 6}">{escape(lane)}</text>')
+        markup.append(f'<text class="lane" x="0" y="{top - 6}">{escape(lane)}</text>')
         for position, (label, figure) in enumerate(boxes):
             x = position * (box_width + gap)
-            out.append(f'<rect class="box" x="{x}" y="{top}" width="{box_width}" height="{box_height}" rx="4"/>')
-            out.append(f'<text class="n" x="{x + box_width / 2}" y="{top + 24}" text-anchor="middle">{escape(figure)}</text>')
+            markup.append(f'<rect class="box" x="{x}" y="{top}" width="{box_width}" height="{box_height}" rx="4"/>')
+            markup.append(f'<text class="n" x="{x + box_width / 2}" y="{top + 24}" text-anchor="middle">{escape(figure)}</text>')
             for line, text in enumerate(_wrap_text(label)):
-                out.append(
+                markup.append(
                     f'<text class="what" x="{x + box_width / 2}" y="{top + 41 + 13 * line}" text-anchor="middle">{escape(text)}</text>'
                 )
             if position:
                 y = top + box_height / 2
-                out.append(f'<path class="arrow" d="M{x - gap + 3} {y} H{x - 7} M{x - 11} {y - 4} L{x - 6} {y} L{x - 11} {y + 4}"/>')
-    return "".join(out) + "</svg>"
+                markup.append(f'<path class="arrow" d="M{x - gap + 3} {y} H{x - 7} M{x - 11} {y - 4} L{x - 6} {y} L{x - 11} {y + 4}"/>')
+    return "".join(markup) + "</svg>"
 
 
 def _wrap_text(text: str, line_width: int = 21, max_lines: int = 3) -> list[str]:
-    """Return a text in lines of about `line_width` characters."""
+    """Split a text into lines of about `line_width` characters."""
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > line_width:

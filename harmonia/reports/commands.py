@@ -66,8 +66,10 @@ def write_report(
 
 
 def _make_report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
-    """Return the report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or a missing or needless
-    institution."""
+    """Make a report. Returns it, and whether it is confidential.
+
+    Raises `HarmoniaError` for an unknown audience, or an institution that is missing or not allowed for the audience.
+    """
     from harmonia.reports import joint, own_figures
     from warehouse.releases.reading import open_release
 
@@ -75,12 +77,12 @@ def _make_report(releases: Path, name: str | None, period: str, audience: str, i
         raise HarmoniaError("audience institution requires --institution NAME; other audiences do not allow it")
     release = open_release(releases, name)
     if audience == "institution":
-        return own_figures.institution_report(releases, release, period, str(institution), lang), True
+        return own_figures.make_institution_report(releases, release, period, str(institution), lang), True
     if audience == "coordinator":
-        return own_figures.coordinator_report(releases, release, period, lang), True
+        return own_figures.make_coordinator_report(releases, release, period, lang), True
     if audience not in ("government", "public"):
         raise HarmoniaError(f"unknown audience {audience!r}: use {_AUDIENCES}")
-    return joint.joint_report(release, period, audience, lang), False
+    return joint.make_joint_report(release, period, audience, lang), False
 
 
 @app.command()
@@ -92,11 +94,11 @@ def due(
     include_all: Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include those due before the first run.")] = False,
 ) -> None:
     """List the reports that are due, sent or late."""
-    from harmonia.reports.transmission_register import due_reports
+    from harmonia.reports.transmission_register import list_reports
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    reports, before_first_run = due_reports(workplace, open_release(workplace.home.releases, release), _parse_day(today))
+    reports, before_first_run = list_reports(workplace, open_release(workplace.home.releases, release), _parse_day(today))
     for report in [*before_first_run, *reports] if include_all else reports:
         to = report.institution or report.audience
         state, sent = report.state(_parse_day(today)), f"  sent {report.sent}" if report.sent else ""

@@ -10,7 +10,7 @@ SUPPRESSED_MARK = "‡"
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell. `number`: right-aligned; `suppressed`: a suppressed figure."""
+    """A cell of a table. number: it is aligned right; suppressed: its figure is not published."""
 
     text: str
     number: bool = True

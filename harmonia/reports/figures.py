@@ -46,7 +46,7 @@ class PublishedFigures:
         return [year for year in self.release.years() if year <= last_year][-MAX_YEARS:]
 
     def rows(self, code: str, table: str, period: str, measure: str = "harmonised") -> pd.DataFrame:
-        """Return the published rows of a table; empty where it was not (yet) published."""
+        """Return the published rows of a table; empty if it was not published, or not yet."""
         return self.release.figures(code, table, period, measure)
 
     def number(self, code: str, table: str, period: str, cell: str, measure: str = "harmonised") -> int | None:
@@ -56,7 +56,7 @@ class PublishedFigures:
         return int(rows_of_cell.iloc[0]) if len(rows_of_cell) else None
 
     def format_figure(self, value: float, row: pd.Series) -> str:
-        """Return a figure as text, with an asterisk where it is incomplete."""
+        """Return a figure as text, with an asterisk if it is incomplete."""
         return f"{int(value)}{'*' if row['incomplete'] else ''}"
 
     def total(self, code: str, year: str, measure: str = "harmonised") -> Cell:
@@ -71,7 +71,7 @@ class PublishedFigures:
         return Cell(f"{text}*" if row["incomplete"] and row["status"] == "fewer_than" else text, number=False)
 
     def part(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
-        """Return one offence's part of a year's total; the mark where it is suppressed."""
+        """Return the part of a year's total that belongs to one offence group; the suppression mark if it is suppressed."""
         rows = self.rows(code, "offence_group", year, measure)
         rows_of_cell = rows[(rows["cell"] == offence) & rows["value"].notna()]
         if len(rows_of_cell):
@@ -80,22 +80,24 @@ class PublishedFigures:
         return Cell(SUPPRESSED_MARK if total_is_published else "–", suppressed=bool(total_is_published))
 
     def incomplete_notes(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
-        """Return the incomplete deliveries of the periods' years, in words, of the indicators `codes`, or of all; then the unsigned
-        ones."""
+        """Return notes on the years of `periods`: which deliveries are incomplete, and which quarters are not signed.
+
+        codes: only deliveries that these indicators count; None for all indicators.
+        """
         rows = self.release.cube
         rows_of_periods = rows[rows["table"].isin(["total", "offence_group"]) & rows["of"].isin([period[:4] for period in periods])]
         rows_of_periods = rows_of_periods if codes is None else rows_of_periods[rows_of_periods["indicator"].isin(codes)]
         return [*self._notes(rows_of_periods), *self._preliminary_notes({period[:4] for period in periods})]
 
     def _preliminary_notes(self, years: Collection[str]) -> list[str]:
-        """Return one note: the quarters of these years that a head has not signed as they are; none of a release that does not know
-        them."""
+        """Return a note that names the quarters of these years which a head has not signed as they are; none if the release has no
+        signatures."""
         coverage = self.release.table("coverage")
         if "signature" not in coverage:
             return []
         quarters = coverage[coverage["period"].str.contains("-Q") & coverage["period"].str[:4].isin(years)]
-        own = quarters[quarters["signature"].isin([UNSIGNED, REOPENED])].sort_values(["institution", "period"])
-        listed = [f"{self.texts.institution(str(name))} ({', '.join(found)})" for name, found in own.groupby("institution")["period"]]
+        unsigned = quarters[quarters["signature"].isin([UNSIGNED, REOPENED])].sort_values(["institution", "period"])
+        listed = [f"{self.texts.institution(str(name))} ({', '.join(found)})" for name, found in unsigned.groupby("institution")["period"]]
         return [self.texts("preliminary", quarters="; ".join(listed))] if listed else []
 
     def _notes(self, rows: pd.DataFrame) -> list[str]:
@@ -103,7 +105,7 @@ class PublishedFigures:
         return [f"* {text}" for text in dict.fromkeys(texts) if text]
 
     def breakdown(self, code: str, table: str, period: str) -> Table | None:
-        """Return one published breakdown as a table, one row per (merged) category. None where it was not (yet) published."""
+        """Return a published breakdown as a table with a row for each published category; None if it was not published, or not yet."""
         rows = self.rows(code, table, period)
         if rows.empty:
             return None
@@ -120,5 +122,5 @@ class PublishedFigures:
         return Table(caption, header, cells, [*([status_text("joined", lang)] if has_merged_categories else []), *self._notes(rows)])
 
     def category(self, table: str, cell: str) -> str:
-        """Return the label of a cell of a table."""
+        """Return the label of the category that a cell of a table has."""
         return category_label(table, cell, self.texts.lang)

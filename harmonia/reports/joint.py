@@ -22,8 +22,8 @@ from warehouse.releases.reading import Release, status_text
 _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
 
 
-def joint_report(release: Release, period: str, audience: str, lang: str) -> Document:
-    """Return the joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
+def make_joint_report(release: Release, period: str, audience: str, lang: str) -> Document:
+    """Make the joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
     texts = ReportTexts(lang)
     figures = PublishedFigures(release, texts)
     delivered = is_delivered(release, period)
@@ -48,13 +48,11 @@ def joint_report(release: Release, period: str, audience: str, lang: str) -> Doc
             _bridge_section(figures, period),
         ]
         sections += [_coverage_section(figures, period), _quality_section(figures), _method_section(figures)]
-    return report_document(texts, release, period, audience, sections)
+    return make_document(texts, release, period, audience, sections)
 
 
-def report_document(
-    texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = ""
-) -> Document:
-    """Return the report with its sections: title, office, facts on the release."""
+def make_document(texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = "") -> Document:
+    """Make a report of its sections, with title, office, and facts about the release."""
     policy = release.manifest["policy"]
     facts = [
         (texts("facts", "period"), texts.period(period)),
@@ -67,7 +65,7 @@ def report_document(
 def is_delivered(release: Release, period: str) -> bool:
     """Return whether readable data was delivered for a period.
 
-    Raises `HarmoniaError` where the period is invalid or not in the release.
+    Raises `HarmoniaError` if the period is invalid or not in the release.
     """
     coverage = release.table("coverage")
     periods = sorted(coverage["period"].unique())
@@ -122,7 +120,9 @@ def _trend_section(figures: PublishedFigures, year: str) -> Section:
         parts = [figures.number(code, "offence_group", y, topic().leading) for y in years]
         is_incomplete = [any(figures.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
         labels = [f"{y}*" if incomplete else y for y, incomplete in zip(years, is_incomplete, strict=True)]
-        drawn_charts.append(Chart(figures.titles[code], charts.bar_chart(figures.titles[code], labels, totals, parts, SUPPRESSED_MARK)))
+        drawn_charts.append(
+            Chart(figures.titles[code], charts.draw_bar_chart(figures.titles[code], labels, totals, parts, SUPPRESSED_MARK))
+        )
     notes = [*_chart_note(texts, drawn_charts), *figures.incomplete_notes(*years, codes=topic().report.trend)]
     return Section("trend", texts("sections", "trend"), [texts("intro", "trend")], charts=drawn_charts, notes=notes)
 
@@ -140,10 +140,10 @@ def _breakdown_section(figures: PublishedFigures, year: str) -> list[Section]:
 
 
 def _latest_breakdown(figures: PublishedFigures, code: str, table: str, year: str) -> Table | None:
-    """Return a breakdown of the year, else of the latest published year or window before that year."""
+    """Return the breakdown of the year or, if it was not published, of the latest published year or window before it."""
     cube = figures.release.cube
-    own = cube[(cube["indicator"] == code) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
-    windows = sorted(window for window in own["of"].unique() if window[-4:] <= year or window[:4] <= year <= window[-4:])
+    published = cube[(cube["indicator"] == code) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
+    windows = sorted(window for window in published["of"].unique() if window[-4:] <= year or window[:4] <= year <= window[-4:])
     return figures.breakdown(code, table, windows[-1]) if windows else None
 
 
@@ -154,7 +154,7 @@ def _flow_section(figures: PublishedFigures, year: str) -> Section:
         for unit, codes in topic().report.flow.items()
         if any(c in figures.titles for c in codes)  # a release made before an indicator existed has none of it
     ]
-    chart = Chart(texts("sections", "flow"), charts.flow_chart(texts("sections", "flow"), lanes))
+    chart = Chart(texts("sections", "flow"), charts.draw_flow_chart(texts("sections", "flow"), lanes))
     notes = [
         *_chart_note(texts, [chart]),
         *figures.incomplete_notes(year, codes=topic().report.in_flow),
@@ -170,19 +170,19 @@ def _bridge_section(figures: PublishedFigures, year: str) -> Section:
     rows = []
     for code, title in figures.titles.items():
         totals = [figures.total(code, year, "as_reported"), figures.total(code, year)]
-        own = bridge[bridge["indicator"] == code]
-        rows.append([Cell(title, number=False), *totals, Cell(_cause_texts(own, causes, texts), number=False)])
+        bridge_rows = bridge[bridge["indicator"] == code]
+        rows.append([Cell(title, number=False), *totals, Cell(_cause_texts(bridge_rows, causes, texts), number=False)])
     header = [texts("columns", name) for name in ("indicator", "reported", "harmonised", "cause")]
     note = [] if len(bridge) else [texts("unpublished")]
     table = Table(texts("sections", "bridge"), header, rows, [*figures.incomplete_notes(year), *note])
     return Section("bridge", texts("sections", "bridge"), [texts("intro", "bridge")], [table])
 
 
-def _cause_texts(own: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
+def _cause_texts(bridge_rows: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
     """Return the published causes of one indicator's difference, in words: "registered twice: −3"."""
     out = []
-    for cause, n, status in zip(own["cause"], own["n"], own["status"], strict=True):
-        name = str(causes[cause]) if cause in causes.index else texts("other_causes" if len(own) > 1 else "all_causes")
+    for cause, n, status in zip(bridge_rows["cause"], bridge_rows["n"], bridge_rows["status"], strict=True):
+        name = str(causes[cause]) if cause in causes.index else texts("other_causes" if len(bridge_rows) > 1 else "all_causes")
         figure = status_text(status, texts.lang).rstrip(".").lower() if pd.isna(n) else f"{int(n):+d}".replace("-", "−")
         out.append(f"{name.lower()}: {figure}")
     return "; ".join(out)
@@ -219,11 +219,13 @@ def _quarter_section(figures: PublishedFigures, period: str) -> Section:
     rows, unpublished = [], True
     for code, title in figures.titles.items():
         quarters = figures.rows(code, "quarter", year)
-        own = quarters[[quarter in str(cell).split("+") for cell in quarters["cell"]]]
+        rows_of_quarter = quarters[[quarter in str(cell).split("+") for cell in quarters["cell"]]]
         unpublished = unpublished and quarters.empty
-        if len(own) and pd.notna(own["value"].iloc[0]):
-            cell = Cell(figures.format_figure(own["value"].iloc[0], own.iloc[0]))
-            rows.append([Cell(title, number=False), cell, Cell(figures.category("quarter", str(own["cell"].iloc[0])), number=False)])
+        if len(rows_of_quarter) and pd.notna(rows_of_quarter["value"].iloc[0]):
+            cell = Cell(figures.format_figure(rows_of_quarter["value"].iloc[0], rows_of_quarter.iloc[0]))
+            rows.append(
+                [Cell(title, number=False), cell, Cell(figures.category("quarter", str(rows_of_quarter["cell"].iloc[0])), number=False)]
+            )
         elif len(quarters):
             rows.append([Cell(title, number=False), Cell(SUPPRESSED_MARK, suppressed=True), Cell("", number=False)])
     header = [texts("columns", "indicator"), texts("columns", "leading"), texts("facts", "period")]

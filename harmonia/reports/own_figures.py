@@ -14,8 +14,8 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.reports.document import Cell, Document, Section, Table
 from harmonia.reports.figures import PublishedFigures
-from harmonia.reports.joint import is_delivered, report_document
-from harmonia.reports.joint import joint_report as joint
+from harmonia.reports.joint import is_delivered, make_document
+from harmonia.reports.joint import make_joint_report as joint
 from harmonia.reports.texts import ReportTexts, load_texts
 from schemas.topic import topic
 from sources import contract
@@ -28,8 +28,8 @@ _DIMENSION_COLUMNS = list(DIMENSIONS)
 _DURATION_COLUMNS = ("median_days", "ninth_decile_days")
 
 
-def coordinator_report(releases: Path, release: Release, period: str, lang: str) -> Document:
-    """Return the joint report with an annex of exact figures by offence, marked confidential."""
+def make_coordinator_report(releases: Path, release: Release, period: str, lang: str) -> Document:
+    """Make the joint report with an annex of exact figures by offence, marked confidential."""
     report = joint(release, period, "coordinator", lang)
     texts = ReportTexts(lang)
     if not is_delivered(release, period):
@@ -41,8 +41,8 @@ def coordinator_report(releases: Path, release: Release, period: str, lang: str)
     return Document(report.lang, report.title, report.office, report.facts, texts("confidential"), sections, report.footer)
 
 
-def institution_report(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
-    """Return an institution's figures as reported and harmonised, the causes of the difference, and a form to sign.
+def make_institution_report(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
+    """Make the report of an institution: its figures as reported and harmonised, the causes of the difference, and a form to sign.
 
     Raises `HarmoniaError` for an unknown institution, language or period.
     """
@@ -59,7 +59,7 @@ def institution_report(releases: Path, release: Release, period: str, name: str,
     sections += [*_published_section(figures, confidential, period, name), _delivery_section(figures, period, name)]
     fields = [texts("columns", column) for column in ("name", "day", "signature")]
     sections.append(Section("sign", texts("sections", "sign"), [texts("intro", "sign")], signature_fields=fields))
-    report = report_document(texts, release, period, "institution", sections, texts("confidential"))
+    report = make_document(texts, release, period, "institution", sections, texts("confidential"))
     return Document(
         report.lang,
         report.title,
@@ -105,10 +105,10 @@ def _difference_section(figures: PublishedFigures, confidential: Confidential, p
     texts = figures.texts
     causes = figures.release.table("causes").set_index("cause")[texts.lang]
     bridge = confidential.table("bridge")
-    own = bridge[(bridge["period"] == period) & (bridge["institution"] == name) & (bridge["n"] != 0)]
+    bridge_rows = bridge[(bridge["period"] == period) & (bridge["institution"] == name) & (bridge["n"] != 0)]
     rows = [
         [Cell(figures.titles[str(code)], number=False), Cell(str(causes[cause]), number=False), Cell(f"{int(n):+d}".replace("-", "−"))]
-        for code, cause, n in zip(own["indicator"], own["cause"], own["n"], strict=True)
+        for code, cause, n in zip(bridge_rows["indicator"], bridge_rows["cause"], bridge_rows["n"], strict=True)
         if code in figures.titles
     ]
     rows = rows or [[Cell(texts("none"), number=False), Cell("", number=False), Cell("0")]]
@@ -117,13 +117,15 @@ def _difference_section(figures: PublishedFigures, confidential: Confidential, p
 
 
 def _published_section(figures: PublishedFigures, confidential: Confidential, period: str, name: str | None = None) -> list[Section]:
-    """Return what institutions published themselves beside the figures as reported; of one institution, or of all. None without
-    yardsticks."""
-    texts, found = figures.texts, confidential.yardsticks()
-    own = found[(found["period"] == period) & found["indicator"].isin(list(figures.titles))]
+    """Return the figures that institutions published themselves, beside the figures as reported; empty without yardsticks.
+
+    name: only those of this institution; None for all institutions.
+    """
+    texts, yardsticks = figures.texts, confidential.yardsticks()
+    rows_shown = yardsticks[(yardsticks["period"] == period) & yardsticks["indicator"].isin(list(figures.titles))]
     counting = {code for code in figures.titles if name in indicators()[code].institutions}
-    own = own if name is None else own[(own["institution"] == name) & own["indicator"].isin(counting)]
-    if own.empty:
+    rows_shown = rows_shown if name is None else rows_shown[(rows_shown["institution"] == name) & rows_shown["indicator"].isin(counting)]
+    if rows_shown.empty:
         return []
     rows = [
         [
@@ -135,26 +137,28 @@ def _published_section(figures: PublishedFigures, confidential: Confidential, pe
             Cell("–" if pd.isna(row["gap"]) else f"{int(row['gap']):+d}".replace("-", "−").replace("+0", "0")),
             Cell(texts("return") if row["kind"] == "return" else str(row["source"]), number=False),
         ]
-        for row in own.sort_values(["indicator", "offence_group", "institution", "source"], key=_in_order(figures)).to_dict("records")
+        for row in rows_shown.sort_values(["indicator", "offence_group", "institution", "source"], key=_sort_key(figures)).to_dict(
+            "records"
+        )
     ]
     columns = ("indicator", "category", *([] if name else ["institution"]), "published", "reported", "difference", "source")
-    notes = [texts("incomplete_published")] if own["incomplete"].any() else []
+    notes = [texts("incomplete_published")] if rows_shown["incomplete"].any() else []
     table = Table(texts.period(period), [texts("columns", column) for column in columns], rows, notes)
     return [Section("published", texts("sections", "published"), [texts("intro", "published")], [table])]
 
 
-def _in_order(figures: PublishedFigures) -> Callable[[pd.Series], pd.Series]:
-    """Return a sort key: indicators in the order of the release, everything else as it is."""
-    place = {code: n for n, code in enumerate(figures.titles)}
-    return lambda column: column.map(place) if column.name == "indicator" else column
+def _sort_key(figures: PublishedFigures) -> Callable[[pd.Series], pd.Series]:
+    """Return a sort key that puts indicators into the order of the release and leaves all other columns as they are."""
+    position = {code: n for n, code in enumerate(figures.titles)}
+    return lambda column: column.map(position) if column.name == "indicator" else column
 
 
 def _delivery_section(figures: PublishedFigures, period: str, name: str) -> Section:
     texts, coverage = figures.texts, figures.release.table("coverage")
-    own = coverage[(coverage["institution"] == name) & coverage["period"].str.startswith(period[:4])].sort_values("period")
+    deliveries = coverage[(coverage["institution"] == name) & coverage["period"].str.startswith(period[:4])].sort_values("period")
     rows = [
         [Cell(texts.period(str(one["period"])), number=False), Cell(texts.state(str(one["state"]), one.get("signature")), number=False)]
-        for one in own.to_dict("records")
+        for one in deliveries.to_dict("records")
     ]
     table = Table(texts("sections", "coverage"), [texts("facts", "period"), texts("sections", "coverage")], rows)
     return Section("coverage", texts("sections", "coverage"), tables=[table])
@@ -185,7 +189,7 @@ def _exact_figure_section(figures: PublishedFigures, confidential: Confidential,
 
 
 def _pathway_section(figures: PublishedFigures, confidential: Confidential, year: str) -> Section:
-    """Return the cohorts of victims up to a year: how many of them reached each step, with their share, and how long the steps took."""
+    """Return the cohorts of victims up to a year: how many reached each step, their share, and how long the steps took."""
     texts, years = figures.texts, figures.years(year)
     cohorts, durations = (_cohorts_of(confidential.table(view), years) for view in ("flow_victims", "flow_victim_durations"))
     groups = {"total": cohorts, topic().leading: cohorts[cohorts["offence_group"] == topic().leading]}
@@ -205,23 +209,26 @@ def _cohorts_of(rows: pd.DataFrame, years: list[str]) -> pd.DataFrame:
 
 
 def _cohort_rows(cohorts: pd.DataFrame) -> list[list[Cell]]:
-    """Return a row a year: victims, and those who reached each step with their share; a dash where nothing was delivered."""
+    """Return a row for each year: victims, and how many of them reached each step, with their share; a dash if nothing was delivered."""
     rows = []
-    for cohort, own in cohorts.groupby("cohort"):
-        victims, *reached = (own[name].sum(min_count=1) for name in ("victims", *load_texts()["pathway"]["steps"]))
+    for cohort, cohort_rows in cohorts.groupby("cohort"):
+        victims, *reached = (cohort_rows[name].sum(min_count=1) for name in ("victims", *load_texts()["pathway"]["steps"]))
         shares = [Cell(_format_number(n).text + (f" ({n / victims:.0%})" if pd.notna(n) and victims else "")) for n in reached]
-        rows.append([Cell(_cohort_name(str(cohort), own), number=False), _format_number(victims), *shares])
+        rows.append([Cell(_cohort_name(str(cohort), cohort_rows), number=False), _format_number(victims), *shares])
     return rows
 
 
 def _duration_rows(texts: ReportTexts, durations: pd.DataFrame) -> list[list[Cell]]:
-    """Return a row a year and step; a dash where days are not known or not shown."""
+    """Return a row for each year and step; a dash where days are unknown or not shown."""
     rows = []
-    for cohort, own in durations.groupby("cohort"):
+    for cohort, durations_of_cohort in durations.groupby("cohort"):
         for step in load_texts()["pathway"]["durations"]:
-            row = own[own["step"] == step].iloc[0]
+            row = durations_of_cohort[durations_of_cohort["step"] == step].iloc[0]
             days = [Cell("–" if pd.isna(row[name]) else f"{row[name]:.1f}") for name in _DURATION_COLUMNS]
-            names = [Cell(_cohort_name(str(cohort), own), number=False), Cell(texts("pathway", "durations", step), number=False)]
+            names = [
+                Cell(_cohort_name(str(cohort), durations_of_cohort), number=False),
+                Cell(texts("pathway", "durations", step), number=False),
+            ]
             rows.append([*names, _format_number(row["victims"]), *days])
     return rows
 

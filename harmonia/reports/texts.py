@@ -17,7 +17,7 @@ from warehouse.releases.reading import label_of_code, missing_text, supported_la
 
 @cache
 def load_texts() -> dict[str, Any]:
-    """Return all texts as declared: each in three languages, in the order of `LANGUAGES`."""
+    """Read all texts as declared: each in three languages, in the order of `LANGUAGES`."""
     return merged(declared(Path(__file__).with_suffix(".yaml")), texts("reports"))
 
 
@@ -31,18 +31,18 @@ class ReportTexts:
         supported_language(self.lang)
 
     def __call__(self, *path: str, **values: object) -> str:
-        """Return the text at a path, e.g. `words("sections", "key")`, with the placeholders filled in."""
+        """Return the text at a path, e.g. `texts("sections", "key")`, with the placeholders filled in."""
         text: Any = load_texts()
         for name in path:
             text = text[name]
         return str(text[LANGUAGES.index(self.lang)]).format(**values)
 
     def sentences(self, name: str) -> list[str]:
-        """Return a list of sentences."""
+        """Return the list of sentences called `name`."""
         return [sentence[LANGUAGES.index(self.lang)] for sentence in load_texts()[name]]
 
     def period(self, period: str) -> str:
-        """Return a year as it is, a quarter in words."""
+        """Return a quarter in words; a year unchanged."""
         return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
 
     def institution(self, name: str) -> str:
@@ -50,10 +50,10 @@ class ReportTexts:
         return contract.load(name).publisher[self.lang]
 
     def gap(self, missing: str | None) -> str:
-        """Return the incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty where there are none."""
+        """Return incomplete deliveries (`warehouse.releases.labels.missing_text`) in words; empty if there are none."""
         return missing_text(missing, self.lang)
 
     def state(self, state: str, signature: object = None) -> str:
-        """Return the state of a delivery in words, with that of its signature where it is not signed."""
+        """Return the state of a delivery in words; if its quarter is not signed, also the state of the signature."""
         unsigned = f" ({label_of_code('signature', signature, self.lang)})" if isinstance(signature, str) and signature != SIGNED else ""
         return f"{label_of_code('delivery_state', state, self.lang)}{unsigned}"

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-from harmonia.audit import entries, record_own_access
+from harmonia.audit import list_entries, record_own_access
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import first_run
@@ -48,7 +48,7 @@ class DueReport:
     sent: str | None
 
     def state(self, today: date) -> str:
-        """`sent`, `sent late`, `due_reports` or `late`."""
+        """Return the state of the report on a day: `sent`, `sent late`, `due` or `late`."""
         if self.sent:
             return "sent" if self.sent <= self.deadline.isoformat() else "sent late"
         return "due" if today <= self.deadline else "late"
@@ -72,11 +72,13 @@ def record_sent(workplace: Workplace, sent: SentReport) -> None:
         record_own_access(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
 
 
-def due_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
-    """Return the reports of all past periods of the release, by deadline: those of this system, and unsent ones due before the first run
-    of the home."""
+def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
+    """List the reports of all past periods of the release, sorted by deadline.
+
+    Returns two lists: the second has the unsent reports that were due before the first run of the home, the first has all others.
+    """
     with closing(open_registry(workplace.registry)) as registry:
-        log = entries(registry, None)
+        log = list_entries(registry, None)
         first_run_at = first_run(registry)
     sent = [SentReport(**json.loads(line)) for line in log.loc[log["what"] == _ACTION, "subject"]]
     first_sent = {}

@@ -70,8 +70,8 @@ def list_pairs(
     """List the doubtful pairs, those first that affect most published figures."""
     from harmonia.review.queue import list_doubtful_pairs
 
-    with _open_run(home, registry_url) as (found, registry):
-        pairs = list_doubtful_pairs(found, registry, everything)
+    with _open_run(home, registry_url) as (published_run, registry):
+        pairs = list_doubtful_pairs(published_run, registry, everything)
     pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
     if pairs.empty:
         typer.echo("No pair is in doubt. `harmonia review list --all` includes pairs already judged.")
@@ -98,17 +98,17 @@ def show(
     from harmonia.review.judgements import read_judgements
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pairs import PAIR, pair_ids, parse_pair
-    from harmonia.review.showing import evidence_of_pair, records_side_by_side
+    from harmonia.review.showing import describe_evidence, describe_pair
 
-    with _open_run(home, registry_url) as (found, registry):
-        one = resolve_pair(found, registry, parse_pair(pair))
-        name = str(pair_ids(one).iloc[0])
+    with _open_run(home, registry_url) as (published_run, registry):
+        pair_row = resolve_pair(published_run, registry, parse_pair(pair))
+        name = str(pair_ids(pair_row).iloc[0])
         if names:
-            record_access(registry, acting_account(found.home.root), "looked at names for review", name)
-        print_frame(records_side_by_side(found, one, names), "", name)
+            record_access(registry, acting_account(published_run.home.root), "looked at names for review", name)
+        print_frame(describe_pair(published_run, pair_row, names), "", name)
         if not blind:
-            console(markup=False).print(evidence_of_pair(found, one), soft_wrap=True)
-            judgements = read_judgements(registry).merge(one, on=PAIR)
+            console(markup=False).print(describe_evidence(published_run, pair_row), soft_wrap=True)
+            judgements = read_judgements(registry).merge(pair_row, on=PAIR)
             if len(judgements):
                 judgements["decided_at"] = judgements["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
                 print_frame(judgements[["verdict", "steward", "decided_at", "why"]], "", "Judgements, latest last")
@@ -125,17 +125,19 @@ def preview(
     from harmonia.review.consequence import Consequences
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pairs import parse_pair
-    from harmonia.review.showing import figures_changed, records_changed
+    from harmonia.review.showing import list_changed_figures, list_changed_records
 
-    with _open_run(home, registry_url) as (found, registry):
-        consequences = Consequences(found, registry)
+    with _open_run(home, registry_url) as (published_run, registry):
+        consequences = Consequences(published_run, registry)
         try:
-            result = consequences.of(resolve_pair(found, registry, parse_pair(pair)), verdict.value, acting_account(found.home.root))
+            result = consequences.preview(
+                resolve_pair(published_run, registry, parse_pair(pair)), verdict.value, acting_account(published_run.home.root)
+            )
         finally:
             consequences.close()
-    print_frame(records_changed(result), "", "Cases and persons before and after")
+    print_frame(list_changed_records(result), "", "Cases and persons before and after")
     if len(result.figures):
-        print_frame(figures_changed(result), "", f"{count(len(result.figures), 'published figure')} would change")
+        print_frame(list_changed_figures(result), "", f"{count(len(result.figures), 'published figure')} would change")
     else:
         typer.echo("No published figure would change.")
     if not result.holds and verdict in (Verdict.same, Verdict.different):
@@ -157,14 +159,16 @@ def decide(
     from harmonia.review.judgements import normalise_text, read_judgements
     from harmonia.review.naming import resolve_pair
     from harmonia.review.pairs import parse_pair
-    from harmonia.review.showing import current_verdict
+    from harmonia.review.showing import describe_verdict
 
     reason = normalise_text("why", why)
-    with _open_run(home, registry_url) as (found, registry):
-        one = resolve_pair(found, registry, parse_pair(pair))
-        fresh = deciding.decide(found, registry, one, verdict.value, acting_account(found.home.root), reason, blind=blind)
-        typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
-        for line in current_verdict(read_judgements(registry), one):
+    with _open_run(home, registry_url) as (published_run, registry):
+        pair_row = resolve_pair(published_run, registry, parse_pair(pair))
+        is_new = deciding.decide(
+            published_run, registry, pair_row, verdict.value, acting_account(published_run.home.root), reason, blind=blind
+        )
+        typer.echo("Judgement entered." if is_new else "The same judgement exists already; nothing was entered.")
+        for line in describe_verdict(read_judgements(registry), pair_row):
             typer.echo(line)
 
 
@@ -184,14 +188,16 @@ def export(
     from harmonia.review.queue import list_doubtful_pairs
     from harmonia.review.sampling import find_sample
 
-    with _open_run(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (published_run, registry):
         if sample is not None:
             pairs = exchange.pairs_of_sample(registry, find_sample(registry, sample), everything)
         else:
-            pairs = list_doubtful_pairs(found, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
+            pairs = list_doubtful_pairs(published_run, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
         pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
         pairs = pairs if sample is not None else pairs.head(limit)
-        written = exchange.export_pairs(found, registry, file, pairs, sample or 0, names, acting_account(found.home.root) if names else "")
+        written = exchange.export_pairs(
+            published_run, registry, file, pairs, sample or 0, names, acting_account(published_run.home.root) if names else ""
+        )
     typer.echo(f"{count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
 
 
@@ -204,11 +210,11 @@ def import_file(
     """Import the judgements of a workbook. Exit code 1 if a row with a verdict was refused."""
     from harmonia.review.exchange import import_judgements
     from harmonia.review.judgements import read_judgements
-    from harmonia.review.showing import contradictory_judgements
+    from harmonia.review.showing import describe_contradictions
 
-    with _open_run(home, registry_url) as (found, registry):
-        done = import_judgements(found, registry, file)
-        clashes = contradictory_judgements(read_judgements(registry))
+    with _open_run(home, registry_url) as (published_run, registry):
+        done = import_judgements(published_run, registry, file)
+        clashes = describe_contradictions(read_judgements(registry))
     typer.echo(
         f"{count(done.entered, 'judgement')} entered, {done.known} already known, {count(done.open, 'row')} without a verdict, "
         f"{len(done.refused)} refused."
@@ -233,8 +239,8 @@ def sample(
     from harmonia.review.pairs import ENTITIES
     from harmonia.review.sampling import draw_sample as draw
 
-    with _open_run(home, registry_url) as (found, registry):
-        drawn = draw(found, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
+    with _open_run(home, registry_url) as (published_run, registry):
+        drawn = draw(published_run, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
     out = drawn.left_out
     screen = console(markup=False)
     screen.print(
@@ -252,7 +258,7 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
     from harmonia.review.exchange import count_judged
     from harmonia.review.sampling import count_labels, find_sample
 
-    with _open_run(home, registry_url) as (found, registry):
+    with _open_run(home, registry_url) as (published_run, registry):
         number = find_sample(registry, sample)
         judged, drawn = count_judged(registry, number)
         if judged == 0:
@@ -267,16 +273,16 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
     print_frame(figures, "", title)
     out.print(
         "For the linkage as published when the sample was drawn. Recall is over candidate pairs: pairs without a common blocking key "
-        f"are not included. {_dropped_blocks_text(found)}",
+        f"are not included. {_dropped_blocks_text(published_run)}",
         soft_wrap=True,
     )
 
 
-def _dropped_blocks_text(found: PublishedRun) -> str:
+def _dropped_blocks_text(published_run: PublishedRun) -> str:
     """Describe the blocking values that the last run dropped, in one sentence."""
     import json
 
-    plain = json.loads(str(found.table("links", "_items")["plain"].iloc[0])).get("statistics", {})
+    plain = json.loads(str(published_run.table("links", "_items")["plain"].iloc[0])).get("statistics", {})
     refused = int(plain.get("blocking_values_refused", 0))
     if not refused:
         return "Blocking dropped no values in the last run."

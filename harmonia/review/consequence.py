@@ -63,19 +63,19 @@ class Consequences:
     Judgements that are entered after the run are taken into account.
     """
 
-    def __init__(self, found: PublishedRun, registry: Registry) -> None:
-        """Load the run `found`. Raises `HarmoniaError` if its lake cannot be read."""
-        self.found, self._registry, self._lock = found, registry, Lock()
+    def __init__(self, published_run: PublishedRun, registry: Registry) -> None:
+        """Load a published run. Raises `HarmoniaError` if its lake cannot be read."""
+        self.published_run, self._registry, self._lock = published_run, registry, Lock()
         model, spark = load_model(), Spark.from_environment()
-        canonical = {name: found.table("canonical", name, columns) for name, columns in INPUT.items()}
-        self._places, self._successors = found.table("identities", "listed"), canonical["successors"]
-        self._relinking = Relinking(canonical, model, self._places, found.home.lake / "linkage_memory", spark)
+        canonical = {name: published_run.table("canonical", name, columns) for name, columns in INPUT.items()}
+        self._places, self._successors = published_run.table("identities", "listed"), canonical["successors"]
+        self._relinking = Relinking(canonical, model, self._places, published_run.home.lake / "linkage_memory", spark)
         identities, status, findings, tables = (
-            lake.open_output(dict, found.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
+            lake.open_output(dict, published_run.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
         )
         published = RecordIds(identities["cases"], identities["persons"])
         self._recount = Recount(run_inputs(tables, identities, status, findings), published)
-        self.published = found.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
+        self.published = published_run.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
         self._pending = self.published.iloc[:0]
         self._entered: int | None = None
         self._decided: dict[tuple[object, ...], tuple[Clusters, RecordIds]] = {}
@@ -86,7 +86,7 @@ class Consequences:
         """Free the database."""
         self._recount.close()
 
-    def of(self, pair: pd.DataFrame, verdict: str, steward: str) -> Consequence:
+    def preview(self, pair: pd.DataFrame, verdict: str, steward: str) -> Consequence:
         """Compute what changes if `steward` enters `verdict` on `pair` (a frame of one row with the columns `PAIR`)."""
         with self._lock:
             self._follow_judgements()
@@ -103,7 +103,7 @@ class Consequences:
         )
 
     def _follow_judgements(self) -> None:
-        """If judgements were entered since the last call, make the ids and figures under them the current ones."""
+        """Make the ids and figures under all judgements the current ones, if judgements were entered since the last call."""
         entered = len(read_judgements(self._registry))
         if entered == self._entered:
             return
@@ -143,9 +143,9 @@ class Consequences:
     def _foresee_ids(self, clusters: Clusters) -> RecordIds:
         """Return the ids that the next run would assign to the clusters."""
         cases = foresee_ids(self._registry, "case", with_old_keys(clusters.cases, self._successors, "case"))
-        known = with_old_keys(clusters.persons, self._successors, "person")
-        persons = foresee_ids(self._registry, "person", with_first_keys(known, self._places))
-        persons = persons.assign(record_key=known["record_key"].array)
+        persons_old_keys = with_old_keys(clusters.persons, self._successors, "person")
+        persons = foresee_ids(self._registry, "person", with_first_keys(persons_old_keys, self._places))
+        persons = persons.assign(record_key=persons_old_keys["record_key"].array)
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
     def _changed_figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -153,21 +153,23 @@ class Consequences:
 
         A cell that is not published counts as 0, as in crossed tables.
         """
-        found = changes[changes[measure] != 0].set_index(CELL)[measure]
-        published = self.published[measure].reindex(found.index).fillna(0).astype("int64")
-        before = published + self._pending[measure].reindex(found.index).fillna(0).astype("int64")
-        return pd.DataFrame({"published": published, "before": before, "after": before + found}).reset_index()[FIGURES]
+        changed = changes[changes[measure] != 0].set_index(CELL)[measure]
+        published = self.published[measure].reindex(changed.index).fillna(0).astype("int64")
+        before = published + self._pending[measure].reindex(changed.index).fillna(0).astype("int64")
+        return pd.DataFrame({"published": published, "before": before, "after": before + changed}).reset_index()[FIGURES]
 
 
-def _sum_figures(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([one, other]).groupby(level=CELL).sum()
+def _sum_figures(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([first, second]).groupby(level=CELL).sum()
 
 
-def _have_equal_ids(one: RecordIds, other: RecordIds) -> bool:
+def _have_equal_ids(first: RecordIds, second: RecordIds) -> bool:
     """Return whether all records have the same ids in both."""
     columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
-    known = [{name: set(getattr(ids, name)[of].itertuples(index=False, name=None)) for name, of in columns.items()} for ids in (one, other)]
-    return known[0] == known[1]
+    id_sets = [
+        {name: set(getattr(ids, name)[of].itertuples(index=False, name=None)) for name, of in columns.items()} for ids in (first, second)
+    ]
+    return id_sets[0] == id_sets[1]
 
 
 def _are_in_one_cluster(clusters: Clusters, pair: pd.DataFrame) -> bool:

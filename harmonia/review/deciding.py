@@ -20,7 +20,7 @@ def needs_second(pair: pd.DataFrame, verdict: str) -> bool:
 
 
 def decide(
-    found: PublishedRun,
+    published_run: PublishedRun,
     registry: Registry,
     pair: pd.DataFrame,
     verdict: str,
@@ -36,12 +36,12 @@ def decide(
     (`needs_second`) as `PROPOSED`. Raises `HarmoniaError` if steward or reason is empty, or the registry is locked.
     """
     entered = PROPOSED if two_stewards and needs_second(pair, verdict) else verdict
-    weight = found.decisions().merge(pair[PAIR], on=PAIR)["weight"]
+    weight = published_run.decisions().merge(pair[PAIR], on=PAIR)["weight"]
     judgement = pair[PAIR].assign(
         verdict=entered,
         steward=normalise_text("steward", steward),
         why=normalise_text("why", why),
-        model=found.model,
+        model=published_run.model,
         weight=float(weight.iloc[0]) if len(weight) else None,
         blind=blind,
         origin=None,
@@ -55,11 +55,11 @@ def undo(registry: Registry, pair: pd.DataFrame, steward: str, why: str) -> str 
     Returns the verdict entered; None if there is no judgement to undo.
     """
     judgements = read_judgements(registry).merge(pair[PAIR], on=PAIR)
-    own = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
-    if own.empty or own["verdict"].iloc[-1] == "withdrawn":
+    steward_judgements = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
+    if steward_judgements.empty or steward_judgements["verdict"].iloc[-1] == "withdrawn":
         return None
-    verdict = str(own["verdict"].iloc[-2]) if len(own) > 1 else "withdrawn"
-    last = own.tail(1)
+    verdict = str(steward_judgements["verdict"].iloc[-2]) if len(steward_judgements) > 1 else "withdrawn"
+    last = steward_judgements.tail(1)
     enter_judgements(
         registry,
         last[[*PAIR, "model", "weight", "blind"]].assign(verdict=verdict, steward=steward, why=normalise_text("why", why), origin=None),

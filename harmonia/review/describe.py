@@ -23,18 +23,18 @@ _MAX_NAMES = 20
 
 def fields_of(entity: str, names: bool) -> tuple[str, ...]:
     """Return the fields that are shown of a record of `entity` (`case`, `person`); with `names`, first those that identify a person."""
-    own = CASE_FIELDS if entity == "case" else PERSON_FIELDS
-    return (*NAME_FIELDS[entity], *own) if names else own
+    fields = CASE_FIELDS if entity == "case" else PERSON_FIELDS
+    return (*NAME_FIELDS[entity], *fields) if names else fields
 
 
-def describe_records(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
+def describe_records(published_run: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
     """Describe all records of `entity` (`case`, `person`), indexed by institution and record key. Columns out: `fields_of`; text, empty if
     unknown.
 
     A record is described in its accepted state or, if it has none, in its latest. Fields that identify a person (`names`) are read from the
     identity store, which contains accepted records only.
     """
-    canonical = found.canonical()
+    canonical = published_run.canonical()
     cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
     days = _event_dates(without_confidential(canonical["events"]), entity)
     if entity == "case":
@@ -45,7 +45,7 @@ def describe_records(found: PublishedRun, entity: str, names: bool) -> pd.DataFr
         out = persons.merge(files, on=["institution", "case_key"], how="left").rename(columns={"case_key": "case"}).set_index(RECORD)
     out["days"] = days
     if names:
-        found_names = _person_names(found.home, entity, persons)
+        found_names = _person_names(published_run.home, entity, persons)
         out = out.drop(columns=list(found_names.columns), errors="ignore").join(found_names)
     out = out.reindex(columns=list(fields_of(entity, names)))
     return out.astype("str").fillna("")
@@ -60,16 +60,16 @@ def _shown_state(states: pd.DataFrame) -> pd.DataFrame:
 
 def _event_dates(events: pd.DataFrame, entity: str) -> pd.Series:
     """List the dated events of each record of `entity` in one text, e.g. `reported 2013-02-01; sent 2013-03-04`."""
-    own = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
-    own = own.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
-    text = own["event"] + " " + own["date"].dt.strftime("%Y-%m-%d")
-    return text.groupby([own[c] for c in RECORD]).agg("; ".join).astype("str")
+    dated = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
+    dated = dated.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
+    text = dated["event"] + " " + dated["date"].dt.strftime("%Y-%m-%d")
+    return text.groupby([dated[c] for c in RECORD]).agg("; ".join).astype("str")
 
 
 def _cited_numbers(references: pd.DataFrame) -> pd.Series:
-    own = references.dropna(subset=["number", "case_key"]).drop_duplicates(["institution", "case_key", "number"])
-    found = own.groupby(["institution", "case_key"])["number"].agg("; ".join).astype("str")
-    return found.rename_axis(RECORD)
+    cited = references.dropna(subset=["number", "case_key"]).drop_duplicates(["institution", "case_key", "number"])
+    numbers = cited.groupby(["institution", "case_key"])["number"].agg("; ".join).astype("str")
+    return numbers.rename_axis(RECORD)
 
 
 def _person_names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from pipelines.harmonisation.names import name_skeletons
 from pipelines.linkage.cluster import connected_components
 from schemas.canonical import without_confidential
 
-MOST_FOUND = 50
+MAX_FOUND = 50
 """Maximum number of records that a search returns."""
 HISTORY = ["verdict", "steward", "decided_at", "why", "blind"]
 
@@ -38,8 +38,8 @@ class Desk:
     A `pair` is a frame of one row with the columns `PAIR`.
     """
 
-    def __init__(self, found: PublishedRun, registry: Registry) -> None:
-        self.found, self.registry = found, registry
+    def __init__(self, published_run: PublishedRun, registry: Registry) -> None:
+        self.published_run, self.registry = published_run, registry
         self._lock, self._loading = Lock(), Lock()
         self._consequences: Consequences | None = None
         self._described: dict[tuple[str, bool], pd.DataFrame] = {}
@@ -48,7 +48,7 @@ class Desk:
         """Return the object that computes previews of verdicts. The first call takes some seconds."""
         with self._loading:
             if self._consequences is None:
-                self._consequences = Consequences(self.found, self.registry)
+                self._consequences = Consequences(self.published_run, self.registry)
             return self._consequences
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Desk:
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """The decisions of linkage on pairs; see `PublishedRun.decisions`."""
-        return self.found.decisions()
+        return self.published_run.decisions()
 
     @cached_property
     def _decided(self) -> pd.DataFrame:
@@ -69,30 +69,30 @@ class Desk:
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables of the run; see `PublishedRun.canonical`."""
-        return self.found.canonical()
+        return self.published_run.canonical()
 
     @cached_property
     def ids(self) -> dict[str, pd.Series]:
         """For each entity (`case`, `person`), the published id of each record, indexed by institution and record key."""
         return {
-            "case": self.found.table("identities", "cases").set_index(RECORD)["case_id"],
-            "person": self.found.table("identities", "persons").set_index(RECORD)["person_id"],
+            "case": self.published_run.table("identities", "cases").set_index(RECORD)["case_id"],
+            "person": self.published_run.table("identities", "persons").set_index(RECORD)["person_id"],
         }
 
     @cached_property
     def _reassigned_positions(self) -> pd.DataFrame:
-        return self.found.table("identities", "listed")
+        return self.published_run.table("identities", "listed")
 
     @cached_property
     def _doubtful(self) -> pd.DataFrame:
         """All doubtful pairs, judged or not: columns of the queue, and the ids of both records (id_a, id_b; empty if it has none)."""
-        pairs = list_doubtful_pairs(self.found, self.registry, everything=True)
+        pairs = list_doubtful_pairs(self.published_run, self.registry, everything=True)
         for side in "ab":
             pairs[f"id_{side}"] = ""
             for entity, ids in self.ids.items():
-                own = pairs["entity"] == entity
-                keys = pd.MultiIndex.from_frame(pairs.loc[own, [f"institution_{side}", f"key_{side}"]])
-                pairs.loc[own, f"id_{side}"] = ids.reindex(keys).fillna("").to_numpy()
+                of_entity = pairs["entity"] == entity
+                keys = pd.MultiIndex.from_frame(pairs.loc[of_entity, [f"institution_{side}", f"key_{side}"]])
+                pairs.loc[of_entity, f"id_{side}"] = ids.reindex(keys).fillna("").to_numpy()
         return pairs
 
     def queue(self, steward: str) -> pd.DataFrame:
@@ -106,28 +106,28 @@ class Desk:
         with self._lock:
             pairs = self._doubtful.drop(columns="state").merge(states.rename(columns={"verdict": "state"}), on=PAIR, how="left")
         pairs = pairs.fillna({"state": "open"})
-        own = self._latest_verdicts_of(steward)
-        waits = pairs["state"].isin(OPEN) & ~pd.MultiIndex.from_frame(pairs[PAIR]).isin(pd.MultiIndex.from_frame(own[PAIR]))
+        steward_verdicts = self._latest_verdicts_of(steward)
+        waits = pairs["state"].isin(OPEN) & ~pd.MultiIndex.from_frame(pairs[PAIR]).isin(pd.MultiIndex.from_frame(steward_verdicts[PAIR]))
         return _group_pairs(pairs[waits].reset_index(drop=True))
 
     def _latest_verdicts_of(self, steward: str) -> pd.DataFrame:
         """Return the latest verdict of `steward` on each pair, without withdrawn ones. Columns out: `PAIR`, verdict."""
         judgements = order_pairs(read_judgements(self.registry))
-        own = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
-        own = own.drop_duplicates(PAIR, keep="last")
-        return own.loc[own["verdict"] != "withdrawn", [*PAIR, "verdict"]]
+        steward_judgements = judgements[steward_key(judgements["steward"]) == steward_key(pd.Series([steward])).iloc[0]]
+        steward_judgements = steward_judgements.drop_duplicates(PAIR, keep="last")
+        return steward_judgements.loc[steward_judgements["verdict"] != "withdrawn", [*PAIR, "verdict"]]
 
     def pair(self, text: str) -> pd.DataFrame:
         """Find the pair that `text` names, as on the command line. Raises `HarmoniaError` if it is not found."""
-        wanted = parse_pair(text)
-        if isinstance(wanted, str) and wanted in self._decided.index:  # of this run, so both records are delivered
-            return self._decided.loc[[wanted]].reset_index(drop=True)
-        return resolve_pair(self.found, self.registry, wanted).reset_index(drop=True)
+        parsed = parse_pair(text)
+        if isinstance(parsed, str) and parsed in self._decided.index:  # of this run, so both records are delivered
+            return self._decided.loc[[parsed]].reset_index(drop=True)
+        return resolve_pair(self.published_run, self.registry, parsed).reset_index(drop=True)
 
     def decision(self, pair: pd.DataFrame) -> dict[str, object]:
         """Return what linkage decided on a pair: weight (bits), decision, reasons; empty if no decision is stored."""
-        known = self.decisions.merge(pair[PAIR], on=PAIR)
-        return {str(name): known[name].iloc[0] for name in ("weight", "decision", "reasons")} if len(known) else {}
+        stored = self.decisions.merge(pair[PAIR], on=PAIR)
+        return {str(name): stored[name].iloc[0] for name in ("weight", "decision", "reasons")} if len(stored) else {}
 
     def history(self, pair: pd.DataFrame) -> pd.DataFrame:
         """Return the judgements on a pair, oldest first. Columns out: `HISTORY`."""
@@ -136,24 +136,24 @@ class Desk:
     def since_run(self) -> int:
         """Count the pairs that were judged since the run began."""
         with self.registry.read() as session:
-            began = session.scalar(select(Run.started).where(Run.id == self.found.run))
+            began = session.scalar(select(Run.started).where(Run.id == self.published_run.run))
         judgements = read_judgements(self.registry)
         later = judgements["decided_at"].map(lambda moment: began is None or moment > began)
         return len(judgements[later.astype(bool)].drop_duplicates(PAIR)) if len(judgements) else 0
 
     def state(self, pair: pd.DataFrame) -> str:
         """Return the state of a pair: `open` if nobody judged it, else `same`, `different`, `unsure`, `proposed` or `disputed`."""
-        found = current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
-        return str(found.iloc[0]) if len(found) else "open"
+        current = current_verdicts(self.registry, self._reassigned_positions).merge(pair[PAIR], on=PAIR)["verdict"]
+        return str(current.iloc[0]) if len(current) else "open"
 
     def describe(self, entity: str, names: bool) -> pd.DataFrame:
         """Describe all records of `entity` (see `describe_records`). The result is kept in memory unless it contains names."""
         with self._lock:
             if names or (entity, names) not in self._described:
-                found = describe_records(self.found, entity, names)
+                described = describe_records(self.published_run, entity, names)
                 if names:
-                    return found
-                self._described[entity, names] = found
+                    return described
+                self._described[entity, names] = described
             return self._described[entity, names]
 
     def seen(self, pair: pd.DataFrame) -> str:
@@ -172,17 +172,17 @@ class Desk:
         """
         entity = str(pair["entity"].iloc[0])
         ids, keys = self.ids[entity], _keys_of_pair(pair)
-        own = ids.reindex(keys).dropna()
-        found = ids[ids.isin(own)].rename("id").reset_index()
-        alone = pd.DataFrame([(*key, "") for key in keys if key not in own.index], columns=[*RECORD, "id"])
-        return pd.concat([found, alone], ignore_index=True)
+        ids_of_pair = ids.reindex(keys).dropna()
+        members = ids[ids.isin(ids_of_pair)].rename("id").reset_index()
+        alone = pd.DataFrame([(*key, "") for key in keys if key not in ids_of_pair.index], columns=[*RECORD, "id"])
+        return pd.concat([members, alone], ignore_index=True)
 
     def links(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
         """Return the decisions of linkage on pairs within `members`, records of `entity`. Columns out: `PAIR`, weight, decision."""
-        known = pd.MultiIndex.from_frame(members[RECORD])
-        own = self.decisions[self.decisions["entity"] == entity]
-        inside = [pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]]).isin(known) for side in "ab"]
-        return own.loc[inside[0] & inside[1], [*PAIR, "weight", "decision"]].reset_index(drop=True)
+        member_keys = pd.MultiIndex.from_frame(members[RECORD])
+        decisions = self.decisions[self.decisions["entity"] == entity]
+        inside = [pd.MultiIndex.from_frame(decisions[[f"institution_{side}", f"key_{side}"]]).isin(member_keys) for side in "ab"]
+        return decisions.loc[inside[0] & inside[1], [*PAIR, "weight", "decision"]].reset_index(drop=True)
 
     def events(self, members: pd.DataFrame, entity: str) -> pd.DataFrame:
         """Return the dated events of `members`, records of `entity`, and of their case files, by date.
@@ -194,30 +194,30 @@ class Desk:
             persons = self.canonical["person_records"].drop_duplicates([*RECORD, "case_key"])
             files = members[RECORD].merge(persons[[*RECORD, "case_key"]], on=RECORD)[["institution", "case_key"]].drop_duplicates()
         events = without_confidential(self.canonical["events"])
-        own = events[(events["status"] == "accepted") & events["date"].notna()].merge(files, on=["institution", "case_key"])
+        dated = events[(events["status"] == "accepted") & events["date"].notna()].merge(files, on=["institution", "case_key"])
         if entity == "person":
-            of_members = pd.MultiIndex.from_frame(own[RECORD]).isin(pd.MultiIndex.from_frame(members[RECORD]))
-            own = own[(own["entity"] == "case") | of_members]
-        own = own.sort_values("date", kind="stable").drop_duplicates(["institution", "case_key", "event", "date"])
-        return own[["institution", "case_key", "event", "date"]].reset_index(drop=True)
+            of_members = pd.MultiIndex.from_frame(dated[RECORD]).isin(pd.MultiIndex.from_frame(members[RECORD]))
+            dated = dated[(dated["entity"] == "case") | of_members]
+        dated = dated.sort_values("date", kind="stable").drop_duplicates(["institution", "case_key", "event", "date"])
+        return dated[["institution", "case_key", "event", "date"]].reset_index(drop=True)
 
     def search(self, entity: str, number: str = "", name: str = "") -> pd.DataFrame:
-        """Find at most `MOST_FOUND` records of `entity`. Columns out: institution, record_key.
+        """Find at most `MAX_FOUND` records of `entity`. Columns out: institution, record_key.
 
         number: text within the record key or the number of the case file. name: words of a person's name, in any language and script, or a
         personal number; the caller records this search in the audit log first. Records must match both if both are given.
         """
         table = self.canonical["case_records" if entity == "case" else "person_records"]
-        wanted = pd.Series(True, index=table.index)
+        is_match = pd.Series(True, index=table.index)
         if number:
             column = "number" if entity == "case" else "case_key"
             parts = [table[one].astype("str").str.contains(number.strip(), case=False, regex=False) for one in ("record_key", column)]
-            wanted &= parts[0] | parts[1]
+            is_match &= parts[0] | parts[1]
         if name and entity == "person":
-            wanted &= _matches_name(table, name)
+            is_match &= _matches_name(table, name)
         if not number and not name:
-            wanted &= False
-        return table.loc[wanted, RECORD].drop_duplicates().head(MOST_FOUND).reset_index(drop=True)
+            is_match &= False
+        return table.loc[is_match, RECORD].drop_duplicates().head(MAX_FOUND).reset_index(drop=True)
 
 
 def _matches_name(persons: pd.DataFrame, name: str) -> pd.Series:
@@ -225,12 +225,12 @@ def _matches_name(persons: pd.DataFrame, name: str) -> pd.Series:
     digits = "".join(letter for letter in name if letter.isdigit())
     if len(digits) >= 6:
         return persons["personal_number"].astype("str") == digits
-    wanted = str(name_skeletons(pd.Series([name], dtype="str")).fillna("").iloc[0]).split()
+    name_parts = str(name_skeletons(pd.Series([name], dtype="str")).fillna("").iloc[0]).split()
     tokens = " " + persons["name_tokens"].fillna("").astype("str")
-    found = pd.Series(bool(wanted), index=persons.index)
-    for word in wanted:
-        found &= tokens.str.contains(f" {word}", regex=False)
-    return found
+    is_match = pd.Series(bool(name_parts), index=persons.index)
+    for word in name_parts:
+        is_match &= tokens.str.contains(f" {word}", regex=False)
+    return is_match
 
 
 def _keys_of_pair(pair: pd.DataFrame) -> pd.MultiIndex:

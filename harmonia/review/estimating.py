@@ -52,43 +52,46 @@ def estimate(labels: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for entity, part in labels.groupby("entity", sort=True):
         columns = (part[name].to_numpy() for name in ("joined", "pairs", "same", "different", "unsure"))
-        one = LabelCounts(*columns)
-        low, high = _interval_limits(one)
-        values = {"precision": (_precision_of(one), one.joined.astype(bool)), "recall": (_recall_of(one), np.ones(len(part), dtype=bool))}
+        counts_of_entity = LabelCounts(*columns)
+        low, high = _interval_limits(counts_of_entity)
+        values = {
+            "precision": (_precision_of(counts_of_entity), counts_of_entity.joined.astype(bool)),
+            "recall": (_recall_of(counts_of_entity), np.ones(len(part), dtype=bool)),
+        }
         for n, (measure, (value, part_of)) in enumerate(values.items()):
-            counts = [int(column[part_of].sum()) for column in (one.pairs, one.labelled, one.unsure)]
+            counts = [int(column[part_of].sum()) for column in (counts_of_entity.pairs, counts_of_entity.labelled, counts_of_entity.unsure)]
             rows.append((entity, measure, value, min(low[n], value), max(high[n], value), *counts))
     return pd.DataFrame(rows, columns=["entity", "measure", "estimate", "low", "high", "pairs", "labelled", "unsure"])
 
 
-def _estimated_matches(one: LabelCounts) -> np.ndarray:
+def _estimated_matches(labels: LabelCounts) -> np.ndarray:
     """Estimate the number of matches among all pairs of each stratum; null if none of its pairs was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(one.pairs * (one.matches / one.labelled))
+        return np.asarray(labels.pairs * (labels.matches / labels.labelled))
 
 
-def _precision_of(one: LabelCounts) -> float:
-    joined = one.joined.astype(bool)
-    return float(_estimated_matches(one)[joined].sum() / one.pairs[joined].sum()) if joined.any() else float("nan")
+def _precision_of(labels: LabelCounts) -> float:
+    joined = labels.joined.astype(bool)
+    return float(_estimated_matches(labels)[joined].sum() / labels.pairs[joined].sum()) if joined.any() else float("nan")
 
 
-def _recall_of(one: LabelCounts) -> float:
-    matches, joined = _estimated_matches(one), one.joined.astype(bool)
+def _recall_of(labels: LabelCounts) -> float:
+    matches, joined = _estimated_matches(labels), labels.joined.astype(bool)
     return float(matches[joined].sum() / matches.sum()) if matches.sum() != 0 else float("nan")
 
 
-def _interval_limits(one: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
+def _interval_limits(labels: LabelCounts) -> tuple[tuple[float, float], tuple[float, float]]:
     """Compute the limits of the intervals: lower limits of precision and recall, upper limits of precision and recall."""
     chance = np.random.default_rng(_SEED)
-    few, many = (_draw_matches(one, side, chance) for side in ("low", "high"))
-    joined = one.joined.astype(bool)
-    found = {side: drawn[:, joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
+    few, many = (_draw_matches(labels, side, chance) for side in ("low", "high"))
+    joined = labels.joined.astype(bool)
+    joined_matches = {side: drawn[:, joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
     missed = {side: drawn[:, ~joined].sum(axis=1) for side, drawn in (("low", few), ("high", many))}
-    size = one.pairs[joined].sum()
+    size = labels.pairs[joined].sum()
     tail = (1 - CONFIDENCE_LEVEL) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        low = found["low"] / size, found["low"] / (found["low"] + missed["high"])
-        high = found["high"] / size, found["high"] / (found["high"] + missed["low"])
+        low = joined_matches["low"] / size, joined_matches["low"] / (joined_matches["low"] + missed["high"])
+        high = joined_matches["high"] / size, joined_matches["high"] / (joined_matches["high"] + missed["low"])
     ends = [
         tuple(float(np.nanquantile(v, q)) if np.isfinite(v).any() else float("nan") for v in values)
         for values, q in ((low, tail), (high, 1 - tail))
@@ -96,14 +99,14 @@ def _interval_limits(one: LabelCounts) -> tuple[tuple[float, float], tuple[float
     return (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1])
 
 
-def _draw_matches(one: LabelCounts, side: str, chance: np.random.Generator) -> np.ndarray:
+def _draw_matches(labels: LabelCounts, side: str, chance: np.random.Generator) -> np.ndarray:
     """Draw the number of matches in each stratum from its confidence distribution for one side of the interval (`low`, `high`).
 
     Returns an array of `DRAWS` rows and one column per stratum.
     """
-    matches = one.matches + (one.unsure if side == "high" else 0)
-    others = one.others + (one.unsure if side == "low" else 0)
-    left = one.pairs - matches - others
+    matches = labels.matches + (labels.unsure if side == "high" else 0)
+    others = labels.others + (labels.unsure if side == "low" else 0)
+    left = labels.pairs - matches - others
     a, b = (matches, others + 1) if side == "low" else (matches + 1, others)
     # A beta distribution with a parameter of zero is a point mass: at 0 (low) or at 1 (high).
     share = chance.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9), size=(DRAWS, len(left)))

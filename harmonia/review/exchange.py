@@ -36,17 +36,17 @@ class ImportedJudgements:
     blind: bool
 
 
-def side_by_side(found: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
+def describe_both_sides(published_run: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
     """Describe both records of each pair: columns `<field> a` and `<field> b`, indexed as `pairs`; empty if a record lacks the field."""
     columns = [f"{field} {side}" for field in all_fields(pairs["entity"].unique().tolist(), names) for side in "ab"]
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
     for entity in pairs["entity"].unique():
-        own = pairs[pairs["entity"] == entity]
-        known = describe_records(found, str(entity), names)
+        pairs_of_entity = pairs[pairs["entity"] == entity]
+        described = describe_records(published_run, str(entity), names)
         for side in "ab":
-            rows = known.reindex(pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])).fillna("")
-            for field in known.columns:
-                out.loc[own.index, f"{field} {side}"] = rows[field].map(workbook.flat_text).to_numpy()
+            rows = described.reindex(pd.MultiIndex.from_frame(pairs_of_entity[[f"institution_{side}", f"key_{side}"]])).fillna("")
+            for field in described.columns:
+                out.loc[pairs_of_entity.index, f"{field} {side}"] = rows[field].map(workbook.flat_text).to_numpy()
     return out
 
 
@@ -55,7 +55,9 @@ def all_fields(entities: list[str], names: bool) -> list[str]:
     return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in fields_of(entity, names)))
 
 
-def export_pairs(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
+def export_pairs(
+    published_run: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str
+) -> int:
     """Write a workbook for stewards with `pairs` to the file `path`, and return the number of pairs.
 
     pairs: `PAIR`, and those columns of `workbook.SHOWN` that stewards may see. sample: number of the blind sample, 0 if it is none. names:
@@ -65,10 +67,10 @@ def export_pairs(found: PublishedRun, registry: Registry, path: Path, pairs: pd.
     if pairs.empty:
         raise HarmoniaError("there is no open pair to export: none is in doubt, or all are judged (--all includes judged pairs)")
     rows = pairs.reset_index(drop=True)
-    rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
+    rows = rows.assign(pair=pair_ids(rows)).join(describe_both_sides(published_run, rows, names))
     if names:
         record_access(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
-    about = workbook.WorkbookOrigin(found.mark, found.run, found.model, sample)
+    about = workbook.WorkbookOrigin(published_run.mark, published_run.run, published_run.model, sample)
     workbook.write_workbook(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
     return len(rows)
 
@@ -86,29 +88,29 @@ def pairs_of_sample(registry: Registry, number: int, everything: bool) -> pd.Dat
     return pairs if everything else pairs[~done]
 
 
-def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> ImportedJudgements:
+def import_judgements(published_run: PublishedRun, registry: Registry, path: Path) -> ImportedJudgements:
     """Enter all valid judgements of a workbook in one transaction.
 
     Raises `HarmoniaError` if the file is not a review workbook, or was exported from another home.
     """
     filled = intake.read_workbook(path)
-    if filled.about.mark != found.mark:
-        raise HarmoniaError(f"{path}: was exported from another home, not {found.home.root}: import it there, or export again here")
+    if filled.about.mark != published_run.mark:
+        raise HarmoniaError(f"{path}: was exported from another home, not {published_run.home.root}: import it there, or export again here")
     rows = filled.rows
     pairs = rows[PAIR].where(rows["entity"].isin(ENTITIES), "")
-    missing = missing_records(pairs, found.clusters())
+    missing = missing_records(pairs, published_run.clusters())
     names = any(column.startswith(("name ", "persons ")) for column in filled.shown)
-    now = side_by_side(found, pairs[pairs["entity"] != ""], names).reindex(index=rows.index, columns=filled.shown)
+    now = describe_both_sides(published_run, pairs[pairs["entity"] != ""], names).reindex(index=rows.index, columns=filled.shown)
     valid, refused, blank = intake.validate_verdicts(filled, now, missing)
-    decisions = found.decisions().set_index(PAIR)["weight"]
+    decisions = published_run.decisions().set_index(PAIR)["weight"]
     valid = valid.assign(
         model=filled.about.model or None,
         weight=decisions.reindex(pd.MultiIndex.from_frame(valid[PAIR])).to_numpy(),
         blind=filled.about.sample > 0,
         origin=filled.origin,
     )
-    fresh = enter_judgements(registry, valid)
-    return ImportedJudgements(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
+    is_new = enter_judgements(registry, valid)
+    return ImportedJudgements(int(is_new.sum()), int((~is_new).sum()), blank, refused, filled.about.sample > 0)
 
 
 def count_judged(registry: Registry, number: int) -> tuple[int, int]:

@@ -44,12 +44,12 @@ def follow_moved_persons(judgements: pd.DataFrame, places: pd.DataFrame, receive
     states = places.merge(first.reset_index(), on=["institution", "delivery"], how="left")
     out = judgements.copy()
     for side in "ab":
-        asked = judgements.loc[judgements["entity"] == "person", [f"institution_{side}", f"key_{side}", "decided_at"]]
-        asked = asked.set_axis(["institution", "record_key", "decided_at"], axis=1).rename_axis("row").reset_index()
-        asked = asked.assign(bare=asked["record_key"].str.partition("@")[0], at=asked["record_key"].str.partition("@")[2])
-        found = asked.merge(states.rename(columns={"record_key": "bare"}), on=["institution", "bare"])
-        found = found[(found["at"] == "") | (found["at"] == found["delivery"])]
-        known = found.assign(known=found["received"] <= found["decided_at"], order=found["delivery"])
-        known = known.sort_values(["known", "order"], kind="stable").drop_duplicates("row", keep="last").set_index("row")
-        out.loc[known.index, f"key_{side}"] = known["person_key"]
+        judged = judgements.loc[judgements["entity"] == "person", [f"institution_{side}", f"key_{side}", "decided_at"]]
+        judged = judged.set_axis(["institution", "record_key", "decided_at"], axis=1).rename_axis("row").reset_index()
+        judged = judged.assign(bare=judged["record_key"].str.partition("@")[0], at=judged["record_key"].str.partition("@")[2])
+        matches = judged.merge(states.rename(columns={"record_key": "bare"}), on=["institution", "bare"])
+        matches = matches[(matches["at"] == "") | (matches["at"] == matches["delivery"])]
+        latest = matches.assign(known=matches["received"] <= matches["decided_at"], order=matches["delivery"])
+        latest = latest.sort_values(["known", "order"], kind="stable").drop_duplicates("row", keep="last").set_index("row")
+        out.loc[latest.index, f"key_{side}"] = latest["person_key"]
     return out

@@ -28,7 +28,7 @@ FIGURES_PER_CHANGE = 2  # the grand total, and the total of the offence group
 _PERIODS = ("quarter", "year")
 
 
-def counted_rows(found: PublishedRun) -> pd.DataFrame:
+def counted_rows(published_run: PublishedRun) -> pd.DataFrame:
     """Read which records count in which figures: one row for each record and indicator.
 
     Columns out: indicator, unit (case, person), ever (its units count only once ever), institution, entity, record_key, case_key, case_id,
@@ -37,7 +37,7 @@ def counted_rows(found: PublishedRun) -> pd.DataFrame:
     from warehouse.count.periods import quarter_of, year_of
     from warehouse.indicators import indicators
 
-    rows = found.table("statistics", "indicator_row")
+    rows = published_run.table("statistics", "indicator_row")
     out = rows[rows["day"].notna()].reset_index(drop=True)
     out["day"] = pd.to_datetime(out["day"])  # Parquet gives days as objects
     once_ever = [code for code, one in indicators().items() if one.harmonised.once == "ever"]
@@ -53,17 +53,17 @@ def count_influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame
     """
     out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
     for entity, ids, column in (("case", cases, "case_id"), ("person", persons, "person_id")):
-        own = pairs[pairs["entity"] == entity].reset_index(names="at")
-        if own.empty:
+        pairs_of_entity = pairs[pairs["entity"] == entity].reset_index(names="at")
+        if pairs_of_entity.empty:
             continue
         table = ids.set_index(RECORD)[column]
         for side in "ab":
-            keys = pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])
-            own[f"id_{side}"] = table.reindex(keys).to_numpy()
-        parts = [_rows_of_sides(own, rows, entity, column, alone) for alone in "ab"]
-        moves = np.max([_count_moved_figures(part, entity, len(own)) for part in parts], axis=0)
-        touched = _count_touched_figures(pd.concat(parts, ignore_index=True), len(own))
-        out.loc[own["at"], ["moves", "touched"]] = np.column_stack([moves, touched])
+            keys = pd.MultiIndex.from_frame(pairs_of_entity[[f"institution_{side}", f"key_{side}"]])
+            pairs_of_entity[f"id_{side}"] = table.reindex(keys).to_numpy()
+        parts = [_rows_of_sides(pairs_of_entity, rows, entity, column, alone) for alone in "ab"]
+        moves = np.max([_count_moved_figures(part, entity, len(pairs_of_entity)) for part in parts], axis=0)
+        touched = _count_touched_figures(pd.concat(parts, ignore_index=True), len(pairs_of_entity))
+        out.loc[pairs_of_entity["at"], ["moves", "touched"]] = np.column_stack([moves, touched])
     return out
 
 
@@ -80,17 +80,17 @@ def _rows_of_sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column:
     apart = pd.concat([part[~joined] for part in parts], ignore_index=True).merge(rows, on=column)
     if entity == "person":
         rows = rows[rows["unit"] == "person"]
-    whole = numbered[joined].rename(columns={"id_a": column}).merge(rows, on=column)
-    mine = (whole["institution"] == whole[f"institution_{alone}"]) & (whole[key] == whole[f"key_{alone}"])
-    whole = whole.assign(side=np.where(mine, 0, 1))
-    return pd.concat([apart, whole[apart.columns]], ignore_index=True)
+    joined_rows = numbered[joined].rename(columns={"id_a": column}).merge(rows, on=column)
+    mine = (joined_rows["institution"] == joined_rows[f"institution_{alone}"]) & (joined_rows[key] == joined_rows[f"key_{alone}"])
+    joined_rows = joined_rows.assign(side=np.where(mine, 0, 1))
+    return pd.concat([apart, joined_rows[apart.columns]], ignore_index=True)
 
 
 def _count_moved_figures(sides: pd.DataFrame, entity: str, pairs: int) -> np.ndarray:
     if entity == "person":
         persons = sides[sides["unit"] == "person"]
-        found = sum(_count_shared_groups(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
-        return FIGURES_PER_CHANGE * (found + len(_PERIODS) * _count_shared_groups(persons[persons["ever"]], ["indicator"], pairs))
+        moved = sum(_count_shared_groups(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
+        return FIGURES_PER_CHANGE * (moved + len(_PERIODS) * _count_shared_groups(persons[persons["ever"]], ["indicator"], pairs))
     cases = len(_PERIODS) * _count_shared_groups(sides[sides["unit"] == "case"], ["indicator"], pairs)
     persons = sides[sides["unit"] == "person"]
     both = len(_PERIODS) * _count_shared_groups(persons, ["indicator", "person_id"], pairs)

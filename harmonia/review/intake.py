@@ -22,7 +22,7 @@ from harmonia.review.pairs import ENTITIES, PAIR, order_pairs, pair_ids
 from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, WorkbookOrigin, flat_text, row_checksums
 
 MAX_BYTES = 50_000_000
-_WAY_OUT = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
+_REMEDY = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_workbook(path: Path) -> FilledReview:
     book = _load_workbook(path, content)
     for name in (PAIRS, ABOUT):
         if name not in book.sheetnames:
-            raise HarmoniaError(f"{path}: has no sheet {name}, so it is not a review workbook: {_WAY_OUT}")
+            raise HarmoniaError(f"{path}: has no sheet {name}, so it is not a review workbook: {_REMEDY}")
     about = _read_about(path, book[ABOUT])
     lines = [[_cell_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
     header = [flat_text(name) for name in lines.pop(0)] if lines else []
@@ -59,8 +59,8 @@ def read_workbook(path: Path) -> FilledReview:
         raise HarmoniaError(
             f"{path}: the columns were changed ({', '.join(absent) or 'one is repeated'}): export again and copy the verdicts over"
         )
-    named = [n for n, name in enumerate(header) if name]
-    rows = pd.DataFrame([[line[n] for n in named] for line in lines], columns=[header[n] for n in named], dtype="str")
+    columns = [n for n, name in enumerate(header) if name]
+    rows = pd.DataFrame([[line[n] for n in columns] for line in lines], columns=[header[n] for n in columns], dtype="str")
     for column in rows.columns.difference(PAIR):
         rows[column] = rows[column].map(flat_text).astype("str")
     rows.insert(0, "row", range(2, len(rows) + 2))
@@ -78,12 +78,12 @@ def _load_workbook(path: Path, content: bytes) -> openpyxl.Workbook:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
         if max(size, len(content)) > MAX_BYTES * 4:
-            raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a review workbook: {_WAY_OUT}")
+            raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a review workbook: {_REMEDY}")
         return openpyxl.load_workbook(io.BytesIO(content))
     except HarmoniaError:
         raise
     except Exception as error:  # noqa: BLE001 - openpyxl raises many kinds of errors on damaged files
-        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
+        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_REMEDY}") from None
 
 
 def _read_about(path: Path, sheet: Any) -> WorkbookOrigin:
@@ -148,11 +148,11 @@ def validate_verdicts(filled: FilledReview, now: pd.DataFrame, missing: pd.Serie
 
 
 def _changed_rows(filled: FilledReview) -> pd.Series:
-    """Return which rows were changed in the file, in the pair or in the fields of its records."""
+    """Return for each row whether it was changed in the file, in the pair or in the fields of its records."""
     rows = filled.rows
-    whole = row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
-    known = rows["entity"].isin(ENTITIES) & (pair_ids(rows) == rows["pair"])
-    return ~(whole & known)
+    is_unchanged = row_checksums(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
+    is_pair = rows["entity"].isin(ENTITIES) & (pair_ids(rows) == rows["pair"])
+    return ~(is_unchanged & is_pair)
 
 
 def _text_error(column: str, value: str) -> str:

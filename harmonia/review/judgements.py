@@ -51,25 +51,25 @@ def steward_key(names: pd.Series) -> pd.Series:
     return names.astype("str").str.casefold().str.split().str.join(" ")
 
 
-def enter_judgements(registry: Registry, given: pd.DataFrame) -> pd.Series:
-    """Enter judgements in one transaction; return which of them were entered, indexed as `given`.
+def enter_judgements(registry: Registry, judgements: pd.DataFrame) -> pd.Series:
+    """Enter judgements in one transaction; return which of them were entered, indexed as `judgements`.
 
-    given: `PAIR`, verdict, steward, why, model, weight, blind, origin (SHA-256 of the workbook; null if typed). A judgement is not entered
-    if it equals the steward's latest on the pair, or if one of this steward on the pair was imported from the same workbook before.
+    judgements: `PAIR`, verdict, steward, why, model, weight, blind, origin (SHA-256 of the workbook; null if typed). A judgement is not
+    entered if it equals the steward's latest on the pair, or if one of this steward on the pair was imported from the same workbook before.
     Raises `HarmoniaError` if another process has locked the registry.
     """
-    rows = order_pairs(given).assign(who=steward_key(given["steward"]))
+    rows = order_pairs(judgements).assign(who=steward_key(judgements["steward"]))
     with registry.write() as session:
         if session.get_bind().dialect.name == "postgresql":  # one writer at a time, as in SQLite
             session.execute(text("LOCK TABLE judgement IN SHARE ROW EXCLUSIVE MODE"))
-        fresh = ~_stored_already(rows, _stored_judgements(session))
+        is_new = ~_stored_already(rows, _stored_judgements(session))
         moment = now()
         columns = [*PAIR, "verdict", "steward", "why", "model", "weight", "blind", "origin"]
-        new = rows.loc[fresh, columns].rename(columns=_STORED).astype(object)
+        new = rows.loc[is_new, columns].rename(columns=_STORED).astype(object)
         new = new.where(new.notna(), None)
         if len(new):
             session.execute(insert(Judgement), frame_rows(new.assign(decided_at=moment)))
-    return fresh
+    return is_new
 
 
 def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -12,23 +12,23 @@ from harmonia.review.published import PublishedRun, missing_records
 from harmonia.review.sampling import read_sampled_pairs
 
 
-def resolve_pair(found: PublishedRun, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
-    """Find the pair `wanted`, given by its id or as a frame with its two records. Returns a frame of one row with the columns `PAIR`.
+def resolve_pair(published_run: PublishedRun, registry: Registry, requested: str | pd.DataFrame) -> pd.DataFrame:
+    """Find a pair that is requested by its id or by a frame with its two records. Returns a frame of one row with the columns `PAIR`.
 
     An id is looked for in the decisions of the last run, the judgements and the blind samples. Raises `HarmoniaError` if it is not there,
     or if a record of the pair is not delivered.
     """
-    clusters = found.clusters()
-    if isinstance(wanted, pd.DataFrame):
-        pair = wanted
+    clusters = published_run.clusters()
+    if isinstance(requested, pd.DataFrame):
+        pair = requested
     else:
-        known = pd.concat(
-            [found.decisions()[PAIR], read_judgements(registry)[PAIR], read_sampled_pairs(registry)[PAIR]], ignore_index=True
+        listed = pd.concat(
+            [published_run.decisions()[PAIR], read_judgements(registry)[PAIR], read_sampled_pairs(registry)[PAIR]], ignore_index=True
         ).drop_duplicates()
-        pair = known[(pair_ids(known) == wanted).to_numpy()].reset_index(drop=True)
+        pair = listed[(pair_ids(listed) == requested).to_numpy()].reset_index(drop=True)
         if pair.empty:
-            raise HarmoniaError(f"pair {wanted} is unknown in home {found.home.root}: see `harmonia review list`")
+            raise HarmoniaError(f"pair {requested} is unknown in home {published_run.home.root}: see `harmonia review list`")
     absent = missing_records(pair, clusters).iloc[0]
     if absent:
-        raise HarmoniaError(f"{absent} is not in any delivery of home {found.home.root}: check institution and key")
+        raise HarmoniaError(f"{absent} is not in any delivery of home {published_run.home.root}: check institution and key")
     return pair

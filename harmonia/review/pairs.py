@@ -39,8 +39,8 @@ def pair_ids(frame: pd.DataFrame) -> pd.Series:
 
     The id is a hash, and discloses nothing about the records.
     """
-    named = frame[PAIR].itertuples(index=False, name=None)
-    return pd.Series([f"{parts[0]}-{_hash_parts(parts)}" for parts in named], index=frame.index, dtype="str")
+    rows = frame[PAIR].itertuples(index=False, name=None)
+    return pd.Series([f"{parts[0]}-{_hash_parts(parts)}" for parts in rows], index=frame.index, dtype="str")
 
 
 def _hash_parts(parts: tuple[str, ...]) -> str:
@@ -64,8 +64,8 @@ def parse_pair(text: str) -> str | pd.DataFrame:
         return typed
     entity, colon, rest = typed.partition(":")
     sides = [side.partition(":") for side in rest.split("~")]
-    whole = colon and entity in ENTITIES and len(sides) == 2 and all(name in institutions() and key for name, _, key in sides)
-    if not whole:
+    is_valid = colon and entity in ENTITIES and len(sides) == 2 and all(name in institutions() and key for name, _, key in sides)
+    if not is_valid:
         raise HarmoniaError(
             f"[{typed}] is not a pair: use an id from `harmonia review list` (person-…, case-…) or two records as "
             "person:police:KEY~courts:KEY"

@@ -80,8 +80,8 @@ class PublishedRun:
 
 def open_home_registry(workplace: Workplace) -> Registry:
     """Open the registry of a home, without creating one. Raises `HarmoniaError` if there is none."""
-    there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
-    if not there:
+    exists = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    if not exists:
         raise HarmoniaError(_no_run_message(workplace.home.root))
     return open_registry(workplace.registry)
 
@@ -105,10 +105,10 @@ def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
 
     Empty if both records are delivered. clusters: from `PublishedRun.clusters`.
     """
-    known = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
+    delivered = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
     out = pd.Series("", index=pairs.index, dtype="str")
     for side in "ba":
-        there = pd.MultiIndex.from_frame(pairs[["entity", f"institution_{side}", f"key_{side}"]].astype("str")).isin(known)
-        named = pairs["entity"] + " record " + pairs[f"key_{side}"] + " of " + pairs[f"institution_{side}"]
-        out = out.mask(~there, named)
+        is_delivered = pd.MultiIndex.from_frame(pairs[["entity", f"institution_{side}", f"key_{side}"]].astype("str")).isin(delivered)
+        record_names = pairs["entity"] + " record " + pairs[f"key_{side}"] + " of " + pairs[f"institution_{side}"]
+        out = out.mask(~is_delivered, record_names)
     return out

@@ -22,7 +22,7 @@ QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves",
 OPEN = ("open", "unsure", "disputed", "proposed")
 
 
-def list_doubtful_pairs(found: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
+def list_doubtful_pairs(published_run: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
     """List the doubtful pairs of a run. Columns out: `QUEUE`.
 
     A pair is doubtful if its weight is within `DOUBT_BITS` of zero, if its records are joined but contradict each other (contradiction:
@@ -30,41 +30,44 @@ def list_doubtful_pairs(found: PublishedRun, registry: Registry, everything: boo
     with `everything`, all. They are sorted by the number of figures that a reversed decision would change (moves), of figures that it
     touches, and by doubt.
     """
-    decisions = found.decisions()
-    states = current_verdicts(registry, found.table("identities", "listed")).rename(columns={"verdict": "state"})
+    decisions = published_run.decisions()
+    states = current_verdicts(registry, published_run.table("identities", "listed")).rename(columns={"verdict": "state"})
     pairs = decisions.merge(states, on=PAIR, how="left").fillna({"state": "open"})
-    pairs["contradiction"] = contradictions(found, pairs)
+    pairs["contradiction"] = find_contradictions(published_run, pairs)
     doubtful = pairs["weight"].abs().le(DOUBT_BITS) | pairs["contradiction"].ne("") | pairs["state"].ne("open")
     if not everything:
         doubtful &= pairs["state"].isin(OPEN)
     pairs = pairs[doubtful].reset_index(drop=True)
     if pairs.empty:
         return pairs.assign(moves=0, touched=0)[QUEUE]
-    ids = [found.table("identities", name) for name in ("cases", "persons")]
-    counted = count_influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(found), *ids)
+    ids = [published_run.table("identities", name) for name in ("cases", "persons")]
+    counted = count_influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(published_run), *ids)
     pairs = pairs.join(counted).assign(distance=pairs["weight"].abs())
     pairs = pairs.sort_values(["moves", "touched", "distance", "pair"], ascending=[False, False, True, True], kind="stable")
     return pairs[QUEUE].reset_index(drop=True)
 
 
-def contradictions(found: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
+def find_contradictions(published_run: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
     """Find what contradicts itself in each pair of joined person records, comma-separated; empty if nothing does.
 
     `number`: two different valid personal numbers; `birth`: birth dates that are far apart; `sex`.
     """
     from pipelines.linkage.standardise import build_features
 
-    persons = build_features(found.canonical()).persons
+    persons = build_features(published_run.canonical()).persons
     features = persons.set_index(RECORD)[["number", "valid", "birth_date", "sex"]]
-    own = pairs[(pairs["entity"] == "person") & (pairs["decision"] == "joined")]
-    a, b = (features.reindex(pd.MultiIndex.from_frame(own[[f"institution_{s}", f"key_{s}"]])).set_axis(own.index) for s in "ab")
+    joined_persons = pairs[(pairs["entity"] == "person") & (pairs["decision"] == "joined")]
+    a, b = (
+        features.reindex(pd.MultiIndex.from_frame(joined_persons[[f"institution_{s}", f"key_{s}"]])).set_axis(joined_persons.index)
+        for s in "ab"
+    )
     valid = a["valid"].fillna(False).astype(bool) & b["valid"].fillna(False).astype(bool)
     marks = {
         "number": valid & (a["number"] != b["number"]).fillna(False),
         "birth": ((a["birth_date"] - b["birth_date"]).abs() > pd.Timedelta(days=MAX_BIRTH_DAYS)),
         "sex": a["sex"].notna() & b["sex"].notna() & (a["sex"] != b["sex"]).fillna(False),
     }
-    joined = pd.Series("", index=own.index, dtype="str")
+    joined = pd.Series("", index=joined_persons.index, dtype="str")
     for name, mask in marks.items():
         joined = joined.mask(mask, joined + f",{name}")
     joined = joined.str.lstrip(",")

@@ -57,14 +57,14 @@ def decided_pairs(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFr
 
 def _pairs_within_clusters(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
     """List all pairs of records within each cluster of one entity, except clusters with more than `MAX_CLUSTER_RECORDS` records."""
-    own = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MAX_CLUSTER_RECORDS)]
-    own = own[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
-    both = own.merge(own, on="cluster", suffixes=("_a", "_b"))
+    small_clusters = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MAX_CLUSTER_RECORDS)]
+    small_clusters = small_clusters[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
+    both = small_clusters.merge(small_clusters, on="cluster", suffixes=("_a", "_b"))
     both = both[both["row_a"] < both["row_b"]].rename(columns={"record_key_a": "key_a", "record_key_b": "key_b"})
     return order_pairs(both.assign(entity=entity)[PAIR])
 
 
-def draw_sample(found: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
+def draw_sample(published_run: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
     """Draw a blind sample of `size` pairs and store it in the registry. Raises `HarmoniaError` if there are no pairs to draw.
 
     The same run and seed give the same pairs. The sample measures the clusters as they were published when it was drawn. Clusters of later
@@ -72,18 +72,18 @@ def draw_sample(found: PublishedRun, registry: Registry, size: int, seed: int, e
     """
     from pipelines.linkage.candidates import list_candidate_pairs
 
-    pairs, left_out = list_candidate_pairs(found.canonical())
-    pairs = decided_pairs(pairs, found.clusters())
+    pairs, left_out = list_candidate_pairs(published_run.canonical())
+    pairs = decided_pairs(pairs, published_run.clusters())
     pairs = pairs[pairs["entity"].isin(entities)].reset_index(drop=True)
     if pairs.empty:
-        raise HarmoniaError(f"home {found.home.root} has no candidate pairs of {' and '.join(entities)} to sample")
+        raise HarmoniaError(f"home {published_run.home.root} has no candidate pairs of {' and '.join(entities)} to sample")
     taken, strata = draw_pairs(pairs, size, seed)
     with registry.write() as session:
-        drawn = Sample(drawn_at=now(), seed=seed, run_id=found.run, model=found.model)
+        drawn = Sample(drawn_at=now(), seed=seed, run_id=published_run.run, model=published_run.model)
         session.add(drawn)
         session.flush()
-        named = strata.rename(columns={"stratum": "name", "entity": "kind"}).assign(sample_id=drawn.id)
-        session.execute(insert(SampleStratum), frame_rows(named))
+        stratum_rows = strata.rename(columns={"stratum": "name", "entity": "kind"}).assign(sample_id=drawn.id)
+        session.execute(insert(SampleStratum), frame_rows(stratum_rows))
         rows = taken.rename(columns={"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"})
         rows = rows.drop(columns="joined").assign(sample_id=drawn.id, position=range(1, len(rows) + 1)).astype({"weight": object})
         rows["weight"] = rows["weight"].where(rows["weight"].notna(), None)
@@ -94,10 +94,19 @@ def draw_sample(found: PublishedRun, registry: Registry, size: int, seed: int, e
 
 def read_sampled_pairs(registry: Registry) -> pd.DataFrame:
     """Read the pairs of all samples, in the order in which they are shown. Columns out: `SAMPLED`."""
-    one = SampledPair
-    columns = (one.sample_id, one.position, one.stratum, one.kind, one.institution_a, one.record_key_a, one.institution_b, one.record_key_b)
+    table = SampledPair
+    columns = (
+        table.sample_id,
+        table.position,
+        table.stratum,
+        table.kind,
+        table.institution_a,
+        table.record_key_a,
+        table.institution_b,
+        table.record_key_b,
+    )
     with registry.read() as session:
-        rows = session.execute(select(*columns, one.weight, one.probability).order_by(one.sample_id, one.position)).all()
+        rows = session.execute(select(*columns, table.weight, table.probability).order_by(table.sample_id, table.position)).all()
     frame = pd.DataFrame([tuple(row) for row in rows], columns=SAMPLED)
     return frame.astype({**dict.fromkeys([*PAIR, "stratum"], "str"), "sample": "int64", "weight": "float64"})
 
@@ -105,12 +114,12 @@ def read_sampled_pairs(registry: Registry) -> pd.DataFrame:
 def find_sample(registry: Registry, number: int | None) -> int:
     """Return `number` if there is such a sample, or the number of the latest sample for None. Raises `HarmoniaError` if there is none."""
     with registry.read() as session:
-        known = session.scalars(select(Sample.id).order_by(Sample.id)).all()
-    if not known:
+        numbers = session.scalars(select(Sample.id).order_by(Sample.id)).all()
+    if not numbers:
         raise HarmoniaError("this home has no blind sample: draw one with `harmonia review sample --pairs 300 --seed 1`")
-    if number is not None and number not in known:
-        raise HarmoniaError(f"sample {number} does not exist in this home; use one of {', '.join(map(str, known))}")
-    return number if number is not None else known[-1]
+    if number is not None and number not in numbers:
+        raise HarmoniaError(f"sample {number} does not exist in this home; use one of {', '.join(map(str, numbers))}")
+    return number if number is not None else numbers[-1]
 
 
 def count_labels(registry: Registry, number: int) -> pd.DataFrame:
@@ -118,9 +127,9 @@ def count_labels(registry: Registry, number: int) -> pd.DataFrame:
 
     Columns out: stratum, entity, joined; numbers of pairs: pairs (in the stratum), drawn, same, different, unsure (or disputed).
     """
-    one = SampleStratum
+    table = SampleStratum
     with registry.read() as session:
-        query = select(one.name, one.kind, one.joined, one.pairs, one.drawn).where(one.sample_id == number).order_by(one.name)
+        query = select(table.name, table.kind, table.joined, table.pairs, table.drawn).where(table.sample_id == number).order_by(table.name)
         strata = pd.DataFrame([tuple(row) for row in session.execute(query)], columns=["stratum", "entity", "joined", "pairs", "drawn"])
     judgements = read_judgements(registry)
     verdicts = combine_judgements(judgements[judgements["blind"]]).replace({"verdict": {"disputed": "unsure", "proposed": "same"}})

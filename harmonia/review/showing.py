@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harmonia.review.describe import fields_of
-from harmonia.review.exchange import side_by_side
+from harmonia.review.exchange import describe_both_sides
 from harmonia.review.judgements import combine_judgements
 from harmonia.review.pairs import PAIR, pair_ids
 from harmonia.review.published import PublishedRun
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from harmonia.review.consequence import Consequence
 
 
-def records_side_by_side(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
+def describe_pair(published_run: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
     """Describe the two records of `pair`, one row per field. Columns out: field, and one for each record, named by institution and key."""
     entity = str(pair["entity"].iloc[0])
-    values = side_by_side(found, pair, names).iloc[0]
+    values = describe_both_sides(published_run, pair, names).iloc[0]
     heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
     rows = [(field, values[f"{field} a"], values[f"{field} b"]) for field in fields_of(entity, names)]
     return pd.DataFrame(rows, columns=["field", *heads])
 
 
-def evidence_of_pair(found: PublishedRun, pair: pd.DataFrame) -> str:
+def describe_evidence(published_run: PublishedRun, pair: pd.DataFrame) -> str:
     """Say with which weight and evidence (in bits) the last run decided on `pair`, in one sentence."""
-    known = found.decisions().merge(pair, on=PAIR)
-    if known.empty:
+    stored = published_run.decisions().merge(pair, on=PAIR)
+    if stored.empty:
         return "Weight: not stored by the last run: far below the threshold, or never compared."
-    row = known.iloc[0]
+    row = stored.iloc[0]
     bits = str(row["reasons"]) or "negligible"
     return f"Weight {row['weight']:+.2f} bits, {row['decision']}. Evidence in bits, for (+) and against (-) a match: {bits}"
 
 
-def records_changed(result: Consequence) -> pd.DataFrame:
+def list_changed_records(result: Consequence) -> pd.DataFrame:
     """Return the records that a verdict touches. Columns out: entity, institution, record, and its id before and after."""
     return result.records.rename(columns={"record_key": "record"})
 
 
-def figures_changed(result: Consequence) -> pd.DataFrame:
+def list_changed_figures(result: Consequence) -> pd.DataFrame:
     """Return the figures that a verdict changes. Columns out: indicator, period, cell (breakdown; empty for a total), before, after."""
     rows = result.figures
     dimensions = [name for name in CELL if name not in ("indicator", "period")]
@@ -53,21 +53,21 @@ def figures_changed(result: Consequence) -> pd.DataFrame:
     return rows[["indicator", "period"]].assign(cell=broken_down, before=rows["before"], after=rows["after"])
 
 
-def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
+def describe_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
     """Say which verdict on `pair` is current, and which judgements contradict others, in one line each."""
-    found = combine_judgements(judgements).merge(pair, on=PAIR)["verdict"]
+    verdicts = combine_judgements(judgements).merge(pair, on=PAIR)["verdict"]
     name = pair_ids(pair).iloc[0]
-    verdict = str(found.iloc[0]) if len(found) else ""
+    verdict = str(verdicts.iloc[0]) if len(verdicts) else ""
     lines = {
         "": f"{name}: no current judgement; linkage decides.",
         "disputed": f"{name}: disputed, since stewards disagree; no effect until they agree.",
         "unsure": f"{name}: unsure; linkage decides.",
         "proposed": f"{name}: proposed as the same by one steward; no effect until a second one agrees.",
     }
-    return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *contradictory_judgements(judgements)]
+    return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *describe_contradictions(judgements)]
 
 
-def contradictory_judgements(judgements: pd.DataFrame) -> list[str]:
+def describe_contradictions(judgements: pd.DataFrame) -> list[str]:
     """Say which judgements `same` have no effect because others contradict them, in one line each."""
     current = combine_judgements(judgements)
     lost = current[clashes(current)]

@@ -59,10 +59,10 @@ def allocate_draws(strata: pd.DataFrame, size: int) -> pd.Series:
         wanted = (share * total - drawn).clip(lower=0).where(open_strata, 0.0)
         wanted = wanted if wanted.sum() > 1e-9 else (strata["pairs"] - drawn)
         drawn = (drawn + wanted * free / wanted.sum()).clip(upper=strata["pairs"])
-    whole = (drawn + 1e-9).astype("int64")
-    rest = (drawn - whole).where(whole < strata["pairs"], -1.0).sort_values(ascending=False, kind="stable")
-    whole[rest.index[: total - int(whole.sum())]] += 1
-    return whole.astype("int64")
+    numbers = (drawn + 1e-9).astype("int64")
+    rest = (drawn - numbers).where(numbers < strata["pairs"], -1.0).sort_values(ascending=False, kind="stable")
+    numbers[rest.index[: total - int(numbers.sum())]] += 1
+    return numbers.astype("int64")
 
 
 def draw_pairs(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -28,13 +28,13 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 @cache
 def load_texts() -> dict[str, dict[str, Any]]:
-    """Return the texts of the page by language."""
-    found: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
-    return found
+    """Read the texts of the page, by language."""
+    texts: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
+    return texts
 
 
 def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> dict[str, str]:
-    """File name -> page: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
+    """Render the pages as HTML, by file name: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
 
     quality, yardsticks: rows of the tables `quality` and `yardstick` of any institutions; only those of `institution` are used.
     """
@@ -63,7 +63,7 @@ def render_pages(quality: pd.DataFrame, institution: str, yardsticks: pd.DataFra
 
 
 def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsticks: pd.DataFrame | None = None) -> list[Path]:
-    """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` where they cannot be written."""
+    """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` if they cannot be written."""
     folder = home / "scorecards" / institution
     paths = []
     with storage(folder):
@@ -76,10 +76,10 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str, yardsti
     return paths
 
 
-def _page_content(own: pd.DataFrame) -> dict[str, Any]:
-    """Return the content of the page, in its order; missing cells as None."""
-    cells = own.astype(object).where(own.notna(), None)
-    institution_rows = cells[own["unit"].isna()]
+def _page_content(rows_of_institution: pd.DataFrame) -> dict[str, Any]:
+    """Return the content of the page in the order in which it is shown; missing cells are None."""
+    cells = rows_of_institution.astype(object).where(rows_of_institution.notna(), None)
+    institution_rows = cells[rows_of_institution["unit"].isna()]
     delivered = institution_rows[(institution_rows["records"] > 0) | (institution_rows["whole"] > 0)]
     if delivered.empty:
         return {"newest": None}
@@ -89,7 +89,9 @@ def _page_content(own: pd.DataFrame) -> dict[str, Any]:
         for dimension in DIMENSIONS
     }
     assessed = [dimension for dimension in DIMENSIONS if any(row["score"] is not None for row in by_dimension[dimension])]
-    unit_rows = cells[own["unit"].notna() & (own["period"] == newest) & own["dimension"].isin(assessed)]
+    unit_rows = cells[
+        rows_of_institution["unit"].notna() & (rows_of_institution["period"] == newest) & rows_of_institution["dimension"].isin(assessed)
+    ]
     units = {
         visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records")
         for unit, rows in unit_rows.groupby("unit")
@@ -104,14 +106,14 @@ def _page_content(own: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _published_figures(own: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the institution's figures in `yardstick`, years first, the latest first; missing cells as None."""
-    ordered = own.assign(order=own["indicator"].map({code: one.order for code, one in indicators().items()}))
+def _published_figures(yardsticks: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the institution's figures in `yardstick`, sorted by year (latest first), then by quarter; missing cells are None."""
+    ordered = yardsticks.assign(order=yardsticks["indicator"].map({code: one.order for code, one in indicators().items()}))
     ordered = ordered.sort_values(["period", "order", "offence_group", "source"], kind="stable")
     rows = ordered.sort_values("period", key=lambda period: period.str[:4], ascending=False, kind="stable")
-    found: list[dict[Any, Any]] = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    rows_shown: list[dict[Any, Any]] = rows.astype(object).where(rows.notna(), None).to_dict("records")
     hidden = {"as_reported": None, "gap": None, "exceeds_tolerance": False}  # of others' records
-    return [row if row["institution"] in indicators()[row["indicator"]].institutions else {**row, **hidden} for row in found]
+    return [row if row["institution"] in indicators()[row["indicator"]].institutions else {**row, **hidden} for row in rows_shown]
 
 
 @cache

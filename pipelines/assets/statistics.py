@@ -94,7 +94,7 @@ def _read_signatures(workplace: Workplace) -> pd.DataFrame:
     """Return the quarters that the heads of institutions have signed."""
     registry = open_registry(workplace.registry)
     try:
-        return signing.frame(registry)
+        return signing.list_states(registry)
     finally:
         registry.close()
 

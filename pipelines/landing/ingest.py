@@ -20,7 +20,7 @@ from harmonia.lock import landing_lock
 from harmonia.registry import Registry
 from harmonia.registry.ledger import erased_unread, now, removed_hashes, required_hashes, unknown_hashes
 from harmonia.registry.tables import Audit
-from harmonia.user import this_user
+from harmonia.user import current_user
 from pipelines.landing.database import UnreachableError, dump_database, dump_name, find_pointer
 from pipelines.landing.names import kind_of, shown
 from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record_landing
@@ -77,7 +77,7 @@ def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: floa
             work.store.clean()
         with registry.write() as session:
             recorded = record_landing(session, work.found, staged, sizes, moment)
-            session.add_all(Audit(at=moment, who=this_user(), action=REPLACED, subject=subject) for subject in work.replaced)
+            session.add_all(Audit(at=moment, who=current_user(), action=REPLACED, subject=subject) for subject in work.replaced)
         work.store.recorded()
     every = landed(registry, home)
     return LandingReport(

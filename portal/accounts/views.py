@@ -17,7 +17,7 @@ from django.utils.encoding import force_str
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode
 from django.views.decorators.debug import sensitive_post_parameters
 
-from harmonia.audit import entries
+from harmonia.audit import list_entries
 from harmonia.errors import HarmoniaError
 from portal.accounts import invitations
 from portal.accounts.forms import InviteForm, OwnForm, SignInForm
@@ -217,5 +217,5 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     """Show the newest entries of the audit log."""
     number = request.GET.get("account", "")
     account = Account.objects.filter(pk=int(number)).first() if number.isdecimal() else None
-    log = entries(registry(), None, who=account.email if account else None).iloc[::-1].head(_MAX_LINES)
+    log = list_entries(registry(), None, who=account.email if account else None).iloc[::-1].head(_MAX_LINES)
     return render(request, "accounts/audit.html", {"lines": log.to_dict("records"), "one": account})

@@ -242,7 +242,7 @@ def register(request: HttpRequest) -> HttpResponse:
     current_workplace = workplace()
     if not names(current_workplace.home.releases):
         return render(request, "coordinator/register.html", {"rows": None, "before": 0})
-    reports, older_reports = transmission_register.due_reports(current_workplace, open_release(current_workplace.home.releases), today)
+    reports, older_reports = transmission_register.list_reports(current_workplace, open_release(current_workplace.home.releases), today)
     order = {"late": 0, "due": 1, "sent late": 2, "sent": 3}
     newest = sorted(reports, key=lambda one: one.deadline, reverse=True)
     rows = [{"report": one, "state": one.state(today)} for one in sorted(newest, key=lambda one: order[one.state(today)])]

@@ -70,7 +70,7 @@ def list_quarters(institution: str | None = None) -> list[Quarter]:
     yet."""
     current_workplace = workplace()
     delivery_states = list_delivery_states(registry(), current_workplace.inbox if current_workplace.inbox.is_dir() else None)
-    signatures = signing.states(registry(), institution)
+    signatures = signing.read_states(registry(), institution)
     submissions = {(one.institution, one.delivery): one for one in Submission.objects.filter(placed=True)}
     releases = releases_by_quarter()
     rows: dict[tuple[str, str], list[tuple[str | None, str, str, str]]] = {}

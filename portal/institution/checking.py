@@ -24,11 +24,11 @@ def check_upload(folder: Path, upload: str, home: str, institution: str, deliver
     """Check the files in the folder `upload`. Returns state, counts, files and figures, and the number of records that count in each
     period."""
     from harmonia.feedback import report
-    from harmonia.trial import attempt
+    from harmonia.trial import try_folder
     from sources import contract
     from sources.contract import DeliveryName
 
-    attempted = attempt(Path(upload), institution, delivery)
+    attempted = try_folder(Path(upload), institution, delivery)
     findings = attempted.findings[attempted.findings["delivery"].fillna(delivery) == delivery]
     document = report.make_report(institution, delivery, attempted.files, findings, contract.load(institution).language)
     write_whole(folder / FINDINGS, report.to_json(document).encode("utf-8", "backslashreplace"), 0o600)

@@ -1,4 +1,4 @@
-"""Notices by e-mail that something waits, never what. Django sends them; without `HARMONIA_PORTAL_SMTP` nobody is told."""
+"""Notices by e-mail that something waits, without saying what. Django sends them; without `HARMONIA_PORTAL_SMTP` none is sent."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ def _finding_content(row: Mapping[str, Any], current_answers: Mapping[str, Any],
         "place": position,
         "figures": figures,
         "answer": current_answers.get(row["finding"]),
-        "told": row["answer"],
+        "given_answer": row["answer"],
         "asks": row["kind"] in ("to_do", "accepted"),
     }
 
@@ -289,7 +289,7 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
     elif verdict not in answers.VERDICTS:
         add_notice(request, "error", page_texts["answer_choose"])
     else:
-        filled = intake.given(institution, delivery, dict.fromkeys(seen, verdict), reason, request.user.get_username())
+        filled = intake.answers_as_workbook(institution, delivery, dict.fromkeys(seen, verdict), reason, request.user.get_username())
         entry = exchange.enter(workplace().home, registry(), filled, seen)
         if entry.entered:
             add_notice(request, "good", f"{page_texts['answers_entered']}: {entry.entered}")
@@ -309,7 +309,9 @@ def _show_refusals(request: HttpRequest, refused: pd.DataFrame, language: str) -
     """Show each kind of refusal once, with its number of rows."""
     counted = Counter(zip(refused["problem"], refused["about"], strict=True))
     for (problem, about), number in counted.most_common(10):
-        add_notice(request, "error", f"{portal_texts(language)['answers_refused']} ({number}): {intake.refusal(problem, about, language)}")
+        add_notice(
+            request, "error", f"{portal_texts(language)['answers_refused']} ({number}): {intake.refusal_text(problem, about, language)}"
+        )
 
 
 def workbook(request: HttpRequest, institution: str, delivery: str) -> FileResponse:
@@ -346,7 +348,7 @@ def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> 
             else:
                 content["done"] = imported
                 rows = imported.refused.to_dict("records")
-                content["refused"] = [{**row, "why": intake.refusal(row["problem"], row["about"], language)} for row in rows]
+                content["refused"] = [{**row, "why": intake.refusal_text(row["problem"], row["about"], language)} for row in rows]
                 if imported.delivery != delivery:
                     add_notice(request, "warning", f"{page_texts['workbook_of']}: {imported.delivery}")
                 record_action(request, "import a workbook", f"{institution} {imported.delivery}: {imported.entered} answers")

@@ -22,7 +22,7 @@ def current_desk() -> Desk:
     """Return the desk of the newest run. Raises `HarmoniaError` if nothing was published yet."""
     newest_run = last_published_run(workplace().home, registry())
     with _lock:
-        if not _open or (_open[0].found.run, _open[0].found.home.root) != (newest_run.run, newest_run.home.root):
+        if not _open or (_open[0].published_run.run, _open[0].published_run.home.root) != (newest_run.run, newest_run.home.root):
             _open[:] = [Desk(newest_run, registry())]
             Thread(target=_load_previews, args=(_open[0],), daemon=True, name="previews").start()
         return _open[0]
@@ -40,4 +40,4 @@ def _load_previews(desk: Desk) -> None:
 @lru_cache(maxsize=1)
 def linkage_weights(desk: Desk) -> LinkageWeights:
     """Return the match weights of pairs of persons, field by field."""
-    return LinkageWeights(desk.canonical, desk.found.table("links", "cases"), desk.decisions)
+    return LinkageWeights(desk.canonical, desk.published_run.table("links", "cases"), desk.decisions)

@@ -18,7 +18,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.review import deciding, estimating, exchange, sampling
 from harmonia.review.consequence import CELL, Consequence
 from harmonia.review.describe import fields_of
-from harmonia.review.desk import MOST_FOUND, Desk
+from harmonia.review.desk import MAX_FOUND, Desk
 from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_text, read_judgements
 from harmonia.review.pairs import PAIR, one_pair, pair_ids
 from pipelines.linkage.constraints import clashes
@@ -112,7 +112,7 @@ def consequence(request: HttpRequest, pair: str) -> HttpResponse:
         if not has_turn:
             return render(request, "steward/later.html", {"s": _steward_texts(request), "pair": pair})
         previews = desk.consequences()
-        by_verdict = {verdict: previews.of(pair_row, verdict, steward) for verdict in ("same", "different")}
+        by_verdict = {verdict: previews.preview(pair_row, verdict, steward) for verdict in ("same", "different")}
     language = language_of(request)
     content = {
         "s": _steward_texts(request),
@@ -141,7 +141,9 @@ def decide(request: HttpRequest, pair: str) -> HttpResponse:
         return same_page
     following = None if sample is not None else _queue_neighbours(desk, request, name)["following"]
     try:
-        is_new = deciding.decide(desk.found, registry(), pair_row, verdict, steward, why, blind=sample is not None, two_stewards=True)
+        is_new = deciding.decide(
+            desk.published_run, registry(), pair_row, verdict, steward, why, blind=sample is not None, two_stewards=True
+        )
     except HarmoniaError as error:
         add_notice(request, "error", texts["problem"].format(line=error))
         return same_page
@@ -234,7 +236,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "origin": None if origin is None else _record_labels(origin),
         "results": results,
         "problem": problem,
-        "most": MOST_FOUND,
+        "most": MAX_FOUND,
         "names_reason": request.session.get("names_reason", ""),
         "labels": code_labels(language_of(request)),
         "columns": fields_of(entity, bool(terms["name"] and results is not None))[:7],
@@ -268,7 +270,7 @@ def samples(request: HttpRequest) -> HttpResponse:
         if not size.isdecimal() or not _SAMPLE_SIZES[0] <= int(size) <= _SAMPLE_SIZES[1] or not seed.isdecimal():
             add_notice(request, "error", texts["size_wrong"])
             return redirect("samples")
-        drawn = sampling.draw_sample(desk.found, registry(), int(size), int(seed[:9]))
+        drawn = sampling.draw_sample(desk.published_run, registry(), int(size), int(seed[:9]))
         add_notice(request, "good", texts["drawn"].format(n=drawn.sample))
         return redirect("sample", number=drawn.sample)
     numbers = sampling.read_sampled_pairs(registry())["sample"].unique().tolist()

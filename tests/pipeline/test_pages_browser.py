@@ -30,8 +30,8 @@ def test_reports_are_accessible(home, released, browser, tmp_path, lang):  # noq
     from axe_playwright_python.sync_playwright import Axe
 
     pages = {
-        "public": joint.joint_report(released, "2013", "public", lang),
-        "institution": own_figures.institution_report(home / "releases", released, "2013", "courts", lang),
+        "public": joint.make_joint_report(released, "2013", "public", lang),
+        "institution": own_figures.make_institution_report(home / "releases", released, "2013", "courts", lang),
     }
     for name, report in pages.items():
         path = tmp_path / f"{name}.html"
@@ -45,7 +45,7 @@ def test_reports_are_accessible(home, released, browser, tmp_path, lang):  # noq
 
 def test_a_report_prints(released, browser, tmp_path):  # noqa: F811
     page, target = tmp_path / "report.html", tmp_path / "report.pdf"
-    page.write_text(render_page(joint.joint_report(released, "2013", "public", "sq")), "utf-8")
+    page.write_text(render_page(joint.make_joint_report(released, "2013", "public", "sq")), "utf-8")
     printing.print_pdf(page, target)
     assert target.read_bytes().startswith(b"%PDF")
 

@@ -46,7 +46,7 @@ def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFra
     registry = open_home_registry(place)
     consequences = Consequences(last_published_run(place.home, registry), registry)
     try:
-        return consequences.of(pair, verdict, STEWARD["steward"]).figures
+        return consequences.preview(pair, verdict, STEWARD["steward"]).figures
     finally:
         consequences.close()
         registry.close()
@@ -97,16 +97,16 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
     before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
     consequences = Consequences(last_published_run(place.home, registry), registry)
     try:
-        found = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        found = consequences.preview(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert read_judgements(registry).empty
         keys = set(zip(found.records["institution"], found.records["record_key"], strict=True))
         assert {(pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0]) for side in "ab"} <= keys
         assert found.holds
         assert (found.records["before"] != found.records["after"]).any()
         _enter(place, pair, str(pair["verdict"].iloc[0]))
-        after = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        after = consequences.preview(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert (after.records["before"] == after.records["after"]).all(), "entered, so that the verdict changes nothing more"
-        against = consequences.of(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
+        against = consequences.preview(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
         assert not against.holds, "stewards who disagree: linkage decides"
     finally:
         consequences.close()

@@ -13,7 +13,7 @@ from pipeline_world import Ran, published
 from rich.console import Console
 from sqlalchemy import select
 
-from harmonia.cli.summary import show
+from harmonia.cli.summary import print_summary
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Run
 from pipelines.definitions import all_assets, build_definitions
@@ -82,7 +82,7 @@ def test_no_person_stands_in_dagster_or_in_a_log(ran: Ran) -> None:
 
 def test_the_summary_says_what_to_read(ran: Ran) -> None:
     out = io.StringIO()
-    show(Console(file=out, width=160), ran.place, ran.outcome.values, institutions(), 1.0)
+    print_summary(Console(file=out, width=160), ran.place, ran.outcome.values, institutions(), 1.0)
     text = out.getvalue()
     for needed in (
         "trafficking",
@@ -133,4 +133,4 @@ def test_an_empty_inbox_publishes_empty_tables(tmp_path: Path) -> None:
     place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
     outcome = run_everything(place, Silence())
     assert published(place)["statistics"].empty
-    show(Console(file=io.StringIO()), place, outcome.values, institutions(), outcome.seconds)
+    print_summary(Console(file=io.StringIO()), place, outcome.values, institutions(), outcome.seconds)

@@ -179,12 +179,12 @@ def test_the_command_line_is_the_account_of_the_system_user(world: World) -> Non
     import os
     import pwd
 
-    from harmonia.user import acting_account, this_user
+    from harmonia.user import acting_account, current_user
     from portal.accounts.models import Account
 
     user, home = pwd.getpwuid(os.getuid()).pw_name, world.place.home.root
     Account.objects.filter(demo=False).delete()
-    assert acting_account(home) == this_user(), "nobody but the demonstration's accounts"
+    assert acting_account(home) == current_user(), "nobody but the demonstration's accounts"
     one, two = (Account.objects.create_user(f"{n}@example.org", name=n, granted=["steward"]) for n in ("one", "two"))
     administrator = world.client("administrator")
     administrator.post(f"/accounts/{one.pk}", {"action": "system_user", "system_user": user})

@@ -60,12 +60,12 @@ def _clean(world: World) -> Any:
 
 def test_a_delivery_is_checked_and_submitted_with_a_receipt(world: World) -> None:
     from harmonia.feedback.texts import texts
-    from harmonia.trial import attempt
+    from harmonia.trial import try_folder
     from portal.institution.models import Submission
 
     client, source = world.client("clerk", "police", "sr"), world.later / "police" / "2013-Q4"
     page = upload(client, source)
-    trial = attempt(source, "police", "2013-Q4")
+    trial = try_folder(source, "police", "2013-Q4")
     asks = trial.findings[(trial.findings["severity"] != "info") & (trial.findings["origin"] == "cause")]
     assert f"<strong>{len(asks)}</strong>" in page, "as many findings as `harmonia check` has"
     assert texts("sr")["severity_one"]["warning"] in page, "in the clerk's language"

@@ -140,11 +140,11 @@ def test_the_head_signs_what_was_seen_and_a_later_delivery_reopens_it(world: Wor
     head = world.client("head", "courts")
     page = head.get("/courts/deliveries/2013-Q2").content.decode()
     seen = re.search(r'name="seen" value="([0-9a-f]{64})"', page)
-    assert seen and signing.states(registry(), "courts")["courts", "2013-Q2"].state == "unsigned"
+    assert seen and signing.read_states(registry(), "courts")["courts", "2013-Q2"].state == "unsigned"
     stale = head.post("/courts/quarters/2013-Q2/sign", {"seen": "0" * 64, "delivery": "2013-Q2"}, follow=True)
     assert "Not signed" in stale.content.decode()
     head.post("/courts/quarters/2013-Q2/sign", {"seen": seen[1], "delivery": "2013-Q2"})
-    state = signing.states(registry(), "courts")["courts", "2013-Q2"]
+    state = signing.read_states(registry(), "courts")["courts", "2013-Q2"]
     assert (state.state, state.by) == ("signed", "head.courts@demo.invalid")
     assert world.audit()[-1][:3] == ("head.courts@demo.invalid", "sign a quarter", "courts 2013-Q2")
     with pytest.raises(HarmoniaError, match="nothing to sign"):

@@ -163,7 +163,7 @@ def test_nothing_is_half_done(world: World) -> None:
             assert given(reason) in (0, whole_answer), "all answers or none"
             assert status is None or given(reason) == whole_answer, "what was confirmed is there"
         else:
-            seen = signing.states(registry(), "police")["police", "2013-Q1"].there
+            seen = signing.read_states(registry(), "police")["police", "2013-Q1"].content_hash
             before_signing = signatures()
             status = killed_at_random(
                 server, lambda seen=seen: post("quarters/2013-Q1/sign", f"seen={seen}".encode(), session=head), answering, seed

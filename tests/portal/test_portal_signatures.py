@@ -53,7 +53,9 @@ def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workp
     before = preliminary(home, QUARTER)
     assert before == expected(set()) and any(before.values())
     assert signatures(home, "police")[QUARTER] == "unsigned"
-    signing.sign(registry, "police", QUARTER, "head.police@demo.invalid", signing.states(registry, "police")["police", QUARTER].there)
+    signing.sign(
+        registry, "police", QUARTER, "head.police@demo.invalid", signing.read_states(registry, "police")["police", QUARTER].content_hash
+    )
     run_everything(place, Silence())
     after = preliminary(home, QUARTER)
     assert after == expected({"police"}) and sum(after.values()) < sum(before.values())
@@ -66,6 +68,6 @@ def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workp
     run_everything(place, Silence())
     assert signatures(home, "police")[QUARTER] == "reopened"
     assert preliminary(home, QUARTER) == before
-    state = signing.states(registry, "police")["police", QUARTER]
+    state = signing.read_states(registry, "police")["police", QUARTER]
     assert (state.state, state.changed) == ("reopened", (f"{QUARTER}_v2",)), "it says what changed"
     registry.close()

@@ -67,7 +67,7 @@ def test_the_queue_is_that_of_the_command_line_and_groups_pairs_of_one_cluster(w
     from portal.steward.desk import current_desk
 
     waiting = _queue()
-    assert set(waiting["pair"]) == set(list_doubtful_pairs(current_desk().found, registry())["pair"])
+    assert set(waiting["pair"]) == set(list_doubtful_pairs(current_desk().published_run, registry())["pair"])
     for one in waiting.to_dict("records"):
         same = waiting[(waiting["id_a"].isin([one["id_a"], one["id_b"]])) & (waiting["entity"] == one["entity"])]
         assert set(same["group"]) == {one["group"]}
@@ -180,7 +180,7 @@ def test_the_consequence_on_the_page_is_that_of_the_service(world: World) -> Non
 
     client, row = world.client("steward"), _queue().iloc[0]
     verdict = "different" if row["decision"] == "joined" else "same"
-    found = current_desk().consequences().of(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
+    found = current_desk().consequences().preview(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
     page = client.get(f"/steward/consequences/{row['pair']}").content.decode()
     assert f"{len(found.figures)} published figures change" in page or "No published figure changes" in page
     assert page.count("→") >= len(found.figures)

@@ -18,7 +18,7 @@ from harmonia.operations.erasure import link_constraints, reading, redaction, se
 from harmonia.operations.erasure.birth_dates import substitute_birth_date
 from harmonia.operations.erasure.orders import check_executor, list_orders, place_order
 from harmonia.operations.erasure.person import Person
-from harmonia.operations.erasure.rows import redact
+from harmonia.operations.erasure.rows import redact_delivery
 from harmonia.registry import open_registry, seal
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import ErasureOrder
@@ -84,7 +84,7 @@ def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path
     folder = delivered(tmp_path / "delivery")
     files = [SourceFile(path.name, path) for path in sorted(folder.iterdir())]
     before = read_delivery("police", files)
-    done = redact("police", DeliveryName("2013-Q1", 1), before, person())
+    done = redact_delivery("police", DeliveryName("2013-Q1", 1), before, person())
     assert done is not None
     made, gone = done
     assert gone == {"personat.csv"}
@@ -111,7 +111,7 @@ def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
     folder = delivered(tmp_path / "delivery")
     result = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
     nobody = Person("P2", frozenset({("police", "2013-PR-00009/1")}), lambda substitute_birth: substitute_birth, frozenset({"9999999999"}))
-    assert redact("police", DeliveryName("2013-Q1", 1), result, nobody) is None
+    assert redact_delivery("police", DeliveryName("2013-Q1", 1), result, nobody) is None
 
 
 @pytest.mark.parametrize("code", search.ENCODINGS)

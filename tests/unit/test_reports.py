@@ -13,7 +13,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.reports import joint, own_figures
 from harmonia.reports.page import render_page
 from harmonia.reports.texts import LANGUAGES, load_texts
-from harmonia.reports.transmission_register import SentReport, due_reports, record_sent
+from harmonia.reports.transmission_register import SentReport, list_reports, record_sent
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units
@@ -91,7 +91,7 @@ def test_every_text_has_its_three_languages():
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("audience", ["public", "government"])
 def test_nothing_in_a_report_is_a_code(released, lang, audience):
-    seen = text(render_page(joint.joint_report(released, "2013", audience, lang)))
+    seen = text(render_page(joint.make_joint_report(released, "2013", audience, lang)))
     assert _CODE.findall(seen) == []
     assert "None" not in seen
     assert "nan" not in seen.split()
@@ -99,7 +99,7 @@ def test_nothing_in_a_report_is_a_code(released, lang, audience):
 
 def test_languages_differ_throughout(released):
     """A sentence of one language stands in no report of another."""
-    pages = {lang: text(render_page(joint.joint_report(released, "2013", "public", lang))) for lang in LANGUAGES}
+    pages = {lang: text(render_page(joint.make_joint_report(released, "2013", "public", lang))) for lang in LANGUAGES}
     for lang, page in pages.items():
         others = [triple[n] for triple in texts(load_texts()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
         own = {triple[LANGUAGES.index(lang)] for triple in texts(load_texts())}
@@ -108,7 +108,7 @@ def test_languages_differ_throughout(released):
 
 def test_the_public_report_holds_no_figure_that_the_release_does_not_print(released):
     printed = {int(v) for v in released.cube["value"].dropna()} | {int(n) for n in released.table("bridge")["n"].dropna().abs()}
-    page = render_page(joint.joint_report(released, "2013", "public", "en"))
+    page = render_page(joint.make_joint_report(released, "2013", "public", "en"))
     cells = {int(n) for n in re.findall(r'<td class="num">(\d+)\*?</td>', page)}
     assert cells
     assert cells <= printed
@@ -116,14 +116,14 @@ def test_the_public_report_holds_no_figure_that_the_release_does_not_print(relea
 
 
 def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart(released):
-    report = joint.joint_report(released, "2013", "public", "en")
+    report = joint.make_joint_report(released, "2013", "public", "en")
     courts = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Courts")
     convicted = next(row for row in courts.rows if row[0].text == "Persons convicted")
     assert [cell.text for cell in convicted[1:]] == ["53", "27", "13"]
 
 
 def test_what_was_not_delivered_is_said_and_is_no_zero(released):
-    report = joint.joint_report(released, "2013", "public", "en")
+    report = joint.make_joint_report(released, "2013", "public", "en")
     police = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Police and inspectorate")
     arrested = next(row for row in police.rows if row[0].text == "Persons arrested")
     assert "not zero" in arrested[1].text
@@ -132,7 +132,7 @@ def test_what_was_not_delivered_is_said_and_is_no_zero(released):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_missing_deliveries_are_named_in_words(released, lang):
-    notes = [note for s in joint.joint_report(released, "2013", "public", lang).sections for note in s.notes]
+    notes = [note for s in joint.make_joint_report(released, "2013", "public", lang).sections for note in s.notes]
     assert any(load("police").publisher[lang] in note for note in notes)
 
 
@@ -140,7 +140,7 @@ def test_every_figure_of_an_incomplete_year_carries_a_star(home):
     release_ = open_release(home / "releases")
     cube = release_.cube.assign(incomplete=True, missing="courts 2013-Q2 partial")
     release_.__dict__["cube"] = cube
-    report = joint.joint_report(release_, "2013", "public", "en")
+    report = joint.make_joint_report(release_, "2013", "public", "en")
     for section in report.sections:
         if section.name in ("key", "victims", "offences", "bridge"):
             figures = [cell.text for table in section.tables for row in table.rows for cell in row if re.fullmatch(r"\d+\*?", cell.text)]
@@ -153,43 +153,45 @@ def test_every_figure_of_an_incomplete_year_carries_a_star(home):
 
 def test_a_period_that_is_none_says_what_there_is(released):
     with pytest.raises(HarmoniaError, match="2013"):
-        joint.joint_report(released, "1999", "public", "en")
+        joint.make_joint_report(released, "1999", "public", "en")
 
 
 def test_an_unknown_language_is_refused(released):
     with pytest.raises(HarmoniaError, match="sq, sr, en"):
-        joint.joint_report(released, "2013", "public", "de")
+        joint.make_joint_report(released, "2013", "public", "de")
 
 
 def test_an_institution_sees_its_own_reported_figures_and_signs(home, released):
-    report = own_figures.institution_report(home / "releases", released, "2013", "courts", "sq")
+    report = own_figures.make_institution_report(home / "releases", released, "2013", "courts", "sq")
     assert report.warning
     assert report.sections[-1].signature_fields
     (table,) = report.sections[0].tables
     assert ["53", "53"] in [[cell.text for cell in row[1:3]] for row in table.rows]
     assert not any("arrestuar" in row[0].text for row in table.rows), "arrests are the police's"
     with pytest.raises(HarmoniaError, match="police"):
-        own_figures.institution_report(home / "releases", released, "2013", "army", "sq")
+        own_figures.make_institution_report(home / "releases", released, "2013", "army", "sq")
 
 
 def test_only_the_coordinator_gets_the_exact_annex(home, released):
-    assert "exact" in [s.name for s in own_figures.coordinator_report(home / "releases", released, "2013", "en").sections]
+    assert "exact" in [s.name for s in own_figures.make_coordinator_report(home / "releases", released, "2013", "en").sections]
     for audience in ("public", "government"):
-        assert "exact" not in [s.name for s in joint.joint_report(released, "2013", audience, "en").sections]
+        assert "exact" not in [s.name for s in joint.make_joint_report(released, "2013", audience, "en").sections]
 
 
 def test_only_the_coordinator_gets_the_pathway_of_victims(home, released):
     """Cohorts follow the same persons, so that their differences count persons: nothing of them is public."""
-    sections = {s.name: s for s in own_figures.coordinator_report(home / "releases", released, "2013", "en").sections}
+    sections = {s.name: s for s in own_figures.make_coordinator_report(home / "releases", released, "2013", "en").sections}
     every, trafficking, durations = sections["pathway"].tables
     shares = ["9 (90%)", "8 (80%)", "7 (70%)", "6 (60%)", "5 (50%)", "4 (40%)"]
     assert [[cell.text for cell in row] for row in trafficking.rows] == [["2013", "10", *shares]]
     assert [cell.text for cell in every.rows[0]][:3] == ["2013", "12", "10 (83%)"]
     assert [[cell.text for cell in row][2:] for row in durations.rows] == [["9", "4.5", "31.0"], *([str(n), "–", "–"] for n in (7, 5, 3))]
     for audience in ("public", "government"):
-        assert "pathway" not in [s.name for s in joint.joint_report(released, "2013", audience, "en").sections]
+        assert "pathway" not in [s.name for s in joint.make_joint_report(released, "2013", audience, "en").sections]
     for name in institutions():
-        assert "pathway" not in [s.name for s in own_figures.institution_report(home / "releases", released, "2013", name, "en").sections]
+        assert "pathway" not in [
+            s.name for s in own_figures.make_institution_report(home / "releases", released, "2013", name, "en").sections
+        ]
     public = " ".join(str(path) for path in (home / "releases").rglob("public/*"))
     assert "flow_" not in public
 
@@ -202,21 +204,21 @@ def test_steps_and_durations_of_the_pathway_have_names():
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_nothing_in_the_pathway_is_a_code(home, released, lang):
-    seen = text(render_page(own_figures.coordinator_report(home / "releases", released, "2013", lang)))
+    seen = text(render_page(own_figures.make_coordinator_report(home / "releases", released, "2013", lang)))
     assert _CODE.findall(seen) == []
     assert "nan" not in seen.split()
 
 
 def test_the_same_release_gives_the_same_page(released):
-    assert render_page(joint.joint_report(released, "2013", "public", "sr")) == render_page(
-        joint.joint_report(released, "2013", "public", "sr")
+    assert render_page(joint.make_joint_report(released, "2013", "public", "sr")) == render_page(
+        joint.make_joint_report(released, "2013", "public", "sr")
     )
 
 
 def test_the_register_says_what_is_due_sent_and_late(home, released):
     workplace = Workplace.of(None, home)
     record_sent(workplace, SentReport("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
-    listed, before = due_reports(workplace, released, date(2014, 3, 20))
+    listed, before = list_reports(workplace, released, date(2014, 3, 20))
     found = {(one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in listed}
     assert before == []
     with pytest.raises(HarmoniaError, match="--institution"):
@@ -230,14 +232,14 @@ def test_the_register_says_what_is_due_sent_and_late(home, released):
 def test_what_institutions_published_is_beside_ours_for_them_and_the_coordinator_only(home, released, lang):
     releases = home / "releases"
     for made in (
-        own_figures.coordinator_report(releases, released, "2013", lang),
-        own_figures.institution_report(releases, released, "2013", "police", lang),
+        own_figures.make_coordinator_report(releases, released, "2013", lang),
+        own_figures.make_institution_report(releases, released, "2013", "police", lang),
     ):
         page = text(render_page(made))
         assert all(figure in page for figure in ("7041", "7032", "−9", "Annual report 2013"))
     for made in (
-        own_figures.institution_report(releases, released, "2013", "courts", lang),
-        joint.joint_report(released, "2013", "public", lang),
-        joint.joint_report(released, "2013", "government", lang),
+        own_figures.make_institution_report(releases, released, "2013", "courts", lang),
+        joint.make_joint_report(released, "2013", "public", lang),
+        joint.make_joint_report(released, "2013", "government", lang),
     ):
         assert "7041" not in text(render_page(made)) and "7032" not in text(render_page(made))

@@ -32,7 +32,7 @@ STATISTICS = pd.DataFrame(
 
 
 def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart() -> None:
-    table, absent = summary.figures_table("2013", summary.figures(STATISTICS, "2013"))
+    table, absent = summary.make_figures_table("2013", summary.select_figures(STATISTICS, "2013"))
     out = io.StringIO()
     Console(file=out, width=120).print(table)
     text = out.getvalue()
@@ -45,22 +45,22 @@ def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart(
 
 
 def test_the_latest_year_is_the_last_published() -> None:
-    assert summary.latest_year(STATISTICS) == "2013"
-    assert summary.latest_year(STATISTICS.iloc[:0]) is None
+    assert summary.find_latest_year(STATISTICS) == "2013"
+    assert summary.find_latest_year(STATISTICS.iloc[:0]) is None
 
 
 def test_a_year_of_which_little_is_known_yet_is_not_the_latest() -> None:
     broken = STATISTICS.assign(period="2014", harmonised=None)
-    assert summary.latest_year(pd.concat([STATISTICS, broken])) == "2013"
-    assert summary.latest_year(broken) == "2014"
+    assert summary.find_latest_year(pd.concat([STATISTICS, broken])) == "2013"
+    assert summary.find_latest_year(broken) == "2014"
 
 
 def test_new_deliveries_are_named() -> None:
     landed = pd.DataFrame({"institution": ["police"] * 9, "delivery": [f"2013-Q{n}" for n in range(9)], "new": [n > 0 for n in range(9)]})
-    line = summary.deliveries_line(landed)
+    line = summary.describe_deliveries(landed)
     assert line.startswith("9 landed, 8 new: police 2013-Q1, police 2013-Q2")
     assert line.endswith("and 2 more")
-    assert summary.deliveries_line(landed.assign(new=False)) == "9 landed, none new"
+    assert summary.describe_deliveries(landed.assign(new=False)) == "9 landed, none new"
 
 
 def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
@@ -71,14 +71,14 @@ def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
             "state": ["partial", "missing", "complete", "partial"],
         }
     )
-    assert summary.incomplete_quarters(coverage) == "courts 2013-Q1 missing, courts 2013-Q3 partial"
-    assert summary.incomplete_quarters(coverage.assign(state="complete")) == ""
+    assert summary.list_incomplete_quarters(coverage) == "courts 2013-Q1 missing, courts 2013-Q3 partial"
+    assert summary.list_incomplete_quarters(coverage.assign(state="complete")) == ""
     landed = pd.DataFrame({"institution": "courts", "delivery": ["2013-Q1_v2", "2013-Q2_v2", "2013-Q3"], "new": True})
     unread = landed[["institution", "delivery"]].assign(period=landed["delivery"].str[:7], state="unreadable")
     states = pd.concat([unread, pd.DataFrame([{"institution": "courts", "delivery": "2013-Q2", "period": "2013-Q2", "state": "complete"}])])
-    assert summary.unreadable_corrections(landed, states) == "courts 2013-Q2_v2"
-    assert summary.unreadable_corrections(landed.assign(new=False), states) == ""
-    assert summary.unreadable_corrections(landed, unread) == ""
+    assert summary.list_unreadable_corrections(landed, states) == "courts 2013-Q2_v2"
+    assert summary.list_unreadable_corrections(landed.assign(new=False), states) == ""
+    assert summary.list_unreadable_corrections(landed, unread) == ""
 
 
 def test_what_is_no_delivery_is_named() -> None:
@@ -95,7 +95,7 @@ def test_what_is_no_delivery_is_named() -> None:
 
 def test_fixed_findings_are_no_findings_any_more() -> None:
     found = pd.DataFrame({"severity": ["error", "error", "info"], "state": ["new", "fixed", "remains"]})
-    assert summary.severities(found) == {"reject": 0, "error": 1, "warning": 0, "info": 1}
+    assert summary.count_findings(found) == {"reject": 0, "error": 1, "warning": 0, "info": 1}
 
 
 def test_new_deliveries_unlike_the_own_past_are_named() -> None:
@@ -110,5 +110,8 @@ def test_new_deliveries_unlike_the_own_past_are_named() -> None:
             "state": "new",
         }
     )
-    assert summary.unusual_deliveries(landed, found) == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: 2%, usually 45%)"
-    assert summary.unusual_deliveries(landed, found.assign(state="fixed", detail=None)) == ""
+    assert (
+        summary.list_unusual_deliveries(landed, found)
+        == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: 2%, usually 45%)"
+    )
+    assert summary.list_unusual_deliveries(landed, found.assign(state="fixed", detail=None)) == ""

@@ -10,11 +10,11 @@ import pytest
 from acting_world import acting_as
 
 from harmonia.errors import HarmoniaError
-from harmonia.user import acting_account, this_user
+from harmonia.user import acting_account, current_user
 
 
 def test_without_accounts_it_is_the_system_user(tmp_path: Path) -> None:
-    assert acting_account(tmp_path) == this_user()
+    assert acting_account(tmp_path) == current_user()
 
 
 def test_the_account_of_the_system_user(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_accounts_of_the_demonstration_do_not_count(tmp_path: Path) -> None:
     acting_as(tmp_path, "steward@demo.invalid")
     with closing(sqlite3.connect(tmp_path / "portal" / "portal.sqlite3")) as connection, connection:
         connection.execute("UPDATE accounts_account SET demo = 1, system_user = NULL")
-    assert acting_account(tmp_path) == this_user()
+    assert acting_account(tmp_path) == current_user()
 
 
 def test_accounts_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ def matrix_grants(existing: Collection[str]) -> list[Grant]:
 
 def row_secured_tables() -> list[Table]:
     """Return the tables of the warehouse with row security: those of which some role sees only the rows of its institution."""
-    own = {table.name for _, schema, table, rows in readable_tables() if schema == WAREHOUSE and rows == OWN}
-    return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in own]
+    names = {table.name for _, schema, table, rows in readable_tables() if schema == WAREHOUSE and rows == OWN}
+    return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in names]
 
 
 def row_policies(existing: Collection[str]) -> list[Policy]:

@@ -30,7 +30,10 @@ _LOG = f"{AUDIT}.{REQUESTS.name}"
 
 
 def chain_expression(previous: str, row: str) -> str:
-    """Return SQL of the chain of `row` (a column prefix, "r.", or none); `previous`: expression of the chain of the previous row."""
+    """Return the SQL expression for the hash of a row in the chain.
+
+    previous: expression for the hash of the row before. row: prefix of the row's columns, such as "r.", or empty.
+    """
     parts = ", ".join(f"{row}{name}" for name in ("ticket", "login", "address", "kind", "subject", "reason", "transaction"))
     content = f"jsonb_build_array({previous}, extract(epoch FROM {row}at), {parts})"
     return f"encode(sha256(convert_to({content}::text, 'UTF8')), 'hex')"

@@ -24,7 +24,7 @@ SCHEMAS: dict[str, MetaData] = {**STORES, AUDIT: REQUESTS.metadata}
 
 @dataclass(frozen=True)
 class Role:
-    """A role declared in `roles.yaml`; `institution` is set for `institution_<name>`. `rows`: class of table -> all, own."""
+    """A role declared in `roles.yaml`. rows: class of table → which rows it sees (all, own); institution: set for `institution_<name>`."""
 
     name: str
     store: str
@@ -34,7 +34,7 @@ class Role:
     institution: str | None = None
 
     def visible_rows(self, schema: str, table: Table) -> str:
-        """Return the rows of `table` in `schema` that the role may read: all, own, on_request, none."""
+        """Return which rows of `table` in `schema` the role may read: all, own, on_request, none."""
         if schema == IDENTITY:
             return self.personal
         if schema == AUDIT:
@@ -42,8 +42,8 @@ class Role:
         return self.rows.get(str(table.info.get("rows")), NONE) if schema == self.store else NONE
 
     def columns(self, schema: str, table: Table) -> list[str]:
-        """Return the columns of `table` in `schema` that the role may read; if it sees only its own rows, none that depend on others'
-        records."""
+        """Return the columns of `table` in `schema` that the role may read. A role that sees only its own rows reads no column that
+        depends on records of other institutions."""
         rows = self.visible_rows(schema, table)
         hidden = tables.linked_columns(table) if rows == OWN else set()
         return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
@@ -51,7 +51,7 @@ class Role:
 
 @cache
 def roles() -> tuple[Role, ...]:
-    """Return every role, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
+    """Read all roles, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
     declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
     declared_roles: list[Role] = []
     for name, spec in declared.items():
@@ -78,5 +78,5 @@ def _check_terms(name: str, declared: dict[str, object]) -> None:
 
 
 def role(name: str) -> Role | None:
-    """Return the role called `name`."""
+    """Return the role called `name`; None if there is none."""
     return next((declared for declared in roles() if declared.name == name), None)

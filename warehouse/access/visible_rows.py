@@ -14,7 +14,7 @@ from warehouse.stores import STORES, Stores
 
 
 def visible_tables(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
-    """Return table -> rows and columns that `role` may read without a request; tables that it may not read are absent."""
+    """Return the rows and columns that `role` may read without a request, by table. Tables that it may not read are absent."""
     visible: dict[str, pd.DataFrame] = {}
     for table in tables.stored_tables(STORES[role.store]):
         rows = role.visible_rows(role.store, table)

@@ -43,8 +43,8 @@ _EVENTS_PER_BATCH = 300_000
 @cache
 def cause_meanings() -> dict[str, dict[str, str]]:
     """Return the meaning of each cause of the bridge: cause → language → text."""
-    found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
-    return found
+    meanings: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
+    return meanings
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def _function_models(inputs: CountInputs) -> list[TableModel]:
         model_of_function("neutral_name", neutral_names, "delivered_name"),
         model_of_function("dim_time", partial(dimensions.time_dimension, deliveries=inputs.deliveries), "fact_day"),
         model_of_function("dim_offence", dimensions.offence_dimension, "named_article"),
-        model_of_function("quality", quality_rows, "standing_delivery", "quality_score", "whole_fault"),
+        model_of_function("quality", quality_rows, "scored_delivery", "quality_score", "whole_fault"),
         model_of_function("yardstick", partial(yardsticks.build_published_table, lines), *_YARDSTICK_INPUTS),
         model_of_function("yardstick_problem", partial(yardsticks.find_problems, lines), *_YARDSTICK_INPUTS),
         _fact_day_model(),
@@ -157,8 +157,8 @@ def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
     """Yield the events of `dated_event` that meet the SQL condition `where`; all of a case are in one batch."""
     batches = models.count_rows("dated_event") // _EVENTS_PER_BATCH + 1
     for batch in range(batches):
-        found = models.frame("dated_event", _DATED_EVENT_COLUMNS, f"case_group % {batches} = {batch} AND {where}")
-        yield found.sort_values("place", ignore_index=True)
+        events = models.frame("dated_event", _DATED_EVENT_COLUMNS, f"case_group % {batches} = {batch} AND {where}")
+        yield events.sort_values("place", ignore_index=True)
 
 
 def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
@@ -166,10 +166,10 @@ def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
 
     Columns: n (the number of the finding), line.
     """
-    found = models.frame(
+    findings = models.frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
-    many = found[covers_several_cells(found)]
+    many = findings[covers_several_cells(findings)]
     yield many[["n"]].assign(line=many["detail"].map(affected_lines)).explode("line").astype("Int64")
 
 

@@ -30,20 +30,20 @@ def published_periods(deliveries: pd.DataFrame) -> list[str]:
 def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = None) -> pd.DataFrame:
     """Compute the table `coverage`: the state of each institution's deliveries for every published year and quarter.
 
-    deliveries: institution, period, version, state. signatures: from `harmonia.signing.frame`; None if nobody signed.
+    deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_states`; None if nobody signed.
     Columns out: institution, period, state (`sources.states`), signature (`harmonia.signing`; null if nothing was delivered).
     The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that overlap it. A quarter for
     which nobody delivered anything is not published, but counts as missing in the state of its year.
     """
     by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_period)
-    known = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
-    given = known.set_index(["institution", "period"])["signature"].to_dict()
+    signature_rows = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
+    signature_by_quarter = signature_rows.set_index(["institution", "period"])["signature"].to_dict()
     rows = []
     for institution in contract.institutions():
         for period in published_periods(deliveries):
             parts = list(periods.overlapping(period, contract.load(institution).cadence))
             state = of_calendar(by.get((institution, part), MISSING) for part in parts)
-            signed = [str(given.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
+            signed = [str(signature_by_quarter.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
             rows.append((institution, period, state, _combined_signature(signed)))
     out = pd.DataFrame(rows, columns=["institution", "period", "state", "signature"], dtype="str")
     return out.sort_values(["institution", "period"], ignore_index=True)
@@ -89,9 +89,9 @@ def quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFra
     tally = both.groupby(["institution", "period"])["rows"].sum()
     pairs = [(code, period, name) for code, i in indicators.items() for period in published_periods(deliveries) for name in i.institutions]
     out = pd.DataFrame(pairs, columns=["indicator", "period", "institution"])
-    found = tally.reindex(pd.MultiIndex.from_frame(out[["institution", "period"]])).fillna(0).to_numpy()
+    numbers = tally.reindex(pd.MultiIndex.from_frame(out[["institution", "period"]])).fillna(0).to_numpy()
     return (
-        out.assign(quarantined=np.asarray(found, dtype="int64"))
+        out.assign(quarantined=np.asarray(numbers, dtype="int64"))
         .groupby(["indicator", "period"], sort=False)["quarantined"]
         .sum()
         .reset_index()

@@ -83,11 +83,11 @@ def event_entries(events: pd.DataFrame) -> pd.DataFrame:
 def _make_dates(year: pd.Series, month: pd.Series, day: pd.Series) -> pd.Series:
     """Make dates of years, months and days; null for a date that does not exist, such as 29 February of a common year."""
     years, months, days = (numbers.to_numpy("float64", na_value=np.nan) for numbers in (year, month, day))
-    known = ~np.isnan(years + months + days) & (months <= MONTHS_IN_YEAR)
-    of_month = np.where(known, (years - 1970) * MONTHS_IN_YEAR + months - 1, 0).astype("int64").astype("datetime64[M]")
-    found = of_month.astype("datetime64[D]") + np.where(known, days - 1, 0).astype("int64")
-    found[~known | (found.astype("datetime64[M]") != of_month)] = np.datetime64("NaT")
-    return pd.Series(found.astype("datetime64[s]"), index=year.index)
+    is_complete = ~np.isnan(years + months + days) & (months <= MONTHS_IN_YEAR)
+    of_month = np.where(is_complete, (years - 1970) * MONTHS_IN_YEAR + months - 1, 0).astype("int64").astype("datetime64[M]")
+    dates = of_month.astype("datetime64[D]") + np.where(is_complete, days - 1, 0).astype("int64")
+    dates[~is_complete | (dates.astype("datetime64[M]") != of_month)] = np.datetime64("NaT")
+    return pd.Series(dates.astype("datetime64[s]"), index=year.index)
 
 
 def _differ_in_one_digit(a: pd.Series, b: pd.Series) -> pd.Series:
@@ -99,8 +99,8 @@ def _differ_in_one_digit(a: pd.Series, b: pd.Series) -> pd.Series:
 
 def exchange_day_and_month(dates: pd.Series) -> pd.Series:
     """Exchange day and month of each date; null if the result is no date, or the same date."""
-    found = _make_dates(dates.dt.year, dates.dt.day, dates.dt.month)
-    return found.mask(found == dates)
+    exchanged = _make_dates(dates.dt.year, dates.dt.day, dates.dt.month)
+    return exchanged.mask(exchanged == dates)
 
 
 def possible_errors(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
@@ -121,9 +121,9 @@ def _lag_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
     `LEFT_CENSORED` if the day is before the institution's first delivery, -1 if the lag is unknown.
     """
     quarters = quarter_index(rows["first_quarter"]) - (days.dt.year * 4 + days.dt.quarter - 1)
-    found = np.searchsorted(LAGS, quarters.fillna(0).clip(lower=0).to_numpy("int64"), side="right") - 1
-    found = np.where((days < rows["begins"]).to_numpy(), LEFT_CENSORED, found)
-    return np.where(rows["first_quarter"].isna() | days.isna(), -1, found)
+    classes = np.searchsorted(LAGS, quarters.fillna(0).clip(lower=0).to_numpy("int64"), side="right") - 1
+    classes = np.where((days < rows["begins"]).to_numpy(), LEFT_CENSORED, classes)
+    return np.where(rows["first_quarter"].isna() | days.isna(), -1, classes)
 
 
 def _number_class(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
@@ -159,14 +159,16 @@ class DateHabits:
 
         rows: from `event_entries`. delivered: `days` are the delivered dates, to which `on_time` applies. 0 where there is no day.
         """
-        lag, number, place = _lag_class(rows, days), _number_class(rows, days), np.arange(len(rows))
+        lag, number, positions = _lag_class(rows, days), _number_class(rows, days), np.arange(len(rows))
         if delivered:
             lag = np.where(rows["on_time"].to_numpy() & (lag >= 0), 0, lag)
-        found = np.where(lag < 0, 1.0, self.rates_of(rows["institution"], LAG_COLUMNS)[place, lag])
+        likelihoods = np.where(lag < 0, 1.0, self.rates_of(rows["institution"], LAG_COLUMNS)[positions, lag])
         late = (lag > 0) & (lag < LEFT_CENSORED)
         for when, mine in (("on_time", ~late), ("late", late)):
-            found = np.where((number >= 0) & mine, found * self.rates_of(rows["institution"], NUMBER_COLUMNS[when])[place, number], found)
-        return np.where(days.isna(), 0.0, found)
+            likelihoods = np.where(
+                (number >= 0) & mine, likelihoods * self.rates_of(rows["institution"], NUMBER_COLUMNS[when])[positions, number], likelihoods
+            )
+        return np.where(days.isna(), 0.0, likelihoods)
 
 
 def observe_habits(parts: Iterable[pd.DataFrame]) -> DateHabits:

@@ -97,9 +97,9 @@ class OrderSides:
     """The events that an `EventOrder` relates, as arrays with one element per event. A group is one record, file, person or case.
 
     positions           row number of the event
-    earlier, later      whether it is the earlier or the later event of the order; neither if its file was merged and the scope is over
-    files day                 its day, in seconds (all days: `NEVER` if there is none). If only the month is known, an earlier event has the
-    first
+    earlier, later      whether it is the earlier or the later event of the order; neither if its case file was merged and the scope is over
+                        several case files
+    day                 its day, in seconds (all days: `NEVER` if there is none). If only the month is known, an earlier event has the first
                         day of the month, a later event the last. From the day of an earlier event the slack of the order is subtracted
     low, high           the first day of the earlier events of its group, and that of the later events
     n_earlier, n_later  number of earlier and of later events in its group
@@ -130,17 +130,17 @@ def _order_sides(work: pd.DataFrame) -> Iterator[tuple[EventOrder, OrderSides]]:
     usable = ~work["wrong"].to_numpy() & (day != NEVER)
     for order in ORDERS:
         is_earlier = step == code_of.get(order.earlier, NO_STEP)
-        at = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NO_STEP)))
-        earlier, group = is_earlier[at], work[order.scope].to_numpy()[at]
-        later, good = ~earlier, usable[at] & (group >= 0)
+        positions = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NO_STEP)))
+        earlier, group = is_earlier[positions], work[order.scope].to_numpy()[positions]
+        later, good = ~earlier, usable[positions] & (group >= 0)
         slack = order.slack * 86_400
-        extreme_day = np.where(earlier & (first[at] != NEVER), first[at] - slack, last[at])
+        extreme_day = np.where(earlier & (first[positions] != NEVER), first[positions] - slack, last[positions])
         groups = int(group.max(initial=-1)) + 2  # the last, of events without a group, stays empty
         n_earlier, n_later = (np.bincount(group[good & side], minlength=groups)[group] for side in (earlier, later))
         if order.scope in SCOPES_OVER_FILES:
-            earlier, later = earlier & ~merged[at], later & ~merged[at]
+            earlier, later = earlier & ~merged[positions], later & ~merged[positions]
         low, high = (_first_day_of_group(extreme_day, group, good & side, groups) for side in (earlier, later))
-        yield order, OrderSides(at, earlier, later, extreme_day, low, high, n_earlier, n_later, usable[at], slack)
+        yield order, OrderSides(positions, earlier, later, extreme_day, low, high, n_earlier, n_later, usable[positions], slack)
 
 
 def _days_as_seconds(days: pd.Series) -> np.ndarray:
@@ -167,17 +167,17 @@ def _order_conflicts(work: pd.DataFrame) -> pd.DataFrame:
     score, loose, most = (np.zeros(len(work)) for _ in range(3))
     by = np.full(len(work), None, dtype=object)
     for order, sides in _order_sides(work):
-        at, ordered = sides.positions, sides.low != NEVER
+        positions, ordered = sides.positions, sides.low != NEVER
         late = sides.later & ordered & (sides.day < sides.low)
         early = sides.earlier & ordered & (sides.high < sides.low)
         evidence = -np.log(OUT_OF_ORDER[order.scope]) * (late + early / np.maximum(sides.n_earlier, 1))
         single = (sides.n_earlier == 1) & (sides.n_later == 1)
         binding = order.scope not in SCOPES_OVER_FILES or single & (order.scope != "person")
-        score[at] += np.where(binding, evidence, 0.0)
-        loose[at] = np.maximum(loose[at], np.where(binding, 0.0, 0.5 * evidence))
+        score[positions] += np.where(binding, evidence, 0.0)
+        loose[positions] = np.maximum(loose[positions], np.where(binding, 0.0, 0.5 * evidence))
         name = np.where(late, f"before_{order.earlier}", f"after_{order.later}")
-        by[at] = np.where(evidence > most[at], name, by[at])
-        most[at] = np.maximum(most[at], evidence)
+        by[positions] = np.where(evidence > most[positions], name, by[positions])
+        most[positions] = np.maximum(most[positions], evidence)
     usable = (~work["wrong"] & work["date"].notna()).to_numpy()
     return pd.DataFrame({"weight": np.where(usable, score + loose, 0.0), "by": pd.array(by, dtype="str")}, index=work.index)
 
@@ -189,19 +189,21 @@ def _possible_range(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """
     low, high = _days_as_seconds(work["earliest"]), _days_as_seconds(work["last"])
     for _, sides in _order_sides(work):
-        at = sides.positions
+        positions = sides.positions
         later = sides.later & (sides.low != NEVER)
-        low[at[later]] = np.maximum(low[at[later]], sides.low[later])
-        alone = sides.earlier & (sides.n_earlier <= sides.usable) & (high[at] != NEVER)  # no other earlier event in its group
-        high[at[alone]] = np.minimum(high[at[alone]], sides.high[alone] + np.where(sides.high[alone] == NEVER, 0, sides.slack))
+        low[positions[later]] = np.maximum(low[positions[later]], sides.low[later])
+        alone = sides.earlier & (sides.n_earlier <= sides.usable) & (high[positions] != NEVER)  # no other earlier event in its group
+        high[positions[alone]] = np.minimum(
+            high[positions[alone]], sides.high[alone] + np.where(sides.high[alone] == NEVER, 0, sides.slack)
+        )
     return _seconds_as_days(low, work.index), _seconds_as_days(high, work.index)
 
 
 def _seconds_as_days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
     """Convert seconds since 1970 to days, as a column with this index; the inverse of `_days_as_seconds`."""
-    found = seconds.astype("datetime64[s]")
-    found[seconds == NEVER] = np.datetime64("NaT")
-    return pd.Series(found, index=index)
+    moments = seconds.astype("datetime64[s]")
+    moments[seconds == NEVER] = np.datetime64("NaT")
+    return pd.Series(moments, index=index)
 
 
 def _explain_errors(flagged: pd.DataFrame, rows: pd.DataFrame, habits: DateHabits) -> pd.DataFrame:
@@ -244,11 +246,13 @@ def _likeliest_errors(work: pd.DataFrame, habits: DateHabits) -> pd.Series:
         return pd.Series(None, index=work.index, dtype="str")
     mistaken = _explain_errors(flagged, _events_of_same_cases(work, flagged), habits)["weight"]
     right = habits.likelihood(flagged, flagged["date"], delivered=True)
-    found = flagged.assign(by=conflicts["by"], odds=np.log(mistaken) - np.log(right) + conflicts["weight"], place=range(len(flagged)))
-    found = (
-        found[found["odds"] > np.log(MIN_LIKELIHOOD_RATIO)].sort_values(["odds", "place"], ascending=[False, False]).drop_duplicates("case")
+    candidates = flagged.assign(by=conflicts["by"], odds=np.log(mistaken) - np.log(right) + conflicts["weight"], place=range(len(flagged)))
+    candidates = (
+        candidates[candidates["odds"] > np.log(MIN_LIKELIHOOD_RATIO)]
+        .sort_values(["odds", "place"], ascending=[False, False])
+        .drop_duplicates("case")
     )
-    return found["by"].reindex(work.index)
+    return candidates["by"].reindex(work.index)
 
 
 def _date_problems(work: pd.DataFrame, habits: DateHabits) -> pd.Series:

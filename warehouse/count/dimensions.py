@@ -38,8 +38,8 @@ def _read_code_list(name: str) -> pd.DataFrame:
 
 @cache
 def _declared_labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    found: dict[str, dict[str, list[str]]] = declared(FOLDER / "labels.yaml")
-    return found
+    labels: dict[str, dict[str, list[str]]] = declared(FOLDER / "labels.yaml")
+    return labels
 
 
 def _labelled_codes(kind: str, column: str) -> pd.DataFrame:
@@ -81,18 +81,18 @@ def _law_in_force(days: pd.Series) -> pd.Series:
 
 def period_dimension(deliveries: pd.DataFrame) -> pd.DataFrame:
     """Build the dimension table `dim_period`: the published years and all four quarters of each, published or not."""
-    known = published_periods(deliveries)
-    years = [p for p in known if len(p) == 4]
+    published = published_periods(deliveries)
+    years = [p for p in published if len(p) == 4]
     every = pd.Series([*years, *(f"{year}-{quarter}" for year in years for quarter in QUARTERS)], dtype="str")
-    whole = every.str.len() == 4
+    is_year = every.str.len() == 4
     return pd.DataFrame(
         {
             "period": every,
-            "kind": pd.Series("quarter", index=every.index, dtype="str").mask(whole, "year"),
+            "kind": pd.Series("quarter", index=every.index, dtype="str").mask(is_year, "year"),
             "year": every.str[:4],
             "first_day": period_start(every),
             "last_day": period_end(every),
-            "published": every.isin(known),
+            "published": every.isin(published),
         }
     )
 
@@ -120,10 +120,10 @@ def offence_dimension(charged: pd.DataFrame) -> pd.DataFrame:
 
 def offence_group_dimension() -> pd.DataFrame:
     """Build the dimension table `dim_offence_group`."""
-    known = pd.concat(
+    groups = pd.concat(
         [_read_code_list("offences").rename(columns={"code": "offence_group"}), _labelled_codes("offence_groups", "offence_group")]
     )
-    out = known[known["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
+    out = groups[groups["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
     return out.assign(position=range(1, len(out) + 1), minor=[topic().offence_groups[group].minor for group in out["offence_group"]])
 
 

@@ -52,7 +52,7 @@ class CountInputs:
     listed       institution, delivery, record_key, person_key, person_id: which person each state of a record is about, if its key is a
                  position in a list that was reassigned to another person; None if there is no such record
     successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None if there are none
-    signatures   harmonia.signing.frame: quarters that the heads of institutions signed; None if there are none
+    signatures   harmonia.signing.list_states: quarters that the heads of institutions signed; None if there are none
     yardsticks   warehouse.yardsticks.LINE_COLUMNS: figures that institutions published; None if there are none. No figure depends on them
     """
 
@@ -79,8 +79,8 @@ def run_inputs(
 ) -> CountInputs:
     """Collect the inputs of counting from the outputs of the earlier stages. Large tables are not loaded, but scanned when counting.
 
-    canonical_tables, identities, record_status, findings_: the stored tables of these stages. signatures: from `harmonia.signing.frame`.
-    yardsticks: figures that institutions published (`warehouse.yardsticks.LINE_COLUMNS`).
+    canonical_tables, identities, record_status, findings_: the stored tables of these stages. signatures: from
+    `harmonia.signing.list_states`. yardsticks: figures that institutions published (`warehouse.yardsticks.LINE_COLUMNS`).
     """
     quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
@@ -164,13 +164,13 @@ def _select_with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> s
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:
-    """`rows` as the view `name`: the columns, typed, null if absent, and `n`."""
+    """Create the view `name` of `rows` with the `columns`, typed and null if `rows` lacks them, and with the row number `n`."""
     if rows is None:
         nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
         connection.execute(f'CREATE VIEW "{name}" AS SELECT {nothing}, 0::BIGINT AS n LIMIT 0')
         return
-    there = rows.schema.names if isinstance(rows, ds.Dataset) else [str(column) for column in rows]  # type: ignore[union-attr]
-    typed = ", ".join(f"{column if column in there else 'NULL'}::{kind} AS {column}" for column, kind in columns.items())
+    columns_present = rows.schema.names if isinstance(rows, ds.Dataset) else [str(column) for column in rows]  # type: ignore[union-attr]
+    typed = ", ".join(f"{column if column in columns_present else 'NULL'}::{kind} AS {column}" for column, kind in columns.items())
     files = list(rows.files) if isinstance(rows, ds.FileSystemDataset) else []
     if files and not any(sign in file for file in files for sign in "*?["):  # which DuckDB would interpret as a pattern
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)

@@ -45,8 +45,8 @@ class TableModel:
 def sql_models() -> Mapping[str, TableModel]:
     """Read the SQL files of `warehouse/models` and return their models by name."""
     with duckdb.connect() as parser:
-        found = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
-        return {name: TableModel(name, _tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in found.items()}
+        queries = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
+        return {name: TableModel(name, _tables_read(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in queries.items()}
 
 
 def model_of_sql(name: str, sql: str) -> TableModel:
@@ -64,23 +64,23 @@ def _tables_read(parser: duckdb.DuckDBPyConnection, sql: str, location: str) -> 
     if tree["error"]:
         line = sql.count("\n", 0, int(tree.get("position") or 0)) + 1
         raise HarmoniaError(f"{location}, line {line}: is not one SELECT that DuckDB reads ({tree['error_message']}): correct it")
-    named, defined = set[str](), set[str]()
-    _collect_names(tree, named, defined)
-    return named - defined
+    table_names, defined = set[str](), set[str]()
+    _collect_names(tree, table_names, defined)
+    return table_names - defined
 
 
-def _collect_names(tree: Any, named: set[str], defined: set[str]) -> None:
-    """Add to `named` the tables that a parsed query names, and to `defined` those that it defines itself (WITH)."""
+def _collect_names(tree: Any, table_names: set[str], defined: set[str]) -> None:
+    """Add to `table_names` the tables that a parsed query names, and to `defined` those that it defines itself (WITH)."""
     if isinstance(tree, dict):
         if tree.get("type") == "BASE_TABLE":
-            named.add(tree["table_name"])
+            table_names.add(tree["table_name"])
         if "cte_map" in tree:
             defined.update(entry["key"] for entry in tree["cte_map"]["map"])
         for value in tree.values():
-            _collect_names(value, named, defined)
+            _collect_names(value, table_names, defined)
     elif isinstance(tree, list):
         for value in tree:
-            _collect_names(value, named, defined)
+            _collect_names(value, table_names, defined)
 
 
 class Models:
@@ -151,14 +151,14 @@ class Models:
         """
         self.run(name)
         columns = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
-        there = [column for (column,) in self.connection.execute(columns, [name]).fetchall()]
-        wanted = schema.names if schema else there
-        if lacking := [column for column in wanted if column not in there]:
+        columns_present = [column for (column,) in self.connection.execute(columns, [name]).fetchall()]
+        requested = schema.names if schema else columns_present
+        if lacking := [column for column in requested if column not in columns_present]:
             way_out = "add it to the model, or take it out of warehouse/tables.py"
             raise HarmoniaError(
                 f"{_model_location(name)}: gives no {', '.join(lacking)}, which is declared for the published table: {way_out}"
             )
-        chosen = ", ".join(f'"{column}"' for column in wanted)
+        chosen = ", ".join(f'"{column}"' for column in requested)
         reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH_ROWS)
         empty = reader.schema.empty_table()
         for batch in chain([empty], (pa.Table.from_batches([batch]) for batch in reader)):
@@ -181,10 +181,10 @@ def open_database(spill: Path | None = None, memory: str | None = None) -> Itera
         yield connection
 
 
-def as_frame(found: pa.Table) -> pd.DataFrame:
+def as_frame(result: pa.Table) -> pd.DataFrame:
     """Convert a result of DuckDB to a frame: text as `str`, nullable integers and flags as pandas types, days to the second."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    out = found.to_pandas(date_as_object=False, types_mapper=kinds.get)
-    days = [field.name for field in found.schema if pa.types.is_temporal(field.type)]
-    text = [field.name for field in found.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    out = result.to_pandas(date_as_object=False, types_mapper=kinds.get)
+    days = [field.name for field in result.schema if pa.types.is_temporal(field.type)]
+    text = [field.name for field in result.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     return out.astype({**dict.fromkeys(days, "datetime64[s]"), **dict.fromkeys(text, "str")})

@@ -34,8 +34,8 @@ def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
     dumps = {f"{name.removesuffix('.url')}.dump" for name in files if name.endswith(".url")}
     sheets = {sheet for file in contract.files for sheet in (*file.options.get("sheets", ()), file.options.get("sheet", ""))}
     columns = {name for table in contract.tables.values() for column in table.columns for name in (column.name, *column.aliases)}
-    named = {"file": files | dumps, "part": sheets | set(contract.tables), "field": columns}
-    return {kind: frozenset(map(fold, names)) for kind, names in named.items()}
+    by_kind = {"file": files | dumps, "part": sheets | set(contract.tables), "field": columns}
+    return {kind: frozenset(map(fold, names)) for kind, names in by_kind.items()}
 
 
 def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
@@ -44,9 +44,9 @@ def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
     delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: the same, and `neutral`, e.g. `undeclared file 2`:
     the undeclared names of a delivery are numbered in alphabetical order. Declared names are left out.
     """
-    known = {name: declared_names(contracts.load(name)) for name in contracts.institutions()}
+    declared = {name: declared_names(contracts.load(name)) for name in contracts.institutions()}
     rows = zip(delivered["institution"], delivered["kind"], delivered["name"], strict=True)
-    undeclared = np.array([fold(str(name)) not in known.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
+    undeclared = np.array([fold(str(name)) not in declared.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
     group = [*_DELIVERY, "kind"]
     out = delivered[undeclared].sort_values([*group, "name"], ignore_index=True)
     number = (out.groupby(group, dropna=False).cumcount() + 1).astype("str")

@@ -19,8 +19,8 @@ _PERIOD = re.compile("|".join(map(pattern, CADENCES)))
 
 def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
     """Convert each number to text with `name`, which is called once per distinct number; null stays null."""
-    code, found = pd.factorize(numbers)
-    names = pd.array([name(int(number)) for number in found], dtype="str")
+    code, distinct = pd.factorize(numbers)
+    names = pd.array([name(int(number)) for number in distinct], dtype="str")
     return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
 
 

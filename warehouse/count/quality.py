@@ -22,32 +22,34 @@ _SCORED_SEVERITIES = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
 
 
-def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+def quality_rows(deliveries: pd.DataFrame, scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFrame:
     """Compute the table `quality` (columns of `warehouse.tables.QUALITY`) from tables of the models.
 
-    deliveries: `standing_delivery`, the deliveries that count. scored: `quality_score`, records and faulty records with their weight.
-    whole: `whole_fault`, faults of whole files and deliveries.
-    `unit` is null in the row of a whole institution; the other rows are those of the units that delivered in the quarter.
+    deliveries: `scored_delivery`, the deliveries that count. scored: `quality_score`, records and faulty records with their weight.
+    whole_faults: `whole_fault`, faults of whole files and deliveries. `unit` is null in the row of a whole institution; the other rows
+    are those of the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
     out = _all_combinations(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
-    out = _add_trend(_add_scores(out, whole))
+    out = _add_trend(_add_scores(out, whole_faults))
     return out.assign(unit=out["unit"].where(out["unit"] != "", None)).sort_values(_BY, na_position="first", ignore_index=True)
 
 
 def _all_combinations(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Return every combination of institution, quarter and dimension with an empty unit, then the combinations with units in `scored`."""
     institutions, periods = (deliveries[[name]].drop_duplicates() for name in ("institution", "period"))
-    whole = institutions.merge(periods, how="cross").merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").assign(unit="")
-    return pd.concat([whole[_BY], scored.loc[scored["unit"] != "", _BY]], ignore_index=True).drop_duplicates()
+    without_unit = (
+        institutions.merge(periods, how="cross").merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").assign(unit="")
+    )
+    return pd.concat([without_unit[_BY], scored.loc[scored["unit"] != "", _BY]], ignore_index=True).drop_duplicates()
 
 
-def _add_scores(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+def _add_scores(scored: pd.DataFrame, whole_faults: pd.DataFrame) -> pd.DataFrame:
     """Add whole (number of faults of whole files and deliveries), score, tolerance and state.
 
     A dimension without rules on records, such as timeliness, has no score; only whole files and deliveries decide its state.
     """
-    out = scored.merge(whole, on=["institution", "period", "dimension"], how="left").fillna({"whole": 0})
+    out = scored.merge(whole_faults, on=["institution", "period", "dimension"], how="left").fillna({"whole": 0})
     out["whole"] = out["whole"].where(out["unit"] == "", 0)
     on_records = {rule.dimension for rule in rules().values() if not rule.whole and rule.severity in _SCORED_SEVERITIES}
     assessed = (out["records"] > 0) & out["dimension"].isin(on_records)
@@ -68,10 +70,10 @@ def _add_trend(scored: pd.DataFrame) -> pd.DataFrame:
     Both are null if there is no earlier quarter with a score.
     """
     out = scored.sort_values([*_BY[:2], "dimension", "period"], ignore_index=True)
-    known, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)
+    has_score, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)
     by = [out[name] for name in ("institution", "unit", "dimension")]
     total = score.groupby(by, sort=False).cumsum() - score
-    n = known.groupby(by, sort=False).cumsum() - known
+    n = has_score.groupby(by, sort=False).cumsum() - has_score
     before = (total / n.where(n > 0)).round()
     gap = (out["score"] - before).astype("Float64")
     trend = pd.Series("same", index=out.index, dtype="str").mask((gap >= _NOTICEABLE_CHANGE).fillna(False), "better")

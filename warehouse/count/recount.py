@@ -142,8 +142,8 @@ class Recount:
     def _count_figures(self, side: str) -> pd.DataFrame:
         """Count the reached rows with the ids `before` or `after` the change: `MEASURES` of every cell that is not null, by `CELL`."""
         with self._models_with_ids(side) as models:
-            found = models.frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
-        return found.set_index(CELL)[MEASURES].astype("int64")
+            figures = models.frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
+        return figures.set_index(CELL)[MEASURES].astype("int64")
 
     @contextmanager
     def _tables_of_reached_rows(self, after: RecordIds) -> Iterator[None]:

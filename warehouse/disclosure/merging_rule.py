@@ -57,7 +57,8 @@ class MergingRule:
         return _ordered_partitions(self.category_count, self.unknown_position)
 
     def partition_numbers(self, tables: np.ndarray) -> np.ndarray:
-        """Position in `partitions` for each row of `tables` (counts, rows × categories; every total at least `minimum_total`)."""
+        """Return the position in `partitions` of the partition of each table. tables: counts, rows × categories; each total is at least
+        `minimum_total`."""
         tables = np.asarray(tables, dtype=np.int64)
         is_capped = (tables.sum(axis=1, keepdims=True) > MAX_UNCAPPED_TOTAL) & (not self.external_bounds)
         decided_as = np.where(is_capped, np.minimum(tables, COUNT_CAP), tables)
@@ -76,7 +77,7 @@ class MergingRule:
 
 
 def _table_codes(tables: np.ndarray, total: int) -> np.ndarray:
-    """Return one number per table of that total, from all but its last category."""
+    """Return a number for each table with that total, made of all its categories but the last. It identifies the table."""
     return np.asarray(tables[:, :-1] @ ((total + 1) ** np.arange(tables.shape[1] - 1)))
 
 
@@ -112,7 +113,7 @@ def compositions(total: int, size: int) -> np.ndarray:
 
 
 def _tables_with_small_count(total: int, size: int, threshold: int) -> np.ndarray:
-    """Return the tables of `compositions` with a count under the threshold, by `_table_codes`."""
+    """Return the tables of `compositions` that have a count under the threshold, in the order of `_table_codes`."""
     tables = np.concatenate(
         [
             np.insert(compositions(total - count, size - 1), category, count, axis=1)
@@ -126,8 +127,8 @@ def _tables_with_small_count(total: int, size: int, threshold: int) -> np.ndarra
 
 @cache
 def _decisions(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return every table of that total with a count under the threshold: its `_table_codes`, ascending, and the position of its
-    partition.
+    """Return all tables of that total that have a count under the threshold: their `_table_codes`, ascending, and the position of the
+    partition of each.
 
     All other tables have the first partition, in which no category is merged.
     """
@@ -147,7 +148,8 @@ def _decisions(rule: MergingRule, total: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _already_public_cells(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
-    """Return which small cells others published exactly: they are published if the others, at least two, reach the minimum total."""
+    """Return the small cells that others published exactly. They are published if the other cells, at least two, reach the minimum
+    total."""
     is_public = np.zeros(tables.shape, dtype=bool)
     for category, minimum, maximum in rule.external_bounds:
         if minimum == maximum < rule.threshold:
@@ -158,7 +160,8 @@ def _already_public_cells(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
 
 
 def _blocks_reach_threshold(rule: MergingRule, partition: Partition, tables: np.ndarray, public_cells: Collection[int] = ()) -> np.ndarray:
-    """For which rows every block has the threshold or more; "not known" by itself may be 0, and `public_cells` anything."""
+    """Return for each row whether every block reaches the threshold. "Not known" as a block of one category may be 0; `public_cells` may
+    have any value."""
     is_valid = np.ones(len(tables), dtype=bool)
     for block in (b for b in partition if b[0] not in public_cells):
         sums = tables[:, list(block)].sum(axis=1)
@@ -167,7 +170,8 @@ def _blocks_reach_threshold(rule: MergingRule, partition: Partition, tables: np.
 
 
 def _is_safe(rule: MergingRule, partition: Partition, tables: np.ndarray) -> np.ndarray:
-    """Return which rows may be published under `partition`: the rows with equal block sums leave every small category enough values.
+    """Return for each row whether it may be published under `partition`: the rows with equal block sums leave every small category
+    enough values.
 
     This also holds for an intruder who believes any of what others published, if it is true.
     """
@@ -201,11 +205,12 @@ def _distinct_values(sorted_groups: np.ndarray, sorted_values: np.ndarray, group
 
 
 def separate_causes(counts: np.ndarray, minimum_total: int) -> np.ndarray:
-    """For each row of `counts` (records per cause, of either sign): which causes are published separately.
+    """Return for each row of `counts` (records per cause, of either sign) which causes are published separately.
 
-    Those of `minimum_total` records and more. Of these the smallest are merged one by one with all other causes, including zeros, until the
-    merged causes reach `minimum_total` (fewer would leave two values to an intruder who knows three of these records, also if that is why
-    nothing is published), and no more than all but one of them could have below it. None is separate if that takes all of them.
+    These are the causes of `minimum_total` records and more. The smallest of them are merged one by one with all other causes, including
+    zeros, until the merged causes together have at least `minimum_total` records, and no more than all of them but one could have if
+    each had fewer than `minimum_total`. With fewer records an intruder who knows three of them would be left with two values, even if
+    that is why nothing is published. No cause is separate if all have to be merged.
     """
     size, rank = np.abs(counts), np.arange(counts.shape[1])
     order = np.argsort(-size, axis=1, kind="stable")

@@ -40,7 +40,7 @@ class Policy:
 
 
 def _message(content: bytes, name: str, day: str) -> bytes:
-    return signature.message("harmonia disclosure policy", name, day, hashlib.sha256(content).hexdigest())
+    return signature.make_message("harmonia disclosure policy", name, day, hashlib.sha256(content).hexdigest())
 
 
 def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = None) -> None:

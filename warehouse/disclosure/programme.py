@@ -50,7 +50,7 @@ class IndicatorTables:
     offences: tuple[str, ...]
 
     def tables_by_period(self, *, pooled: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the tables of each year and of a window, for a pooled and a non-pooled window."""
+        """Return the tables of each year, and those of a window. pooled: whether the window is pooled."""
         by_year = () if pooled else tuple(t for t in self.tables if t != SEX_AGE)
         return by_year, tuple(t for t in self.tables if t == SEX_AGE or (pooled and t != QUARTER))
 
@@ -104,7 +104,7 @@ class Programme:
         return MergingRule(len(cells), *self.protection(indicator), unknown_position, bounds)
 
     def minimum_total(self, indicator: str) -> int:
-        """Return the minimum published total, and minimum published cause."""
+        """Return the minimum published total, which is also the minimum published cause."""
         return self.merging_rule(indicator, (TOTAL,)).minimum_total
 
     def window_of(self, year: int) -> str:
@@ -113,7 +113,7 @@ class Programme:
         return f"{first}/{first + self.window_years - 1}"
 
     def external_bounds(self, key: TableKey) -> dict[str, tuple[int, int]]:
-        """Return what others published about cells of a table: minimum, maximum."""
+        """Return what others published about cells of a table: cell → minimum, maximum."""
         statements = (s for s in self.public_already if (s["indicator"], HARMONISED, s["table"], str(s["period"])) == key)
         return {
             str(s["category"]): (int(s.get("value", s.get("at_least", 0))), int(s.get("value", s.get("at_most", _MAX_COUNT))))
@@ -121,8 +121,8 @@ class Programme:
         }
 
 
-def years_in(window: str) -> tuple[str, ...]:
-    """Return the years of a window; a year itself."""
+def list_years(window: str) -> tuple[str, ...]:
+    """List the years of a window; of a year, only that year."""
     first, last = window[:4], window[-4:]
     return tuple(str(year) for year in range(int(first), int(last) + 1))
 

@@ -24,7 +24,7 @@ from warehouse.disclosure.programme import (
     UNKNOWN,
     Programme,
     TableKey,
-    years_in,
+    list_years,
 )
 from warehouse.disclosure.published_tables import (
     Margins,
@@ -88,7 +88,7 @@ def _counted_years(inputs: ReleaseInputs, indicator: str) -> list[str]:
 
 
 def _with_previous(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedTables:
-    """`tables` plus those of the last release that it does not replace: breakdowns, and years that are no longer counted."""
+    """Return `tables` and those of the last release that they do not replace: breakdowns, and years that are no longer counted."""
     replaced = {(key.indicator, key.period) for key in tables if key.table == TOTAL}
     still_valid = {
         key: old for key, old in inputs.previous.items() if key.table not in (TOTAL, OFFENCE) or (key.indicator, key.period) not in replaced
@@ -97,7 +97,7 @@ def _with_previous(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedT
 
 
 def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedTables:
-    """Return the year's total and its part by offence, harmonised; then as reported."""
+    """Return the total and the part by offence of a year: first the harmonised tables, then those as reported."""
     programme = inputs.programme
     total_key, offence_key = (TableKey(indicator, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
     counts = inputs.current.get(offence_key)
@@ -118,7 +118,7 @@ def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedT
 def _kept_if_safe(
     inputs: ReleaseInputs, total_key: TableKey, reported: PublishedTables, harmonised: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
-    """Return the tables of a year as reported; suppressed if leaving them unchanged would leave too few possible values."""
+    """Keep the tables of a year as reported, or suppress them if unchanged tables would leave too few possible values."""
     if not reported or any(table.source_release == inputs.release for table in reported.values()):
         return reported
     total, offences = harmonised
@@ -157,7 +157,7 @@ def _year_tables(inputs: ReleaseInputs, total_key: TableKey, total: PublishedTab
 
 
 def _revised_or_kept(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
-    """`new_tables` of a year if they may replace the published ones, else the published ones."""
+    """Return `new_tables` of a year if they may replace the published ones, otherwise the published ones."""
     earlier = [{key: tables[key] for key in new_tables if key in tables} for tables in inputs.history]
     min_difference = inputs.programme.revise_from
     is_safe = {
@@ -185,7 +185,7 @@ def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tabl
 
 
 def _with_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
-    """`new` with the release that first published it in this form."""
+    """Return the table `new` with the release that first published it in this form."""
     old = inputs.previous.get(key)
     return replace(new, first_release=old.first_release if old and old.has_same_content(new) else inputs.release)
 
@@ -207,7 +207,7 @@ def _leading_table(tables: PublishedTables, indicator: str, year: str) -> Publis
 
 def is_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
     """Return whether a window is pooled: its first year's leading group is suppressed or small, and no year of it is broken down yet."""
-    years = [year for year in years_in(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
+    years = [year for year in list_years(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
     breakdowns = inputs.programme.indicators[indicator].tables
     if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous for year in years for table in breakdowns):
         return False
@@ -222,18 +222,18 @@ def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTable
     for window in sorted({inputs.programme.window_of(int(year)) for year in due}):
         pooled = is_pooled(inputs, indicator, window, tables)
         by_year, by_window = inputs.programme.indicators[indicator].tables_by_period(pooled=pooled)
-        keys += [TableKey(indicator, HARMONISED, table, year) for year in years_in(window) if year in due for table in by_year]
-        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(years_in(window)) <= set(due)]
+        keys += [TableKey(indicator, HARMONISED, table, year) for year in list_years(window) if year in due for table in by_year]
+        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(list_years(window)) <= set(due)]
     return keys
 
 
 def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
-    """Return the breakdowns due in this release; those of windows last, since sex × age depends on the others."""
+    """Return the breakdowns due in this release. Those of windows come last, since sex × age depends on the others."""
     new: PublishedTables = {}
     for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
         if key in inputs.previous or overlapping_table(key, inputs.previous):
             continue
-        if not all(_leading_table(tables, indicator, year) for year in years_in(key.period)):
+        if not all(_leading_table(tables, indicator, year) for year in list_years(key.period)):
             continue
         if "/" in key.period:
             pooled = _window_table(inputs, key, _with_previous(inputs, {**tables, **new}))
@@ -246,14 +246,16 @@ def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) 
 
 
 def overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | None:
-    """Return a published window, or year of one, of the same table, whose difference from `key` would disclose what neither does."""
-    years = set(years_in(key.period))
+    """Return a published table that overlaps `key`, a window or a year of one, if their difference would disclose what neither discloses
+    alone; None if there is none."""
+    years = set(list_years(key.period))
     same_table = (k for k in published if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
-    return next((k for k in same_table if years & set(years_in(k.period))), None)
+    return next((k for k in same_table if years & set(list_years(k.period))), None)
 
 
 def withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
-    """Return the tables of the programme that are not published since they overlap one of an earlier release: each with the earlier one."""
+    """Return the tables of the programme that are not published because they overlap one of an earlier release, each with that earlier
+    table."""
     due = [key for indicator in inputs.programme.indicators for key in breakdowns_due(inputs, indicator, tables)]
     return {key: earlier for key in due if key not in inputs.previous and (earlier := overlapping_table(key, inputs.previous))}
 
@@ -281,7 +283,7 @@ def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) 
     """
     if "/" not in key.period:
         return inputs.exact[tables[key].source_release].get(key), tables[key].source_release
-    sources = {year: year_source_release(inputs, key.indicator, year, tables) for year in years_in(key.period)}
+    sources = {year: year_source_release(inputs, key.indicator, year, tables) for year in list_years(key.period)}
     yearly = [inputs.exact[release].get(key._replace(period=year)) for year, release in sources.items()]
     if any(counts is None for counts in yearly):
         return None, inputs.release
@@ -289,8 +291,8 @@ def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) 
 
 
 def tables_published_with(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTables:
-    """Return all tables of the release that first published a table: a window counts its years as known then. tables: of the newest
-    release."""
+    """Return all tables of the release that first published a table, since a window counts its years as known then. tables: those of the
+    newest release."""
     return next((old for old in inputs.history if "/" in key.period and key in old), tables)
 
 
@@ -305,7 +307,7 @@ def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables
     """Return the published margins (by sex and by age) of sex × age: one entry if the window has its own tables, else one per year."""
     window_has_margins = key._replace(table=_MARGIN_TABLES[0]) in tables
     yearly = []
-    for period in (key.period,) if window_has_margins else years_in(key.period):
+    for period in (key.period,) if window_has_margins else list_years(key.period):
         sexes, ages = (_complete_margin(programme, key._replace(table=table, period=period), tables) for table in _MARGIN_TABLES)
         if not sexes or not ages:
             return None

@@ -42,7 +42,7 @@ class PublishedTable:
     limit: int | None = None
 
     def has_same_content(self, other: PublishedTable) -> bool:
-        """Return whether both publish the same."""
+        """Return whether both tables publish the same."""
         return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
 
     def value(self, cell: str) -> int | None:
@@ -59,8 +59,8 @@ def publish_year(
     Only the total, marked as not broken down, if the leading group does not and the total does not bound it. Else only that the total is
     below the minimum. total_bounds: what others published about the total.
     """
-    whole, leading = sum(counts), counts[0]
-    total, rest = PublishedTable("published", ((TOTAL, whole),)), whole - leading
+    year_total, leading = sum(counts), counts[0]
+    total, rest = PublishedTable("published", ((TOTAL, year_total),)), year_total - leading
     form = int(year_form_numbers(rule, np.array([[leading, rest]]), total_bounds)[0])
     if form == _SMALL_TOTAL:
         return PublishedTable("fewer_than", limit=rule.minimum_total), None
@@ -87,30 +87,31 @@ def publish_as_reported(
     With the harmonised total: the total, and the leading group and the rest if both reach the minimum total. With only the harmonised
     leading group: the leading group.
     """
-    whole, leading = sum(counts), counts[0]
+    year_total, leading = sum(counts), counts[0]
     harmonised_total, harmonised_offences = harmonised
     if harmonised_total.status != "published":
         published = harmonised_offences.value(LEADING) if harmonised_offences else None
         differs = published is not None and leading >= rule.minimum_total and abs(leading - published) >= min_difference
         return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], leading),)) if differs else None
-    if whole < rule.minimum_total:
+    if year_total < rule.minimum_total:
         return PublishedTable("fewer_than", limit=rule.minimum_total), None
-    if abs(whole - (harmonised_total.value(TOTAL) or 0)) < min_difference:
+    if abs(year_total - (harmonised_total.value(TOTAL) or 0)) < min_difference:
         return PublishedTable("not_shown"), None
-    both_large = min(leading, whole - leading) >= rule.minimum_total
+    both_large = min(leading, year_total - leading) >= rule.minimum_total
     if both_large and harmonised_offences is not None and harmonised_offences.status == "published":
-        offences = PublishedTable("published", ((cells[0], leading), (cells[1], whole - leading)))
+        offences = PublishedTable("published", ((cells[0], leading), (cells[1], year_total - leading)))
     else:
         offences = PublishedTable("not_broken_down")
-    return PublishedTable("published", ((TOTAL, whole),)), offences
+    return PublishedTable("published", ((TOTAL, year_total),)), offences
 
 
 def year_form_numbers(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
-    """For tables by offence (rows × categories, the leading group first) one number each: equal if `publish_year` publishes the same
-    categories.
+    """Return a number for each table by offence; it is equal for tables of which `publish_year` publishes the same categories.
+
+    tables: counts, rows × categories, the leading group first.
     """
     leading, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
-    whole, minimum = leading + rest, rule.minimum_total
+    totals, minimum = leading + rest, rule.minimum_total
     form = np.where((leading >= minimum) & (rest >= minimum), _BOTH, _NOTHING)
     leading_only = (leading >= minimum) & (rest < minimum)
     if total_bounds:  # the leading group together with others' total would bound the rest
@@ -119,8 +120,8 @@ def year_form_numbers(rule: MergingRule, tables: np.ndarray, total_bounds: Bound
         leading_only &= (high < leading) | (low > largest_total) | ((low <= leading) & (high >= largest_total))
     form[leading_only] = _LEADING_ONLY
     # A smaller total would bound the leading group further.
-    form[(leading < minimum) & (rest >= minimum) & (whole >= 2 * minimum - 1)] = _TOTAL_ONLY
-    form[whole < minimum] = _SMALL_TOTAL
+    form[(leading < minimum) & (rest >= minimum) & (totals >= 2 * minimum - 1)] = _TOTAL_ONLY
+    form[totals < minimum] = _SMALL_TOTAL
     both = form == _BOTH
     if tables.shape[1] > 2 and both.any():
         form[both] += rule.partition_numbers(tables[both, 1:])
@@ -190,7 +191,7 @@ def can_keep_as_reported(harmonised: int, earlier: Collection[int], minimum: int
 
 
 def _is_near(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
-    """Return which of `values` differ by 1 to `min_difference` - 1 from one of `others`."""
+    """Return for each of `values` whether it differs by 1 to `min_difference` - 1 from one of `others`."""
     change = np.abs(values[:, None] - np.array([*others]))
     return np.asarray(((change > 0) & (change < min_difference)).any(axis=1))
 

@@ -15,15 +15,15 @@ from harmonia.errors import HarmoniaError, storage
 PUBLIC_KEY = "coordinator.pub"
 
 
-def message(document_kind: str, name: str, day: str, sha256: str) -> bytes:
+def make_message(document_kind: str, name: str, day: str, sha256: str) -> bytes:
     """Return the signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
     return "\n".join([document_kind, name, day, sha256]).encode()
 
 
 def sign(home: Path, key_file: Path, content: bytes) -> str:
-    """The signature of `content`, as text. key_file: the coordinator's private key (PEM); created if it does not exist.
+    """Sign `content` and return the signature as text. key_file: the coordinator's private key (PEM); created if it does not exist.
 
-    The first signature creates the home's `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another.
+    The first signature creates the home's `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

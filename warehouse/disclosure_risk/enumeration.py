@@ -35,7 +35,7 @@ METHOD = "enumeration"
 
 
 def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: frozenset[TableName] | None = None) -> list[Disclosure]:
-    """Return what can be inferred from the latest release, table by table. only: restrict to these tables."""
+    """Find what can be inferred from the latest release, table by table. only: restrict the search to these tables."""
     disclosures: list[Disclosure] = []
     for name, observed in knowledge.latest.items():
         if name not in truth or (only is not None and name not in only):
@@ -52,7 +52,7 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: froz
 def _small_total(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
-    """Return a total published only as small."""
+    """Find what can be inferred about a total that is published only as small."""
     known = min(knowledge.known_persons[name.indicator], true_counts["total"])
     possible_values = {"public": observed.limit, "knows": observed.limit - known}
     return [Disclosure(name, "total", n, intruder, METHOD) for intruder, n in possible_values.items() if n < MIN_POSSIBLE_VALUES]
@@ -73,7 +73,7 @@ def _one_way_table(
 
 
 def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts: Mapping[str, int]) -> Iterator[tuple[str, range]]:
-    """Yield what others published about cells of a table, if it is true: cell, values."""
+    """Yield the true statements of others about cells of a table: cell, possible values."""
     for statement in knowledge.statements_about(name):
         cell = str(statement["category"])
         if cell in true_counts:
@@ -86,7 +86,7 @@ def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts:
 def identically_published(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> np.ndarray:
-    """Return every table (one per row, the true one last) that would have been published as observed. Empty if not even the total is
+    """Return every table (one per row, the true one last) that would have been published as observed; none if not even the total is
     public."""
     cells = tuple(true_counts)
     rows = consistent_tables(knowledge, name, observed, true_counts)
@@ -112,7 +112,8 @@ def consistent_tables(knowledge: IntruderKnowledge, name: TableName, observed: O
 def _offence_tables(
     knowledge: IntruderKnowledge, name: TableName, blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]
 ) -> np.ndarray:
-    """By offence: published completely; the leading group only, the total suppressed; or the total only."""
+    """Return the tables by offence that are consistent with what is published: all figures; only the leading group, without the total;
+    or only the total."""
     total = knowledge.latest.get(name._replace(table="total"))
     if total and total.blocks:
         return _distributions(blocks or [(cells, total.blocks[0][1])], cells)
@@ -146,8 +147,7 @@ def _block_distributions(value: int, parts: int) -> np.ndarray:
 def narrow_cells(
     name: TableName, candidates: np.ndarray, true_counts: Mapping[str, int], protected: list[str], known_persons: int
 ) -> list[Disclosure]:
-    """Return the protected cells with too few values among the candidate tables, for the public and for anyone who knows persons
-    counted."""
+    """Find the protected cells with too few values among the candidate tables, for the public and for anyone who knows persons counted."""
     disclosures: list[Disclosure] = []
     cells, truth = tuple(true_counts), np.array(list(true_counts.values()))
     nobody = np.zeros(len(cells), dtype=np.int64)
@@ -168,7 +168,8 @@ def _all_in_one_category(tables: np.ndarray, total: int) -> bool:
 
 
 def _sex_age(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[Disclosure]:
-    """Sex × age if both are published completely: one cell determines all four, within the bounds of every year.
+    """Find what can be inferred about sex × age if both are published completely: one cell then determines all four, within the bounds
+    of every year.
 
     An intruder who knows persons knows that many of the cell, whatever their years.
     """
@@ -220,10 +221,11 @@ def _complete_margins(knowledge: IntruderKnowledge, name: TableName) -> list[tup
 
 
 def find_bridge_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, release: str | None = None) -> list[Disclosure]:
-    """Return what can be inferred about the causes between reported and harmonised totals; `release`: only what it published first.
+    """Find what can be inferred about the causes between reported and harmonised totals. release: only what this release published
+    first.
 
-    Two assumptions: every cause may add and remove records; or every cause only removes (or only adds) as the difference does, and an
-    intruder who knows persons knows their causes.
+    Two assumptions are tried. Either every cause may add and remove records; or every cause only removes (or only adds) records, as the
+    difference does, and an intruder who knows persons knows their causes.
     """
     disclosures: list[Disclosure] = []
     assert knowledge.bridge is not None
@@ -271,7 +273,7 @@ def _narrow_causes(
 
 @cache
 def record_moves(cause_count: int, free_causes: tuple[int, ...], sizes: tuple[int, ...]) -> np.ndarray:
-    """Return the records moved from one cause to another, or between one and two others."""
+    """Return the ways to move records from one cause to another, or between one cause and two others."""
     unit = np.eye(cause_count, dtype=np.int64)
     single = [size * (unit[a] - unit[b]) for a in free_causes for b in free_causes if a != b for size in sizes]
     double = [2 * unit[a] - unit[b] - unit[c] for a in free_causes for b in free_causes for c in free_causes if b < c and a not in (b, c)]

@@ -22,8 +22,8 @@ from warehouse.disclosure_risk.intruder import (
     ObservedTable,
     TableName,
     TrueCounts,
+    list_years,
     protected_cells,
-    years_in,
 )
 
 Variable = tuple[str, ...]
@@ -49,8 +49,10 @@ class Constraints:
 
 
 def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> Constraints:
-    """Return the constraints that the releases put on one indicator; `parts_are_reported`: assume that no part counts more than is
-    reported."""
+    """Return the constraints that the releases put on one indicator.
+
+    parts_are_reported: assume that no part counts more than is reported.
+    """
     constraints = Constraints()
     for n, release in enumerate(knowledge.releases):
         tables = {name: observed for name, observed in release.items() if name.indicator == indicator}
@@ -64,7 +66,7 @@ def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_a
 
 
 def cell_variable(name: TableName, observed: ObservedTable, cell: str) -> Variable:
-    """Return the unknown of a cell. Offence groups and totals differ by release; breakdowns are published once."""
+    """Return the variable of a cell. Offence groups and totals have one in each release; breakdowns, which are published once, have one."""
     release = observed.first_release if name.table in ("total", "offence_group") else ""
     return (*name, release, cell)
 
@@ -96,13 +98,13 @@ def _add_table(
         _add_sex_age(constraints, knowledge, name, observed, tables)
         return
     # The leading group of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
-    yearly = [_leading(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in years_in(name.of)]
+    yearly = [_leading(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in list_years(name.of)]
     terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
 
 
 def _leading(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
-    """Return the unknown of the leading group in a year, from the newest figures that count no later release than `newest`.
+    """Return the variable of the leading group in a year, from the newest figures that count no later release than `newest`.
 
     None if no release broke the year down.
     """
@@ -114,7 +116,7 @@ def _leading(knowledge: IntruderKnowledge, offence_table: TableName, newest: str
 def _add_reported_part(
     constraints: Constraints, leading: str, name: TableName, observed: ObservedTable, tables: Mapping[TableName, ObservedTable]
 ) -> None:
-    """Counted parts do not exceed reported parts, if that is true for the totals."""
+    """Add the constraint that counted parts do not exceed reported parts, if that is true for the totals."""
     if name.measure != "harmonised":
         return
     reported_name = name._replace(measure="as_reported")
@@ -133,9 +135,10 @@ def _add_sex_age(
     observed: ObservedTable,
     tables: Mapping[TableName, ObservedTable],
 ) -> None:
-    """Sex × age of each year (or of the window) adds up to the tables by sex and by age, and over the years to the pooled one."""
+    """Add the constraints of sex × age: each year (or the window) adds up to the tables by sex and by age, and the years add up to the
+    pooled table."""
     cells = [cell.split(CROSS_SEPARATOR) for cell in knowledge.categories(name)]
-    years = [name.of] if name._replace(table="sex") in tables else years_in(name.of)
+    years = [name.of] if name._replace(table="sex") in tables else list_years(name.of)
     for year, (side, table) in product(years, enumerate(("sex", "age_group"))):
         margin = name._replace(table=table, of=year)
         for category in {cell[side] for cell in cells}:
@@ -205,7 +208,7 @@ class Solver:
 
 
 def _assume_external_statements(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> None:
-    """Assume what others published, statement by statement, unless it contradicts."""
+    """Add what others published as constraints, one statement after another; a statement that contradicts the others is left out."""
     for statement in knowledge.external_statements:
         name = TableName(indicator, "harmonised", str(statement["table"]), str(statement["period"]))
         observed = knowledge.latest.get(name)
@@ -224,10 +227,10 @@ def _assume_external_statements(knowledge: IntruderKnowledge, solver: Solver, in
 def find_disclosures(
     knowledge: IntruderKnowledge, truth: TrueCounts, indicators: Iterable[str], only: frozenset[TableName] | None = None
 ) -> list[Disclosure]:
-    """Return what the public, and those who know persons, can infer about the latest release's tables from all releases together.
+    """Find what the public, and those who know persons, can infer about the latest release's tables from all releases together.
 
-    Known persons are, in turn, those of the cell itself and those of each other cell merged with it. only: restrict to these tables.
-    Raises ValueError if the published figures contradict each other.
+    Known persons are, in turn, those of the cell itself and those of each other cell merged with it. only: restrict the search to these
+    tables. Raises `ValueError` if the published figures contradict each other.
     """
     disclosures: list[Disclosure] = []
     for indicator in indicators:
@@ -251,7 +254,7 @@ def find_disclosures(
 def _narrow_cells(
     knowledge: IntruderKnowledge, solver: Solver, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
-    """Return the protected cells of a table with too few possible values."""
+    """Find the protected cells of a table with too few possible values."""
     disclosures = []
     known_persons = knowledge.known_persons[name.indicator]
     for cell in protected_cells(knowledge, name, observed, true_counts):
@@ -274,7 +277,7 @@ def _narrow_cells(
 
 
 def _small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> list[Disclosure]:
-    """Return the tables published differently by two releases: a difference of a cell, or of the total, that is certainly 1 to 4."""
+    """Find the tables that two releases published differently so that a cell, or the total, certainly differs by 1 to 4."""
     disclosures = []
     for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
         for name, new in newer.items():

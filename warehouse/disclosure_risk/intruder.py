@@ -111,7 +111,7 @@ class IntruderKnowledge:
 
 
 def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
-    """Return a cube by table. Crossed cells keep their name as one category."""
+    """Split a cube into its tables. The name of a crossed cell is kept as one category."""
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "limit", "known", "edition"]
     rows: dict[TableName, list[Any]] = {}
     for row in zip(*(cube[column].tolist() for column in columns), strict=True):
@@ -134,19 +134,19 @@ def cell_categories(cell: str) -> Iterator[str]:
         yield from cell.split(MERGE_SEPARATOR)
 
 
-def years_in(period: str) -> list[str]:
-    """Return the years of a window; a year itself."""
+def list_years(period: str) -> list[str]:
+    """List the years of a window; of a year, only that year."""
     return [str(year) for year in range(int(period[:4]), int(period[-4:]) + 1)]
 
 
 def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
     """Return the public total of a breakdown: its published figures, or the leading group in its years as known when it was broken down;
-    None if that is not public."""
+    None if it is not public."""
     breakdown = knowledge.latest[name]
     if breakdown.status == "published":
         return sum(value for _, value in breakdown.blocks)
     total = 0
-    for year in years_in(name.of):
+    for year in list_years(name.of):
         offence_table = name._replace(table="offence_group", of=year)
         versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
         values = [dict(v.blocks).get((knowledge.leading,)) for v in versions if v.source_release <= breakdown.source_release]
@@ -184,15 +184,16 @@ def _has_no_unknown(knowledge: IntruderKnowledge, name: TableName, cell: str) ->
 
 
 def margin_tables(release: Mapping[TableName, ObservedTable], name: TableName, margin: str) -> list[ObservedTable | None]:
-    """Return the published tables by sex, or by age, for a crossed table's window: of the window, or else of each year."""
+    """Return the published tables by sex, or by age, that belong to a crossed table: that of its window or, if there is none, those of
+    its years."""
     window_margin = name._replace(table=margin)
     if window_margin in release:
         return [release[window_margin]]
-    return [release.get(window_margin._replace(of=year)) for year in years_in(name.of)]
+    return [release.get(window_margin._replace(of=year)) for year in list_years(name.of)]
 
 
 def known_person_counts(true_counts: np.ndarray, known_persons: int) -> list[np.ndarray]:
-    """Return every way to know this many of the persons counted: how many of each category."""
+    """Return every way to know `known_persons` of the persons counted: how many of each category."""
     choices = combinations_with_replacement(np.flatnonzero(true_counts).tolist(), min(known_persons, int(true_counts.sum())))
     counts = (np.bincount(np.array(categories, dtype=np.int64), minlength=len(true_counts)) for categories in choices)
     return [known for known in counts if (known <= true_counts).all()]

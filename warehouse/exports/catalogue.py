@@ -106,7 +106,7 @@ def publish_export(releases: Path, name: str, day: str | None, lang: str, out: P
 def requested_transmission(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
     """Return the transmission of a full export that the coordinator is to approve.
 
-    Raises `HarmoniaError` if the export has no full form.
+    Raises `HarmoniaError` if the export has no full version.
     """
     return _release_and_transmission(releases, name, day, recipient)[1]
 

@@ -53,7 +53,7 @@ class Questionnaire:
 
 @cache
 def questionnaires() -> dict[str, Questionnaire]:
-    """Return the questionnaires of the domain by code. Raises `HarmoniaError` naming the file and the error."""
+    """Read the questionnaires of the domain, by code. Raises `HarmoniaError` naming the file and the error."""
     return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.place("questionnaires").glob("*.yaml"))}
 
 
@@ -92,7 +92,10 @@ def _parse_question(number: int, raw: Mapping[str, Any]) -> Question:
 
 
 def answer_rows(questionnaire: Questionnaire, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
-    """`ANSWERS`, one row per figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
+    """Return the answers to a questionnaire (columns: `ANSWERS`), one row for each figure.
+
+    figures: returns the figures of an indicator and table: `period`, `category`, `figure`, `note`, `confidentiality`.
+    """
     rows = []
     for question in questionnaire.questions:
         for table in question.tables:
@@ -107,7 +110,8 @@ def answer_rows(questionnaire: Questionnaire, figures: Callable[[str, str], pd.D
 
 
 def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """Return the figures of a release for `answer_rows`; suppressed ones have no figure, and the release's wording as a note."""
+    """Return the function that gives `answer_rows` the figures of a release. A suppressed figure is null, with the release's wording as
+    a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         cube = release.cube

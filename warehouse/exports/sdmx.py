@@ -34,7 +34,7 @@ def sdmx_files(release: Release) -> dict[str, bytes]:
 
 
 def sdmx_observations(release: Release) -> pd.DataFrame:
-    """Return the cube in SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null:
+    """Convert the cube to SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null if
     suppressed)."""
     cube, dimensions, attributes = release.cube, territory.sdmx_config()["dimensions"], territory.sdmx_config()["attributes"]
     unit = release.table("definitions").set_index("indicator")["unit"]
@@ -71,7 +71,7 @@ def _sdmx_code(part: str, spec: dict[str, Any]) -> str:
 
 
 def _time_period(of: str) -> str:
-    """Return a year unchanged; a window `2012/2014` as an SDMX time range: its first day and its length."""
+    """Return a year unchanged, and a window such as `2012/2014` as an SDMX time range: its first day and its length."""
     return of if "/" not in of else f"{of[:4]}-01-01/P{int(of[-4:]) - int(of[:4]) + 1}Y"
 
 
@@ -82,7 +82,8 @@ def _observation_comment(status: str, limit: float | None, missing: str | None) 
 
 
 def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dict[str, str]]]:
-    """Return dimension or attribute → code → language → label, for the codes used in the release and the categories that they merge."""
+    """Return the labels of the codes that the release uses, and of the categories that they merge: dimension or attribute → code →
+    language → label."""
     config = territory.sdmx_config()
     titles = release.table("definitions").set_index("indicator")
     lists: dict[str, dict[str, dict[str, str]]] = {}
@@ -186,7 +187,7 @@ def _message_header(release: Release) -> Header:
 
 
 def _release_day(release: Release) -> datetime:
-    """Return the day of the release, not the current time: the same release gives the same bytes."""
+    """Return the day of the release. The current time is not used, so that the same release gives the same bytes."""
     return datetime.fromisoformat(release.name).replace(tzinfo=UTC)
 
 
@@ -198,7 +199,7 @@ def _write_message(structure: dict[str, Any], header: Header) -> StructureMessag
 
 
 def _data_message(structure: bytes, rows: pd.DataFrame, release: Release) -> bytes:
-    """Structure-specific data, by pysdmx: sdmx1 writes multilingual structures, but no valid data."""
+    """Write structure-specific data with pysdmx: sdmx1 writes multilingual structures, but no valid data."""
     dsd = read_sdmx(structure.decode(), validate=False).get_data_structure_definitions()[0]
     dataset = PandasDataset(structure=dsd.to_schema(), data=rows.astype(object).where(rows.notna(), None))
     sender = Organisation(id=territory.sdmx_config()["agency"]["id"])

@@ -1,4 +1,4 @@
-"""The territory in exports: its code, and the footnote on status. A setting, not a decision of Harmonia."""
+"""The territory in exports: its code, and the footnote on its status. Both are settings of the installation, not decisions of Harmonia."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
 @cache
 def sdmx_config() -> dict[str, Any]:
-    """`sdmx.yaml` and the domain's texts: the names of dimensions, attributes and codes, territories and the footnote."""
+    """Read `sdmx.yaml` and the domain's texts: names of dimensions, attributes and codes, the territories, the footnote."""
     of_domain = {key: text for key, text in texts("exports").items() if key not in ("package", "workbook")}
     return merged(declared(Path(__file__).with_name("sdmx.yaml")), of_domain)
 
 
 def area_code() -> str:
-    """Return the first of the domain's codes, or `HARMONIA_AREA_CODE`. Raises `HarmoniaError` for one that the domain does not have."""
+    """Return the code in `HARMONIA_AREA_CODE`, or the first of the domain's codes. Raises `HarmoniaError` for a code that the domain
+    does not have."""
     territory = os.environ.get(CODE_VARIABLE) or next(iter(sdmx_config()["areas"]))
     if territory not in sdmx_config()["areas"]:
         raise HarmoniaError(f"{CODE_VARIABLE}={territory}: the territory's code is one of {', '.join(sdmx_config()['areas'])}")

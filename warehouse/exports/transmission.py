@@ -25,9 +25,9 @@ from warehouse.releases.reading import Release, category_label, missing_text, st
 
 
 def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """Return the exact figures of a release for `questionnaires.answer_rows`, for the years that it publishes.
+    """Return the function that gives `questionnaires.answer_rows` the exact figures of a release, for the years that it publishes.
 
-    Marked confidential if the release does not publish the exact figure. Raises `HarmoniaError` if the release was modified.
+    A figure is marked confidential if the release does not publish it exactly. Raises `HarmoniaError` if the release was modified.
     """
     exact = _confidential_table(releases, release, "exact")
     by_period = (
@@ -66,9 +66,9 @@ def _htcds_fields() -> dict[str, dict[str, dict[str, str] | str]]:
 
 
 def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
-    """Return the victims as rows in the field names and values of HTCDS (the open standard used by IC-TIP); no id, no name, no day.
+    """Return the victims in the fields and values of HTCDS (the open standard used by IC-TIP), without ids, names and days.
 
-    For the years that the release publishes. A field that no source delivers is an empty column.
+    Only victims of the years that the release publishes. A field that no source delivers is an empty column.
     """
     counted = _confidential_table(releases, release, "counted")
     rows = counted[(counted["indicator"] == topic().report.broken_down) & counted["counts_in_year"].astype("bool")]

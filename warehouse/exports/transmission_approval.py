@@ -20,7 +20,8 @@ _DOCUMENT_KIND = "harmonia transmission"
 
 @dataclass(frozen=True)
 class Transmission:
-    """The approved transmission. `manifest`: SHA-256 of the release's manifest, so that an approval is valid for one release only."""
+    """A full export of one release to one recipient, which needs approval. manifest: SHA-256 of the release's manifest, so that an
+    approval is valid for this release only."""
 
     export: str
     release: str
@@ -30,7 +31,7 @@ class Transmission:
 
 @dataclass(frozen=True)
 class Approval:
-    """Who approved it, and when."""
+    """Who approved a transmission, and when."""
 
     name: str
     day: str
@@ -38,7 +39,7 @@ class Approval:
 
 def _signed_message(transmission: Transmission, name: str, day: str) -> bytes:
     content = json.dumps(asdict(transmission), ensure_ascii=False, sort_keys=True)
-    return signature.message(_DOCUMENT_KIND, name, day, hashlib.sha256(content.encode()).hexdigest())
+    return signature.make_message(_DOCUMENT_KIND, name, day, hashlib.sha256(content.encode()).hexdigest())
 
 
 def write_approval(home: Path, key_file: Path, transmission: Transmission, name: str, day: str, target: Path) -> None:
@@ -53,8 +54,10 @@ def write_approval(home: Path, key_file: Path, transmission: Transmission, name:
 
 
 def verify_approval(home: Path, approval: Path | None, transmission: Transmission) -> Approval:
-    """Return the verified approval. Raises `HarmoniaError` if there is none, it is for something else, or the coordinator did not sign
-    it."""
+    """Verify an approval file and return the approval.
+
+    Raises `HarmoniaError` if there is none, it approves another transmission, or the coordinator did not sign it.
+    """
     remedy = (
         f"the coordinator approves it with: harmonia export approve {transmission.export} --release {transmission.release} "
         f"--recipient {transmission.recipient!r} --key KEYFILE --name NAME --day DATE --out FILE"

@@ -1,6 +1,7 @@
-"""A questionnaire as a workbook: answers, crosswalk to our definitions, unavailable data, and metadata.
+"""A questionnaire as a workbook: answers, how the questions correspond to Harmonia's definitions, unavailable data, and metadata.
 
-Belongs here: sheets and their format. Does not belong here: figures (`questionnaires`, `transmission`). Output is deterministic.
+Belongs here: sheets and their format. Does not belong here: figures (`questionnaires`, `transmission`). The same input gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def workbook_texts() -> dict[str, Any]:
 def make_workbook(
     questionnaire: Questionnaire, answers: pd.DataFrame, release: Release, lang: str, manifest_hash: str, approval: str | None = None
 ) -> bytes:
-    """Return the workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when, for a full transmission."""
+    """Make the workbook of `answers` (columns: `questionnaires.ANSWERS`). approval: by whom and when a full transmission was approved."""
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": questionnaire.title[lang], "created": datetime.fromisoformat(release.name)})

@@ -99,28 +99,30 @@ def _require_known(path: Path, what: str, values: tuple[str, ...], allowed: tupl
         raise wrong(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
-def counting_institutions(code: str, named: Sequence[str]) -> tuple[str, ...]:
+def counting_institutions(code: str, declared_institutions: Sequence[str]) -> tuple[str, ...]:
     """Return the institutions whose records an indicator counts: those in its file, and those whose contracts list it (`counts_in`)."""
     joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
-    return tuple(dict.fromkeys([*named, *joining]))
+    return tuple(dict.fromkeys([*declared_institutions, *joining]))
 
 
 def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
     """Make the indicator that the file `path` with the content `raw` declares. Raises `DeclarationError` with file, key and remedy."""
-    own = {name.name for name in fields(Indicator)} - {"code"}
+    field_names = {name.name for name in fields(Indicator)} - {"code"}
     counting = {"institutions": counting_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
-    found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}, **counting}, path)
-    if found.code != path.stem:
-        raise wrong(path, "indicator", found.code, "it must be the name of the file")
-    _require_known(path, "institutions", found.institutions, contract.institutions())
-    _require_known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
-    _require_known(path, "roles", found.rows.roles, canonical.ROLES)
-    _require_known(path, "event", (found.rows.event,), canonical.EVENTS)
-    _require_known(path, "stage", (found.harmonised.stage,), tuple(domain.stages()))
+    indicator = checked(
+        Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in field_names}, **counting}, path
+    )
+    if indicator.code != path.stem:
+        raise wrong(path, "indicator", indicator.code, "it must be the name of the file")
+    _require_known(path, "institutions", indicator.institutions, contract.institutions())
+    _require_known(path, "dimensions", indicator.dimensions, tuple(DIMENSIONS))
+    _require_known(path, "roles", indicator.rows.roles, canonical.ROLES)
+    _require_known(path, "event", (indicator.rows.event,), canonical.EVENTS)
+    _require_known(path, "stage", (indicator.harmonised.stage,), tuple(domain.stages()))
     for language in LANGUAGES:
-        if not found.title.get(language) or not found.definition.get(language):
+        if not indicator.title.get(language) or not indicator.definition.get(language):
             raise DeclarationError(f"{shown(path)}: title or definition lacks {language}: add it")
-    return found
+    return indicator
 
 
 @cache
@@ -130,5 +132,5 @@ def indicators() -> Mapping[str, Indicator]:
     Raises `DeclarationError` with file, key and remedy for an invalid file.
     """
     paths = [path for path in domain_folder.place("indicators").glob("*.yaml") if "rows" in (declared(path) or {})]
-    found = sorted((read_indicator(path, declared(path)) for path in paths), key=lambda i: i.order)
-    return {i.code: i for i in found}
+    ordered = sorted((read_indicator(path, declared(path)) for path in paths), key=lambda i: i.order)
+    return {i.code: i for i in ordered}

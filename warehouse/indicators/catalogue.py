@@ -154,9 +154,9 @@ def _figure_rules(raw: Mapping[str, Any]) -> list[Any]:
 @cache
 def catalogue(folder: Path = FOLDER) -> Mapping[str, Definition]:
     """Read all indicator files, by code, in the order of the case flow. Raises `HarmoniaError` for an invalid file."""
-    found = sorted((load_definition(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
-    check_definitions(found)
-    return {one.code: one for one in found}
+    definitions = sorted((load_definition(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
+    check_definitions(definitions)
+    return {one.code: one for one in definitions}
 
 
 def check_definitions(definitions: list[Definition]) -> None:
@@ -165,13 +165,13 @@ def check_definitions(definitions: list[Definition]) -> None:
         for name, table in tables.WAREHOUSE.tables.items():
             if name.startswith(READABLE):
                 empty.register(name, tables.arrow_schema(table).empty_table())
-        for one in definitions:
-            for measure, sql in one.sql.items():
-                _check_one(empty, one, measure, sql)
+        for definition in definitions:
+            for measure, sql in definition.sql.items():
+                _check_definition(empty, definition, measure, sql)
 
 
-def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, sql: str) -> None:
-    where = FOLDER / f"{one.code}.yaml"
+def _check_definition(empty: duckdb.DuckDBPyConnection, definition: Definition, measure: str, sql: str) -> None:
+    where = FOLDER / f"{definition.code}.yaml"
     try:
         only_reads(empty, sql)
         present = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
@@ -181,7 +181,7 @@ def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, 
         ) from error
     except ValueError as error:
         raise _invalid_file(where, f"the SQL of {measure} {error}") from error
-    lacking = [column for column in one.columns(measure) if column not in present]
+    lacking = [column for column in definition.columns(measure) if column not in present]
     if lacking:
         raise _invalid_file(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
 
@@ -208,6 +208,6 @@ def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def _node_types(tree: Any) -> set[str]:
     """Return the values of `type` of all nodes of a parse tree."""
     if isinstance(tree, dict):
-        own = {tree["type"]} if isinstance(tree.get("type"), str) else set()
-        return own.union(*(_node_types(value) for value in tree.values()))
+        types = {tree["type"]} if isinstance(tree.get("type"), str) else set()
+        return types.union(*(_node_types(value) for value in tree.values()))
     return set().union(*(_node_types(value) for value in tree)) if isinstance(tree, list) else set()

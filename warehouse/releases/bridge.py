@@ -22,8 +22,8 @@ from warehouse.releases.exact import BRIDGE
 def bridge_rows(
     programme: Programme, tables: PublishedTables, exact: Mapping[str, ExactCounts], previous: pd.DataFrame, release: str
 ) -> pd.DataFrame:
-    """Return one row per published cause and one for all others together, `cube.BRIDGE_SCHEMA`. Published once, with the year's
-    breakdowns.
+    """Return the rows of the published bridge (`cube.BRIDGE_SCHEMA`): one for each published cause, and one for all others together.
+    They are published once, with the year's breakdowns.
 
     previous: the rows of the last release, which are repeated. A year is included if its two totals are published and count the same
     records.
@@ -54,7 +54,7 @@ def _has_new_breakdowns(tables: PublishedTables, key: TableKey, release: str) ->
 
 
 def cause_lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
-    """(causes, records, status): the separate causes, by size, and all others together."""
+    """Return the lines of a bridge as (causes, records, status): the separate causes, by size, then all others together."""
     is_separate = separate_causes(np.array([counts]), programme.minimum_total(indicator))[0]
     by_cause = list(zip(counts, cause_meanings(), is_separate, strict=True))
     separate = sorted(((n, cause) for n, cause, alone in by_cause if alone), key=lambda line: (-abs(line[0]), line[1]))

@@ -25,9 +25,8 @@ class Confidential:
     files: dict[str, bytes]
 
     def table(self, name: str) -> pd.DataFrame:
-        """`exact` (programme tables), `statistics`, `bridge`, `counted`, `bridge_records`, `records`, `deliveries`, `judgements`; of
-        releases made since they exist also `flow_victims` and `flow_victim_durations`.
-        """
+        """Read a table: `exact` (programme tables), `statistics`, `bridge`, `counted`, `bridge_records`, `records`, `deliveries`,
+        `judgements`. Newer releases also have `flow_victims` and `flow_victim_durations`."""
         return folder.from_parquet(self.files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
 
     def has_table(self, name: str) -> bool:
@@ -35,7 +34,7 @@ class Confidential:
         return f"{folder.CONFIDENTIAL}/{name}.parquet" in self.files
 
     def yardsticks(self) -> pd.DataFrame:
-        """Return the table `yardstick`; empty in a release made before there was one."""
+        """Read the table `yardstick`; empty in a release that was made before there were yardsticks."""
         path = f"{folder.CONFIDENTIAL}/yardstick.parquet"
         empty = tables.conform_frame(tables.YARDSTICK, pd.DataFrame())
         return folder.from_parquet(self.files[path]) if path in self.files else empty

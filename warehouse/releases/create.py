@@ -19,7 +19,7 @@ from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from warehouse.count import cause_meanings
 from warehouse.disclosure import policy
-from warehouse.disclosure.programme import Programme, TableKey, years_in
+from warehouse.disclosure.programme import Programme, TableKey, list_years
 from warehouse.disclosure.protect import (
     PublishedTables,
     ReleaseInputs,
@@ -85,7 +85,7 @@ def create(workplace: Workplace, source: ReleaseSource, as_of: date) -> tuple[Pa
 
 
 def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: date) -> NewRelease:
-    """Return the files of a release. Reads earlier releases, writes nothing."""
+    """Build the files of a release. Reads earlier releases, writes nothing."""
     name, programme = as_of.isoformat(), signed.programme
     _check_release_day(name, source, folder.verified_chain(releases))
     earlier = _earlier_releases(programme, releases, name)
@@ -168,16 +168,16 @@ def _revised_cells(tables: Mapping[TableKey, PublishedTable], history: list[Publ
 
 
 def _window_sources(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, dict[str, str]]:
-    """For each window, by year: the release whose records it counts, as known in the release that published it."""
+    """Return for each window and year the release whose records it counts, as known in the release that published it."""
     first_tables = {key: tables_published_with(inputs, key, tables) for key in tables if "/" in key.period}
     return {
-        key: {year: year_source_release(inputs, key.indicator, year, first) for year in years_in(key.period)}
+        key: {year: year_source_release(inputs, key.indicator, year, first) for year in list_years(key.period)}
         for key, first in first_tables.items()
     }
 
 
 def _list_revisions(inputs: ReleaseInputs, tables: PublishedTables, earlier: EarlierReleases, source: ReleaseSource) -> pd.DataFrame:
-    """Return the figures that this release publishes differently than the last one, with the reasons."""
+    """List the figures that this release publishes differently than the last one, with the reasons."""
     snapshots = {release: snapshot_of_release(files) for release, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
     snapshots[inputs.release] = Snapshot(source.tables["counted"], _accepted_records(source), source.judgements, versions)
@@ -226,7 +226,7 @@ def _public_files(
 
 
 def _confidential_files(programme: Programme, source: ReleaseSource, counts: Counts) -> dict[str, bytes]:
-    """Return the source data of the release: for later releases, for `diff`, and for full transmissions."""
+    """Return the source data of the release, for later releases, for `diff` and for full transmissions."""
     frames = {
         "exact": counts_to_frame(programme, counts),
         "statistics": source.tables["statistics"],
@@ -244,11 +244,11 @@ def _confidential_files(programme: Programme, source: ReleaseSource, counts: Cou
 
 
 def _accepted_records(source: ReleaseSource) -> pd.DataFrame:
-    """Return the accepted records with their ids and the delivery of their state."""
+    """Return the accepted records with their ids, and the delivery that each comes from."""
     lineage = source.tables["lineage"]
     return lineage[lineage["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
 
 
 def _sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows sorted independently of their input order."""
+    """Sort rows so that their order does not depend on that of the input."""
     return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)

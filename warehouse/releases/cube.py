@@ -20,7 +20,7 @@ from warehouse.disclosure.programme import (
     SEX_AGE,
     TOTAL,
     TableKey,
-    years_in,
+    list_years,
 )
 from warehouse.disclosure.published_tables import PublishedTable, Status
 
@@ -87,7 +87,7 @@ def cube_rows(
     rows = []
     for key, table in sorted(tables.items()):
         sources = (window_sources or {}).get(key, {})
-        yearly = (missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in years_in(key.period))
+        yearly = (missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in list_years(key.period))
         missing = ", ".join(dict.fromkeys(filter(None, yearly)))
         for cell, value in table.cells or (("", None),):
             published_as = MERGED if MERGE_SEPARATOR in cell else SHOWN
@@ -113,7 +113,7 @@ def cube_rows(
 
 
 def published_tables(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
-    """Return the published tables of a cube: the inverse of `cube_rows`."""
+    """Return the published tables of a cube. This is the inverse of `cube_rows`."""
     tables: dict[TableKey, PublishedTable] = {}
     for names, rows in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = rows.iloc[0]

@@ -36,7 +36,7 @@ EXACT_COLUMNS = [*CELL_NAME, "before", "after", "reason", "change"]
 
 
 def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
-    """Return the confidential part of a stored release, for finding reasons."""
+    """Read the confidential part of a stored release, to find reasons for differences."""
 
     def table(name: str) -> pd.DataFrame:
         return folder.from_parquet(files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
@@ -47,7 +47,8 @@ def snapshot_of_release(files: Mapping[str, bytes]) -> Snapshot:
 
 
 def published_differences(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
-    """Return the figures that two releases publish differently: `PUBLIC_COLUMNS` without reasons; before and after null if suppressed."""
+    """Return the figures that two releases publish differently: `PUBLIC_COLUMNS` without reasons; before and after are null if
+    suppressed."""
     rows = []
     for key in sorted(old.keys() & new.keys()):
         if not old[key].has_same_content(new[key]):
@@ -77,7 +78,7 @@ def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before
 
 
 def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
-    """Return the changes of units as changes of cells: `CELL_NAME`, reason, change (without those that cancel out within a reason)."""
+    """Sum up the changes of units by cell: `CELL_NAME`, reason, change. Changes that cancel out within a reason are left out."""
     rows = []
     for unit in units.to_dict("records"):
         indicator = programme.indicators.get(unit["indicator"])
@@ -97,7 +98,7 @@ def _changes_by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
-    """Return why a figure as reported may differ: changes of its institutions' records (from `record_changes`), or another rule."""
+    """Return why a figure as reported may differ: its institutions' records changed (`record_changes`), or the rule did."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
     return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
@@ -128,12 +129,12 @@ def public_revisions(
 
 
 def _reason_names(texts: pd.Series) -> str:
-    """Return the distinct reasons in texts such as `new_records+review`, in that form."""
+    """Return the distinct reasons that occur in texts such as `new_records+review`, as such a text."""
     return "+".join(sorted({reason for text in texts for reason in text.split("+") if reason}))
 
 
 def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
-    """Return the figures that two releases publish differently, with the reasons given in the releases between: `PUBLIC_COLUMNS`."""
+    """Return the figures that two releases publish differently, with the reasons given in the releases between them: `PUBLIC_COLUMNS`."""
 
     def table(release: str, name: str) -> pd.DataFrame:
         return folder.from_parquet(folder.public_files(releases / release)[f"{name}.parquet"])

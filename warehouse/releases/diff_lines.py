@@ -31,11 +31,11 @@ def _check_order(releases: Path, old: str, new: str) -> None:
 
 
 def _difference_line(row: dict[Any, Any], reasons: object, lang: str, change: str = "") -> str:
-    """Return one difference; `reasons` as codes joined by `+`."""
+    """Return a difference as one line of text. reasons: codes joined by `+`."""
     reason_texts = label_texts()["reason"]
-    named = ", ".join(reason_texts[reason][lang] for reason in str(reasons).split("+") if reason in reason_texts)
+    reason_names = ", ".join(reason_texts[reason][lang] for reason in str(reasons).split("+") if reason in reason_texts)
     table = " ".join(str(row[part]) for part in TABLE_NAME)
-    return f"{table} {row['cell']}: {_format_number(row['before'])} → {_format_number(row['after'])}{change} ({named})"
+    return f"{table} {row['cell']}: {_format_number(row['before'])} → {_format_number(row['after'])}{change} ({reason_names})"
 
 
 def _format_number(value: Any) -> str:
@@ -43,7 +43,7 @@ def _format_number(value: Any) -> str:
 
 
 def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
-    """Yield the figures published differently, one line each; reads only the public parts."""
+    """Yield the figures that were published differently, one line each. Reads only the public parts of the releases."""
     supported_language(lang)
     _check_order(releases, old, new)
     differences = public_diff(releases, old, new)
@@ -54,7 +54,7 @@ def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]
 
 
 def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
-    """Yield every exact figure that differs, with its reasons; `records`: a CSV of the records behind it, by unit."""
+    """Yield every exact figure that differs, with its reasons. records: file for a CSV of the records behind the differences, by unit."""
     supported_language(lang)
     releases = home / "releases"
     _check_order(releases, old, new)

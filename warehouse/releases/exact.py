@@ -34,9 +34,8 @@ BRIDGE = "bridge"
 def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
     """Return every table of every published year.
 
-    tables: `statistics`, `counted`, `bridge` of the warehouse. Out: counts in the order of `Programme.cells` (bridge: of the causes);
-    None if none of the indicator's institutions delivered. Tables other than total and offence are about the leading group only; units
-    count in the quarter of the event with which they count in the year, so that quarters add up to the year.
+    tables: `statistics`, `counted`, `bridge` of the warehouse. The counts are in the order of `Programme.cells` (bridge: of the causes),
+    and None if none of the indicator's institutions delivered. Tables other than total and offence are about the leading group only.
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]
@@ -57,7 +56,7 @@ def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Co
 
 
 def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
-    """Return the units of the year with published categories: indicator, year, quarter and the dimensions."""
+    """Return the units of a year with their published categories: indicator, year, quarter and the dimensions."""
     units = counted[counted["counts_in_year"].astype("bool")]
     day = pd.to_datetime(units["day"])
     categories = {d: units[d].map(programme.category_of[d]) for d in (OFFENCE, *_PERSON_DIMENSIONS)}
@@ -82,7 +81,7 @@ def _harmonised_counts(programme: Programme, code: str, year: str, units: pd.Dat
 
 
 def _reported_counts(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
-    """As reported: the total, and the leading group beside the rest."""
+    """Return the counts as reported: the total, and the leading group beside the rest."""
     rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == LEADING)]
     leading = int(rows["as_reported"].iloc[0]) if len(rows) else 0
     offences = (leading, total - leading)
@@ -95,7 +94,7 @@ def _counts_by_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
 
 
 def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
-    """`counts` as rows: indicator, measure, table, of, cell, value (null: no delivery)."""
+    """Return `counts` as rows: indicator, measure, table, of, cell, value (null: no delivery)."""
     rows = []
     for key, values in sorted(counts.items()):
         cells = tuple(cause_meanings()) if key.table == BRIDGE else programme.cells(key)
@@ -104,7 +103,7 @@ def counts_to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
 
 
 def counts_from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
-    """Return the inverse of `counts_to_frame`, for rows in any order. A cause missing in the frame has no records.
+    """Convert rows in any order to counts; this is the inverse of `counts_to_frame`. A cause that the frame lacks has no records.
 
     Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
     """

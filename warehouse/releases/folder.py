@@ -58,13 +58,13 @@ def as_json(value: Any) -> bytes:
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8, comma, one line feed per row; null is empty, a flag is true or false."""
+    """Return a frame as CSV: UTF-8, comma, one line feed per row; null is empty, a flag is true or false."""
     flags = {c: frame[c].map({True: "true", False: "false"}) for c in frame.columns if frame[c].dtype == bool}
     return frame.assign(**flags).to_csv(index=False, lineterminator="\n").encode()
 
 
 def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
-    """Return Parquet without pandas' metadata, in one row group."""
+    """Return a frame as a Parquet file with one row group, without pandas' metadata."""
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", row_group_size=max(len(frame), 1))
@@ -72,8 +72,8 @@ def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:
-    """Return the frame that `as_parquet` wrote. Not read through a Python file object: Arrow then aborts some processes on exit
-    (arrow#34314)."""
+    """Read the frame that `as_parquet` wrote. It is not read through a Python file object, since Arrow then aborts some processes on
+    exit (arrow#34314)."""
     return pd.read_parquet(pa.BufferReader(content))
 
 
@@ -128,7 +128,7 @@ def checksum_lines(files: Mapping[str, bytes]) -> bytes:
 
 
 def verified_files(folder: Path) -> dict[str, bytes]:
-    """Return the files of a stored release. Raises `HarmoniaError` if it is incomplete or a file was modified."""
+    """Return the files of a stored release by name. Raises `HarmoniaError` if one is missing or was modified."""
     try:
         lines = [line.split("  ", 1) for line in (folder / SUMS).read_text("utf-8").splitlines()]
         stated = {name: sha for sha, name in lines}
@@ -179,8 +179,8 @@ def _check_format(folder: Path, manifest: bytes) -> None:
 
 
 def verified_chain(releases: Path) -> list[str]:
-    """Return the verified releases, oldest first, each naming the manifest of the previous one. Raises `HarmoniaError` at the first
-    invalid one."""
+    """Return the releases, oldest first, after verifying that each names the manifest of the previous one. Raises `HarmoniaError` at the
+    first invalid release."""
     previous: tuple[str, str] | None = None
     for name in release_names(releases):
         files = verified_files(releases / name)

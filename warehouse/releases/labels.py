@@ -23,13 +23,13 @@ from warehouse.indicators import LANGUAGES, indicators
 
 @cache
 def label_texts() -> dict[str, dict[str, dict[str, str]]]:
-    """dimension → code → language → label."""
+    """Return the labels: dimension → code → language → label."""
     by_dimension = merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("labels"))
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 
 def supported_language(code: str) -> str:
-    """`code` if it is a language of releases. Raises `HarmoniaError` otherwise."""
+    """Return `code` if it is a language of releases. Raises `HarmoniaError` otherwise."""
     if code not in LANGUAGES:
         raise HarmoniaError(f"language {code!r} is not known: one of {', '.join(LANGUAGES)}")
     return code
@@ -51,7 +51,7 @@ def offence_group_labels(lang: str) -> dict[str, str]:
 
 
 def category_label(table: str, cell: str, lang: str) -> str:
-    """Return the label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total, or if there is one
+    """Return the label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total and for a table with one
     category."""
     if table == QUARTER:
         return cell.replace(MERGE_SEPARATOR, ", ")
@@ -64,7 +64,7 @@ def category_label(table: str, cell: str, lang: str) -> str:
 
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
-    """Return the text in place of a suppressed figure, or beside a merged one."""
+    """Return the text that is shown in place of a suppressed figure, or beside a merged one."""
     return label_texts()["status"][status][supported_language(lang)].format(limit=limit)
 
 

@@ -47,7 +47,8 @@ class Release:
         return manifest
 
     def table(self, name: str) -> pd.DataFrame:
-        """`cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels` or `causes` (columns: docs/reference/releases.md)."""
+        """Read one of `cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels`, `causes` (columns:
+        docs/reference/releases.md)."""
         return folder.from_parquet(self.files[f"{name}.parquet"])
 
     @cached_property
@@ -60,7 +61,7 @@ class Release:
         return sorted(self.cube.loc[self.cube["period_type"] == "year", "period"].unique())
 
     def figures(self, indicator: str, table: str, of: str, measure: str = "harmonised") -> pd.DataFrame:
-        """Return the rows of one table, in published order; empty if it was not (yet) published.
+        """Return the rows of one table, in published order; empty if it was not published, or not yet.
 
         of: a year, or a window such as `2012/2014`.
         """

@@ -34,7 +34,7 @@ class Snapshot:
 
 
 def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Return yearly units that differ: `UNIT`, `COUNTED_AS`, sign (-1: as counted before, 1: as counted now), reason."""
+    """Return the yearly units that differ: `UNIT`, `COUNTED_AS`, sign (-1: as counted before; 1: as counted now), reason."""
     units = pd.concat([_yearly_units(old).assign(sign=-1), _yearly_units(new).assign(sign=1)], ignore_index=True)
     units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
     changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
@@ -67,7 +67,7 @@ def _reasons_of_units(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.n
 
 
 def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Return the records of either release: `RECORD`, kind (of change, empty: none), judged, and the ids of both releases."""
+    """Return the records of both releases: `RECORD`, kind (of change; empty if there is none), judged, and the ids in both releases."""
     columns = [*RECORD, "case_id", "person_id", "delivery"]
     sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
@@ -80,7 +80,7 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
 
 
 def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
-    """Return which records belong, or belonged, to a case or person with a record for which the judgements of the two releases differ."""
+    """Return for each record whether its case or person has, or had, a record for which the judgements of the two releases differ."""
     changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [
         changed_pairs[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"
@@ -99,14 +99,14 @@ def _ids_of_records(records: pd.DataFrame, name: str) -> set[str]:
 
 
 def _has_own_record(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Return which units have one of these records as their own: a record of the person, or the record of the case."""
+    """Return for each unit whether one of these records is its own: a record of the person, or the record of the case."""
     return units["person_id"].isin(_ids_of_records(records, "person_id")) | units["case_id"].isin(
         _ids_of_records(records[records["entity"] == "case"], "case_id")
     )
 
 
 def _has_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Return which units have one of these records anywhere in their case."""
+    """Return for each unit whether one of these records is in its case."""
     return units["case_id"].isin(_ids_of_records(records, "case_id"))
 
 

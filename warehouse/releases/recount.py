@@ -49,16 +49,16 @@ class ReleaseWarehouse:
         self._bridge = bridge
 
     def figure(self, indicator: str, year: str, measure: str, **values: str) -> int:
-        """Return one figure of `statistics`; unnamed dimensions are `total`, an absent row is 0."""
+        """Return one figure of `statistics`. Dimensions that are not given are `total`; an absent row is 0."""
         name = (indicator, year, *(values.get(dimension, "total") for dimension in _DIMENSIONS))
         return int(self._figures[name][measure]) if name in self._figures else 0
 
     def quarter(self, indicator: str, year: str, quarter: str) -> int:
-        """Return the units of the leading group that count in the year, by the quarter of their event."""
+        """Count the units of the leading group in a year, by the quarter of their event."""
         return self._quarters[(indicator, year, quarter)]
 
     def cause_records(self, indicator: str, year: str, causes: list[str]) -> int:
-        """Return the records of these causes in `bridge`."""
+        """Count the records of these causes in `bridge`."""
         rows = self._bridge[(self._bridge["indicator"] == indicator) & (self._bridge["period"] == year)]
         return int(rows.loc[rows["cause"].isin(causes), "n"].sum())
 
@@ -108,8 +108,8 @@ def mismatched_figures(
 
 
 def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
-    """Return year → release whose records a row counts; the years of a window as their breakdowns count them, else as the leading group
-    does."""
+    """Return for each year the release whose records a row counts. The years of a window count as their breakdowns do, or else as the
+    leading group does."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
@@ -125,7 +125,7 @@ def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
 
 
 def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories: PolicyCategories) -> int:
-    """Return one published cell of one year, counted from the warehouse."""
+    """Count one published cell of one year in the warehouse."""
     indicator, measure, table = row["indicator"], row["measure"], row["table"]
     if table == "total":
         return warehouse.figure(indicator, year, measure)
@@ -140,7 +140,7 @@ def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories
 
 
 def _recounted_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
-    """Return one offence category; the last of an indicator contains the remainder."""
+    """Count one offence category in the warehouse; the last category of an indicator contains the remainder."""
     indicator, measure = row["indicator"], row["measure"]
     offences = categories.offences[indicator] if measure == "harmonised" else (topic().leading, _REST)
 

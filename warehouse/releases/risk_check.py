@@ -59,7 +59,8 @@ def refuse_disclosures(published: PublishedReleases) -> None:
 
 
 def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
-    """Return what enumeration and integer programme infer from the release and all earlier ones, but not from the earlier ones only."""
+    """Return what enumeration and integer programme infer from the release together with all earlier ones, but not from the earlier ones
+    alone."""
     inputs, tables = published.inputs, published.tables
     new_tables = frozenset(TableName(*key) for key, table in tables.items() if table.first_release == inputs.release)
     truth, indicators = true_counts(inputs, tables), sorted({name.indicator for name in new_tables})
@@ -78,7 +79,7 @@ def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
 
 
 def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedTables] | None = None) -> IntruderKnowledge:
-    """Return the knowledge of an outsider who read all releases, the policy and the code."""
+    """Return what an outsider knows who has read all releases, the policy and the code."""
     inputs, programme = published.inputs, published.inputs.programme
     releases = published.tables_by_release if releases is None else releases
     protections = {code: programme.protection(code) for code in programme.indicators}
@@ -116,7 +117,7 @@ def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedT
 
 
 def _number_values(values: Iterable[Hashable]) -> np.ndarray:
-    """Number the values; equal values have equal numbers."""
+    """Give each value a number; equal values get the same number."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in values])
 
@@ -136,5 +137,5 @@ def true_counts(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableNam
 
 
 def table_title(key: TableKey) -> str:
-    """Return a table's name for messages."""
+    """Return the name of a table as it is written in messages."""
     return f"{key.indicator} {key.period}" + (f" by {key.table}" if key.table != TOTAL else "")

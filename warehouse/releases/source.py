@@ -45,7 +45,7 @@ class ReleaseSource:
 
 
 def part_versions() -> dict[str, Any]:
-    """Return the program's version, and a hash of each part that affects figures, separately for each indicator."""
+    """Return the version of the program, and for each indicator a hash of each part that affects its figures."""
     code = {part: _hash_files(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
     code |= {part: _hash_files(domain_folder.place(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
     folder = domain_folder.place("indicators")

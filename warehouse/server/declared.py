@@ -47,13 +47,14 @@ def _create_declared(cursor: psycopg.Cursor, existing: set[str]) -> None:
 def _difference_lines(existing: Properties, declared: Properties) -> list[str]:
     lines = []
     for kind, name in sorted({*existing, *declared}):
-        present, wanted = existing.get((kind, name)), declared.get((kind, name))
-        if wanted is None:
+        present, declared_properties = existing.get((kind, name)), declared.get((kind, name))
+        if declared_properties is None:
             lines.append(f"{kind} {name} exists, but Harmonia does not create it")
         elif present is None:
             lines.append(f"{kind} {name} is missing")
-        elif present != wanted:
-            lines.append(f"{kind} {name} has {_only_in_first(present, wanted)}, should have {_only_in_first(wanted, present)}")
+        elif present != declared_properties:
+            surplus, lacking = _only_in_first(present, declared_properties), _only_in_first(declared_properties, present)
+            lines.append(f"{kind} {name} has {surplus}, should have {lacking}")
     return lines
 
 

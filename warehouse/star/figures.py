@@ -36,7 +36,7 @@ def _breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
 
 
 def _dimension_columns(indicator: Definition, broken_down: Iterable[str] = (), *, grouping_sets: bool = False) -> str:
-    """Return the five dimensions as columns: their value, or `total`. grouping_sets: of a query with GROUPING SETS."""
+    """Return the SQL of the five dimensions as columns: their value, or `total`. grouping_sets: whether the query has GROUPING SETS."""
 
     def column(name: str) -> str:
         if grouping_sets and name in indicator.dimensions:
@@ -80,8 +80,8 @@ def _zero_cells(indicator: Definition) -> str:
 
 
 def _incomplete_periods(indicator: Definition) -> str:
-    """Return the incomplete deliveries of each period: `missing` as text; `silent`: nothing could be read from any of the indicator's
-    institutions."""
+    """Return the SQL of the incomplete deliveries of each period: missing, as text; silent: nothing could be read from any of the
+    indicator's institutions."""
     institutions = ", ".join(f"('{name}', {place})" for place, name in enumerate(indicator.institutions))
     return f"""SELECT p.period,
     string_agg(i.institution || ' ' || q.period || ' ' || coalesce(c.state, 'missing'), ', ' ORDER BY i.place, q.period) AS missing,

@@ -25,8 +25,8 @@ def _dimension_table(name: str, comment: str, *columns: SchemaItem) -> Table:
     return Table(name, WAREHOUSE, *columns, comment=comment, info=REFERENCE)
 
 
-def _fact_table(name: str, comment: str, *columns: SchemaItem, own: bool) -> Table:
-    return Table(name, WAREHOUSE, *columns, comment=comment, info=OWN if own else SHARED)
+def _fact_table(name: str, comment: str, *columns: SchemaItem, has_institution: bool) -> Table:
+    return Table(name, WAREHOUSE, *columns, comment=comment, info=OWN if has_institution else SHARED)
 
 
 def _record_columns() -> list[SchemaItem]:
@@ -151,7 +151,7 @@ FACT_CASE_RECORD = _fact_table(
     day_column("opened", "the same, imputed if wrong", of="dim_time.day", linked=True),
     day_column("resolved_reported", "day of the last decision that ends the file, as delivered; null while it is open", of="dim_time.day"),
     day_column("resolved", "the same, imputed if wrong", of="dim_time.day", linked=True),
-    own=True,
+    has_institution=True,
 )
 FACT_PERSON_RECORD = _fact_table(
     "fact_person_record",
@@ -163,7 +163,7 @@ FACT_PERSON_RECORD = _fact_table(
     text_column("sex_reported", "by the record", of="dim_sex.sex"),
     text_column("citizenship_reported", "by the record; null if it has none", of="dim_country.country", coarse="domestic"),
     text_column("residence", "municipality of residence", of="dim_municipality.municipality", coarse="nothing"),
-    own=True,
+    has_institution=True,
 )
 FACT_CHARGE = _fact_table(
     "fact_charge",
@@ -176,7 +176,7 @@ FACT_CHARGE = _fact_table(
     text_column("form_reported", "form stated in the charge; null if none", of="dim_form.form"),
     text_column("offence_group_reported", "group by the institution's own record", of="dim_offence_group.offence_group"),
     text_column("offence_group", "group harmonised", of="dim_offence_group.offence_group", linked=True),
-    own=True,
+    has_institution=True,
 )
 FACT_EVENT = _fact_table(
     "fact_event",
@@ -222,7 +222,7 @@ FACT_EVENT = _fact_table(
     text_column("age_group", "child, adult, unknown on that day"),
     count_column("age", "full years on that day; null if the day of birth is not known", of="dim_age.age", coarse="adult"),
     count_column("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
-    own=False,
+    has_institution=False,
 )
 FACT_SENTENCE = _fact_table(
     "fact_sentence",
@@ -235,7 +235,7 @@ FACT_SENTENCE = _fact_table(
     day_column("judged", "day of the judgment, imputed if wrong", of="dim_time.day", linked=True),
     day_column("final", "day on which it became final; null while an appeal is open", of="dim_time.day", linked=True),
     text_column("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group", linked=True),
-    own=True,
+    has_institution=True,
 )
 FACT_STAY = _fact_table(
     "fact_stay",
@@ -254,7 +254,7 @@ FACT_STAY = _fact_table(
     ),
     flag_column("first_of_chain", "the row that begins the stay", linked=True),
     count_column("months", "sentence to be served in months, by the register"),
-    own=True,
+    has_institution=True,
 )
 FACT_REFERENCE = _fact_table(
     "fact_reference",
@@ -263,7 +263,7 @@ FACT_REFERENCE = _fact_table(
     text_column("cited", "kind of number: police, inspectorate, prosecution, court, other"),
     flag_column("found", "a file of that institution with that number was delivered"),
     flag_column("same_case", "that file belongs to the same case"),
-    own=False,
+    has_institution=False,
 )
 MILESTONES = {
     "registered": "first report at police or inspectorate",
@@ -311,7 +311,7 @@ FACT_CASE = _fact_table(
     *(day_column(name, meaning, of="dim_time.day") for name, meaning in MILESTONES.items()),
     text_column("stage", "stage reached: registration, prosecution, courts"),
     flag_column("open", "pending at that stage, as of the last delivery"),
-    own=False,
+    has_institution=False,
 )
 PERSON_MILESTONES = {
     "registered": ("suspects_registered", "report date of the case in which the person is a suspect"),
@@ -339,7 +339,7 @@ FACT_PERSON = _fact_table(
     ),
     text_column("form", "form of exploitation stated for the case", of="dim_form.form"),
     *(day_column(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
-    own=False,
+    has_institution=False,
 )
 VICTIM_STEPS = {
     "identified": "first report of a case that names the person as victim, or first entry of the status identified",
@@ -368,7 +368,7 @@ FACT_VICTIM = _fact_table(
         day_column(name, meaning, of="dim_time.day", coarse="nothing" if name in CONFIDENTIAL_EVENTS else None)
         for name, meaning in VICTIM_STEPS.items()
     ),
-    own=False,
+    has_institution=False,
 )
 FACT_CASE_SNAPSHOT = _fact_table(
     "fact_case_snapshot",
@@ -380,7 +380,7 @@ FACT_CASE_SNAPSHOT = _fact_table(
     count_column(
         "days_open", "days from the first day of the case to the end of the quarter, or to the day on which it was closed", coarse="nothing"
     ),
-    own=False,
+    has_institution=False,
 )
 FURTHER_STATISTICS = Table(
     "further_statistics",

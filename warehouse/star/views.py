@@ -45,7 +45,7 @@ VICTIM_DURATIONS = (
     ("referral to represented hearing", "referred", "represented"),
     ("first service to reintegration", "assisted", "reintegrated"),
 )
-FEWEST_VICTIMS = 5  # of whom a duration is told: that of fewer would tell the days of one
+FEWEST_VICTIMS = 5  # a duration of fewer victims is not shown, since it would reveal the days of one
 _FIRST_KNOWN = "least(f.identified, f.referred, f.assisted, f.represented)"
 _VICTIM_YEARS = """(
   SELECT left(period, 4) AS year, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap

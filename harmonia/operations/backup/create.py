@@ -139,8 +139,8 @@ def _sync_and_digest(path: Path) -> tuple[int, str]:
 
 def _copy_sqlite(source: Path, target: Path) -> None:
     """Copy an SQLite database, which may be in use, as it is at one moment, to one file without a write-ahead log."""
-    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as copy:
-        there.backup(copy)
+    with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as copy:
+        original.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
 
 

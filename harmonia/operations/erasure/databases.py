@@ -26,9 +26,9 @@ def find_tables(workplace: Workplace, person: Person) -> list[str]:
 
     Only visible rows are searched. The server itself clears old versions of rows and its write-ahead log (docs/reference/governance.md).
     """
-    found = [f"registry, table {name}" for name, frame in _registry_batches(workplace.registry_url) if frame_contains(frame, person)]
-    found += [f"warehouse, table {name}" for name, frame in _warehouse_batches(workplace.warehouse_url) if frame_contains(frame, person)]
-    return list(dict.fromkeys(found))
+    tables = [f"registry, table {name}" for name, frame in _registry_batches(workplace.registry_url) if frame_contains(frame, person)]
+    tables += [f"warehouse, table {name}" for name, frame in _warehouse_batches(workplace.warehouse_url) if frame_contains(frame, person)]
+    return list(dict.fromkeys(tables))
 
 
 def _registry_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -67,11 +67,11 @@ def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
 
     run: function that runs all stages on a home. Raises `HarmoniaError` if no delivered file names the person.
     """
-    with _home_copy(workplace) as copy, _opened(copy) as registry:
+    with _home_copy(workplace) as copy, _open_registry(copy) as registry:
         with registry.read() as session:
             seal_before = seal.newest_seal(session)
         run(copy)
-        figures_before, partition = _figures(copy), _partition(copy)
+        figures_before, partition = _read_figures(copy), _read_partition(copy)
         person = find_person(copy, person_id)
         redacted = tuple(redaction.find_receipts(registry, copy.home, person))
         if not redacted:
@@ -82,7 +82,7 @@ def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, constraints)
         run(copy)
         remove_previous(copy.home.root)
-        figures_after = _figures(copy)
+        figures_after = _read_figures(copy)
         changed_tables = tuple(name for name in figures_before if not figures_before[name].equals(figures_after[name]))
         return Plan(person, redacted, constraints, changed_tables, tuple(search.find_files(copy.home.root, person)), seal_before)
 
@@ -91,7 +91,7 @@ def _find_constraints(
     workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run: Run
 ) -> pd.DataFrame:
     """Find the link constraints with which all links between records stay the same, in a second copy of the home."""
-    with _home_copy(workplace) as copy, _opened(copy) as registry:
+    with _home_copy(workplace) as copy, _open_registry(copy) as registry:
         no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
         redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
         run(copy)
@@ -124,7 +124,7 @@ def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
                 shutil.copytree(root / name, copy.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_IGNORE_HIDDEN)
             for path in (path for pattern in _COPIED_PATTERNS for path in root.glob(pattern)):
                 shutil.copy2(path, copy.home.root)
-        with _opened(workplace) as registry:
+        with _open_registry(workplace) as registry:
             copy_registry(registry, copy.home.root / REGISTRY)
         yield copy
     finally:
@@ -134,7 +134,7 @@ def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
 
 
 @contextmanager
-def _opened(workplace: Workplace) -> Iterator[Registry]:
+def _open_registry(workplace: Workplace) -> Iterator[Registry]:
     registry = open_registry(workplace.registry)
     try:
         yield registry
@@ -142,14 +142,14 @@ def _opened(workplace: Workplace) -> Iterator[Registry]:
         registry.close()
 
 
-def _figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
+def _read_figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
     """Read every table of the warehouse, with sorted rows."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         names = [name for (name,) in warehouse.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         return {name: warehouse.execute(f'FROM "{name}" ORDER BY ALL').df() for name in names}
 
 
-def _partition(workplace: Workplace) -> link_constraints.Partition:
+def _read_partition(workplace: Workplace) -> link_constraints.Partition:
     """Read which records are one case or person, by their ids."""
     ids = lake.read_tables(workplace.home.lake / "identities")
     return {entity: ids[f"{entity}s"].rename(columns={f"{entity}_id": "cluster"}) for entity in ("case", "person")}

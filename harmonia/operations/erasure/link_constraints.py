@@ -21,7 +21,7 @@ Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, clu
 
 
 def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs (`COLUMNS`) with which, added to `judgements`, `link` yields the partition `before` again.
+    """Find the pairs (`COLUMNS`) that, added to `judgements`, make `link` give the partition `before` again.
 
     Raises `HarmoniaError` if no such pairs are found.
     """

@@ -91,7 +91,7 @@ def _word_pattern(name: str) -> str:
 
 
 def find_person(workplace: Workplace, person_id: str) -> Person:
-    """Return the person with an id, from the outputs of the last run. Raises `HarmoniaError` if there is none."""
+    """Find the person with an id in the outputs of the last run. Raises `HarmoniaError` if there is none."""
     registry = open_registry(workplace.registry)
     try:
         current_id = resolve_ids(registry, pd.Series([person_id])).iloc[0]
@@ -107,10 +107,10 @@ def find_person(workplace: Workplace, person_id: str) -> Person:
     states = pd.MultiIndex.from_frame(records[STATE])
     is_own = pd.MultiIndex.from_frame(records[RECORD]).isin(pd.MultiIndex.from_frame(own_records))
     is_own = (is_own & ~states.isin(list_states[~is_own_position])) | states.isin(list_states[is_own_position])
-    names, other_names = _names(records[is_own]), _names(records[~is_own])
+    names, other_names = _collect_names(records[is_own]), _collect_names(records[~is_own])
     numbers = {n for n in records.loc[is_own, "personal_number"].dropna() if len(n) >= _MIN_DIGITS}
     other_numbers = set(records.loc[~is_own, "personal_number"].dropna())
-    age_dates = _age_dates(workplace, str(current_id))
+    age_dates = _find_age_dates(workplace, str(current_id))
     return Person(
         str(current_id),
         frozenset(own_records.astype("str").itertuples(index=False, name=None)),
@@ -123,8 +123,8 @@ def find_person(workplace: Workplace, person_id: str) -> Person:
     )
 
 
-def _names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
-    """Return the names of each row, as delivered and as skeletons, without initials."""
+def _collect_names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
+    """Return the names in each row, as delivered and as skeletons, without initials."""
     out = set()
     for text in pd.concat([rows["full_name"], rows["name_tokens"]]).dropna().unique():
         parts = tuple(sorted(part for part in re.findall(r"[^\W\d_]+", str(text).casefold()) if len(part) >= _MIN_LETTERS))
@@ -133,8 +133,8 @@ def _names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
     return out
 
 
-def _age_dates(workplace: Workplace, person: str) -> set[date]:
-    """Return the days on which the person's age is counted: all events of the person's cases, harmonised and as reported."""
+def _find_age_dates(workplace: Workplace, person: str) -> set[date]:
+    """Return the days on which figures use the person's age: those of all events of the person's cases, harmonised and as reported."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         rows = warehouse.execute(
             "SELECT DISTINCT unnest([day, date_reported]) FROM fact_event "

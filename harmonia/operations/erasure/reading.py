@@ -35,5 +35,5 @@ def load(path: Path) -> ReadResult:
     """Read the file of a redacted reading."""
     with zipfile.ZipFile(path) as archive:
         frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}
-    found: ReadResult = lake.unpack_frames(ReadResult, frames)
-    return found
+    result: ReadResult = lake.unpack_frames(ReadResult, frames)
+    return result

@@ -19,7 +19,7 @@ from harmonia.home import Home
 from harmonia.lock import landing_lock
 from harmonia.operations.erasure import reading, search
 from harmonia.operations.erasure.person import Person
-from harmonia.operations.erasure.rows import redact
+from harmonia.operations.erasure.rows import redact_delivery
 from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries, now, redactions
 from harmonia.registry.tables import Audit, Delivery, Erasure, File, Judgement, Receipt, Redaction, RemovedFile
@@ -68,7 +68,10 @@ def _redact_receipt(
 ) -> RedactedReceipt | None:
     files = {file.name: file for file in receipt.files if store.path(file.sha256).exists()}
     result = reading.load(store.path(earlier_reading)) if earlier_reading else _read(store, delivery.institution, receipt)
-    redacted, names = redact(delivery.institution, DeliveryName(delivery.period, delivery.version), result, person) or (None, set[str]())
+    redacted, names = redact_delivery(delivery.institution, DeliveryName(delivery.period, delivery.version), result, person) or (
+        None,
+        set[str](),
+    )
     names |= {name for name, file in files.items() if name not in names and search.file_contains(store.path(file.sha256), person)}
     if redacted is None and not names:
         return None

@@ -87,7 +87,11 @@ def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
                 )
                 return [
                     _ExecutedOrder(
-                        order_row.id, order_row.at, order_row.ordered_by, order_row.ground, _records(session, order_row.person_id, at)
+                        order_row.id,
+                        order_row.at,
+                        order_row.ordered_by,
+                        order_row.ground,
+                        _records_of_person(session, order_row.person_id, at),
                     )
                     for order_row, at in rows.all()
                 ]
@@ -95,10 +99,10 @@ def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
             registry.close()
 
 
-def _records(session: Session, person: str, at: datetime) -> Records:
-    """Return the records that a person had at the time `at`."""
-    current = or_(Membership.until.is_(None), Membership.until > at)
-    query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= at, current)
+def _records_of_person(session: Session, person: str, moment: datetime) -> Records:
+    """Return the records that a person had at that moment."""
+    current = or_(Membership.until.is_(None), Membership.until > moment)
+    query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= moment, current)
     return frozenset((name, key) for name, key in session.execute(query))
 
 

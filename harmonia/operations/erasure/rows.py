@@ -29,11 +29,11 @@ ERASED = b"[erased]"
 _FINDING = ["_row", "table", "field", "rule"]
 
 
-def redact(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
-    """Return the delivery without the person, and the files that name the person; None if no row does."""
+def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
+    """Return the delivery without the person, and the files that name the person; None if no row names the person."""
     name, contract = str(delivery), contracts.load(institution)
     delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
-    typed, quarantined, found = validate_tables(institution, {name: result}, delivery_row)
+    typed, quarantined, validation_findings = validate_tables(institution, {name: result}, delivery_row)
     offset, keys = first_row_number(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()
@@ -43,17 +43,19 @@ def redact(institution: str, delivery: DeliveryName, result: ReadResult, person:
             continue
         frame = pd.concat([typed[table], quarantined[table]])
         frame = frame[~(frame["_row"] - offset).isin(result.blanked["_row"])]
-        own = frame[frame["_record"].isin(keys) | _rows_naming_person(tables[table], frame["_row"] - offset, personal, person)]
-        if len(own):
-            tables[table], cleared = _redact_table(tables[table], own.assign(_row=own["_row"] - offset), personal, spec.columns, person)
+        person_rows = frame[frame["_record"].isin(keys) | _rows_naming_person(tables[table], frame["_row"] - offset, personal, person)]
+        if len(person_rows):
+            tables[table], cleared = _redact_table(
+                tables[table], person_rows.assign(_row=person_rows["_row"] - offset), personal, spec.columns, person
+            )
             blanked.append(cleared)
-            files |= set(own["_file"])
-            lines |= set(own[["_file", "_line"]].itertuples(index=False, name=None))
-            rows |= set(own["_row"] - offset)
+            files |= set(person_rows["_file"])
+            lines |= set(person_rows[["_file", "_line"]].itertuples(index=False, name=None))
+            rows |= set(person_rows["_row"] - offset)
     unreadable, raw_files = _redact_unreadable(result.unreadable, person)
     if not rows and not raw_files:
         return None
-    judged = pd.concat([result.judged, _findings_in(found, rows, offset)], ignore_index=True)
+    judged = pd.concat([result.judged, _select_findings(validation_findings, rows, offset)], ignore_index=True)
     findings = [_redact_finding(finding, lines, person) for finding in result.findings]
     redacted = replace(
         result, tables=tables, unreadable=unreadable, findings=findings, blanked=pd.concat(blanked, ignore_index=True), judged=judged
@@ -62,7 +64,7 @@ def redact(institution: str, delivery: DeliveryName, result: ReadResult, person:
 
 
 def _rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
-    """Return the rows that name the person but have an unreadable key or the key of another person."""
+    """Return for each row whether it names the person although its key is unreadable or that of another person."""
     names = [c.name for c in personal if c.name in text]
     texts = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
     return pd.Series([person.occurs_in_row(row) for row in texts], index=rows.index, dtype="bool")
@@ -71,7 +73,7 @@ def _rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[Colu
 def _redact_table(
     text: pd.DataFrame, typed: pd.DataFrame, personal: list[ColumnSpec], declared: tuple[ColumnSpec, ...], person: Person
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the table with the rows of `typed` redacted, and the redacted cells (`ReadResult.blanked`)."""
+    """Redact the rows of `typed` in a table. Returns the table and the redacted cells (`ReadResult.blanked`)."""
     out, by_row = text.copy(), typed.drop_duplicates("_row").set_index("_row")
     is_redacted = out["_row"].isin(by_row.index)
     row_numbers = out.loc[is_redacted, "_row"].to_numpy()
@@ -100,25 +102,25 @@ def _substitute_births(typed: pd.DataFrame, column: ColumnSpec, person: Person) 
 
 
 def _redact_unreadable(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
-    """Return the unreadable rows, redacted if they name the person; the files with such rows."""
+    """Redact the unreadable rows that name the person. Returns all unreadable rows, and the files with redacted ones."""
     raw_rows = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
-    own = pd.Series(
+    names_person = pd.Series(
         [any(person.occurs_in_row(raw.decode(encoding, "replace")) for encoding in ENCODINGS) for raw in raw_rows], dtype="bool"
     )
-    own.index = unreadable.index
-    files = set(unreadable.loc[own, "file"].astype("str"))
-    return unreadable.assign(raw=unreadable["raw"].mask(own, ERASED)), files
+    names_person.index = unreadable.index
+    files = set(unreadable.loc[names_person, "file"].astype("str"))
+    return unreadable.assign(raw=unreadable["raw"].mask(names_person, ERASED)), files
 
 
-def _findings_in(found: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
-    """Return the findings in the rows, without values."""
-    all_findings = pd.concat([pd.DataFrame(columns=_FINDING), *(frame[_FINDING] for frame in found if len(frame))])
+def _select_findings(parts: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
+    """Return the findings on the rows `rows`, without values."""
+    all_findings = pd.concat([pd.DataFrame(columns=_FINDING), *(frame[_FINDING] for frame in parts if len(frame))])
     all_findings = all_findings.assign(_row=all_findings["_row"].astype("int64") - offset)
     return all_findings[all_findings["_row"].isin(set(rows))].astype({"table": "str", "field": "str", "rule": "str"})
 
 
 def _redact_finding(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
-    """Return a finding of the reader without values of the person."""
+    """Return a finding of the reader, without its values if they name the person."""
     if (finding.get("file"), finding.get("line")) in lines:
         return {**finding, "value": None}
     return {key: None if isinstance(value, str) and person.occurs_in_row(value) else value for key, value in finding.items()}

@@ -18,28 +18,30 @@ WITH paired AS (
     AND unit.span = rows.span,
   (VALUES ('quarter'), ('year')) AS kinds(kind)
   WHERE rows.span = '' OR starts_with(rows.span, kind)
-), standing AS (  -- the row that represents each counted unit in the unit's own period: the one with the day, else the first by key
+), representative AS (  -- the row that represents each counted unit in the unit's own period: the one with the day, else the first by key
   SELECT *
   FROM paired
   WHERE counts AND row_period = unit_period
   QUALIFY row_number() OVER (PARTITION BY kind, unit ORDER BY NOT gives, institution, record_key, part) = 1
 ), matched AS (
   SELECT
-    paired.*, standing.institution AS standing_institution, standing.case_key AS standing_case_key, standing.unit IS NOT NULL AS has_standing,
-    coalesce(standing.institution = paired.institution AND standing.record_key = paired.record_key AND standing.part = paired.part, false) AND counts
-      AND row_period = unit_period AS stands
-  FROM paired LEFT JOIN (SELECT kind, unit, institution, record_key, part, case_key FROM standing) AS standing USING (kind, unit)
+    paired.*, representative.institution AS representative_institution, representative.case_key AS representative_case_key,
+    representative.unit IS NOT NULL AS has_representative,
+    coalesce(
+      representative.institution = paired.institution AND representative.record_key = paired.record_key AND representative.part = paired.part, false
+    ) AND counts AND row_period = unit_period AS is_representative
+  FROM paired LEFT JOIN (SELECT kind, unit, institution, record_key, part, case_key FROM representative) AS representative USING (kind, unit)
 ), step AS (
-  SELECT *, -1 AS sign, row_period AS period FROM matched WHERE own_date IS NOT NULL AND NOT stands
+  SELECT *, -1 AS sign, row_period AS period FROM matched WHERE own_date IS NOT NULL AND NOT is_representative
   UNION ALL
-  SELECT *, 1, unit_period FROM matched WHERE gives AND counts AND NOT has_standing
+  SELECT *, 1, unit_period FROM matched WHERE gives AND counts AND NOT has_representative
 ), compared AS (  -- removed for a record of the same period, or because the unit counts on another day
   SELECT
     *,
     sign = -1 AND (unit IS NULL OR NOT has_day) AS nowhere,
     sign = -1 AND unit_period = row_period AND counts AS again,
-    CASE WHEN again THEN standing_institution WHEN sign = -1 THEN unit_giver_institution ELSE giver_institution END AS other_institution,
-    CASE WHEN again THEN standing_case_key WHEN sign = -1 THEN unit_giver_case_key ELSE giver_case_key END AS other_case_key
+    CASE WHEN again THEN representative_institution WHEN sign = -1 THEN unit_giver_institution ELSE giver_institution END AS other_institution,
+    CASE WHEN again THEN representative_case_key WHEN sign = -1 THEN unit_giver_case_key ELSE giver_case_key END AS other_case_key
   FROM step
 ), merged AS (
   SELECT DISTINCT institution, case_key FROM accepted_case WHERE merged

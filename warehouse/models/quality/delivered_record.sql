@@ -7,7 +7,7 @@ WITH named AS (
     coalesce("table" || chr(31) || record_key, record_key) AS record
   FROM delivered_records AS records LEFT JOIN record_table USING (institution, part)
 ), held AS (
-  SELECT named.*, period FROM named JOIN standing_delivery USING (institution, delivery)
+  SELECT named.*, period FROM named JOIN scored_delivery USING (institution, delivery)
 ), moved AS (
   SELECT institution, record_key, entity, count(DISTINCT indicator) AS figures
   FROM indicator_row WHERE own_date IS NOT NULL GROUP BY ALL

@@ -1,4 +1,4 @@
--- The delivery that counts for each institution and delivered period, for the last delivered quarters: the last readable version, else the
+-- The delivery that is scored for each institution and delivered period, for the last delivered quarters: the last readable version, else the
 -- last. A period belongs to the quarter of its last day: a quarter of an institution that delivers monthly has three such deliveries.
 WITH dated AS (
   SELECT *, quarter_of(period_end(period)) AS quarter FROM deliveries

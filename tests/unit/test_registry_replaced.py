@@ -1,4 +1,4 @@
-"""A registry that is behind what was published, or another one, is refused; one that went on is not."""
+"""A registry that is older than the one that was published with, or another one, is refused; a later state of the same one is not."""
 
 from __future__ import annotations
 

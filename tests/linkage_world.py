@@ -1,4 +1,4 @@
-"""Small hand-made canonical tables for tests of linkage: case files of five institutions and the persons in them."""
+"""Small hand-made canonical tables for tests of linkage: case files of the institutions and the persons in them."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ SURNAMES = [
 ]
 SEATS = ["prizren", "prishtine", "gjakove", "mitrovice", "peje", "gjilan", "ferizaj"]
 OWN = {"police": "suspect", "prosecution": "defendant", "courts": "defendant", "corrections": "prisoner", "inspectorate": "suspect"}
+OWN |= {"victim_protection": "victim", "social_work": "victim"}
+OF_ONE_PERSON = ("corrections", "victim_protection", "social_work")
 
 
 def number(serial: int) -> str:
@@ -91,7 +93,7 @@ class World:
         status: str = "accepted",
         merged_into: str | None = None,
     ) -> None:
-        """One case file with its persons, in one delivery; a prisoner's file and person bear the same key."""
+        """One case file with its persons, in one delivery; a prisoner's or victim's file and person bear the same key."""
         state = {"institution": institution, "delivery": delivery, "status": status, "case_key": key}
         self.rows["case_records"].append(
             {**state, "record_key": key, "number": own, "seat": seat, "offence_group": group, "merged_into": merged_into}
@@ -102,7 +104,7 @@ class World:
             for event, day in (days or {}).items()
         ]
         for n, who in enumerate(persons, start=1):
-            record = key if institution == "corrections" else f"{key}/{n}"
+            record = key if institution in OF_ONE_PERSON else f"{key}/{n}"
             who = {"role": OWN[institution], **who}
             tokens = sorted(f"{who.get('given_skeleton') or ''} {who.get('surname_skeleton') or ''}".split())
             born = who.get("birth_date")

@@ -34,6 +34,8 @@ FEW_FILES = 2_000
 MOST_MATES = 60
 # What is expected of a pair of institutions that the model does not know, by how many of them open a file for each person of a case.
 UNKNOWN_PAIR = (ExpectedOverlap(0.05, 0.5), ExpectedOverlap(0.8, 0.9), ExpectedOverlap(0.5, 0.5))
+# Share of the files cited by the file of a victim that name this victim: it cites the files of others in which the victim is a person.
+CITED_NAMES = 0.98
 # Bits of a pair of files that is not a candidate.
 UNTIED = -20.0
 # Bits of a merger into a file beyond those of a citation: few files are merged, so a merger is stronger evidence.
@@ -170,7 +172,10 @@ def gather_file_pairs(
     kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     expected = value_per_name(names, kinds, lambda kind: expected_overlap(kind, model).expected)
     coverage = value_per_name(names, kinds, lambda kind: expected_overlap(kind, model).coverage)
+    cited = _cited_about_victim(records, pairs, cites)
+    coverage = np.where(cited, np.maximum(coverage, CITED_NAMES), coverage)
     pairs = _add_person_bits(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
+    pairs["persons"] = np.where(cited & _only_one_names_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["prior"] = np.log2(expected) - np.log2(_file_counts(records, pairs))
@@ -290,6 +295,37 @@ def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarr
     return out
 
 
+def _about_one_victim(records: Records) -> np.ndarray:
+    """Return whether each file is about one victim."""
+    code, names = number_institutions(records)
+    return np.array([name in contract.of_one_person() and name in contract.naming("victim") for name in names], dtype=bool)[code]
+
+
+def _cited_about_victim(records: Records, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
+    """Return whether one file of each pair is about one victim and cites the other, whose institution names victims."""
+    code, names = number_institutions(records)
+    naming = np.array([name in contract.naming("victim") for name in names], dtype=bool)[code]
+    citing, cited = cites["a"].to_numpy("int64"), cites["b"].to_numpy("int64")
+    about = _about_one_victim(records)[citing] & naming[cited]
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    codes = _pair_codes(records, citing[about], cited[about])
+    return np.isin(_pair_codes(records, a, b), codes) | np.isin(_pair_codes(records, b, a), codes)
+
+
+def _only_one_names_victims(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Return whether one file of each pair names victims and the other names persons, but no victim."""
+    every, victims = records.once("named_in_files", lambda: _count_persons(records))
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    return np.asarray((every[a] > 0) & (every[b] > 0) & ((victims[a] > 0) != (victims[b] > 0)))
+
+
+def _count_persons(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """Count the persons and the victims of each file."""
+    file, size = records.persons["file"].to_numpy("int64"), len(records.files)
+    placed, victim = file >= 0, records.persons["side"].eq("victim").to_numpy(dtype=bool)
+    return np.bincount(file[placed], minlength=size), np.bincount(file[placed & victim], minlength=size)
+
+
 def _reference_bits(
     records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, joins: pd.DataFrame, together: pd.DataFrame
 ) -> pd.DataFrame:
@@ -297,7 +333,7 @@ def _reference_bits(
 
     - `citation`: either file cites the other; both citations add up
     - `together`: both files cite the same number
-    - `apart`: both files cite numbers of one kind, but different ones
+    - `apart`: both files cite numbers of one kind, but different ones; or a file does not cite what it would cite in one case
     - `single`: whether a number with a single bearer is cited
     """
     setting, files = model.cases, np.log2(_file_counts(records, pairs))
@@ -322,6 +358,7 @@ def _reference_bits(
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
     apart = references.cite_different_numbers(records, pairs) | (_name_no_second_file(records, pairs) & ~both)
+    apart |= _cites_no_case(records, pairs)
     apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
@@ -334,6 +371,18 @@ def _name_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
     a, b, left, right = (pairs[name].to_numpy("int64") for name in ("a", "b", "left", "right"))
     return silent[a] & silent[b] & ~separated_[left] & ~separated_[right]
+
+
+def _cites_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Return which pairs are of a file of an institution that opens cases and of a file about one victim that cites no case. A victim's
+    file belongs to the case that it cites; without a citation it is more often a matter that those institutions do not know."""
+    code, names = number_institutions(records)
+    opens = np.array([name in contract.at("registration", "prosecution") for name in names], dtype=bool)[code]
+    kinds = [kind for kind, name in contract.bearers().items() if name not in contract.of_one_person()]
+    silent = _about_one_victim(records)
+    silent[records.references.loc[records.references["kind"].isin(kinds), "file"].to_numpy("int64")] = False
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    return np.asarray((opens[a] & silent[b]) | (opens[b] & silent[a]), dtype=bool)
 
 
 def _smallest_by_pair(records: Records, frame: pd.DataFrame, column: str) -> CodeLookup:

@@ -22,7 +22,7 @@ from harmonia.errors import HarmoniaError
 from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"
-PERSONS, CASES = "persons-v3.json", "cases-v6.json"
+PERSONS, CASES = "persons-v3.json", "cases-v7.json"
 PERSON_SETTINGS = {
     "in_other_file": "share of a file's persons who are in each other file of the case",
     "again": "prior share of persons who are in several cases",
@@ -44,7 +44,7 @@ CASE_SETTINGS = {
     "near_reference": "bits, in addition to the number of files, of a number with one wrong character",
     "cited_together": "bits, in addition to the number of files, of citing the same number",
     "detained_together": "bits of two stays of different persons without other tie, begun within days, for one offence, at one seat",
-    "cited_apart": "bits against two files that cite different numbers of one kind",
+    "cited_apart": "bits against two files that cite different numbers of one kind, or lack a citation that files of one case have",
     "another_cited": "bits against a file if another file of its institution is cited",
     "cited_by_another": "bits against a file if another file of its institution cites the other file of the pair",
     "best_share": "share of the best pair in the nearness of two groups of files, the rest is their average",

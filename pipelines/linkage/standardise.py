@@ -66,7 +66,8 @@ class Records:
     """The input of linkage. Every frame has a RangeIndex, whose values are the numbers of the records.
 
     - `files`, one row for each case record, including implied ones: institution, record_key, number, seat, municipality, source,
-      merged_into, form, group, law, state, current, and a date column for each of `FILE_EVENTS`
+      merged_into, form, group, law, state, current, a date column for each of `FILE_EVENTS`, and supported (the first day on which a
+      person of the file was supported)
     - `persons`, one row for each person record: institution, record_key, case_key, file (row of `files`), side, register_id, the
       compared fields, sentence_months, period (of its first delivery), a date column for each of `PERSON_EVENTS`, admitted (as detainee
       or convict), and stays
@@ -112,6 +113,7 @@ def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stay_starts(persons))
     files = files.join(_event_dates(events, files, FILE_EVENTS, "case"))
+    files["supported"] = persons[persons["file"] >= 0].groupby("file")["supported"].min().reindex(files.index)
     references = _locate_files(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
     references = references.dropna(subset=["number"])
     references = references.iloc[np.lexsort((references["precedence"], ~references["current"]))].drop(columns="precedence")

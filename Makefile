@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.9
-# PySpark has an environment of its own: where it is installed, pandera imports it at every start.
+# PySpark has a separate environment, because pandera imports it at every start if it is installed.
 SPARK := .venv-spark
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1

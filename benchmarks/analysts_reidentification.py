@@ -39,7 +39,7 @@ def groups(connection: duckdb.DuckDBPyConnection, store: str, by: str, source: s
 
 
 def fingerprints(connection: duckdb.DuckDBPyConnection, store: str) -> pd.DataFrame:
-    """institution, records, unique: by all that stands about a record in the tables of records, keys and ids apart."""
+    """institution, records, unique: by all columns of the tables of records, without keys and ids."""
     parts = []
     for name in OF_RECORD:
         columns = [one for (one,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {store}.{name})").fetchall()]
@@ -84,8 +84,7 @@ def measured(home: Path) -> pd.DataFrame:
             )
             found = fingerprints(connection, store)
             out += [
-                (f"records of {row.institution} by all that stands of them", store, row.records, row.unique, None, None)
-                for row in found.itertuples()
+                (f"records of {row.institution} by all columns", store, row.records, row.unique, None, None) for row in found.itertuples()
             ]
             out.append(("ascending keys in the order of rows", store, order(connection, store, "l.rowid"), None, None, None))
             out.append(("ascending keys in the order of case ids", store, order(connection, store, "l.case_id, l.rowid"), None, None, None))

@@ -90,7 +90,7 @@ def right(one: Set, evidence: pd.DataFrame, findings: pd.DataFrame) -> pd.Series
 
 
 def standing(one: Set, rows: pd.DataFrame) -> pd.Series:
-    """Whether the record still stands (a corrected or withdrawn state cannot be told of) as it was when the defect came in."""
+    """Whether the record is still accepted in the state that has the defect (a corrected or withdrawn state gets no finding)."""
     accepted = one.lineage[one.lineage["status"] == "accepted"]
     there = pd.MultiIndex.from_frame(rows[["institution", "record_key"]]).isin(
         pd.MultiIndex.from_frame(accepted[["institution", "record_key"]])

@@ -121,7 +121,7 @@ def _moment(text: str) -> str:
 
 
 def compared(path: Path) -> tuple[Counter[str], list[str]]:
-    """How many cells agree, are told to differ, and differ untold; and which do."""
+    """How many cells agree, differ with a finding, and differ without one; and which."""
     data = path.read_bytes()
     kind = workbook_parts.workbook_type(data)
     expected = {"xlsx": by_openpyxl, "xls": by_xlrd}.get(kind, lambda _: None)(path)

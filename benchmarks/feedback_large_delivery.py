@@ -3,7 +3,7 @@
     python -m benchmarks feedback_large_delivery FOLDER
 
 Writes the delivery, reads and validates it, then times the feedback alone (states of findings, figures, receipt, pages in three
-languages, JSON, workbook) in a process of its own. Goal: 60 s, 1 GiB.
+languages, JSON, workbook) in a separate process. Goal: 60 s, 1 GiB.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def feed_back(folder: Path) -> None:
     import pandas as pd
 
     from harmonia.feedback.figures import affected_figures, most_affected_figures
-    from harmonia.feedback.life import states_of_findings
+    from harmonia.feedback.finding_states import states_of_findings
     from harmonia.feedback.trend import SHOWN_AS, delivery_trends
     from harmonia.feedback.write import write_feedback
 

@@ -34,7 +34,7 @@ _FIELDS = (
     (r"aktgjykimi.*", ("data",)),
     (r"bash_ref", ("nr_burimit",)),
     (r"referenca", ("numri", "referenca")),
-)  # a field of `defects.csv` that is no column's name: the columns that it stands for
+)  # a field of `defects.csv` that is no column's name: the columns that it covers
 ORDER = {
     "police": ("Data_e_vepres", "Data_raportimit", "Data_dergimit_PSH"),
     "inspectorate": ("Data e pranimit", "Data e dërgimit"),
@@ -110,7 +110,7 @@ def birth_is_implausible(_: Set, row: pd.Series) -> bool:
 
 
 def code_began_later_or_day_is_known(one: Set, row: pd.Series) -> bool:
-    """The day of the offence stands in the row, or the code began after the case was opened."""
+    """The row states the day of the offence, or the code began after the case was opened."""
     days = one.days(row["institution"])
     here = days[days["delivery"] == row["delivery"]]
     if row["field"] == "Neni":
@@ -123,7 +123,7 @@ def code_began_later_or_day_is_known(one: Set, row: pd.Series) -> bool:
 
 
 def reference_says_other_source(one: Set, row: pd.Series) -> bool:
-    """The sender's own number stands beside the source."""
+    """The row states the sender's own number beside the source."""
     cited = one.canonical["references"]
     mine = cited[(cited["institution"] == "prosecution") & (cited["record_key"] == row["record_key"])]
     return bool(((mine["delivery"] == row["delivery"]) & mine["kind"].isin(["police", "inspectorate"])).any())
@@ -282,7 +282,7 @@ def report(sets: list[Set], verbose: bool) -> None:
         whole = told[(told["record_key"] == "") & (told["shows"] == "itself")]
         own = told[(told["record_key"] != "") & (told["shows"] == "itself")]
         print(f"\n== {one.name}: {len(told)} defects; {told['shows'].value_counts().to_dict()}")
-        print(f"shows by itself, told: {own['told'].sum()} of {len(own)} = {own['told'].mean():.2%}")
+        print(f"shown by the delivery alone, reported: {own['told'].sum()} of {len(own)} = {own['told'].mean():.2%}")
         print(f"whole files, told: {whole['told'].sum()} of {len(whole)}")
         other = told[(told["shows"] == "another")]
         print(f"only another's record shows, told: {other['told'].sum()} of {len(other)} = {other['told'].mean():.2%}")

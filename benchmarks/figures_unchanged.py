@@ -3,7 +3,7 @@
     python -m benchmarks figures_unchanged HOME WITHOUT
 
 Compares `statistics` of two homes row by row: HOME, with the deliveries of all institutions, and WITHOUT, of which some delivered nothing.
-Left out are the indicators that those feed by events of their own. Rows that differ are told by indicator, and whether a total does.
+Left out are the indicators that have separate events. Rows that differ are listed by indicator, and whether a total differs.
 """
 
 from __future__ import annotations

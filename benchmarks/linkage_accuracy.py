@@ -3,7 +3,7 @@
     python -m benchmarks linkage_accuracy --canonical DIR --truth DIR [--repeat N]
 
 `--canonical`: the canonical tables as Parquet. `--truth`: a folder with `records.csv` (`institution, entity, record_key, case_id,
-person_id`). Records whose id is empty are left out; a true record that linkage does not know counts as a cluster by itself.
+person_id`). Records whose id is empty are left out; a true record that linkage does not know counts as a separate cluster.
 The truth is read here and nowhere else.
 """
 

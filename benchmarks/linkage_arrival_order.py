@@ -1,6 +1,6 @@
 """Do ids and clusters depend on the order in which deliveries arrive?
 
-    python -m benchmarks linkage_arrival_order --inbox DIR [--arrivals CSV] [--portions N] [--seed N]
+    python -m benchmarks linkage_arrival_order --inbox DIR [--arrivals CSV] [--batches N] [--seed N]
 
 Lands the deliveries of `--inbox` in N batches, in order of arrival (`--arrivals`: columns `seq, institution, delivery`; else by quarter
 and version), with a run after each; then in a shuffled order; then all at once. Prints the share of records that keep their ids from
@@ -41,14 +41,14 @@ def in_order(inbox: Path, arrivals: Path | None) -> list[Path]:
     return sorted(found, key=lambda p: (place.get(p, len(place) + 1), p))
 
 
-def cut(order: list[Path], portions: int) -> list[list[Path]]:
+def cut(order: list[Path], batches: int) -> list[list[Path]]:
     """`order` in so many parts of nearly the same length."""
-    edges = [round(n * len(order) / portions) for n in range(portions + 1)]
+    edges = [round(n * len(order) / batches) for n in range(batches + 1)]
     return [order[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def land(inbox: Path, parts: list[list[Path]], work: Path) -> tuple[Identities, list[str], float]:
-    """Run after each part. Returns the last identities, a line per portion and entity, and the lowest share of ids kept."""
+    """Run after each part. Returns the last identities, a line per batch and entity, and the lowest share of ids kept."""
     place = Workplace.of(work / "inbox", work / "home")
     before: Identities = {}
     lines, lowest = [], 1.0
@@ -63,7 +63,7 @@ def land(inbox: Path, parts: list[list[Path]], work: Path) -> tuple[Identities, 
             registry.close()
             lowest = min(lowest, found.share)
             lines.append(
-                f"  after portion {number}: {entity:7} {found.records:6} known before, same id {found.share_same:.2%}, "
+                f"  after batch {number}: {entity:7} {found.records:6} known before, same id {found.share_same:.2%}, "
                 f"with redirects {found.share:.2%}"
             )
         before = now
@@ -76,17 +76,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inbox", type=Path, required=True)
     parser.add_argument("--arrivals", type=Path)
-    parser.add_argument("--portions", type=int, default=4)
+    parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1, help="of the shuffled order")
     args = parser.parse_args()
     order = in_order(args.inbox, args.arrivals)
     shuffled = random.Random(args.seed).sample(order, len(order))
     different, lowest_of_all = 0, 1.0
-    with tempfile.TemporaryDirectory(prefix="harmonia-portions-") as folder:
+    with tempfile.TemporaryDirectory(prefix="harmonia-batches-") as folder:
         whole, _, _ = land(args.inbox, [order], Path(folder) / "whole")
         for name, deliveries in (("in order of arrival", order), ("shuffled", shuffled)):
-            last, lines, lowest = land(args.inbox, cut(deliveries, args.portions), Path(folder) / name.replace(" ", "-"))
-            print(f"{args.inbox}, {len(order)} deliveries in {args.portions} portions, {name}:", *lines, sep="\n")
+            last, lines, lowest = land(args.inbox, cut(deliveries, args.batches), Path(folder) / name.replace(" ", "-"))
+            print(f"{args.inbox}, {len(order)} deliveries in {args.batches} batches, {name}:", *lines, sep="\n")
             for entity, ids in whole.items():
                 differ = changed_clusters(ids, last[entity])
                 different += len(differ)

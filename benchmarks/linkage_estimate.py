@@ -4,7 +4,7 @@ Belongs here: `u` from random pairs less the matches among them, `m` and the odd
 Does not belong here: how the product's model is trained (`pipelines.linkage.training`, which knows files), blocking and scoring, which
 are the product's.
 
-Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
+Each key is a separate session, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
 tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)
 does not carry the model with it. Of two files that hold a person once each, only pairs count at last that are each other's best: people
 of one household share so much that they pass for one person, until the person's own record is set against them. Sessions know no term

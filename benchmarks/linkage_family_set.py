@@ -20,7 +20,7 @@ from sources.simulator.model import Case, Person
 from sources.simulator.people import PersonMaker
 
 BROTHERS, TWINS = 0.35, 0.35
-# How many suspects back the other brother stands.
+# By how many suspects the two brothers are apart.
 SINCE, BEFORE = 20, 400
 
 

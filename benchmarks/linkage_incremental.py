@@ -78,12 +78,12 @@ def main() -> None:
         seconds.append(took)
     print(f"ratio {seconds[1] / seconds[0]:.2f} (goal {GOAL}); {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most")
     history = quarters[: 4 * args.long + 1]
-    anew, took = timed(until(tables, history), args.repeat)
+    full, took = timed(until(tables, history), args.repeat)
     print(f"{args.long} years and a quarter without memory: {took:.2f} s")
     parts = [until(tables, [quarter]) for quarter in reversed(history)]
     turned = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in TABLES}
     shuffled = {name: frame.sample(frac=1.0, random_state=1) for name, frame in until(tables, history).items()}
-    found_of = {"without memory": anew, "latest quarter first": link(turned), "rows shuffled": link(shuffled)}
+    found_of = {"without memory": full, "latest quarter first": link(turned), "rows shuffled": link(shuffled)}
     for what, found in found_of.items():
         differ = len(changed_clusters(linked.persons, found.persons)) + len(changed_clusters(linked.cases, found.cases))
         print(f"{what}: {differ} of {len(found.persons) + len(found.cases)} records grouped otherwise")

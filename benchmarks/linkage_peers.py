@@ -8,7 +8,7 @@ The peers get our standardised records (name skeletons, repaired numbers, impute
 trained without truth (Splink also with our frozen model and keys); then connected components, **at the best threshold as chosen with the
 truth in hand**. Their cases: files joined by references that a single file bears, or a file with a person in common, or that both cite;
 then files without such a join to the nearest file of another institution with a person in common, within plausible days. Ours is
-`pipelines.linkage.link` as it stands, which knows nothing of the truth.
+the unchanged `pipelines.linkage.link`, which knows nothing of the truth.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     .venv-spark/bin/python -m benchmarks linkage_spark --home DIR [--master local[2]]
 
 `--home`: of a run with as many person records as are to be linked (a million: `harmonia simulate --years 5 --cases-per-year 20000`). Links
-its canonical records in process, then with pairs from Spark, each in a process of its own. Prints seconds, processor seconds and peak
+its canonical records in process, then with pairs from Spark, each in a separate process. Prints seconds, processor seconds and peak
 memory of all their processes (Java included), and how many records are in another cluster. Needs the extra `spark`, Java 17, and for a
 million records `PYSPARK_SUBMIT_ARGS="--driver-memory 8g pyspark-shell"`.
 """

@@ -3,7 +3,7 @@
     python -m benchmarks linkage_speed [--job febrl4 --job tight --job loose] [--records N] [--repeat N]
 
 Same machine, run, records, levels and blocking rules, two threads each. Jobs: `febrl4` (train and score), `tight` (synthetic records,
-about one pair in three records, score), `loose` (the same records, tens of pairs a record, score). Each run is a process of its own, in
+about one pair in three records, score), `loose` (the same records, tens of pairs a record, score). Each run is a separate process, in
 turns, and starts with the records in memory; imports are measured separately. Both keep the pairs with a match weight of at least -5.
 *CPU*: user and system time of all threads, which says more than seconds on a busy machine.
 """

@@ -64,7 +64,7 @@ class History:
         return mine[~mine.isin(earlier)]
 
     def until(self, delivery: str) -> tuple[Tables, pd.DataFrame]:
-        """What had been delivered when this delivery came: all earlier periods, and it alone of its own."""
+        """What had been delivered when this delivery came: all earlier periods, and of its own period only itself."""
         end = periods.last_day(delivery[:7])
         kept = self.deliveries[(self.deliveries["period"].map(periods.last_day) < end) | (self.deliveries["delivery"] == delivery)]
         names = set(kept["delivery"])

@@ -49,7 +49,7 @@ def fetched(source: Source, request: Request, folder: str, pipe: Any) -> None:
 
 
 def measured(institution: str, declaration: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A pull in a process of its own."""
+    """A pull in a separate process."""
     source = checked(KINDS[declaration["kind"]], declaration, Path("benchmark"))
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     request = Request(contract.load(institution), "2013-Q2", DAYS)

@@ -101,12 +101,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         registry = open_registry(f"sqlite:///{Path(folder) / 'registry.sqlite'}")
         enter_judgements(registry, said)
-        stands = combine_judgements(read_judgements(registry))
+        effective = combine_judgements(read_judgements(registry))
         registry.close()
         models = {"same model": model, "perturbed": perturbed(model, given.seed), "retrained": train_model([canonical], model)}
         print(f"{len(said)} judgements, {int(said['against'].sum())} against the machine")
         for name, one in models.items():
-            linked = link(canonical, one, stands)
+            linked = link(canonical, one, effective)
             print(f"{name}: {broken(linked, said, Path(folder))} do not hold; {linked.judged['outcome'].value_counts().to_dict()}")
 
 

@@ -49,7 +49,7 @@ def bring(inbox: Path, quarters: list[str], into: Path) -> int:
 
 
 def run(inbox: Path, home: Path, show: bool) -> Cost:
-    """`harmonia run` in a process of its own. Exits with its output where it fails."""
+    """`harmonia run` in a separate process. Exits with its output if it fails."""
     begun, cpu, most = time.monotonic(), 0.0, 0
     with tempfile.TemporaryFile("w+") as said:
         child = subprocess.Popen([HARMONIA, "run", "--inbox", inbox, "--home", home], stdout=said, stderr=subprocess.STDOUT, text=True)

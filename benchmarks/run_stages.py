@@ -21,7 +21,7 @@ from benchmarks.process_cost import processor
 def memory() -> tuple[int, int]:
     """MiB at most since the last call, and now."""
     said = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    Path("/proc/self/clear_refs").write_text("5")  # begins the high-water mark anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     return int(said["VmHWM"].split()[0]) // 1024, int(said["VmRSS"].split()[0]) // 1024
 
 

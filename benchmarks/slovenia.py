@@ -133,7 +133,7 @@ class Cost:
 
 
 def run(copy: Path, inbox: Path, home: Path) -> Cost:
-    """`harmonia run` of the copy, in a process of its own."""
+    """`harmonia run` of the copy, in a separate process."""
     command = [sys.executable, "-c", "from harmonia.cli.main import app; app()", "run", "--inbox", str(inbox), "--home", str(home)]
     cost, begun = Cost(), time.monotonic()
     child = subprocess.Popen(command, cwd=copy, env=os.environ | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True)

@@ -13,7 +13,7 @@ from sources.contract import institutions
 
 AUTOMATION, _EARLIER = "HARMONIA_AUTOMATION", "HARMONIA_BY_ITSELF"  # the second is the former name
 HARMONISE_EVERYTHING = "harmonise_everything"
-PULL = "pull"  # group of the assets that fetch deliveries, each in a job of its own
+PULL = "pull"  # group of the assets that fetch deliveries, each in a separate job
 _BY_DELIVERY = [dg.AssetKey([name, "delivery"]) for name in institutions()]  # partitioned by delivery; the run reports their checks
 
 harmonise_everything = dg.define_asset_job(

@@ -1,7 +1,7 @@
 """Is a delivery unlike its institution's own past? Records, shares of codes and units, missing values, days, records delivered before.
 
 Belongs here: what is counted, the tests, the findings (docs/reference/completeness.md, "Unlike the own past"). Does not belong here: levels
-and least deviations (`own_past.yaml`), texts (`schemas/rules/past.yaml`). A delivery is told, never refused.
+and least deviations (`own_past.yaml`), texts (`schemas/rules/past.yaml`). A deviation is reported; the delivery is never refused.
 
 The tests are two-sided tails of the negative binomial distribution (numbers of records) and of the beta-binomial (shares), whose spread
 beyond chance is estimated from the past, Bonferroni over all tests of a rule in a delivery.
@@ -82,7 +82,7 @@ def findings_of(
     """Findings on the deliveries of one institution, as rows for `schemas.findings.frame`.
 
     In: the typed tables of all deliveries (`pipelines.validation.Validated`), `deliveries` (delivery, period, version, state); `only`: the
-    one delivery to be judged. Of each delivery, rule and column the least probable value is told.
+    the delivery that is checked. For each delivery, rule and column the least probable value is reported.
     """
     complete = _in_order(deliveries)
     complete = complete.assign(judged=complete["delivery"].eq(only) if only else True)

@@ -1,4 +1,4 @@
-"""Work that takes seconds, in a process of its own, with its result in a file: a page starts it, waits for it and shows it.
+"""Work that takes seconds, in a separate process, with its result in a file: a page starts it, waits for it and shows it.
 
 Belongs here: starting once, seeing that it runs, reading the result, also after the portal was killed. Does not belong here: the work.
 """

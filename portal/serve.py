@@ -58,7 +58,7 @@ def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None
     from django.core.wsgi import get_wsgi_application
     from waitress import create_server
 
-    from portal.receiving import Channel
+    from portal.body_limit import Channel
 
     tempfile.tempdir = settings.FILE_UPLOAD_TEMP_DIR  # a request that is still coming lies there, not in /tmp
     trusted = {"trusted_proxy": HOST, "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"} if settings.ORIGIN else {}

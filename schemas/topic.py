@@ -62,7 +62,7 @@ class Topic:
 
     @property
     def minor(self) -> tuple[str, ...]:
-        """The minor offence groups, which have a column of their own; empty if there are none."""
+        """The minor offence groups, which have a separate column; empty if there are none."""
         return tuple(name for name, group in self.offence_groups.items() if group.minor)
 
 

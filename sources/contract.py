@@ -174,7 +174,7 @@ class TableSpec:
     via: tuple[str, ...] = ()
     expected: bool = False  # each parent usually has such a row: its absence is reported as information
     place: str | None = None  # key column that is a position in the parent's list: the latest list of a parent replaces earlier ones
-    own_states: bool = False  # its rows have record states of their own, not those of their parent row
+    own_states: bool = False  # its rows have separate record states, not those of their parent row
     required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
     crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
     counts: Counts | None = None  # the table is no record but a return of counts

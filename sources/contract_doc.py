@@ -29,7 +29,7 @@ _HEAD = """# Contract of an institution
 Generated from `sources/contract.py` by `python -m sources.contract_doc`; edit that, not this page.
 
 The keys of `sources/<institution>/contract.yaml`. A key that is not here is refused when the contract is loaded, in one line with file, key
-and the way out. How to write one: [add an institution](../how-to/add-an-institution.md).
+and what to do. How to write one: [add an institution](../how-to/add-an-institution.md).
 """
 _LEFT_OUT = "name"  # of tables and columns: it is the key of the entry
 

@@ -103,7 +103,7 @@ def _world() -> dict[str, pd.DataFrame]:
 
 
 def build(root: Path) -> Home:
-    """A home as a run leaves it. The second registration was at first taken for a case of its own: its id leads to the older one."""
+    """A home as a run leaves it. The second registration was at first a separate case: its id redirects to the older one."""
     home = Home(root).create()
     tables = _world()
     linked = link(tables)

@@ -42,7 +42,7 @@ class KillPoint:
 
 
 KILL_POINTS = {  # in the order of a run
-    # a pull: half of a file is in the folder in which the delivery is built; in a process of its own
+    # a pull: half of a file is in the folder in which the delivery is built; in a separate process
     "pull-file-begun": KillPoint("pipelines.pull.files", "write_stream", "before", "if written > largest:"),
     "pull-file-written": KillPoint("pipelines.pull.files", "write_stream", "before", "return digest.hexdigest()"),
     # complete, under the folder's unfinished name
@@ -83,7 +83,7 @@ KILL_POINTS = {  # in the order of a run
     "states-entered": KillPoint("harmonia.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
     "run-closed": KillPoint("harmonia.registry.ledger", "end_run", "after", "with registry.write() as session:"),
     # a page of feedback, scorecard, report or export: beside the old one
-    "page-written": KillPoint("harmonia.swap", "write_whole", "before", "fresh.replace(path)"),
+    "page-written": KillPoint("harmonia.swap", "write_whole", "before", "new_file.replace(path)"),
     # review: in the transaction
     "judgements-entered": KillPoint(
         "harmonia.review.judgements",

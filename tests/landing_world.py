@@ -32,12 +32,12 @@ class World:
         """Land the inbox."""
         return land_deliveries(self.inbox, self.home, self.registry, settle=settle)
 
-    def told(self, settle: float = 0) -> list[tuple[Any, ...]]:
-        """Land the inbox; its findings as (rule, institution, delivery, file)."""
+    def list_findings(self, settle: float = 0) -> list[tuple[Any, ...]]:
+        """Land the inbox; return its findings as (rule, institution, delivery, file)."""
         return [(f["rule"], f["institution"], f["delivery"], f["file"]) for f in self.land(settle).findings]
 
-    def stands(self) -> dict[tuple[str, str], dict[str, bytes]]:
-        """What stands landed: (institution, delivery) -> file name -> bytes."""
+    def landed_files(self) -> dict[tuple[str, str], dict[str, bytes]]:
+        """Return the files of the landed deliveries: (institution, delivery) → file name → bytes."""
         every = landed(self.registry, self.home)
         return {(d.institution, str(d.name)): {f.name: f.path.read_bytes() for f in d.files} for d in every}
 

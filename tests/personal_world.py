@@ -89,8 +89,8 @@ def taken_out(home: Path, day: str, period: str, policy: str | None = None) -> N
         for audience in ("coordinator", "government", "public"):
             _harmonia("report", "--home", home, "--period", period, "--audience", audience, "--lang", lang, "--no-pdf")
         for name in contract.institutions():
-            told = ("--audience", "institution", "--institution", name, "--lang", lang, "--no-pdf")
-            _harmonia("report", "--home", home, "--period", period, *told)
+            options = ("--audience", "institution", "--institution", name, "--lang", lang, "--no-pdf")
+            _harmonia("report", "--home", home, "--period", period, *options)
     _harmonia("backup", home.with_name(f"{home.name}-kept"), "--home", home)
 
 
@@ -142,7 +142,7 @@ def _ledger(path: Path) -> str:
 
 @cache
 def own_words() -> frozenset[str]:
-    """Words that the program or a contract says by itself: a few are also names, as the Albanian for union. As part of a full name they are
+    """Words of the program or of a contract: a few are also names, as the Albanian for union. As part of a full name they are
     looked for all the same."""
     paths = [
         p
@@ -154,7 +154,7 @@ def own_words() -> frozenset[str]:
 
 
 def found(home: Path, truth: Path, further: dict[str, str]) -> list[str]:
-    """Where a number or a full name of somebody stands that may not stand there. The places only, not the values."""
+    """Where somebody's number or full name occurs and must not. The places only, not the values."""
     numbers, names = persons(truth)
     assert len(numbers) > 10
     assert len(names) > 20

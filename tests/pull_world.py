@@ -38,7 +38,7 @@ _QUICK = {"settle": 0, "pause": 0, "attempts": 2}
 
 
 class PullWorld(World):
-    """An inbox, a home with a `pull.yaml`, and a folder `there` that stands for the institution's side."""
+    """An inbox, a home with a `pull.yaml`, and a folder `there` that represents the institution's side."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

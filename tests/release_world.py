@@ -99,7 +99,7 @@ _TABLES = ((), *((d,) for d in _DIMENSIONS), ("sex", "age_group"))
 
 
 def _figures(counted: pd.DataFrame, code: str, year: int, gap: str | None) -> list[dict[str, Any]]:
-    """The rows of `statistics` of one indicator and year: by offence group, each dimension by itself and sex by age."""
+    """The rows of `statistics` of one indicator and year: by offence group, each single dimension and sex by age."""
     mine = counted[(counted["indicator"] == code) & (pd.to_datetime(counted["day"]).dt.year == year)]
     rows = []
     for group in ("total", *sorted(set(mine["offence_group"]) | {"trafficking"})):

@@ -92,7 +92,7 @@ def _write(home: Home, stage: str, frames: dict[str, pd.DataFrame]) -> None:
 
 
 def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | None = None) -> Home:
-    """A home in `root` that holds what a run that published leaves for review; called again it stands for the next run."""
+    """A home in `root` with what a published run leaves for review; another call simulates the next run."""
     home = Home(root).create()
     tables = canonical(matters)
     linked = link(tables, judgements=judgements)

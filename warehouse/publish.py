@@ -1,4 +1,4 @@
-"""Publish the stores as DuckDB files in the home. Each publication has a folder of its own; a pointer names the current one.
+"""Publish the stores as DuckDB files in the home. Each publication has its own folder; a pointer names the current one.
 
 Belongs here: creating tables, loading rows, permissions of the files, replacing the pointer. Does not belong here: the content of the
 tables (`warehouse/count`), the definition of a store (`warehouse/stores`), reading stores (`warehouse/reading`), public releases (they are

@@ -164,7 +164,7 @@ def _category_of_rows(frame: pd.DataFrame, figure: Figure) -> pd.Series:
 def _keep_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
     """Keep the rows and units that have the values of the figure's breakdown.
 
-    If only one of a record and its unit has them, the difference is a step of its own (`OTHER_HEADING`).
+    If only one of a record and its unit has them, the difference is a separate step (`OTHER_HEADING`).
     """
     row_in_category, unit_in_category = _matches_figure(rows, figure), _matches_figure(units, figure)
     record_names = units["institution"] + ":" + units["record_key"]

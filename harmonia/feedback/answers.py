@@ -120,8 +120,8 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
 def apply_answers(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """Apply answers to findings.
 
-    lived: findings (columns `harmonia.feedback.life.LIVED`). answers: from `latest`. key: as for `hash_values`. Columns added: answer
-    (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its answer closes becomes `accepted_as_is`.
+    lived: findings (columns `harmonia.feedback.finding_states.LIVED`). answers: from `latest`. key: as for `hash_values`. Columns added:
+    answer (verdict, or `refused`; null if unanswered), answer_id. The state of a finding that its answer closes becomes `accepted_as_is`.
     """
     out = lived.reset_index(drop=True)
     answered = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]

@@ -61,7 +61,7 @@ def report_inputs(
 
     there          the deliveries in the landing store
     record_status  `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    found          findings: `harmonia.feedback.life.LIVED` and `answer`, with coded texts (`pipelines.resources.coded`)
+    found          findings: `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.coded`)
     canonical      canonical tables, as in `harmonia.feedback.figures.affected_figures`
     """
     files, asks = _file_frame(landed, record_status), findings_to_report(findings)

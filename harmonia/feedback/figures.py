@@ -32,7 +32,8 @@ _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 def affected_figures(findings: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Find the figures that each open finding affects, if it is a warning or worse. Columns out: `FIGURES`.
 
-    findings: columns `harmonia.feedback.life.LIVED`. canonical: `case_records`, `person_records`, `events` of `schemas.canonical`.
+    findings: columns `harmonia.feedback.finding_states.LIVED`. canonical: `case_records`, `person_records`, `events` of
+    `schemas.canonical`.
     """
     asks = findings[(findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from harmonia.feedback.life import LIVED
+from harmonia.feedback.finding_states import LIVED
 from schemas.findings import LANGUAGES, SEVERITIES, rules
 from sources import contract as contracts
 from sources.contract import DeliveryName
@@ -37,9 +37,9 @@ class Report:
     publisher  name of the institution by language
     contact    whom the institution can ask
     files      file, state, `COUNTS` (numbers of rows); size, sha256 and delivery_state if known; sorted by file
-    findings   `harmonia.feedback.life.LIVED`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the finding has
-               a row of its own (a warning or worse, or what only the institution can check; others are counted per column). Most serious
-               first, then by rule and position. Findings that the institution answered as no error are left out
+    findings   `harmonia.feedback.finding_states.LIVED`, answer; cell: e.g. E17, null if the file is not a workbook; listed: whether the
+               finding has a separate row (a warning or worse, or what only the institution can check; others are counted per column). Most
+               serious first, then by rule and position. Findings that the institution answered as no error are left out
     no_error   number of findings that the institution answered as no error
     figures    the figures that each open finding affects: finding, indicator, period
     foremost   the figures that most findings affect: indicator, period, findings (their number)
@@ -220,7 +220,8 @@ def _files_as_json(files: pd.DataFrame) -> pd.DataFrame:
 def order_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """Sort findings of any number of deliveries by delivery, then as in `Report.findings`, and add the columns that they have there.
 
-    findings: columns `harmonia.feedback.life.LIVED` and answer; `schemas.findings.COLUMNS` suffice. A missing state counts as `new`.
+    findings: columns `harmonia.feedback.finding_states.LIVED` and answer; `schemas.findings.COLUMNS` suffice. A missing state counts as
+    `new`.
     """
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})

@@ -16,9 +16,9 @@ SHOWN_AS = {"of": "delivery"}  # as a report names it
 def delivery_trends(findings: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """Return for every delivery the last few deliveries up to it, oldest first.
 
-    findings: `harmonia.feedback.life.LIVED`. accounting: rows by file (`pipelines.record_status`). Columns out: institution, delivery,
-    of (the delivery that the row describes), records (number of data rows), open (number of findings that are a cause and a warning or
-    worse), fixed.
+    findings: `harmonia.feedback.finding_states.LIVED`. accounting: rows by file (`pipelines.record_status`). Columns out: institution,
+    delivery, of (the delivery that the row describes), records (number of data rows), open (number of findings that are a cause and a
+    warning or worse), fixed.
     """
     history = _findings_by_delivery(findings, accounting)
     history = history.assign(_turn=history.groupby("institution").cumcount())

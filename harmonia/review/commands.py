@@ -97,8 +97,8 @@ def show(
     from harmonia.audit import record_access
     from harmonia.review.judgements import read_judgements
     from harmonia.review.naming import resolve_pair
+    from harmonia.review.pair_texts import describe_evidence, describe_pair
     from harmonia.review.pairs import PAIR, pair_ids, parse_pair
-    from harmonia.review.showing import describe_evidence, describe_pair
 
     with _open_run(home, registry_url) as (published_run, registry):
         pair_row = resolve_pair(published_run, registry, parse_pair(pair))
@@ -124,8 +124,8 @@ def preview(
     """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
     from harmonia.review.consequence import Consequences
     from harmonia.review.naming import resolve_pair
+    from harmonia.review.pair_texts import list_changed_figures, list_changed_records
     from harmonia.review.pairs import parse_pair
-    from harmonia.review.showing import list_changed_figures, list_changed_records
 
     with _open_run(home, registry_url) as (published_run, registry):
         consequences = Consequences(published_run, registry)
@@ -140,7 +140,7 @@ def preview(
         print_frame(list_changed_figures(result), "", f"{count(len(result.figures), 'published figure')} would change")
     else:
         typer.echo("No published figure would change.")
-    if not result.holds and verdict in (Verdict.same, Verdict.different):
+    if not result.is_effective and verdict in (Verdict.same, Verdict.different):
         typer.echo(f"`{verdict.value}` would have no effect: it contradicts other judgements.")
     typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --why REASON")
 
@@ -158,8 +158,8 @@ def decide(
     from harmonia.review import deciding
     from harmonia.review.judgements import normalise_text, read_judgements
     from harmonia.review.naming import resolve_pair
+    from harmonia.review.pair_texts import describe_verdict
     from harmonia.review.pairs import parse_pair
-    from harmonia.review.showing import describe_verdict
 
     reason = normalise_text("why", why)
     with _open_run(home, registry_url) as (published_run, registry):
@@ -210,7 +210,7 @@ def import_file(
     """Import the judgements of a workbook. Exit code 1 if a row with a verdict was refused."""
     from harmonia.review.exchange import import_judgements
     from harmonia.review.judgements import read_judgements
-    from harmonia.review.showing import describe_contradictions
+    from harmonia.review.pair_texts import describe_contradictions
 
     with _open_run(home, registry_url) as (published_run, registry):
         done = import_judgements(published_run, registry, file)

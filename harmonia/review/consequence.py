@@ -42,18 +42,18 @@ _MAX_CACHED = 6  # sets of judgements whose clusters are kept in memory
 class Consequence:
     """What a verdict changes.
 
-    records    every record of the cases or persons of the pair, and of those that change, with its id before and after. Columns: `RECORDS`
-    figures    the harmonised figures that change: as published, and as the next run will publish them without the verdict (before) and
-               with it (after). Columns: `FIGURES`
-    reported   the same for the figures as reported, which a verdict rarely changes
-    holds      whether the verdict has an effect: not if it is unsure, or contradicted by other judgements or other stewards
-    forbidden  the hard rule of linkage that the verdict `same` overrides (`one_file`, `unidentified`); empty if there is none
+    records       every record of the cases or persons of the pair, and of those that change, with its ids before and after. `RECORDS`
+    figures       the harmonised figures that change: as published, and as the next run will publish them without the verdict (before) and
+                  with it (after). Columns: `FIGURES`
+    reported      the same for the figures as reported, which a verdict rarely changes
+    is_effective  whether the verdict has an effect: not if it is unsure, or contradicted by other judgements or other stewards
+    forbidden     the hard rule of linkage that the verdict `same` overrides (`one_file`, `unidentified`); empty if there is none
     """
 
     records: pd.DataFrame
     figures: pd.DataFrame
     reported: pd.DataFrame
-    holds: bool
+    is_effective: bool
     forbidden: str
 
 
@@ -98,7 +98,7 @@ class Consequences:
             records=_changed_records(now, after, pair),
             figures=self._changed_figures(changes, "harmonised"),
             reported=self._changed_figures(changes, "as_reported"),
-            holds=bool(effective) and verdict in BINDING and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
+            is_effective=bool(effective) and verdict in BINDING and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
             forbidden=self._relinking.forbidden(pair) if verdict == "same" else "",
         )
 

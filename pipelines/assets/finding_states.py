@@ -1,7 +1,7 @@
 """Findings with their state and answer, which are processed in batches, since all of them together may exceed the memory.
 
 Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
-(`harmonia.feedback.life`), the effect of an answer (`harmonia.feedback.answers`).
+(`harmonia.feedback.finding_states`), the effect of an answer (`harmonia.feedback.answers`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback.answers import apply_answers
-from harmonia.feedback.life import HELD, KEYS, FindingLives, follow_findings
+from harmonia.feedback.finding_states import HELD, KEYS, FindingLives, follow_findings
 from pipelines.resources import coded, lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
@@ -57,8 +57,8 @@ class FindingStates(parquet.BatchStream):
 def write_finding_states(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
 ) -> tuple[StoredOutput, pd.DataFrame]:
-    """Write `findings` into the lake (columns `harmonia.feedback.life.LIVED`, `answer`, `answer_id`). Return the output, and the number
-    of findings by institution, severity and state."""
+    """Write `findings` into the lake (columns `harmonia.feedback.finding_states.LIVED`, `answer`, `answer_id`). Return the output, and the
+    number of findings by institution, severity and state."""
     stages = (record_status, comparison)
     findings = coded.concatenate([stage.encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
     records = coded.concatenate([record_status.encoded("lineage", [*HELD, *_UNIT_COLUMNS])])

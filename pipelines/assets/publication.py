@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.feedback.deliveries import findings_to_report
-from harmonia.feedback.life import LIVED
+from harmonia.feedback.finding_states import LIVED
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import DeliveryState, deliveries, end_run, record_states
 from harmonia.registry.published_seal import remember_seal

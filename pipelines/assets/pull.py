@@ -40,7 +40,7 @@ def sources_of(workplace: Workplace) -> Sources:
 
 
 def pulled_asset(institution: str) -> dg.AssetsDefinition:
-    """Return the asset `<institution>/pulled`: new deliveries of its source, in the inbox. It fails, with the rule and the way out, if
+    """Return the asset `<institution>/pulled`: new deliveries of its source, in the inbox. It fails, with the rule and what to do, if
     the source did."""
 
     @dg.asset(

@@ -56,7 +56,7 @@ def findings(
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Table: `findings` (columns `harmonia.feedback.life.LIVED`, and what was answered: `answer`, `answer_id`)."""
+    """Table: `findings` (columns `harmonia.feedback.finding_states.LIVED`, and what was answered: `answer`, `answer_id`)."""
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
         try:

@@ -64,8 +64,8 @@ def rules_with_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     """Return the rules that a delivery breaks, the most severe first. Columns: rule, severity, findings, share, tolerance, broken
     (whether the share exceeds the tolerance).
 
-    found: findings of one delivery (`harmonia.feedback.life.LIVED`). Only open causes above severity info count, once for each affected
-    cell. rows: number of data rows (0 counts as 1, so that one finding on a whole file breaks its rule).
+    found: findings of one delivery (`harmonia.feedback.finding_states.LIVED`). Only open causes above severity info count, once for each
+    affected cell. rows: number of data rows (0 counts as 1, so that one finding on a whole file breaks its rule).
     """
     cause_findings = found[(found["origin"] == "cause") & (found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
     by_rule = cause_findings.assign(findings=number_of_cells(cause_findings)).groupby(["rule", "severity"])["findings"].sum().reset_index()

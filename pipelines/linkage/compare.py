@@ -157,7 +157,7 @@ def _in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> 
 
 
 def _letter_bits(letters: np.ndarray) -> np.ndarray:
-    """Return the bits of each row of `letters`, in which the n-th occurrence of a letter has a bit of its own."""
+    """Return the bits of each row of `letters`, in which the n-th occurrence of a letter has a separate bit."""
     letters = np.sort(letters, axis=1)
     place = np.arange(letters.shape[1], dtype="uint32")
     begins = np.ones(letters.shape, dtype=bool)

@@ -71,7 +71,7 @@ def lacks_identity(persons: pd.DataFrame) -> np.ndarray:
 
 
 def case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
-    """Return the case cluster of each person record. A record whose file is unknown gets a number of its own below zero."""
+    """Return the case cluster of each person record. A record whose file is unknown gets a separate number below zero."""
     file = persons["file"].to_numpy()
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 

@@ -275,7 +275,7 @@ def _add_due_period(request: Request, source: Database, before: Mapping[PullSubj
 
 
 def _task_result(done: TaskResult[_PullTask]) -> Look | dict[str, str] | PullError:
-    """Return what a process returned, or the error that stands for the reason why it was ended."""
+    """Return what a process returned, or an error that says why it was ended."""
     if done.ended is None:
         return cast(Look | dict[str, str] | PullError, done.result)
     rule = {"seconds": "pull-deadline", "memory": "pull-too-large"}.get(done.ended.reason, "pull-failed")
@@ -283,7 +283,7 @@ def _task_result(done: TaskResult[_PullTask]) -> Look | dict[str, str] | PullErr
 
 
 def look_at(task: _PullTask) -> Look | PullError:
-    """Look at a source; runs in a process of its own."""
+    """Look at a source; runs in a separate process."""
     try:
         with as_pull_error():
             return task.source.look(task.secrets, task.request)
@@ -292,7 +292,7 @@ def look_at(task: _PullTask) -> Look | PullError:
 
 
 def fetch(task: _PullTask) -> dict[str, str] | PullError:
-    """Fetch a delivery; runs in a process of its own."""
+    """Fetch a delivery; runs in a separate process."""
     try:
         with as_pull_error():
             return task.source.fetch(task.secrets, task.request, cast(Offer, task.offer), cast(Path, task.folder))

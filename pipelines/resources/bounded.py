@@ -216,7 +216,7 @@ def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, process
 
 
 def _run_tasks_from_pipe(pipe: Connection) -> None:
-    """Run tasks from the pipe until it is closed, in a process group of its own."""
+    """Run tasks from the pipe until it is closed, in a separate process group."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles interrupts
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the last words of a library may quote a cell

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def digest_code(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
-    """Return a hash of the repository's files that match `patterns` (a folder stands for all files below it), of the domain and the
+    """Return a hash of the repository's files that match `patterns` (a folder means all files below it), of the domain and the
     institutions in folders outside the repository (`HARMONIA_DOMAIN`, `HARMONIA_SOURCES`), and of the versions of `libraries`."""
     hasher = hashlib.sha256()
     repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files_below(_ROOT.glob(pattern))})

@@ -1,7 +1,7 @@
 """Tables with dictionary-encoded texts: each distinct text is stored once, and texts are compared as numbers.
 
 Belongs here: reading a table of the lake in this form, concatenating such tables, numbering equal rows. Does not belong here: what is
-compared (`harmonia.feedback.life`).
+compared (`harmonia.feedback.finding_states`).
 """
 
 from __future__ import annotations

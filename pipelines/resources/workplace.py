@@ -74,7 +74,7 @@ class Workplace:
         return self.home.root / "logs"
 
     def ready(self) -> Workplace:
-        """Create the home, check the inbox, and return this workplace. Raises `HarmoniaError` with the way out if one of them cannot be
+        """Create the home, check the inbox, and return this workplace. Raises `HarmoniaError`, with what to do, if one of them cannot be
         used."""
         if not self.inbox.is_dir():
             kind = "is a file" if self.inbox.exists() else "does not exist"

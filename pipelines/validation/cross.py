@@ -46,9 +46,9 @@ def faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -
     for name, spec in contract.tables.items():
         frame = tables[name]
         if spec.parent and len(frame):
-            orphan = frame["_parent"].isna() | ~frame["_parent"].isin(tables[spec.parent]["_row"])
-            if orphan.any():
-                yield name, "cross-parent-missing", spec.via[-1] if spec.via else None, orphan.index[orphan]
+            without_parent = frame["_parent"].isna() | ~frame["_parent"].isin(tables[spec.parent]["_row"])
+            if without_parent.any():
+                yield name, "cross-parent-missing", spec.via[-1] if spec.via else None, without_parent.index[without_parent]
         if spec.parent and spec.expected:
             alone = ~tables[spec.parent]["_row"].isin(frame["_parent"])
             yield spec.parent, "cell-empty", name, alone.index[alone]

@@ -13,4 +13,4 @@ class Accounts(AppConfig):
 
     def ready(self) -> None:
         """Connect the audit."""
-        from portal.accounts import audited  # noqa: F401 - connects its receivers
+        from portal.accounts import sign_in_log  # noqa: F401 - connects its receivers

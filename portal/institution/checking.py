@@ -1,7 +1,7 @@
 """`python -m portal.institution.checking FOLDER UPLOAD HOME INSTITUTION DELIVERY`: check an upload as `harmonia check` does.
 
 Writes `findings.json` (`schemas/feedback.schema.json`), then its result (`portal.job_result`: state, counts, figures) into FOLDER. A
-process of its own: the portal goes on answering, and a delivery that needs too much memory ends only this.
+separate process: the portal goes on answering, and a delivery that needs too much memory ends only that process.
 """
 
 from __future__ import annotations

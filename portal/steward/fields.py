@@ -1,7 +1,7 @@
 """The fields of two records as a steward reads them: codes in words, days in the language's format, differing letters marked.
 
 Belongs here: labels of codes, which fields are compared letter by letter. Does not belong here: which fields are shown
-(`harmonia.review.describe`), the marking (`differing`).
+(`harmonia.review.describe`), the marking (`value_differences`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import date
 import pandas as pd
 
 from harmonia.review.describe import NAME_FIELDS, fields_of
-from portal.steward.differing import ComparedField, compare_lists, compare_values
+from portal.steward.value_differences import ComparedField, compare_lists, compare_values
 from portal.words import format_day, portal_texts
 from schemas.findings import LANGUAGES
 from sources import contract

@@ -23,11 +23,11 @@ from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_t
 from harmonia.review.pairs import PAIR, one_pair, pair_ids
 from pipelines.linkage.constraints import clashes
 from portal.services import record_action, registry
-from portal.steward import charts, explaining
+from portal.steward import charts, evidence
 from portal.steward.desk import current_desk
-from portal.steward.differing import ComparedField
 from portal.steward.fields import Labels, code_labels, compare_fields, label_value
 from portal.steward.turn import wait_for_turn
+from portal.steward.value_differences import ComparedField
 from portal.templating import add_notice, language_of
 from portal.words import portal_texts
 from warehouse.indicators.catalogue import catalogue
@@ -95,7 +95,7 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
             "state": desk.state(pair_row),
             "history": history,
             "proposed": next((line for line in reversed(history) if line["verdict"] == "proposed"), None),
-            "evidence": explaining.explain_pair(desk, pair_row, texts),
+            "evidence": evidence.explain_pair(desk, pair_row, texts),
             "graph": charts.make_graph(members, desk.links(members, entity), pair_row),
             **_queue_neighbours(desk, request, name),
         }

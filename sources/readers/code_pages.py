@@ -149,23 +149,23 @@ def choose_misread_page(own: Counter[bytes], words: frozenset[str], margin: floa
     like a Serbian surname, or be an agreed word in the other code page.
     """
     page = domain.country().code_page
-    stands, other = _penalty_of_page(own, LATIN_1, words), _penalty_of_page(own, page, words)
-    gain = stands - other
+    as_read, other = _penalty_of_page(own, LATIN_1, words), _penalty_of_page(own, page, words)
+    gain = as_read - other
     proved = any(_proves_misreading(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in own)
     if proved and gain >= margin:
         return CodePageChoice(page)
     return CodePageChoice(LATIN_1, (page,) if gain >= (FOREIGN if proved else MARGIN) else ())
 
 
-def _proves_misreading(stands: str, other: str, words: frozenset[str]) -> bool:
+def _proves_misreading(as_read: str, other: str, words: frozenset[str]) -> bool:
     """Return whether a word is implausible as delivered and plausible in the other code page."""
-    if (other.casefold() in words and stands.casefold() not in words) or (
-        _MISREAD_SURNAME_END.search(stands) and _SURNAME_END.search(other)
+    if (other.casefold() in words and as_read.casefold() not in words) or (
+        _MISREAD_SURNAME_END.search(as_read) and _SURNAME_END.search(other)
     ):
         return True
-    inside = zip(stands[1:-1], other[1:-1], strict=True)
-    control = any("\x80" <= c < "\xa0" and d.isalpha() for c, d in zip(stands, other, strict=True))
-    return (control and any(c.isascii() for c in stands)) or any(not _is_letter(c) and d.isalpha() for c, d in inside)
+    inside = zip(as_read[1:-1], other[1:-1], strict=True)
+    control = any("\x80" <= c < "\xa0" and d.isalpha() for c, d in zip(as_read, other, strict=True))
+    return (control and any(c.isascii() for c in as_read)) or any(not _is_letter(c) and d.isalpha() for c, d in inside)
 
 
 def _is_letter(c: str) -> bool:

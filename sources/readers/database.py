@@ -176,10 +176,10 @@ def _read_sqlite(data: bytes, reading: FileReading) -> dict[str, Table] | None:
         except (sqlite3.Error, UnicodeError, OverflowError):
             pass
     reading.findings.clear()
-    tables, orphans = database_salvage.salvage_tables(data)
+    tables, unassigned = database_salvage.salvage_tables(data)
     reading.state = "partial" if any(rows for _, rows in tables.values()) else "unreadable"
     reading.find("db-damaged", detail=f"{len(data)} bytes")
-    for page, raw in orphans:
+    for page, raw in unassigned:
         reading.rows += 1
         reading.quarantine("db-page-unreadable", raw, detail=f"page {page}")
     return tables if reading.state == "partial" else None

@@ -62,7 +62,7 @@ def salvage_tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes
         found = dict(_walk_pages(pages, record[3], seen))
         names = [c[0] for c in columns]
         out[name] = (names, [_complete_row(found[rowid], rowid, len(names), serial[name]) for rowid in sorted(found)])
-    orphans = []
+    unassigned = []
     for number in range(1, len(pages) + 1):
         if number not in seen and pages.page(number)[:1] == bytes([_LEAF]):
             found = dict(_read_leaf(pages, number))
@@ -71,8 +71,8 @@ def salvage_tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes
                 owner = owners.pop()
                 out[owner][1].extend(_complete_row(found[rowid], rowid, len(out[owner][0]), serial[owner]) for rowid in sorted(found))
             elif found:
-                orphans.append((number, pages.page(number)))
-    return out, orphans
+                unassigned.append((number, pages.page(number)))
+    return out, unassigned
 
 
 def _parse_columns(statement: str) -> list[tuple[str, bool]]:

@@ -157,7 +157,7 @@ def _match_by_position(
 
 
 def _note_unmatched(names: list[str], open_columns: dict[str, int], out: HeaderMatch) -> None:
-    """Give unmatched names a column of their own, up to a limit, and record declared columns without a name as missing."""
+    """Give unmatched names a separate column, up to a limit, and record declared columns without a name as missing."""
     used = {*out.columns.values(), *open_columns}
     further = _unmatched_positions(names, out)
     for i in further[:_MOST_EXTRA]:

@@ -60,7 +60,7 @@ class _JsonRows(NestedRows):
 
     def _add_fields(self, record: _JsonObject, table: str, before: str, row: dict[str, str], own: int, reading: FileReading) -> None:
         """Add the fields of an object to `row` (number `own`) under their names, with the prefix `before` for fields of an inner object.
-        Arrays of declared tables become rows of their own."""
+        Arrays of declared tables become separate rows."""
         for name in record.repeated:
             self.note("json-field-repeated", table, before + name, self.line(record.at))
         for name, value in record.items():

@@ -45,7 +45,7 @@ class ReadResult:
     rows        file -> number of physical rows, counted on reading, independently of their outcome
     declared    metadata stated in a file, by name (`periudha`, `krijuar`)
     layout      positions of declared columns in formats with a column order: file, part, field, column (from 1, as delivered)
-    blanked     cells emptied by an erasure (`harmonia.operations.erasure`): _row, field, content (a number that stands for the former row)
+    blanked     cells emptied by an erasure (`harmonia.operations.erasure`): _row, field, content (a number in place of the former row)
     judged      findings on the rows in `blanked` before the erasure, which replace the present findings: _row, table, field, rule
     """
 

@@ -72,7 +72,7 @@ class XmlRows(NestedRows):
             self._add_child(child, table, row, own, shift, depth)
 
     def _add_child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
-        """Add a child element of a row: as a row of its own if it belongs to a declared table, else as cells of `row` (number `own`)."""
+        """Add a child element of a row: as a separate row if it belongs to a declared table, else as cells of `row` (number `own`)."""
         tag = child.tag
         local, nested = self.layout.tags.get(tag) or self.layout.named(tag)
         if nested and depth < DEEPEST:

@@ -11,7 +11,7 @@ The modules, in the order of the work:
 - `defects`, `spelling` and `faults` make values and files wrong; `write_*` write the bytes
 - `record_statuses`, `happened`, `reported`, `tally`, `reconcile` and `truth` tell what is true
 
-The two institutions for victims come after the others and draw from random numbers of their own: `victim_files`, `victim_life`,
+The two institutions for victims come after the others and have their own random generator: `victim_files`, `victim_life`,
 `victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
 """
 

@@ -69,7 +69,7 @@ class PoliceFile:
     entered: date | None = None  # entered late: the day on which the register got it
     cancelled: date | None = None
     reopened: date | None = None
-    numbered_by_position: bool = False  # `Nr_rendor` is the place in the list, whoever stands there
+    numbered_by_position: bool = False  # `Nr_rendor` is the position in the list, whichever person is there
     pp: ProsecutionFile | None = None
     pp_known: date | None = None
     number: str = ""

@@ -120,7 +120,7 @@ class Prosecutor:
                 party.charges += self._make_charges(case, kind, day)
 
     def _separate_defendant(self, case: Case, pp: ProsecutionFile, before: date) -> None:
-        """Separate a defendant into a file of its own (`VEC`), which gets its own outcome."""
+        """Separate a defendant into a separate file (`VEC`), which gets its own outcome."""
         rng = self.rng
         day = pp.received + timedelta(days=rng.randrange(15, max(16, (before - pp.received).days)))
         party = rng.choice(pp.defendants(day))

@@ -118,8 +118,8 @@ def _supersede_left_positions(before: dict[Key, State], quarter: dict[Key, State
 
 def _supersede_replaced(accepted: dict[Key, State], usable: list[Delivery]) -> None:
     """Supersede the files, with all their parties, whose old id is in the crosswalk of the latest delivery of a period."""
-    stands = {(delivery.institution, delivery.period): delivery for delivery in usable}
-    new_of = {str(old): str(new) for delivery in stands.values() for table, old, new in delivery.crosswalk if table == "lenda"}
+    counting = {(delivery.institution, delivery.period): delivery for delivery in usable}
+    new_of = {str(old): str(new) for delivery in counting.values() for table, old, new in delivery.crosswalk if table == "lenda"}
     gone = {old for old, new in new_of.items() if ("prosecution", "case", new) in accepted}
     for key, state in list(accepted.items()):
         if key[0] == "prosecution" and state.record.key in gone:

@@ -19,7 +19,7 @@ Cells = dict[str, Any]
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """A row inside a record: a charge, a decision, a judgment. `key` names it where it has a number of its own."""
+    """A row inside a record: a charge, a decision, a judgment. `key` names it if it has a number."""
 
     key: str
     true: Cells
@@ -68,4 +68,4 @@ class CaseRecord:
     reopened: bool = False
     numbered_by_position: bool = False  # its persons' keys are places in a list: a place that a later list lacks is there no more
     former_key: str = ""  # the key in the former system
-    doubtful: bool = False  # it stands after a place where the file is broken: reading it or not is as good
+    doubtful: bool = False  # it comes after a damaged place of the file: it may be read or not

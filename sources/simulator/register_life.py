@@ -3,7 +3,7 @@ simulation, named in `KINDS`.
 
 Belongs here: changes of the world before its files are numbered, of the deliveries of the prosecution's new system, and of whole files.
 Does not belong here: what a register says of a changed file (`states.py`), which state counts (`record_statuses.py`). Each kind draws
-from random numbers of its own, so that a set without it is the same set, byte for byte.
+from a separate random generator, so that a set without it is the same set, byte for byte.
 """
 
 from __future__ import annotations
@@ -367,7 +367,7 @@ def _deliver_again(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
     ]
 
 
-# -- what is told of it ---------------------------------------------------------------------------------------------------------------
+# -- what is recorded of it ------------------------------------------------------------------------------------------------------------
 
 
 def log_events(deliveries: list[Delivery], spoiler: Spoiler) -> None:

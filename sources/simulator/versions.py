@@ -125,7 +125,7 @@ def _make_faulty_correction(rng: Random, institution: str, first: Delivery, spoi
 
 
 def _deliver_twice(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
-    """Return next versions with the same bytes as their predecessors, which count as deliveries of their own."""
+    """Return next versions with the same bytes as their predecessors, which count as separate deliveries."""
     latest = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
     candidates = [delivery for delivery in latest.values() if not delivery.missing and delivery.read == "full"]
     made = []

@@ -1,7 +1,7 @@
 """The files of victims at the victim protection office (ZMNV) and the centres for social work: who is referred, assisted, sheltered and
 represented, and when.
 
-Belongs here: chance. It has a random generator of its own, so that the other institutions' deliveries are the same bytes with and
+Belongs here: chance. It has a separate random generator, so that the other institutions' deliveries are the same bytes with and
 without these two. Does not belong here: what a delivery says of a file (`victim_states.py`).
 """
 

@@ -33,7 +33,7 @@ _CasePerson = tuple[str, str]  # case, person
 
 
 def accepted_rows(deliveries: list[Delivery]) -> dict[str, Part]:
-    """Return the latest accepted state of every row of `sherbimet.csv` by its key: these rows are records of their own."""
+    """Return the latest accepted state of every row of `sherbimet.csv` by its key: these rows are separate records."""
     usable = [each for each in deliveries if each.institution == QPS and not each.missing and each.read != "none"]
     usable.sort(key=lambda delivery: (delivery.period, delivery.version))
     accepted: dict[str, Part] = {}

@@ -76,8 +76,8 @@ def run(inbox: Path, home: Path, environment: dict[str, str]) -> Tried:
                 peak = max(peak, _held(process.pid))
                 time.sleep(0.2)
         said.seek(0)
-        told = said.read()
-    return Tried(process.returncode, told, time.monotonic() - begun, peak, 0, "", ())
+        output = said.read()
+    return Tried(process.returncode, output, time.monotonic() - begun, peak, 0, "", ())
 
 
 def _held(leader: int) -> int:
@@ -111,7 +111,7 @@ def tried(world: World, hostile: Hostile, place: Path) -> Tried:
         state = db.execute("SELECT any_value(state) FROM coverage WHERE institution = ? AND period = ?", of_it).fetchone()
         asked = "SELECT DISTINCT rule FROM findings WHERE institution = ? AND delivery = ? AND severity <> 'info'"
         rules = db.execute(asked, of_it).fetchall()
-    # What a delivery holds of its own institution's records counts, however odd: rows under keys of before are their later states.
+    # Records of the delivering institution count, however odd: rows under earlier keys are their later states.
     own = [code for code, one in indicators().items() if hostile.institution in one.institutions] if state != ("unreadable",) else []
     now, before = (frame[~frame["indicator"].isin(own)] for frame in (figures(place / "home", world.figures), world.figures))
     changed = abs(len(now) - len(before)) or len(pd.concat([now, before]).drop_duplicates(keep=False))

@@ -1,4 +1,4 @@
-"""Whole runs as processes of their own, in a home where an older inbox was published, so that a test can spoil their place meanwhile.
+"""Whole runs as separate processes, in a home where an older inbox was published, so that a test can spoil their place meanwhile.
 
 Belongs here: the homes, starting a run, waiting until it got to a stage, what it published. Does not belong here: what is spoilt.
 """

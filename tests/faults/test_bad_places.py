@@ -30,20 +30,20 @@ def world(tmp_path: Path) -> World:
 
 def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> None:
     world.land()
-    stood = world.stands()
+    before = world.landed_files()
     away = world.inbox.rename(world.inbox.with_name("away"))
     with pytest.raises(HarmoniaError, match="does not exist: create the folder"):
         world.land()
-    assert world.stands() == stood
+    assert world.landed_files() == before
     world.inbox.mkdir()  # mounted, and empty
-    assert {rule for rule, *_ in world.told()} == {"delivery-gone"}
-    assert world.stands() == stood
+    assert {rule for rule, *_ in world.list_findings()} == {"delivery-gone"}
+    assert world.landed_files() == before
     world.inbox.rmdir()
     away.rename(world.inbox)
-    assert world.told() == []
+    assert world.list_findings() == []
 
 
-def test_a_delivery_that_vanishes_while_it_is_landed_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_that_vanishes_while_it_is_landed_is_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     real = ingest._InboxPass.stage
 
     def vanishes(self: Any, *known: Any) -> Any:
@@ -51,11 +51,11 @@ def test_a_delivery_that_vanishes_while_it_is_landed_is_told(world: World, monke
         return real(self, *known)
 
     monkeypatch.setattr(ingest._InboxPass, "stage", vanishes)
-    assert {(rule, institution) for rule, institution, *_ in world.told()} == {("delivery-file-changing", "police")}
+    assert {(rule, institution) for rule, institution, *_ in world.list_findings()} == {("delivery-file-changing", "police")}
     monkeypatch.undo()
     world.put("police/2013-Q1/rastet.csv", "one")
-    assert world.told() == []
-    assert len(world.stands()) == 2
+    assert world.list_findings() == []
+    assert len(world.landed_files()) == 2
 
 
 @pytest.mark.parametrize("years", [-30, 30])
@@ -70,10 +70,10 @@ def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, 
         os.utime(path, (there.timestamp(), there.timestamp()))
     world.land()
     monkeypatch.undo()
-    assert {place[0]: files for place, files in world.stands().items() if place[1] == "2013-Q1"}["police"] == {
+    assert {place[0]: files for place, files in world.landed_files().items() if place[1] == "2013-Q1"}["police"] == {
         "rastet.csv": b"one, changed"
     }
-    assert ("police", "2013-Q2") in world.stands()
+    assert ("police", "2013-Q2") in world.landed_files()
     with world.registry.read() as session:
         assert seal.integrity_problems(session) == []
 
@@ -97,7 +97,7 @@ def test_ten_thousand_deliveries_waiting(world: World) -> None:
     assert world.land().new == []
 
 
-def test_a_file_beyond_the_limit_is_kept_and_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_beyond_the_limit_is_kept_and_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hole of 2 GB takes no room here; what a reader would do with it is decided by its size."""
     from sources.reading import read_delivery
 

@@ -1,4 +1,4 @@
-"""Places that cannot be used end in one clear line with the way out, and exit code 1."""
+"""Places that cannot be used end in one clear line that says what to do, and exit code 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One bad delivery stops nobody: the run publishes, the others' figures are as without it, and it is told.
+"""One bad delivery stops nobody: the run publishes, the others' figures are as without it, and it is reported.
 
 What each costs in time and memory is measured by `benchmarks/hostile_deliveries.py`.
 """
@@ -26,5 +26,5 @@ def test_the_others_are_published_as_without_it(world: World, name: str, tmp_pat
     assert done.code == 0, done.said
     assert "Traceback" not in done.said
     assert done.changed == 0
-    assert done.rules, "something is told of the delivery"
+    assert done.rules, "the delivery has a finding"
     shutil.rmtree(tmp_path, ignore_errors=True)

@@ -29,12 +29,12 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture(autouse=True)
-def sound_delivery_stands(world: World) -> Any:
+def sound_delivery_is_landed(world: World) -> Any:
     yield
-    assert world.stands()[("courts", "2013-Q2")] == {"smil.xml": b"sound"}
+    assert world.landed_files()[("courts", "2013-Q2")] == {"smil.xml": b"sound"}
 
 
-def test_what_has_no_place_is_told(world: World) -> None:
+def test_misplaced_files_and_folders_are_reported(world: World) -> None:
     world.put("stray.csv")
     world.put(".DS_Store")
     world.put("Police/2013-Q2/rastet.csv")
@@ -56,15 +56,15 @@ def test_what_has_no_place_is_told(world: World) -> None:
         ("delivery-system-file", "police", "2013-Q4", ".DS_Store", None),
         ("delivery-empty", "police", "2013-Q4", None, None),
     }
-    assert len(world.stands()) == 1
+    assert len(world.landed_files()) == 1
 
 
 def test_every_rule_of_landing_has_its_texts(world: World) -> None:
     world.put("stray.csv")
     assert frame(world.land().findings)["severity"].tolist() == ["error"]
     source = "".join(p.read_text("utf-8") for p in Path(pipelines.landing.__file__).parent.glob("*.py"))
-    declared = {code for code in rules() if code.startswith(("inbox-", "delivery-"))} - {"delivery-missing-quarter"}  # told over time
-    declared -= set(delivery_batches.RULES.values())  # told of what was landed
+    declared = {code for code in rules() if code.startswith(("inbox-", "delivery-"))} - {"delivery-missing-quarter"}  # found over time
+    declared -= set(delivery_batches.RULES.values())  # of landed deliveries
     assert {code for code in declared if f'"{code}"' not in source} == set()
 
 
@@ -72,15 +72,15 @@ def test_folders_inside_a_delivery(world: World) -> None:
     world.put("police/2013-Q2/rastet.csv/inner.csv", "kept")
     world.put("police/2013-Q2/personat.csv", "p")
     world.put("police/2013-Q2/old/deeper/x.csv", "kept too")
-    assert world.told() == [
+    assert world.list_findings() == [
         ("delivery-nested-folder", "police", "2013-Q2", "old"),
         ("delivery-folder-for-file", "police", "2013-Q2", "rastet.csv"),
     ]
-    assert world.stands()[("police", "2013-Q2")] == {"personat.csv": b"p"}
+    assert world.landed_files()[("police", "2013-Q2")] == {"personat.csv": b"p"}
     assert {b"kept", b"kept too"} <= set(world.stored().values())
     deep = "/".join(["d"] * 40)
     world.put(f"police/2013-Q3/{deep}/x.csv")
-    assert ("delivery-nested-folder", "police", "2013-Q3", "/".join(["d"] * 17)) in world.told()
+    assert ("delivery-nested-folder", "police", "2013-Q3", "/".join(["d"] * 17)) in world.list_findings()
 
 
 def test_no_link_is_followed(world: World, tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_no_link_is_followed(world: World, tmp_path: Path) -> None:
     (world.inbox / "police/2013-Q3").symlink_to(tmp_path / "secret")
     (world.inbox / "prosecution").symlink_to(tmp_path / "secret")
     (world.inbox / "police/2013-Q4").symlink_to("nowhere")
-    assert {(rule, file) for rule, _, _, file in world.told()} == {
+    assert {(rule, file) for rule, _, _, file in world.list_findings()} == {
         ("delivery-special-file", name) for name in ("rastet.csv", "smil.xml", "loop", "2013-Q3", "prosecution", "2013-Q4")
     }
     assert b"secret" not in world.stored().values()
-    assert world.stands()[("police", "2013-Q2")] == {"personat.csv": b"p"}
+    assert world.landed_files()[("police", "2013-Q2")] == {"personat.csv": b"p"}
 
 
 def test_pipes_and_sockets_do_not_hang_a_landing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,13 +106,13 @@ def test_pipes_and_sockets_do_not_hang_a_landing(world: World, monkeypatch: pyte
     monkeypatch.chdir(world.inbox / "police/2013-Q2")  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("s")
-        assert world.told() == [
+        assert world.list_findings() == [
             ("delivery-special-file", "police", "2013-Q2", "personat.csv"),
             ("delivery-special-file", "police", "2013-Q2", "s"),
         ]
 
 
-def test_a_file_that_cannot_be_opened_is_told_and_what_stood_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_opened_is_reported_and_the_landed_state_remains(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.put("police/2013-Q2/rastet.csv", "old")
     world.land()
     world.put("police/2013-Q2/rastet.csv", "new")
@@ -125,14 +125,14 @@ def test_a_file_that_cannot_be_opened_is_told_and_what_stood_stands(world: World
         return real(path, flags, *args, **kwargs)
 
     monkeypatch.setattr(os, "open", closed)
-    assert world.told() == [
+    assert world.list_findings() == [
         ("delivery-file-unreadable", "police", "2013-Q2", "rastet.csv"),
         ("delivery-file-unreadable", "police", "2013-Q3", "2013-Q3"),
     ]
-    assert world.stands()[("police", "2013-Q2")] == {"rastet.csv": b"old"}
+    assert world.landed_files()[("police", "2013-Q2")] == {"rastet.csv": b"old"}
     monkeypatch.undo()
-    assert world.told() == [("delivery-changed-in-place", "police", "2013-Q2", None)]
-    assert world.stands()[("police", "2013-Q3")] == {"rastet.csv": b"other"}
+    assert world.list_findings() == [("delivery-changed-in-place", "police", "2013-Q2", None)]
+    assert world.landed_files()[("police", "2013-Q3")] == {"rastet.csv": b"other"}
 
 
 def test_a_folder_that_cannot_be_opened_is_not_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +140,8 @@ def test_a_folder_that_cannot_be_opened_is_not_gone(world: World, monkeypatch: p
     world.land()
     real = os.open
     monkeypatch.setattr(os, "open", lambda path, *a, **k: real("/nowhere", *a) if path == "police" else real(path, *a, **k))
-    assert world.told() == [("delivery-file-unreadable", "police", None, "police")]
-    assert world.stands()[("police", "2013-Q2")] == {"rastet.csv": b"a"}
+    assert world.list_findings() == [("delivery-file-unreadable", "police", None, "police")]
+    assert world.landed_files()[("police", "2013-Q2")] == {"rastet.csv": b"a"}
 
 
 def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,13 +161,13 @@ def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkey
     assert [(f["rule"], f["file"]) for f in report.findings] == [("delivery-file-changing", "rastet.csv")]
     assert report.skipped == 1
     assert b"begun" not in world.stored().values()
-    assert world.stands()[("police", "2013-Q2")] == {"personat.csv": b"whole"}
+    assert world.landed_files()[("police", "2013-Q2")] == {"personat.csv": b"whole"}
     assert [d.incomplete for d in report.new if d.institution == "police"] == [True]
     monkeypatch.undo()
     report = world.land()
     assert report.findings == []  # the file was awaited: nothing was exchanged
     assert [d.incomplete for d in report.new] == [False]
-    assert set(world.stands()[("police", "2013-Q2")]) == {"rastet.csv", "personat.csv"}
+    assert set(world.landed_files()[("police", "2013-Q2")]) == {"rastet.csv", "personat.csv"}
 
 
 def test_a_file_that_is_being_copied_is_left_alone(world: World) -> None:
@@ -184,12 +184,12 @@ def test_a_file_that_is_being_copied_is_left_alone(world: World) -> None:
     copier = threading.Thread(target=copy)
     copier.start()
     try:
-        told = world.told(settle=0.2)
+        actual = world.list_findings(settle=0.2)
     finally:
         stop.set()
         copier.join()
-    assert told == [("delivery-file-changing", "police", "2013-Q2", "rastet.csv")]
-    assert world.told() == []
+    assert actual == [("delivery-file-changing", "police", "2013-Q2", "rastet.csv")]
+    assert world.list_findings() == []
 
 
 def test_a_full_disk_leaves_nothing_half(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +223,8 @@ def test_a_full_disk_leaves_nothing_half(world: World, monkeypatch: pytest.Monke
         world.land()
     assert (world.stored(), world.ledger()) == before
     monkeypatch.undo()
-    assert world.told() == []
-    assert len(world.stands()) == 3
+    assert world.list_findings() == []
+    assert len(world.landed_files()) == 3
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small file system")
@@ -260,7 +260,7 @@ def test_two_processes_land_the_same_inbox_one_after_the_other(world: World) -> 
         children.append(child)
     new = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
     assert new == [0, 21]
-    assert len(world.stands()) == 21
+    assert len(world.landed_files()) == 21
 
 
 def test_a_second_run_is_refused_in_one_line(world: World) -> None:
@@ -300,7 +300,7 @@ def test_a_kill_at_any_moment_leaves_what_the_next_landing_completes(world: Worl
         os.waitpid(child, 0)
         with run_lock(other.home):  # the kernel gave it back
             other.land()
-        assert len(other.stands()) == 16
+        assert len(other.landed_files()) == 16
         assert not [name for name in other.stored() if name.startswith(".incoming")]
         other.registry.close()
     world.land()

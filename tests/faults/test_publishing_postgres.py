@@ -54,8 +54,8 @@ def still_old(place: Place) -> bool:
     """Files and server hold the old stores, row for row."""
     url, home = place
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as file:
-        told = file.execute("SELECT count(*) FROM coverage WHERE starts_with(state, 'old ')").fetchall()[0][0]
-    return told > 0 and not compare_stores(home, url)[["only_duckdb", "only_postgresql"]].to_numpy().any()
+        actual = file.execute("SELECT count(*) FROM coverage WHERE starts_with(state, 'old ')").fetchall()[0][0]
+    return actual > 0 and not compare_stores(home, url)[["only_duckdb", "only_postgresql"]].to_numpy().any()
 
 
 def succeeds(place: Place) -> bool:

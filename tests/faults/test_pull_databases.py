@@ -145,7 +145,7 @@ def test_a_table_that_lost_a_column_stops_the_pull_and_keeps_what_came(world: Pu
     (one,) = world.pull(today=TODAY)
     assert (one.result, one.rule, one.detail) == ("failed", "pull-column-missing", "lenda: statusi")
     assert world.inbox_files() == before
-    assert ("pull-column-missing", "prosecution", None, None) in world.told()
+    assert ("pull-column-missing", "prosecution", None, None) in world.list_findings()
     with psycopg.connect(database, autocommit=True) as db:
         db.execute("DROP TABLE psh.vendimi")
         db.execute("ALTER TABLE psh.lenda ADD COLUMN statusi TEXT")

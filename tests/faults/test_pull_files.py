@@ -54,13 +54,13 @@ def test_sftp_brings_a_delivery_once_and_lands_it_with_a_receipt(world: PullWorl
     assert world.results() == PULLED
     assert whole(world.inbox_files())
     assert world.land().new[0].institution == "police"
-    assert world.stands() == {("police", "2013-Q2"): BOTH}
+    assert world.landed_files() == {("police", "2013-Q2"): BOTH}
     before = world.ledger()["pull"]
     assert world.results() == [("police", "2013-Q2", "unchanged", "2013-Q2")]
     assert world.ledger()["pull"] == before
     (world.there / "2013-Q2" / "rastet.csv").touch()  # the same bytes again
     assert world.results() == [("police", "2013-Q2", "unchanged", "2013-Q2")]
-    assert world.told() == []
+    assert world.list_findings() == []
 
 
 def test_another_content_under_the_same_name_is_the_next_version(world: PullWorld) -> None:
@@ -107,7 +107,7 @@ def test_another_key_is_refused(world: PullWorld, server: Sshd, tmp_path: Path) 
         ({}, "key: needs either `environment` or `file`"),
     ],
 )
-def test_no_secret_is_told_without_saying_where_it_would_be(world: PullWorld, server: Sshd, place: dict[str, str], said: str) -> None:
+def test_a_missing_secret_is_reported_with_its_place(world: PullWorld, server: Sshd, place: dict[str, str], said: str) -> None:
     world.declare("police", **{**server.source(world.there), "key": place})
     (one,) = world.pull()
     assert (one.rule, one.detail, one.result) == ("pull-no-secret", said, "failed")
@@ -271,11 +271,11 @@ def test_a_server_that_misbehaves_leaves_nothing_in_part(
         world.declare("police", kind="https", url=url, ca=str(authority.ca), largest=4)
         assert world.results() == [("police", delivery, result, rule)]
         assert world.inbox_files() == {}
-    assert world.told() == [(rule, "police", None, None)]  # the institution reads it in its findings
+    assert world.list_findings() == [(rule, "police", None, None)]  # the institution reads it in its findings
     with https(world.there, certificate) as url:
         world.declare("police", kind="https", url=url, ca=str(authority.ca))
         assert world.results() == PULLED
-    assert world.told() == []
+    assert world.list_findings() == []
 
 
 def test_a_connection_that_is_cut_once_is_tried_again(world: PullWorld, authority: Authority) -> None:
@@ -344,15 +344,15 @@ def test_an_empty_source_and_an_empty_delivery_are_suspicious(world: PullWorld) 
     assert [row[-2] for row in world.ledger()["pull"]] == ["pull-folder-empty", "pull-folder-empty", None]
 
 
-def test_names_that_are_no_deliveries_are_told_and_links_not_followed(world: PullWorld) -> None:
+def test_names_that_are_no_deliveries_are_reported_and_links_not_followed(world: PullWorld) -> None:
     world.offer()
     (world.there / "old exports").mkdir()
     (world.there / "2013-Q3").symlink_to("/etc")
     (world.there / "2013-Q2" / "passwd").symlink_to("/etc/passwd")
     world.declare("police", kind="share", path=str(world.there))
     (world.there / "2013-Q2" / "inner").mkdir()
-    told, pulled = world.pull()
-    assert (told.rule, told.detail) == ("pull-name", "2013-Q2/inner, 2013-Q2/passwd, 2013-Q3, old exports")
+    finding, pulled = world.pull()
+    assert (finding.rule, finding.detail) == ("pull-name", "2013-Q2/inner, 2013-Q2/passwd, 2013-Q3, old exports")
     assert pulled.result == "pulled"
     assert whole(world.inbox_files())
     before = world.ledger()["pull"]
@@ -361,7 +361,7 @@ def test_names_that_are_no_deliveries_are_told_and_links_not_followed(world: Pul
     world.declare("police", kind="share", path=str(world.there))
     (world.home.root / "pull.yaml").write_text("{}")
     world.pull()
-    assert world.told() == []
+    assert world.list_findings() == []
 
 
 def test_a_link_that_takes_a_files_place_is_not_followed(world: PullWorld) -> None:

@@ -72,7 +72,7 @@ def test_another_schema_is_read_and_said(sql: str, rule: str, state: str, tmp_pa
     assert len(result.tables["vendimi"]) == (0 if state == "partial" else 2)
 
 
-def test_a_view_stands_in_for_a_table(tmp_path: Path) -> None:
+def test_a_view_can_replace_a_table(tmp_path: Path) -> None:
     def change(db: sqlite3.Connection) -> None:
         db.execute("ALTER TABLE vendimi RENAME TO baza")
         db.execute("CREATE VIEW vendimi AS SELECT * FROM baza")
@@ -126,7 +126,7 @@ def test_text_that_is_no_utf_8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["windows-1250", "cp852", "mac-croatian"])
-def test_the_code_page_of_text_that_is_no_utf_8_is_told_by_all_of_the_database(page: str, tmp_path: Path) -> None:
+def test_the_code_page_of_text_that_is_no_utf_8_is_recognised_from_the_whole_database(page: str, tmp_path: Path) -> None:
     def change(db: sqlite3.Connection) -> None:
         for key, name in ((21, "Gëzim Šehu"), (22, "Žarko Đorđević")):
             db.execute(f"UPDATE pala SET emri_mbiemri = CAST(x'{name.encode(page).hex()}' AS TEXT) WHERE pala_id = {key}")

@@ -315,7 +315,7 @@ def test_quotes_that_can_be_read_in_two_ways_set_the_row_aside(tmp_path: Path) -
         (lambda cell: '"' + cell.replace('"', '\\"') + '"', '\\"'),
     ],
 )
-def test_another_way_to_quote_is_told_from_the_whole_file(quote: Callable[[str], str], name: str, tmp_path: Path) -> None:
+def test_another_way_to_quote_is_recognised_from_the_whole_file(quote: Callable[[str], str], name: str, tmp_path: Path) -> None:
     station = 'Stacioni; "Qendër"' if name == '\\"' else "Stacioni; Qendër"
     rows = [line.split(";") for line in RASTET]
     rows[1:] = [[*row[:4], station, *row[5:]] for row in rows[1:]]

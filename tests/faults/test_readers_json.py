@@ -106,7 +106,7 @@ def test_what_is_no_record_is_set_aside_with_its_bytes(tmp_path: Path) -> None:
         (b"PK\x03\x04", "file-wrong-form"),
     ],
 )
-def test_what_cannot_be_read_is_told(data: str | bytes, rule: str, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_reported(data: str | bytes, rule: str, tmp_path: Path) -> None:
     result = zmnv(tmp_path, data)
     assert result.state == "unreadable"
     assert rule in rules(result)

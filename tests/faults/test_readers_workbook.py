@@ -60,9 +60,9 @@ def test_cells_are_text_as_delivered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "told"), [("Gjithsej: 2", {"sheet-earlier-period"}), ("Gjithsej: 3", {"sheet-earlier-period", "file-total-wrong"})]
+    ("total", "expected"), [("Gjithsej: 2", {"sheet-earlier-period"}), ("Gjithsej: 3", {"sheet-earlier-period", "file-total-wrong"})]
 )
-def test_last_year_s_table_below_this_year_s_is_no_data(total: str, told: set[str], tmp_path: Path) -> None:
+def test_last_year_s_table_below_this_year_s_is_no_data(total: str, expected: set[str], tmp_path: Path) -> None:
     def last_year(book: Any) -> None:
         sheet = book.active
         sheet.cell(11, 1, "Viti i kaluar")
@@ -74,7 +74,7 @@ def test_last_year_s_table_below_this_year_s_is_no_data(total: str, told: set[st
 
     result = _lendet(tmp_path, last_year)
     assert result.tables["lendet"]["Nr. i lëndës"].tolist() == ["IPK-001/2013", "IPK-002/2013"]
-    assert rules(result) == told
+    assert rules(result) == expected
     kinds = result.structure.set_index("line")["kind"]
     assert kinds.loc[9:].tolist() == ["earlier"] * 7
 
@@ -366,7 +366,7 @@ def test_wide_rows_under_unknown_headers_are_set_aside_not_taken_for_notes(tmp_p
     assert rules(result) == {"file-header-not-found"}
 
 
-def test_the_agreed_sheet_stands_against_a_visible_copy(tmp_path: Path) -> None:
+def test_the_agreed_sheet_is_preferred_to_a_visible_copy(tmp_path: Path) -> None:
     def copy(book: Any) -> None:
         book.copy_worksheet(book["Lëndët"]).title = "Kopje"
 
@@ -381,7 +381,7 @@ def test_a_sheet_that_reaches_far_keeps_its_lines_and_its_width() -> None:
     assert sheet.lines == [1, 2, 3, 60_000]
 
 
-def test_a_last_row_of_nothing_but_errors_is_told(tmp_path: Path) -> None:
+def test_a_last_row_of_nothing_but_errors_is_reported(tmp_path: Path) -> None:
     def wrong(book: Any) -> None:
         sheet = book.active
         for column in range(1, 12):

@@ -1,6 +1,6 @@
 """`python -m tests.golden write|check FILE FOLDER [--set NAME …]`; `python -m tests.golden rows HOME HOME`.
 
-`write` runs the sets and keeps their fingerprints in FILE; `check` runs them anew and names what differs from FILE; `rows` shows in which
+`write` runs the sets and keeps their fingerprints in FILE; `check` runs them again and names what differs from FILE; `rows` shows in which
 rows two homes differ. Sets that need `../shared` are left out where it is not there.
 """
 
@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.golden.prints import differing, fingerprints
+from tests.golden.fingerprints import differing, fingerprints
 from tests.golden.sets import SETS, build
 
 KEPT = Path(__file__).with_name("fingerprints.json")

@@ -91,7 +91,7 @@ def test_a_revision_as_reported_that_is_not_made_tells_the_figure() -> None:
     def own_alone(own: int, known: str) -> Cube:
         return {_at("total"): _printed(known, status="not_shown"), _at("offence_group"): _printed(known, ("trafficking", own))}
 
-    told = {
+    actual = {
         _at("total", "as_reported"): _printed(ONE, status="not_shown"),
         _at("offence_group", "as_reported"): _printed(ONE, ("trafficking", 48)),
     }
@@ -101,7 +101,7 @@ def test_a_revision_as_reported_that_is_not_made_tells_the_figure() -> None:
         ("as_reported offence_group", ONE): (48, 3),
         ("as_reported offence_group", TWO): (52, 3),
     }
-    score = _score([(ONE, own_alone(41, ONE) | told), (TWO, own_alone(46, TWO) | told)], truth)
+    score = _score([(ONE, own_alone(41, ONE) | actual), (TWO, own_alone(46, TWO) | actual)], truth)
     said = [x for x in score.mismatches if "not as expected" not in x]  # the hand-made cubes have no breakdowns
     assert "printed stays" in said[0], "the page shows nothing as reported here"
     assert [(x.attacker, x.cell, x.true, x.left) for x in score.leaks] == [("difference between releases", "(0,)", 4, 1)]

@@ -42,7 +42,7 @@ def by_csv(data: bytes, encoding: str) -> dict[int, dict[str, str]]:
 
 
 def plain(cell: object) -> str:
-    """A workbook's value as the contract says that it is delivered: days in ISO form, whole numbers as digits, text as it stands."""
+    """A workbook's value as the contract says that it is delivered: days in ISO form, whole numbers as digits, text as it was delivered."""
     if cell is None:
         return ""
     if isinstance(cell, datetime):
@@ -59,14 +59,14 @@ def by_openpyxl(path: Path) -> dict[tuple[str, int], list[str]]:
 def wrong_cells(result: ReadResult, path: Path) -> list[tuple[str, int, str]]:
     """Cells of a workbook's accepted rows that are otherwise and that no finding names."""
     sheet = by_openpyxl(path)
-    told = {(f.get("part"), f.get("line"), f.get("field")) for f in result.findings}
+    actual = {(f.get("part"), f.get("line"), f.get("field")) for f in result.findings}
     places = {(p, f): c - 1 for p, f, c in result.layout[["part", "field", "column"]].itertuples(index=False, name=None)}
     return [
         (part, line, column)
         for frame in result.tables.values()
         for part, line, cells in rows_of(frame)
         for column, value in cells.items()
-        if (part, column) in places and value != sheet[part, line][places[part, column]] and (part, line, column) not in told
+        if (part, column) in places and value != sheet[part, line][places[part, column]] and (part, line, column) not in actual
     ]
 
 

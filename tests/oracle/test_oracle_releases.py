@@ -82,7 +82,7 @@ def test_every_form_marks_what_is_incomplete(five_releases: Result) -> None:
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.xfail(reason="totals lag the records by more than 4; F and `revised` stand at figures that are not so")
-def test_what_stands_beside_the_figures_is_true(five_releases: Result) -> None:
+def test_the_texts_beside_the_figures_are_true(five_releases: Result) -> None:
     assert not five_releases.other
 
 

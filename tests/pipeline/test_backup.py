@@ -41,7 +41,7 @@ def kept(home: Path) -> set[str]:
 def test_a_restored_home_publishes_the_same_rows_with_the_same_ids(few: Ran, tmp_path: Path) -> None:
     manifest = backup(few.place, tmp_path / "kept")
     assert list(verify_backup(tmp_path / "kept")) == []
-    place = Workplace.of(few.place.inbox, tmp_path / "anew")
+    place = Workplace.of(few.place.inbox, tmp_path / "restored")
     assert restore(tmp_path / "kept", place) == manifest
     assert kept(place.home.root) == kept(few.place.home.root)
     run_everything(place, Silence())
@@ -57,7 +57,7 @@ def test_a_release_comes_back_with_its_own_manifest(few: Ran, tmp_path: Path) ->
     kept.parent.mkdir(parents=True)
     kept.write_text("of the release", "utf-8")
     backup(few.place, tmp_path / "kept")
-    place = Workplace.of(few.place.inbox, tmp_path / "anew")
+    place = Workplace.of(few.place.inbox, tmp_path / "restored")
     restore(tmp_path / "kept", place)
     assert (place.home.releases / "2013-03-31" / "manifest.json").read_text("utf-8") == "of the release"
     assert not (place.home.root / "manifest.json").exists()
@@ -67,7 +67,7 @@ def test_a_release_comes_back_with_its_own_manifest(few: Ran, tmp_path: Path) ->
 def test_without_its_inbox_a_restored_home_publishes_the_same_figures(few: Ran, tmp_path: Path) -> None:
     backup(few.place, tmp_path / "kept")
     (tmp_path / "empty").mkdir()
-    place = Workplace.of(tmp_path / "empty", tmp_path / "anew")
+    place = Workplace.of(tmp_path / "empty", tmp_path / "restored")
     restore(tmp_path / "kept", place)
     run_everything(place, Silence())
     before, after = (published.of_file(home.home.warehouse) for home in (few.place, place))
@@ -128,12 +128,12 @@ def test_a_restore_is_closed_to_others_from_its_first_byte(few: Ran, tmp_path: P
 
     def copied(source: Path, target: Path) -> None:
         real(source, target)
-        seen.update(path.stat().st_mode & 0o077 for path in target.parents if path.name == ".anew.part")
+        seen.update(path.stat().st_mode & 0o077 for path in target.parents if path.name == ".restored.part")
 
     monkeypatch.setattr(shutil, "copyfile", copied)
-    restore(tmp_path / "kept", Workplace.of(None, tmp_path / "anew"))
+    restore(tmp_path / "kept", Workplace.of(None, tmp_path / "restored"))
     assert seen == {0}
-    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "anew").rglob("*") if path.name != "releases")
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "restored").rglob("*") if path.name != "releases")
 
 
 def test_a_restore_onto_a_full_disk_says_so_and_takes_no_room(few: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,8 +147,8 @@ def test_a_restore_onto_a_full_disk_says_so_and_takes_no_room(few: Ran, tmp_path
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(HarmoniaError, match="the disk is full; make room"):
-        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "anew"))
-    assert not [path.name for path in tmp_path.iterdir() if "anew" in path.name]
+        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "restored"))
+    assert not [path.name for path in tmp_path.iterdir() if "restored" in path.name]
 
 
 def test_a_home_is_not_run_with_another_registry_than_it_was_published_with(few: Ran, tmp_path: Path) -> None:
@@ -172,12 +172,12 @@ def test_a_backup_that_was_damaged_restores_nothing(few: Ran, tmp_path: Path) ->
     overwrite(victim, b"another")
     (tmp_path / "kept/further").write_text("")
     (tmp_path / "kept/pseudonym.key").unlink()
-    told = list(verify_backup(tmp_path / "kept"))
-    assert len(told) == 3
-    assert any(victim.name in line for line in told)
+    problems = list(verify_backup(tmp_path / "kept"))
+    assert len(problems) == 3
+    assert any(victim.name in line for line in problems)
     with pytest.raises(HarmoniaError, match="damaged"):
-        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "anew"))
-    assert not (tmp_path / "anew").exists()
+        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "restored"))
+    assert not (tmp_path / "restored").exists()
 
 
 def test_nothing_is_written_over(few: Ran, tmp_path: Path) -> None:
@@ -189,14 +189,14 @@ def test_nothing_is_written_over(few: Ran, tmp_path: Path) -> None:
     with pytest.raises(HarmoniaError, match="is not empty"):
         restore(tmp_path / "kept", few.place)
     with pytest.raises(HarmoniaError, match="not a backup"):
-        restore(few.place.home.root, Workplace.of(None, tmp_path / "anew"))
+        restore(few.place.home.root, Workplace.of(None, tmp_path / "restored"))
     with pytest.raises(HarmoniaError, match="has no registry"):
         backup(Workplace.of(None, tmp_path / "none"), tmp_path / "other")
 
 
 @pytest.mark.parametrize("point", ["backup-copied", "restore-copied"])
 def test_a_killed_backup_or_restore_leaves_nothing_half(few: Ran, tmp_path: Path, point: str) -> None:
-    place = Workplace.of(None, tmp_path / "anew")
+    place = Workplace.of(None, tmp_path / "restored")
 
     def do() -> None:
         if not (tmp_path / "kept").exists():
@@ -223,11 +223,11 @@ def test_a_landed_file_that_was_changed_lost_or_slipped_in_is_named(few: Ran) ->
     second.unlink()
     (home / "landing/ff").mkdir(exist_ok=True)
     (home / f"landing/ff/{'f' * 64}").write_bytes(b"x")
-    told = list(verify_home(few.place))
-    assert len(told) == 3
-    assert any(str(first) in line and "was changed" in line and "2013-Q1" in line for line in told)
-    assert any(str(second) in line and "missing" in line for line in told)
-    assert any("f" * 64 in line and "not in the ledger: run again" in line for line in told)
+    problems = list(verify_home(few.place))
+    assert len(problems) == 3
+    assert any(str(first) in line and "was changed" in line and "2013-Q1" in line for line in problems)
+    assert any(str(second) in line and "missing" in line for line in problems)
+    assert any("f" * 64 in line and "not in the ledger: run again" in line for line in problems)
 
 
 @pytest.mark.slow  # a run
@@ -245,8 +245,8 @@ def test_a_landed_file_of_other_bytes_is_put_right_as_verify_says(few: Ran, tmp_
 def test_an_edited_ledger_is_named_and_stops_the_next_run(few: Ran) -> None:
     with sqlite3.connect(few.place.home.root / "registry.sqlite") as registry:
         registry.execute("UPDATE delivery SET period = '2013-Q3', name = '2013-Q3' WHERE institution = 'police'")
-    told = list(verify_home(few.place))
-    assert any(line.startswith("ledger: receipt 1") for line in told)
+    problems = list(verify_home(few.place))
+    assert any(line.startswith("ledger: receipt 1") for line in problems)
     before = few.place.home.warehouse.read_bytes()
     with pytest.raises(HarmoniaError, match=r"ledger_is_as_entered.*harmonia verify"):
         run_everything(few.place, Silence())
@@ -276,7 +276,7 @@ def test_a_registry_on_a_server_is_kept_and_restored_to_one(few: Ran, tmp_path: 
     server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
     try:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        place = Workplace.of(few.place.inbox, tmp_path / "anew", url)
+        place = Workplace.of(few.place.inbox, tmp_path / "restored", url)
         restore(tmp_path / "kept", place)
         assert not (place.home.root / "registry.sqlite").exists()
         assert list(verify_home(place, tmp_path / "kept")) == []

@@ -1,4 +1,4 @@
-"""The commands as a person types them: run, check, and what Dagster loads by itself."""
+"""The commands as a person types them: run, check, and what Dagster loads."""
 
 from __future__ import annotations
 

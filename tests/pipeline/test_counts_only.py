@@ -1,4 +1,4 @@
-"""An institution that can deliver only counts: its quarters are due and told like others', its figures check and never count."""
+"""An institution that can deliver only counts: its quarters are due like others'; its figures are compared, and never count."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_another_run_over_the_same_inbox_does_not_bring_the_person_back(erased: 
 def test_a_backup_made_afterwards_gives_the_same_figures_on_an_empty_machine(erased: Erased, tmp_path: Path) -> None:
     backup(erased.place, tmp_path / "kept")
     assert search.find_files(tmp_path / "kept", erased.person) == []
-    place = Workplace.of(erased.place.inbox, tmp_path / "anew")
+    place = Workplace.of(erased.place.inbox, tmp_path / "restored")
     restore(tmp_path / "kept", place)
     run_everything(place, Silence())
     assert hashes(place) == published.content_hash(erased.before, {})
@@ -158,14 +158,14 @@ def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased
     killed = subprocess.run(words, env=kill_points.environment("erasure-entered:3"), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert any(name.startswith("landing") for name in search.find_files(home, person))
-    for _ in range(2):  # the publishing before the one that stands is kept for readers until the next
+    for _ in range(2):  # the publication before the current one is kept for readers until the next
         run_everything(place, Silence())
     assert search.find_files(home, person) == []
     assert list(verify_home(place)) == []
     assert hashes(place) == published.content_hash(erased.before, {})
 
 
-def test_a_person_delivered_again_is_told_by_the_nightly_check(erased: Erased, tmp_path: Path) -> None:
+def test_a_person_delivered_again_is_reported_by_the_nightly_check(erased: Erased, tmp_path: Path) -> None:
     home, inbox = tmp_path / "home", tmp_path / "inbox"
     shutil.copytree(erased.place.home.root, home)
     shutil.copytree(erased.place.inbox, inbox)
@@ -176,6 +176,6 @@ def test_a_person_delivered_again_is_told_by_the_nightly_check(erased: Erased, t
         if quarter.name != newest.name and "_v" not in quarter.name:
             shutil.copytree(quarter, quarter.with_name(f"{quarter.name}_v9"))
     run_everything(place, Silence())
-    told = list(verify_home(place))
-    assert told
-    assert all("erasure" in line for line in told)
+    problems = list(verify_home(place))
+    assert problems
+    assert all("erasure" in line for line in problems)

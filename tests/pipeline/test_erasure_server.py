@@ -1,4 +1,4 @@
-"""Registry and warehouse on a PostgreSQL server: an erased person is in no table of it either, and what cannot go is told."""
+"""Registry and warehouse on a PostgreSQL server: an erased person is in no table of it either, and what cannot be erased is reported."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_no_file_of_the_home_holds_the_person_and_all_can_be_verified(erased: Er
     assert not (erased.place.home.root / "registry.sqlite").exists()
 
 
-def test_free_text_in_the_registry_that_names_the_person_is_told(erased: Erased) -> None:
+def test_free_text_in_the_registry_that_names_the_person_is_reported(erased: Erased) -> None:
     assert erased.code == 1
     assert "still found in registry, table erasure_order" in erased.said
 

@@ -85,5 +85,5 @@ def test_an_answer_shows_in_the_next_run_and_a_bad_delivery_of_one_blocks_no_oth
                 of = results if record.run_id == outcome.run_id else before_that
                 of[institution, record.partition] = record.status.value
         assert results["police", "2013-Q2"] == "FAILED"
-        assert set(results) == {("police", "2013-Q1"), ("police", "2013-Q2")}, "of which something else is told"
-        assert ("prosecution", "2013-Q1") in before_that, "of which nothing else is told: what was said of it stands"
+        assert set(results) == {("police", "2013-Q1"), ("police", "2013-Q2")}, "whose feedback changed"
+        assert ("prosecution", "2013-Q1") in before_that, "whose feedback is unchanged: the earlier one remains"

@@ -43,14 +43,14 @@ def held_by(tables: Tables, deliveries: set[tuple[str, str]]) -> Tables:
 def assert_same(left: Linked, right: Linked) -> None:
     for name in ("persons", "cases", "decisions", "reached"):
         pd.testing.assert_frame_equal(getattr(left, name), getattr(right, name), obj=name)
-    told = [
+    actual = [
         {k: v for k, v in linked.statistics.items() if k not in ("components_decided", "baseline_read_again")} for linked in (left, right)
     ]
-    assert told[0] == told[1]
+    assert actual[0] == actual[1]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_portions_in_any_order_end_as_without_memory(tables: Tables, tmp_path: Path, seed: int) -> None:
+def test_batches_in_any_order_end_as_without_memory(tables: Tables, tmp_path: Path, seed: int) -> None:
     pairs = {tuple(row) for frame in tables.values() for row in frame[["institution", "delivery"]].drop_duplicates().to_numpy()}
     order = random.Random(seed).sample(sorted(pairs), len(pairs))
     for n in (len(order) // 3, 2 * len(order) // 3, len(order) - 1, len(order)):
@@ -121,9 +121,9 @@ def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path
     before = link(tables, memory=tmp_path / "memory")
     joined = before.decisions[(before.decisions["entity"] == "person") & (before.decisions["decision"] == "joined")].head(1)
     said = joined[["entity", "institution_a", "key_a", "institution_b", "key_b"]].assign(verdict="different")
-    told = link(tables, judgements=said, memory=tmp_path / "memory")
-    assert told.judged["outcome"].tolist() == ["holds"]
-    assert_same(told, link(tables, judgements=said))
+    actual = link(tables, judgements=said, memory=tmp_path / "memory")
+    assert actual.judged["outcome"].tolist() == ["holds"]
+    assert_same(actual, link(tables, judgements=said))
     assert_same(link(tables, memory=tmp_path / "memory"), before)
 
 

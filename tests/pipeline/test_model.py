@@ -22,8 +22,8 @@ from sources.simulator import simulate
 
 def test_a_model_trained_on_a_home_says_so_and_links(ran: Ran, tmp_path: Path) -> None:
     out = tmp_path / "own.json"
-    told = ["link", "train", "--from", "unlabelled", "--home", str(ran.place.home.root), "--out", str(out)]
-    found = CliRunner().invoke(app, told)
+    arguments = ["link", "train", "--from", "unlabelled", "--home", str(ran.place.home.root), "--out", str(out)]
+    found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 0, found.exception
     model = load_model(out)
     assert model.version == "persons-own+cases-own"
@@ -31,13 +31,13 @@ def test_a_model_trained_on_a_home_says_so_and_links(ran: Ran, tmp_path: Path) -
     assert model.provenance["persons"]["from"] == "unlabelled"
     assert model.expected
     assert link(ran.outcome.values["canonical"], model).statistics["model"] == model.version
-    again = CliRunner().invoke(app, told)
+    again = CliRunner().invoke(app, arguments)
     assert isinstance(again.exception, HarmoniaError)
 
 
 def test_training_on_judgements_needs_some(ran: Ran, tmp_path: Path) -> None:
-    told = ["link", "train", "--from", "judgements", "--home", str(ran.place.home.root), "--out", str(tmp_path / "own.json")]
-    found = CliRunner().invoke(app, told)
+    arguments = ["link", "train", "--from", "judgements", "--home", str(ran.place.home.root), "--out", str(tmp_path / "own.json")]
+    found = CliRunner().invoke(app, arguments)
     assert isinstance(found.exception, HarmoniaError)
     assert "no judgement" in str(found.exception)
     assert not (tmp_path / "own.json").exists()
@@ -51,13 +51,13 @@ def test_a_run_tells_the_levels_that_its_persons_reach(ran: Ran) -> None:
 
 @pytest.mark.slow  # whole runs over sets with enough records a quarter
 def test_the_shipped_model_fits_sets_it_has_not_seen_and_not_one_with_a_shifted_quarter(tmp_path: Path) -> None:
-    model, told = load_model(), []
+    model, alarms = load_model(), []
     for seed in (4711, 4712, 4713):
         made = simulate(tmp_path / f"{seed}", seed=seed, start=2014, years=1, cases_per_year=120, noise="typical")
         values = run_everything(Workplace.of(made.inbox, tmp_path / f"home-{seed}"), Silence()).values
         canonical = values["canonical"]
-        told.append(measure_drift(count_levels_reached(canonical, values["links"].persons, model), model)["alarm"])
-    assert pd.concat(told).mean() <= 0.001, "chance alone may alarm once in a thousand levels, no more"
+        alarms.append(measure_drift(count_levels_reached(canonical, values["links"].persons, model), model)["alarm"])
+    assert pd.concat(alarms).mean() <= 0.001, "chance alone may alarm once in a thousand levels, no more"
     persons = canonical["person_records"]
     shifted = (persons["institution"] == "prosecution") & persons["delivery"].str.startswith("2014-Q3")
     birth = persons["birth_date"].mask(shifted, persons["birth_date"] + pd.Timedelta(1, "D"))

@@ -30,7 +30,7 @@ def _without_keys(place: Workplace) -> dict[str, list[tuple[object, ...]]]:
         return found
 
 
-def test_files_and_parties_of_one_number_are_told_apart(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_and_parties_of_one_number_are_distinguished(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbering, "FIRST_PARTY", numbering.FIRST_FILE - 24)  # parties of older files have the first numbers
     alike = simulate(tmp_path / "set", seed=7, start=2013, years=1, cases_per_year=12, noise="typical").inbox
     place = Workplace.of(alike, tmp_path / "home")

@@ -1,4 +1,4 @@
-"""The same deliveries give the same published tables, in whatever order they come, in portions, and twice."""
+"""The same deliveries give the same published tables, in whatever order they come, in batches, and twice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _deliveries(world: Path) -> list[Path]:
     return sorted(path.relative_to(world) for path in world.glob("*/*") if path.is_dir())
 
 
-def _portions(world: Path, seed: int, pieces: int) -> list[list[Path]]:
+def _batches(world: Path, seed: int, pieces: int) -> list[list[Path]]:
     """The deliveries in a shuffled order, so many at a time."""
     every = _deliveries(world)
     random.Random(seed).shuffle(every)
@@ -44,8 +44,8 @@ def _portions(world: Path, seed: int, pieces: int) -> list[list[Path]]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_order_of_arrival_gives_the_same_tables(world: Path, at_once: dict[str, str], tmp_path: Path, seed: int) -> None:
     place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
-    for portion in _portions(world, seed, 4):
-        for delivery in portion:
+    for batch in _batches(world, seed, 4):
+        for delivery in batch:
             shutil.copytree(world / delivery, place.inbox / delivery)
         run_everything(place, Silence())
     assert _differ(at_once, hashes(place.home.root)) == []
@@ -58,8 +58,8 @@ def test_corrections_that_come_before_what_they_correct_change_nothing(world: Pa
     corrections = [path for path in every if "_v" in path.name]
     assert corrections
     place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
-    for portion in (corrections, [path for path in every if path not in corrections]):
-        for delivery in portion:
+    for batch in (corrections, [path for path in every if path not in corrections]):
+        for delivery in batch:
             shutil.copytree(world / delivery, place.inbox / delivery)
         run_everything(place, Silence())
     assert _differ(at_once, hashes(place.home.root)) == []

@@ -52,15 +52,15 @@ def test_a_report_prints(released, browser, tmp_path):  # noqa: F811
 
 @pytest.fixture
 def explorer(released, browser, tmp_path):  # noqa: F811
-    """The explorer open from its folder; fails the test where the page told of an error."""
+    """The explorer open from its folder; fails the test if the page reported an error."""
     page = browser.new_page()
-    told = []
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(build(released, tmp_path).as_uri())
     yield page
     page.close()
-    assert told == []
+    assert errors == []
 
 
 def figures(page):

@@ -61,17 +61,17 @@ def test_each_difference_after_a_corrected_delivery_and_a_decision_has_its_reaso
     persons.write_bytes(b"".join(lines[:-8]))  # eight persons are withdrawn
     harmonia("run", "--inbox", place / "inbox", "--home", home)
     harmonia("release", "create", "--home", home, "--as-of", "2013-06-30")
-    told = differences(home, "2013-03-31", "2013-06-30")
-    assert told
-    assert [line for line in told if "(Corrected delivery)" not in line] == []
+    revisions = differences(home, "2013-03-31", "2013-06-30")
+    assert revisions
+    assert [line for line in revisions if "(Corrected delivery)" not in line] == []
 
     a, b = two_victims(home)
     harmonia("review", "decide", f"person:police:{a}~police:{b}", "same", "--why", "one person", "--home", home)
     harmonia("run", "--inbox", place / "inbox", "--home", home)
     harmonia("release", "create", "--home", home, "--as-of", "2013-09-30")
-    told = differences(home, "2013-06-30", "2013-09-30")
-    assert told
-    assert [line for line in told if "(Review decision)" not in line] == []
+    revisions = differences(home, "2013-06-30", "2013-09-30")
+    assert revisions
+    assert [line for line in revisions if "(Review decision)" not in line] == []
     assert harmonia("release", "verify", "--home", home).startswith("3 releases")
 
 

@@ -70,7 +70,7 @@ def _changed(before: pd.Series, after: pd.Series) -> dict[tuple[str, ...], tuple
     return {tuple(cell): (int(row["before"]), int(row["after"])) for cell, row in zip(both.index, both.to_dict("records"), strict=True)}
 
 
-def _told(figures: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, int]]:
+def _changes_of(figures: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, int]]:
     rows = figures[[*CELL, "before", "after"]].itertuples(index=False, name=None)
     return {row[: len(CELL)]: (row[-2], row[-1]) for row in rows}
 
@@ -81,7 +81,7 @@ def test_twenty_verdicts_change_what_their_previews_say(ran: Ran, tmp_path: Path
     for n, pair in enumerate(_pairs(ran.place, 20).to_dict("records")):
         one, verdict = pd.DataFrame([pair])[PAIR], str(pair["verdict"])
         place = _home(ran, tmp_path / str(n))
-        said = _told(_predicted(place, one, verdict))
+        said = _changes_of(_predicted(place, one, verdict))
         _enter(place, one, verdict)
         run_everything(place, Silence())
         assert said == _changed(before, _figures(place)), f"{pair['pair']} {verdict}"
@@ -101,13 +101,13 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
         assert read_judgements(registry).empty
         keys = set(zip(found.records["institution"], found.records["record_key"], strict=True))
         assert {(pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0]) for side in "ab"} <= keys
-        assert found.holds
+        assert found.is_effective
         assert (found.records["before"] != found.records["after"]).any()
         _enter(place, pair, str(pair["verdict"].iloc[0]))
         after = consequences.preview(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert (after.records["before"] == after.records["after"]).all(), "entered, so that the verdict changes nothing more"
         against = consequences.preview(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
-        assert not against.holds, "stewards who disagree: linkage decides"
+        assert not against.is_effective, "stewards who disagree: linkage decides"
     finally:
         consequences.close()
         registry.close()

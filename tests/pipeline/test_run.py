@@ -70,7 +70,7 @@ def test_every_delivery_has_its_report(ran: Ran) -> None:
         assert {"findings.json", "findings.html"} <= {path.name for path in folder.iterdir()}
 
 
-def test_no_person_stands_in_dagster_or_in_a_log(ran: Ran) -> None:
+def test_no_person_occurs_in_dagster_or_in_a_log(ran: Ran) -> None:
     people = ran.outcome.values["canonical"]["person_records"]
     secrets = {str(v) for column in ("full_name", "personal_number") for v in people[column].dropna() if len(str(v)) > 8}
     assert len(secrets) > 20

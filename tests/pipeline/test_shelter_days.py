@@ -29,7 +29,7 @@ from warehouse.disclosure import policy
 SHELTERS = {"SPS": "Zambaku-i-bardhë", "OJQ-A": "Kodra-e-qetë", "OJQ-B": "Ura-e-vjetër", "OJQ-C": "Lisi-i-madh", "OJQ-D": "Dritarja-e-re"}
 OF_VICTIMS = ("victims_identified", "victims_referred", "victims_assisted", "victims_sheltered", "victims_represented")
 CALENDAR = ("dim_time",)  # every day of the years, whatever happened on it
-CENTRE = "feedback/social_work/"  # what the centre itself is told
+CENTRE = "feedback/social_work/"  # the centre's own feedback
 
 
 def _spellings(day: date) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def _days_used(folder: Path) -> set[str]:
 
 
 def planted(inbox: Path, truth: Path) -> set[date]:
-    """Give every stay days of its own, within the month that delivers it, and every shelter a name. Returns the days."""
+    """Give every stay different days, within the month that delivers it, and every shelter a name. Returns the days."""
     free = [date(2013, 1, 1) + timedelta(days=n) for n in range(365)]
     used = _days_used(inbox) | _days_used(truth)
     free = [day for day in free if str(day) not in used]
@@ -85,7 +85,7 @@ def _policy() -> str:
     return str(yaml.safe_dump(raw, sort_keys=False))
 
 
-def _told(home: Path) -> dict[str, str]:
+def _feedback_texts(home: Path) -> dict[str, str]:
     """What the commands for engineers and stewards say of the stays."""
     said = {}
     for n, name in enumerate(("victims_sheltered 2013", "victims_sheltered 2013-Q2", "victims_assisted 2013")):
@@ -117,7 +117,7 @@ def test_no_shelter_and_no_day_of_a_stay_leaves_the_house(
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         known = {row[0] for row in connection.execute("SELECT DISTINCT sheltered FROM fact_victim WHERE sheltered IS NOT NULL").fetchall()}
     assert known & days, "the confidential warehouse has them"
-    searched = {**dict(_open_texts(home)), **_told(home), **_desk(place), "log": caplog.text, "output": output.out + output.err}
+    searched = {**dict(_open_texts(home)), **_feedback_texts(home), **_desk(place), "log": caplog.text, "output": output.out + output.err}
     looked_for = {spelling for day in days for spelling in _spellings(day)}
     for where, text in searched.items():
         assert not [name for name in SHELTERS.values() if name in text], f"a shelter is named in {where}"

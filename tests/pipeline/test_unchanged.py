@@ -32,7 +32,7 @@ def written(place: Workplace) -> dict[str, int]:
 
 @pytest.fixture
 def place(few: Ran, tmp_path: Path) -> Workplace:
-    """A home of which nothing is new, of its own."""
+    """A separate home in which nothing is new."""
     shutil.copytree(few.place.inbox, tmp_path / "inbox")
     found = Workplace.of(tmp_path / "inbox", tmp_path / "home")
     run_everything(found, Silence())

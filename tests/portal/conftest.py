@@ -52,7 +52,7 @@ def world(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Worl
 
 @pytest.fixture(scope="module")
 def served(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The real server over a copy of its own."""
+    """The real server over a separate copy."""
     folder = tmp_path_factory.mktemp("served") / "set"
     shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
     with Served.started(Workplace.of(folder / "inbox", folder / "home"), folder / "later") as running:

@@ -84,11 +84,11 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(served: Served, small_disk:
             except OSError:
                 pass
             for language, guest in guests.items():
-                told = (line("disk_full", language), WORDS["upload_problems"]["disk_full"][LANGUAGES.index(language)])
+                messages = (line("disk_full", language), WORDS["upload_problems"]["disk_full"][LANGUAGES.index(language)])
                 page = guest.post(f"/{CLERKS[language]}/new", {"period": "2013-Q4"}, files=files)
-                assert page.status_code in (422, 507) and any(text in page.text for text in told), page.text[:3_000]
+                assert page.status_code in (422, 507) and any(text in page.text for text in messages), page.text[:3_000]
                 page = guest.post(f"/{CLERKS[language]}/deliveries/2013-Q3/answer", answer)
-                assert page.status_code == 507 and told[0] in page.text, page.text[:3_000]
+                assert page.status_code == 507 and messages[0] in page.text, page.text[:3_000]
         (small_disk / "ballast").unlink()
         assert not list((place.inbox / ".incoming").glob("*"))
         page = guests["sr"].get(findings)
@@ -107,8 +107,8 @@ def test_a_workbook_of_an_older_delivery_says_which_one_it_was(world: World, lan
         page = clerk.post("/police/deliveries/2013-Q3/answered", {"workbook": file})
     path.unlink()
     assert page.status_code == 200
-    told = WORDS["workbook_of"][LANGUAGES.index(language)]
-    assert f"{told}: 2013-Q1" in page.content.decode()
+    title = WORDS["workbook_of"][LANGUAGES.index(language)]
+    assert f"{title}: 2013-Q1" in page.content.decode()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

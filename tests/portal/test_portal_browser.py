@@ -66,7 +66,7 @@ def test_files_are_dropped_onto_the_page(served: Served, chromium: Any) -> None:
     assert content.name in page.inner_text("#chosen")
 
 
-def test_an_upload_that_breaks_off_is_told_and_leaves_nothing(served: Served, chromium: Any) -> None:
+def test_an_upload_that_breaks_off_is_reported_and_leaves_nothing(served: Served, chromium: Any) -> None:
     page = tab(chromium)
     sign_in(page, served.url, "clerk", "corrections", "en")
     page.goto(f"{served.url}/corrections/new?period=2013-Q4")

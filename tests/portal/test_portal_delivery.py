@@ -181,13 +181,13 @@ def test_too_much_and_a_full_disk_are_one_clear_line(world: World, monkeypatch: 
     from portal.words import portal_texts
 
     client, source = world.client("clerk", "police"), world.later / "police" / "2013-Q4"
-    told = portal_texts("en")["upload_problems"]
+    problems = portal_texts("en")["upload_problems"]
     with override_settings(UPLOAD_BYTES=10):
         page = client.post("/police/new", {"period": "2013-Q4", "files": files(source)})
-    assert page.status_code == 422 and told["too_large"].format(about=0) in page.content.decode()
+    assert page.status_code == 422 and problems["too_large"].format(about=0) in page.content.decode()
     monkeypatch.setattr(uploads, "_MIN_FREE_BYTES", 1 << 60)
     page = client.post("/police/new", {"period": "2013-Q4", "files": files(source)}, headers={"X-Requested-With": "XMLHttpRequest"})
-    assert page.status_code == 422 and page.json()["problem"] == told["disk_full"]
+    assert page.status_code == 422 and page.json()["problem"] == problems["disk_full"]
     assert newest() is None and not list((world.place.inbox / ".incoming").glob("*"))
 
 

@@ -109,14 +109,14 @@ def test_the_workbook_goes_out_and_comes_back_with_its_refusals(world: World, cl
     path = tmp_path / "findings.xlsx"
     path.write_bytes(content)
     book = openpyxl.load_workbook(path)
-    told, filled = texts("sq"), 0
+    labels, filled = texts("sq"), 0
     for sheet in book.worksheets:
-        head = next((row for row in sheet.iter_rows(max_row=12) if told["answer"] in [cell.value for cell in row]), None)
+        head = next((row for row in sheet.iter_rows(max_row=12) if labels["answer"] in [cell.value for cell in row]), None)
         for row in sheet.iter_rows(min_row=head[0].row + 1) if head else ():
             cells = {first.value: cell for first, cell in zip(head, row, strict=False)}
-            if filled < 2 and cells[told["id"]].value:
-                cells[told["answer"]].value = told["answers"]["announced" if filled == 0 else "no_error"]
-                cells[told["person"]].value = "A clerk"
+            if filled < 2 and cells[labels["id"]].value:
+                cells[labels["answer"]].value = labels["answers"]["announced" if filled == 0 else "no_error"]
+                cells[labels["person"]].value = "A clerk"
                 filled += 1
     assert filled == 2
     book.save(path)

@@ -257,7 +257,7 @@ def test_what_is_not_there_is_one_line(world: World, path: str) -> None:
 
 
 def test_letters_that_differ_are_marked() -> None:
-    from portal.steward.differing import compare_values
+    from portal.steward.value_differences import compare_values
 
     found = compare_values("name", "Krasniqi, Arben", "Krasnići, Arben")
     assert [piece.text for piece in found.a if piece.differs] == ["q"]

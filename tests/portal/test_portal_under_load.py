@@ -189,7 +189,7 @@ def test_a_large_body_is_read_only_from_somebody_who_is_signed_in(served: Served
     assert b" 413 " in answer(mine), "signed out meanwhile"
 
 
-def test_a_script_is_told_as_json(served: Served) -> None:
+def test_a_script_gets_json(served: Served) -> None:
     guest = Guest(served.url).demo("clerk", "police", "sq")
     page = guest.post("/police/new", {"period": "2013-Q4"}, headers={"X-Requested-With": "XMLHttpRequest"})
     assert page.status_code == 422 and json.loads(page.text)["problem"]

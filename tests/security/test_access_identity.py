@@ -32,7 +32,7 @@ def logged(justice: Published) -> int:
     return len(access.logged_requests(justice.owner))
 
 
-def test_a_request_shows_what_it_names_and_stands_in_the_log(justice: Published, steward: psycopg.Connection) -> None:
+def test_a_request_shows_what_it_names_and_is_logged(justice: Published, steward: psycopg.Connection) -> None:
     before = logged(justice)
     one = steward.execute(READ, (ask(steward, "person", "P-courts-003"),)).fetchall()
     assert len(one) == 1

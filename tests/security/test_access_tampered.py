@@ -207,7 +207,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "a reason edited": (ASKED + "UPDATE audit.identity_requests SET reason = 'none' WHERE reason = 'one'", "request"),
     "the log cut": (ASKED + "TRUNCATE audit.identity_requests RESTART IDENTITY", "the log of requests has lost"),
-    "the log made anew": (
+    "the log recreated": (
         ASKED + "ALTER TABLE audit.identity_requests RENAME TO old; CREATE TABLE audit.identity_requests (LIKE audit.old)",
         "the log of requests has lost",
     ),
@@ -246,15 +246,16 @@ def known(cursor: psycopg.Cursor, statements: str) -> LogHead | None:
 
 
 @pytest.mark.parametrize(
-    ("statements", "told"), [pytest.param(*how, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, how in TAMPERED.items()]
+    ("statements", "message"),
+    [pytest.param(*how, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, how in TAMPERED.items()],
 )
-def test_a_tampered_server_is_told(cursor: psycopg.Cursor, statements: str, told: str) -> None:
+def test_a_tampered_server_is_reported(cursor: psycopg.Cursor, statements: str, message: str) -> None:
     head = known(cursor, statements)
     found = access.find_differences(cursor, (), head)
-    assert [line for line in found if line.startswith(told)], found
+    assert [line for line in found if line.startswith(message)], found
 
 
-def test_a_server_as_declared_is_told_to_be_so(cursor: psycopg.Cursor) -> None:
+def test_a_server_as_declared_is_reported_as_such(cursor: psycopg.Cursor) -> None:
     assert access.find_differences(cursor) == []
     cursor.execute("CREATE ROLE ana LOGIN CONNECTION LIMIT 10 IN ROLE analyst; GRANT CONNECT ON DATABASE justice TO ana")
     cursor.execute("ALTER ROLE ana IN DATABASE justice SET search_path = analysts")

@@ -108,7 +108,7 @@ def hunt(reader: tuple[Role | None, psycopg.Connection], statements: list[str]) 
 
 def test_the_catalog_holds_no_value(justice: Published, reader: tuple[Role | None, psycopg.Connection]) -> None:
     with psycopg.connect(justice.owner) as other:
-        other.execute(f"SELECT '{SECRET_NAME} KEY-police-001 KEY-courts-001'".encode())  # stands in pg_stat_activity
+        other.execute(f"SELECT '{SECRET_NAME} KEY-police-001 KEY-courts-001'".encode())  # is in pg_stat_activity
         hunt(reader, list(CATALOG))
 
 
@@ -176,7 +176,7 @@ def test_the_planner_tells_an_institution_nothing_of_others_keys(justice: Publis
         owner.execute(f"ANALYZE warehouse.{name}".encode())
     with justice.connect("institution_police") as connection:
 
-        def told(condition: str) -> object:
+        def explain_plan(condition: str) -> object:
             options = "ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON"
             asked = f"EXPLAIN ({options}) SELECT institution FROM warehouse.{name} WHERE {condition}"
             row = connection.execute(asked.encode()).fetchone()
@@ -186,8 +186,8 @@ def test_the_planner_tells_an_institution_nothing_of_others_keys(justice: Publis
 
         for key in tables.key_columns(tables.WAREHOUSE.tables[name]):
             for operator in ("=", "<", ">=", "<>"):
-                assert told(f"{key} {operator} 'KEY-courts-007'") == told(f"{key} {operator} 'KEY-nobody-007'"), operator
-        assert f'"Actual Rows": {ROWS}' in str(told("true"))
+                assert explain_plan(f"{key} {operator} 'KEY-courts-007'") == explain_plan(f"{key} {operator} 'KEY-nobody-007'"), operator
+        assert f'"Actual Rows": {ROWS}' in str(explain_plan("true"))
 
 
 def test_an_institution_of_two_roles_sees_both_and_no_more(justice: Published) -> None:

@@ -57,7 +57,7 @@ def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
     return out
 
 
-def told(inbox: Path, home: Path) -> Told:
+def read_feedback(inbox: Path, home: Path) -> Told:
     """Institution -> delivery -> its findings as handed over, all but what the clock says."""
     place = Workplace.of(inbox, home)
     run_everything(place, Silence())
@@ -70,7 +70,7 @@ def told(inbox: Path, home: Path) -> Told:
 @pytest.fixture(scope="module")
 def together(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Told, Path]:
     home = tmp_path_factory.mktemp("together") / "home"
-    return told(inbox, home), home
+    return read_feedback(inbox, home), home
 
 
 @pytest.mark.parametrize("institution", institutions())
@@ -81,7 +81,7 @@ def test_feedback_and_access_are_the_same_when_nobody_else_delivers(
     for name in institutions():  # the others' folders stay, empty: an inbox without them is another thing
         (tmp_path / "inbox" / name).mkdir(parents=True)
     shutil.copytree(inbox / institution, tmp_path / "inbox" / institution, dirs_exist_ok=True)
-    alone = told(tmp_path / "inbox", tmp_path / "home")
+    alone = read_feedback(tmp_path / "inbox", tmp_path / "home")
     assert set(alone) == {institution}
     assert alone[institution] == every[institution]
     assert any(alone[institution].values())

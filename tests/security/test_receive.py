@@ -89,7 +89,7 @@ def test_an_upload_is_pulled_and_landed(server: Receiving, tmp_path: Path) -> No
     world.declare("police", kind="share", path=str(exports))
     assert world.results() == [("police", "2013-Q2", "pulled", "2013-Q2")]
     world.land()
-    assert set(world.stands()) == {("police", "2013-Q2")}
+    assert set(world.landed_files()) == {("police", "2013-Q2")}
 
 
 def test_an_institution_sees_its_own_folder_alone(server: Receiving) -> None:
@@ -120,7 +120,7 @@ def test_there_is_no_shell_command_or_forwarding(server: Receiving) -> None:
     assert remote.returncode != 0
 
 
-def test_no_name_of_a_file_stands_in_the_log(server: Receiving, tmp_path: Path) -> None:
+def test_no_name_of_a_file_is_logged(server: Receiving, tmp_path: Path) -> None:
     (tmp_path / "Agim Gashi.csv").write_text("x")
     assert server.sftp(f'put "{tmp_path / "Agim Gashi.csv"}"\n').returncode == 0
     assert "Agim" not in (server.folder / "log").read_text()

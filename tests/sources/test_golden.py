@@ -1,6 +1,6 @@
 """Golden deliveries: a tiny good delivery per institution and everything that is read from it, as a file for people to review.
 
-`HARMONIA_REGENERATE=1 pytest tests/sources/test_golden.py` writes the expected files anew: look at the difference before committing it.
+`HARMONIA_REGENERATE=1 pytest tests/sources/test_golden.py` writes the expected files again: look at the difference before committing it.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def figure(statistics: pd.DataFrame, indicator: str, period: str, **values: str)
     dimensions = ("offence_group", "form", "sex", "age_group", "citizenship_group")
     wanted = {"indicator": indicator, "period": period, **{d: values.get(d, "total") for d in dimensions}}
     hit = statistics[(statistics[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-    assert len(hit) <= 1, "a cell stands twice"
+    assert len(hit) <= 1, "a cell occurs twice"
     return (int(hit["as_reported"].iloc[0]), int(hit["harmonised"].iloc[0])) if len(hit) else (0, 0)
 
 

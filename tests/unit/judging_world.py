@@ -43,7 +43,7 @@ def judged(institution: str, deliveries: dict[str, Rows]) -> Validated:
 
 
 def standing(institution: str, deliveries: dict[str, Rows]) -> RecordStatuses:
-    """What stands of the deliveries."""
+    """The accepted records of the deliveries."""
     return current.resolve_statuses(judged(institution, deliveries))
 
 

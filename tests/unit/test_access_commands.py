@@ -96,7 +96,7 @@ def test_check_remembers_where_the_log_of_requests_ended(
 
 
 @pytest.mark.slow
-def test_apply_to_tables_of_another_version_is_told(
+def test_apply_to_tables_of_another_version_is_reported(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.new_database("older")
@@ -147,7 +147,7 @@ def test_compare_finds_every_row_that_differs(
 
 
 @pytest.mark.slow
-def test_a_login_that_asks_for_what_it_may_not_see_is_told(
+def test_a_login_that_asks_for_what_it_may_not_see_is_reported(
     home: Path, url: str, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.login("ana", "analyst")

@@ -23,7 +23,7 @@ def test_a_row_too_many_is_seen() -> None:
     assert institutions.unbalanced_files(_accounting(9))["file"].tolist() == ["rastet.csv"]
 
 
-def test_a_record_stands_once_per_entity() -> None:
+def test_a_record_occurs_once_per_entity() -> None:
     lineage = pd.DataFrame(
         [
             ("case", "A", "accepted"),
@@ -51,8 +51,8 @@ def test_a_rule_is_broken_beyond_its_tolerance_with_its_own_severity() -> None:
 
 
 def test_one_finding_on_many_cells_counts_as_many() -> None:
-    told = deliveries.rules_with_tolerance(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
-    assert told[["findings", "broken"]].to_numpy().tolist() == [[1200, True]]
+    actual = deliveries.rules_with_tolerance(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
+    assert actual[["findings", "broken"]].to_numpy().tolist() == [[1200, True]]
 
 
 def test_one_fault_of_a_whole_file_is_too_many_and_consequences_and_what_is_permitted_count_for_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Nothing is told of another institution unless an agreement says so, and three things only by an exception of their own."""
+"""Nothing is disclosed of another institution unless an agreement says so, and three things only by a separate exception."""
 
 from __future__ import annotations
 

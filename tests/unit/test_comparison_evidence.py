@@ -57,7 +57,7 @@ class World:
         return {name: canonical.conform(name, pd.DataFrame(rows)) for name, rows in self.rows.items()}
 
     def permitted(self) -> set[tuple[str, str, str]]:
-        """Everything that would be told with every agreement given: institution, record, rule."""
+        """Everything that would be disclosed if every agreement were given: institution, record, rule."""
         cases, persons = (
             pd.DataFrame(self.ids[kind], columns=["institution", "record_key", f"{kind}_id"], dtype="str") for kind in ("case", "person")
         )
@@ -103,7 +103,7 @@ def test_a_copy_is_no_second_source(world: World) -> None:
     assert not any(rule.startswith("comparison-") for *_, rule in found)
 
 
-def test_where_nothing_differs_nothing_is_told(world: World) -> None:
+def test_where_nothing_differs_nothing_is_reported(world: World) -> None:
     assert people(world, {}, {}, {}) == set()
 
 
@@ -111,7 +111,7 @@ def test_a_year_alone_contradicts_nobody(world: World) -> None:
     assert people(world, {"birth_precision": "year", "birth_date": pd.NaT}, {}) == set()
 
 
-def test_the_number_of_somebody_else_is_told_by_name_and_birth_date(world: World) -> None:
+def test_the_number_of_somebody_else_is_reported_by_name_and_birth_date(world: World) -> None:
     found = people(world, {}, {"personal_number": "1999999998"})
     assert {rule for *_, rule in found} == {"check-personal-number"}
 
@@ -119,17 +119,17 @@ def test_the_number_of_somebody_else_is_told_by_name_and_birth_date(world: World
 @pytest.mark.parametrize(
     ("name", "rules"), [("Arbem Krasniqi", {"check-name"}), ("Krasniqi Arben", {"check-name"}), ("Arben Gashi", set())]
 )
-def test_a_letter_wrong_or_names_exchanged_are_told_another_surname_is_not(world: World, name: str, rules: set[str]) -> None:
+def test_a_letter_wrong_or_names_exchanged_are_reported_another_surname_is_not(world: World, name: str, rules: set[str]) -> None:
     assert {rule for *_, rule in people(world, {"name": name}, {})} == rules
 
 
-def test_a_reference_that_leads_elsewhere_is_told_to_who_cites_it(world: World) -> None:
+def test_a_reference_that_leads_elsewhere_is_reported_to_who_cites_it(world: World) -> None:
     world.case("prosecution", "12", "C2", number="PP.I.nr.9/2013", state="investigating")
     world.cites("police", "2013-PR-00001", "prosecution", "PP.I.nr.9/2013")
     assert ("police", "2013-PR-00001", "check-reference") in world.permitted()
 
 
-def test_a_right_reference_or_one_without_its_register_is_not_told(world: World) -> None:
+def test_a_right_reference_or_one_without_its_register_is_not_reported(world: World) -> None:
     world.cites("police", "2013-PR-00001", "prosecution", "PP.?.nr.4/2013")
     world.cites("courts", "PKR.nr.7/2013", "prosecution", "PP.I.nr.4/2013")
     assert not any(rule == "check-reference" for *_, rule in world.permitted())
@@ -143,13 +143,13 @@ def test_sent_and_never_received_received_and_never_sent(world: World) -> None:
     assert {("police", "2013-PR-00002", "check-not-received"), ("prosecution", "13", "check-not-sent")} <= world.permitted()
 
 
-def test_what_may_still_be_on_its_way_is_not_told(world: World) -> None:
+def test_what_may_still_be_on_its_way_is_not_reported(world: World) -> None:
     world.case("police", "2013-PR-00002", "C3", state="sent")
     world.event("police", "2013-PR-00002", "sent", "2013-12-20", entity="case")
     assert not any(rule == "check-not-received" for *_, rule in world.permitted())
 
 
-def test_a_prisoner_whom_no_court_convicted_is_told_to_the_prison(world: World) -> None:
+def test_a_prisoner_whom_no_court_convicted_is_reported_to_the_prison(world: World) -> None:
     world.case("corrections", "P-1/2013-02-01", "C1")
     world.person("corrections", "P-1/2013-02-01", "P-1/2013-02-01", "P9", role="prisoner", name="Ilir Gashi")
     world.event("corrections", "P-1/2013-02-01", "imprisoned", "2013-02-01", entity="person")

@@ -1,4 +1,4 @@
-"""What was compared stands until the institution's next quarter: whoever corrects fifty times learns nothing."""
+"""A comparison is valid until the institution's next quarter: whoever corrects fifty times learns nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import allow_all
 from harmonia.comparison.evidence import EVIDENCE
 from harmonia.comparison.permitted import as_findings, permitted
-from harmonia.feedback.life import states_of_findings
+from harmonia.feedback.finding_states import states_of_findings
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import ComparisonSnapshot
@@ -57,7 +57,7 @@ def test_fifty_corrections_change_nothing_whether_they_are_right_or_not(registry
     first = states(registry, deliveries(*names), differs("a", "b"))
     for n in range(2, 52):
         names.append(f"2013-Q2_v{n}")
-        right = differs("b") if n % 2 else differs("a", "b", "c")  # as if a value were put right, or another one spoilt
+        right = differs("b") if n % 2 else differs("a", "b", "c")  # as if a value were corrected, or another one damaged
         after = states(registry, deliveries(*names), right)
         newest = after[after["delivery"] == names[-1]]
         assert newest["record_key"].tolist() == first["record_key"].tolist()
@@ -65,7 +65,7 @@ def test_fifty_corrections_change_nothing_whether_they_are_right_or_not(registry
     assert "fixed" not in set(after["state"])
 
 
-def test_the_next_quarter_tells_anew(registry: Registry) -> None:
+def test_the_next_quarter_is_compared_again(registry: Registry) -> None:
     states(registry, deliveries("2013-Q2"), differs("a", "b"))
     after = states(registry, deliveries("2013-Q2", "2013-Q3"), differs("b", "c"))
     now = after[after["delivery"] == "2013-Q3"].set_index("record_key")["state"]

@@ -39,7 +39,7 @@ def register(late: int = 0, exchanged: int = 0, year: int = 0, *, of: int = 100)
     return world
 
 
-def test_a_date_in_order_and_in_time_counts_where_it_stands() -> None:
+def test_a_date_in_order_and_in_time_counts_as_delivered() -> None:
     world = World().case("police", "A", "c", reported="2013-01-05", sent="2013-02-01")
     assert day_of(world, "reported") == ("2013-01-05", "delivered")
 
@@ -226,7 +226,7 @@ def test_a_register_of_months_keeps_its_late_cases() -> None:
         ("2012-02-10", "before_offence"),
     ],
 )
-def test_why_a_day_was_imputed_is_told(reported: str | None, problem: str | None) -> None:
+def test_why_a_day_was_imputed_is_reported(reported: str | None, problem: str | None) -> None:
     offence = "1985-01-01" if reported == "1985-02-10" else "2013-01-20"
     dates = {"offence": offence, "reported": reported, "sent": "2013-03-01"}
     world = World().case("police", "A", "c", **dates, period="2013-Q1", number="2013-PR-00009")

@@ -41,7 +41,7 @@ def test_a_chain_of_register_rows_is_one_voice() -> None:
         (("1985-03-04", "1985-04-03", "1985-03-04"), "1985-03-04"),
         (("1958-03-04", "1985-03-04", "1985"), "1985-03-04"),  # a bare year decides between two days
         (("1985-03-04", None, "1986"), "1985-03-04"),  # a day weighs more than a year alone
-        (("1993", "2003-03-17", None), "NaT"),  # a suspect of ten years: the year 1993 stands
+        (("1993", "2003-03-17", None), "NaT"),  # a suspect of ten years: the year 1993 is kept
         (("2085-03-04", "1985-03-04", None), "1985-03-04"),  # born after the event
     ],
 )

@@ -58,7 +58,7 @@ def test_a_file_without_its_sender_is_missing_upstream_and_says_when_it_lies_bef
     assert (hit["outcome"], hit["detail"]) == ("missing_upstream", "before the first police delivery")
 
 
-def test_a_sender_that_is_not_named_is_told_by_the_number_in_the_file(found: pd.DataFrame) -> None:
+def test_a_sender_that_is_not_named_is_reported_by_the_number_in_the_file(found: pd.DataFrame) -> None:
     assert row(found, "police_prosecution", "by_number")["outcome"] == "matched"
 
 

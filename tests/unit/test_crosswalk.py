@@ -80,7 +80,7 @@ def test_doubles_and_files_that_the_crosswalk_lacks_are_findings() -> None:
     assert lacking[["delivery", "record_key", "detail"]].values.tolist() == [["2015-Q1", "72", "2"]]
 
 
-def test_entries_in_a_circle_replace_nothing_and_are_told() -> None:
+def test_entries_in_a_circle_replace_nothing_and_are_reported() -> None:
     after, found = status(_2014_Q4=OLD, _2015_Q1=files("71", "72", old={"71": "72", "72": "71"}, p701="71", p702="72"))
     assert {after["71@Q1"], after["72@Q1"]} == {"accepted"}
     assert rules(found)["cross-crosswalk-circle"] == {"71", "72"}

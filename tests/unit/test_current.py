@@ -1,4 +1,4 @@
-"""What stands: `counting-rules.md`, sentence by sentence, on small made-up tables of one institution (the police's cases)."""
+"""Record status: `counting-rules.md`, sentence by sentence, on small made-up tables of one institution (the police's cases)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def statuses(*deliveries) -> dict[tuple[str, int], str]:
     return {(r.delivery, int(r.record_key[-5:])): r.status for r in lineage.itertuples()}
 
 
-def test_the_latest_state_stands_whatever_the_order_of_arrival():
+def test_the_latest_state_is_accepted_whatever_the_order_of_arrival():
     q1, q2 = delivery("2013-Q1", [1, 2]), delivery("2013-Q2", [2])
     expected = {("2013-Q1", 1): "accepted", ("2013-Q1", 2): "superseded", ("2013-Q2", 2): "accepted"}
     assert statuses(q1, q2) == expected
@@ -132,11 +132,11 @@ contents = st.tuples(
 
 @settings(max_examples=examples(25))
 @given(st.dictionaries(names, contents, max_size=6))
-def test_every_row_has_one_fate_and_a_record_stands_at_most_once(made):
+def test_every_row_has_one_status_and_a_record_is_accepted_at_most_once(made):
     deliveries = [delivery(name, keys, state, broken) for name, (keys, state, broken) in made.items()]
-    stands = resolve(*deliveries)
-    assert stands.accounting["read"].sum() == sum(len(k) + len(b) for k, _, b in made.values())
-    accepted = stands.lineage[stands.lineage["status"] == "accepted"]
+    effective_verdicts = resolve(*deliveries)
+    assert effective_verdicts.accounting["read"].sum() == sum(len(k) + len(b) for k, _, b in made.values())
+    accepted = effective_verdicts.lineage[effective_verdicts.lineage["status"] == "accepted"]
     assert not accepted["record_key"].duplicated().any()
 
 
@@ -207,6 +207,6 @@ def test_a_place_left_out_is_a_finding_of_the_delivery_with_the_list() -> None:
 
 def test_one_unknown_code_in_very_many_rows_is_one_finding_and_its_rows_stand() -> None:
     found = resolve(delivery("2013-Q1", list(range(1, 1002)), words="Pezulluar"))
-    told = found.findings[found.findings["rule"] == "cell-code-unknown"]
-    assert told[["value", "detail", "follows"]].to_numpy().tolist() == [["Pezulluar", "1001: 2-1002", "fault-throughout"]]
+    actual = found.findings[found.findings["rule"] == "cell-code-unknown"]
+    assert actual[["value", "detail", "follows"]].to_numpy().tolist() == [["Pezulluar", "1001: 2-1002", "fault-throughout"]]
     assert len(found.lineage) == 1001

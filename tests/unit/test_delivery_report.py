@@ -27,7 +27,7 @@ def test_a_total_that_appears_or_is_no_longer_known_is_named() -> None:
     assert delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS).empty
 
 
-def test_new_deliveries_are_told_with_state_and_rows_and_the_incomplete_ones_in_a_tag() -> None:
+def test_new_deliveries_are_reported_with_state_and_rows_and_the_incomplete_ones_in_a_tag() -> None:
     landed = pd.DataFrame({"institution": ["a", "a", "b"], "delivery": ["2013-Q1", "2013-Q2", "2013-Q1"], "new": [False, True, True]})
     states = landed[["institution", "delivery"]].assign(state=["complete", "partial", "unreadable"])
     accounting = pd.DataFrame(

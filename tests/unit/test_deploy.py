@@ -49,7 +49,7 @@ def test_the_daemon_reaches_whom_it_tells_and_nothing_else_but_the_proxy_does():
     assert "HARMONIA_ALERT_WEBHOOK" in COMPOSE["services"]["daemon"]["environment"]
 
 
-def test_no_secret_stands_in_an_environment():
+def test_no_secret_is_in_an_environment():
     for name, service in COMPOSE["services"].items():
         for variable, value in service.get("environment", {}).items():
             secret = any(word in variable.upper() for word in ("PASSWORD", "SECRET", "TOKEN"))

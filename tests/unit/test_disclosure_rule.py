@@ -15,21 +15,21 @@ from warehouse.disclosure.published_tables import publish_as_reported, publish_y
 RULES = [MergingRule(2), MergingRule(3), MergingRule(3, unknown_position=2), MergingRule(4), MergingRule(4, unknown_position=3)]
 
 
-def prints(rule: MergingRule, table: tuple[int, ...]):
+def published_blocks(rule: MergingRule, table: tuple[int, ...]):
     return tuple((block, sum(table[n] for n in block)) for block in rule.partition(table))
 
 
 def plain_check(rule: MergingRule, total: int, believed: dict[int, tuple[int, int]] | None = None) -> list[str]:
-    """Every table of a total, grouped by its print; every small hidden category, for everyone who knows up to three persons.
+    """Every table of a total, grouped by what is published; every small hidden category, for everyone who knows up to three persons.
 
-    believed: what others published of categories, where it is true and believed; a category told to two values is no secret.
+    believed: what others published of categories, if it is true and believed; a category known to be one of two values is no secret.
     """
     said = believed or {}
     tables = [t for t in product(range(total + 1), repeat=rule.category_count) if sum(t) == total]
     tables = [t for t in tables if all(a <= t[n] <= z for n, (a, z) in said.items())]
     alike: dict[object, list[tuple[int, ...]]] = {}
     for table in tables:
-        alike.setdefault(prints(rule, table), []).append(table)
+        alike.setdefault(published_blocks(rule, table), []).append(table)
     wrong = []
     knowns = [k for n in range(rule.known_persons + 1) for k in product(range(n + 1), repeat=rule.category_count) if sum(k) == n]
     for printed, behind in alike.items():
@@ -103,9 +103,9 @@ def decided_whole(rule: MergingRule, tables: np.ndarray) -> np.ndarray:
 
 
 def test_zeros_are_joined_like_any_small_number_and_not_known_zero_may_stand():
-    assert prints(MergingRule(3, unknown_position=2), (20, 9, 0)) == (((0,), 20), ((1,), 9), ((2,), 0))
-    assert prints(MergingRule(3), (20, 9, 0)) == (((0,), 20), ((1, 2), 9))
-    assert prints(MergingRule(3, unknown_position=2), (30, 0, 0)) == (((0, 1), 30), ((2,), 0)), "all in one category: that is not told"
+    assert published_blocks(MergingRule(3, unknown_position=2), (20, 9, 0)) == (((0,), 20), ((1,), 9), ((2,), 0))
+    assert published_blocks(MergingRule(3), (20, 9, 0)) == (((0,), 20), ((1, 2), 9))
+    assert published_blocks(MergingRule(3, unknown_position=2), (30, 0, 0)) == (((0, 1), 30), ((2,), 0)), "all in one: not disclosed"
 
 
 SAID = {1: (4, 4), 0: (9, 9)}
@@ -123,8 +123,8 @@ def test_nobody_learns_by_believing_what_others_published(total, believed):
 
 def test_a_small_figure_that_is_public_already_is_printed_where_ours_is_the_same():
     rule = MergingRule(4, external_bounds=((3, 4, 4),))
-    assert prints(rule, (9, 7, 5, 4)) == (((0,), 9), ((1,), 7), ((2,), 5), ((3,), 4))
-    assert prints(rule, (9, 7, 6, 3)) == (((0,), 9), ((1,), 7), ((2, 3), 9))
+    assert published_blocks(rule, (9, 7, 5, 4)) == (((0,), 9), ((1,), 7), ((2,), 5), ((3,), 4))
+    assert published_blocks(rule, (9, 7, 6, 3)) == (((0,), 9), ((1,), 7), ((2, 3), 9))
 
 
 def test_figures_of_others_do_not_make_large_totals_slow():
@@ -132,8 +132,8 @@ def test_figures_of_others_do_not_make_large_totals_slow():
     rule = MergingRule(3, external_bounds=((0, 27, 27), (2, 4, 4)))
     codes, _ = module._decisions(rule, 3000)
     assert len(codes) <= 3 * rule.threshold * 3001
-    assert prints(rule, (2969, 27, 4)) == (((0,), 2969), ((1,), 27), ((2,), 4)), "4 is public already"
-    assert prints(rule, (2970, 29, 1)) == (((0,), 2970), ((1, 2), 30))
+    assert published_blocks(rule, (2969, 27, 4)) == (((0,), 2969), ((1,), 27), ((2,), 4)), "4 is public already"
+    assert published_blocks(rule, (2970, 29, 1)) == (((0,), 2970), ((1, 2), 30))
 
 
 def year(rule: MergingRule, own: int, rest: int, said: tuple[int, int] | None = None):

@@ -128,7 +128,7 @@ def test_names_are_shown_to_stewards_alone(typed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("cases_counted", "2013"), "is not an indicator: use one of cases_registered"),
         (("cases_registered",), "add a year or a quarter"),
@@ -141,10 +141,10 @@ def test_names_are_shown_to_stewards_alone(typed) -> None:
         (("persons_arrested", "2013", "sex=male", "citizenship_group=foreign"), "is not published for persons_arrested"),
     ],
 )
-def test_what_is_no_figure_is_one_clear_line(typed, words: tuple[str, ...], told: str) -> None:
+def test_what_is_no_figure_is_one_clear_line(typed, words: tuple[str, ...], message: str) -> None:
     code, out, err = typed(*words)
     assert (code, out) == (1, "")
-    assert told in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 
@@ -170,7 +170,7 @@ def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Hom
     assert records == sorted(records)
 
 
-def test_an_unknown_figure_is_told_from_zero() -> None:
+def test_an_unknown_figure_is_reported_from_zero() -> None:
     world = World(("2013-Q1",)).case("police", "a", "C1", reported="2013-01-05").missing("courts", "2013-Q1")
     home = _Counted(world.inputs())
     document = explain_figure(home, parse_figure(home, "persons_convicted 2013-Q1"), names=False)

@@ -36,7 +36,7 @@ def test_a_waterfall_stays_inside_its_picture_and_ends_at_its_sum(amounts: list[
 
 
 @pytest.mark.parametrize(("bits", "said"), [(0.0, "1.0 : 1"), (3.0, "8.0 : 1"), (-5.0, "1 : 32"), (99.0, "more than 1,000,000 : 1")])
-def test_weights_are_told_as_odds(bits: float, said: str) -> None:
+def test_weights_are_reported_as_odds(bits: float, said: str) -> None:
     assert format_odds(bits) == said
 
 

@@ -144,7 +144,7 @@ def test_with_names_the_page_is_private_and_the_look_is_written_down(home: Home,
     assert not [path for path in tmp_path.iterdir() if path != page]
 
 
-def test_the_page_stands_alone_and_can_be_read_by_anyone(home: Home, typed, tmp_path: Path) -> None:
+def test_the_page_needs_no_other_file_and_can_be_read_by_anyone(home: Home, typed, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     typed("person", person_id(home, f"{CASE}/1"), "--html", str(page))
     tree = html.fromstring(page.read_text())
@@ -158,7 +158,7 @@ def test_the_page_stands_alone_and_can_be_read_by_anyone(home: Home, typed, tmp_
     assert all(table.xpath("caption") and table.xpath("thead//th[@scope='col']") for table in tree.xpath("//table"))
 
 
-def test_judgements_are_told_with_who_when_and_why(home: Home, typed) -> None:
+def test_judgements_are_reported_with_who_when_and_why(home: Home, typed) -> None:
     registry = open_registry(home.registry_url)
     sides = {"institution_a": "police", "record_key_a": f"{CASE}/1", "institution_b": "police", "record_key_b": f"{CASE}/2"}
     pair = {"kind": "person", **sides}
@@ -188,7 +188,7 @@ def test_what_stewards_keep_apart_is_said_before_any_rule(home: Home, typed) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("person", "P9999999"), "the newest person id is P"),
         (("person", "C0000001"), "type `harmonia explain case C0000001`"),
@@ -204,11 +204,11 @@ def test_what_stewards_keep_apart_is_said_before_any_rule(home: Home, typed) -> 
         (("person", "P0000001", "--html", "/nowhere/at/all.html"), "cannot be written"),
     ],
 )
-def test_what_cannot_be_explained_is_one_clear_line(typed, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_explained_is_one_clear_line(typed, arguments: tuple[str, ...], message: str) -> None:
     code, out, err = typed(*arguments)
     assert code == 1
     assert out == ""
-    assert told in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 

@@ -29,10 +29,12 @@ def test_every_row_is_a_printed_figure(released):  # noqa: F811
 
 
 def test_every_text_has_three_languages(released):  # noqa: F811
-    told = page_data(released)
-    named = triples({name: told[name] for name in ("words", "indicators", "tables", "measures")} | {"leading": told["leading"]["label"]})
+    actual = page_data(released)
+    named = triples(
+        {name: actual[name] for name in ("words", "indicators", "tables", "measures")} | {"leading": actual["leading"]["label"]}
+    )
     assert [one for one in named if len(one) != 3 or not all(one)] == []
-    assert [row for row in told["rows"] if len(row[4]) != 3 or not all(row[4]) or len({bool(note) for note in row[6]}) != 1] == []
+    assert [row for row in actual["rows"] if len(row[4]) != 3 or not all(row[4]) or len({bool(note) for note in row[6]}) != 1] == []
 
 
 def test_a_figure_that_is_not_shown_says_why(released):  # noqa: F811
@@ -49,9 +51,9 @@ def test_the_page_runs_its_own_script_alone(released):  # noqa: F811
 
 
 def test_text_of_a_release_cannot_close_the_data(released):  # noqa: F811
-    told = re.search(r'<script type="application/json" id="data">(.*?)</script>', render_page(released), re.DOTALL)
-    assert told
-    assert json.loads(told.group(1)) == page_data(released)
+    actual = re.search(r'<script type="application/json" id="data">(.*?)</script>', render_page(released), re.DOTALL)
+    assert actual
+    assert json.loads(actual.group(1)) == page_data(released)
 
 
 def test_the_same_release_gives_the_same_page(released, tmp_path):  # noqa: F811

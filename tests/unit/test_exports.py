@@ -43,9 +43,9 @@ def workplace(home):
     return Workplace.of(None, home)
 
 
-def read_by_another(path, **told):
+def read_by_another(path, **options):
     """SDMX-ML as `sdmx1` reads it."""
-    return sdmx.read_sdmx(io.BytesIO(path.read_bytes()), **told)
+    return sdmx.read_sdmx(io.BytesIO(path.read_bytes()), **options)
 
 
 def figures(path):
@@ -89,8 +89,8 @@ def test_sdmx_is_valid_for_the_standards_schemas_and_read_by_another_library(hom
     structure, data = catalogue.publish_export(home / "releases", "sdmx", None, "en", tmp_path / "out")
     for path in (structure, data):
         read_sdmx(path, validate=True)
-    told = read_by_another(structure)
-    read = sdmx.to_pandas(read_by_another(data, structure=told.structure["DSD_THB"]))
+    options = read_by_another(structure)
+    read = sdmx.to_pandas(read_by_another(data, structure=options.structure["DSD_THB"]))
     cube = open_release(home / "releases").cube
     assert len(read) == len(cube)
     assert read.sum() == cube["value"].sum()

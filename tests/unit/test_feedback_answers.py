@@ -11,7 +11,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import answers
-from harmonia.feedback.life import states_of_findings
+from harmonia.feedback.finding_states import states_of_findings
 from harmonia.registry import Registry, open_registry
 from schemas import findings
 
@@ -59,9 +59,9 @@ def test_another_value_is_another_question(registry: Registry) -> None:
 def test_an_announced_correction_leaves_the_finding_open(registry: Registry) -> None:
     found = lived()
     answers.enter_answers(registry, answer(found, "announced"))
-    told = answers.apply_answers(found, answers.read(registry), KEY)
-    assert told["state"].tolist() == ["new", "remains", "remains", "remains"]
-    assert told["answer"].fillna("-").tolist() == ["-", "announced", "announced", "announced"]
+    answered = answers.apply_answers(found, answers.read(registry), KEY)
+    assert answered["state"].tolist() == ["new", "remains", "remains", "remains"]
+    assert answered["answer"].fillna("-").tolist() == ["-", "announced", "announced", "announced"]
 
 
 def test_accepted_as_it_is_holds_when_countersigned_and_until_it_expires(registry: Registry) -> None:
@@ -105,6 +105,6 @@ def test_what_was_fixed_is_not_touched_by_an_answer(registry: Registry) -> None:
     assert set(states(gone, registry)) == {"fixed"}
 
 
-def test_no_value_stands_in_the_registry(registry: Registry) -> None:
+def test_no_value_is_in_the_registry(registry: Registry) -> None:
     answers.enter_answers(registry, answer(lived(), "accepted"))
     assert not answers.read(registry).astype(str).apply(lambda column: column.str.contains("31.02.2012", regex=False)).any(axis=None)

@@ -47,7 +47,7 @@ def test_a_shifted_column_is_one_cause_and_the_cells_its_consequences(tmp_path: 
     assert causes["rule"].tolist() == ["file-columns-shifted"]
     assert causes["line"].tolist() == [after + 2]
     assert set(found.loc[found["origin"] == "consequence", "follows"]) == {"file-columns-shifted"}
-    assert len(found) > 3 * (60 - after), "the cells are still told, each for itself"
+    assert len(found) > 3 * (60 - after), "each cell still has its finding"
 
 
 def test_rows_that_are_all_cut_are_one_cause(tmp_path: Path) -> None:

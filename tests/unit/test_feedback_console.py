@@ -28,7 +28,7 @@ def shown(*rows: dict[str, object], language: str = "en") -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_finding_is_told_with_line_record_field_and_what_to_do(language: str) -> None:
+def test_a_finding_is_reported_with_line_record_field_and_what_to_do(language: str) -> None:
     text = shown(row("cell-date-impossible"), language=language)
     for part in ("rastet.csv", "17", "2012-PR-00001", "Data_raportimit", rules()["cell-date-impossible"].action[language]):
         assert part in text

@@ -1,4 +1,4 @@
-"""What a whole delivery is told, from its bytes to the state of each finding."""
+"""The feedback of a whole delivery, from its bytes to the state of each finding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from harmonia.feedback.deliveries import write_not_landed
 from harmonia.feedback.figures import affected_figures, most_affected_figures
-from harmonia.feedback.life import states_of_findings
+from harmonia.feedback.finding_states import states_of_findings
 from harmonia.feedback.trend import delivery_trends
 from pipelines.harmonisation.stage import harmonise
 from pipelines.record_status import RecordStatuses, resolve_statuses
@@ -54,7 +54,7 @@ def lived(current: RecordStatuses) -> pd.DataFrame:
 
 
 def planted(rows: int, count: int, seed: int) -> list[Fault]:
-    """`count` faults of any kind, each in a row of its own as far as rows go."""
+    """`count` faults of any kind, each in a different row, as far as there are rows."""
     rng = random.Random(seed)
     places = rng.sample([(row, column, text) for row in range(rows) for column, text in KINDS], len(KINDS) * rows)
     one_a_cell = list({(row, column): (row, column, text) for row, column, text in places}.values())
@@ -64,8 +64,8 @@ def planted(rows: int, count: int, seed: int) -> list[Fault]:
 def test_a_thousand_faults_in_one_delivery_are_a_thousand_findings_with_record_and_field(tmp_path: Path) -> None:
     faults = planted(600, 1000, seed=4)
     found = lived(taken(delivered(tmp_path, "2013-Q1", 600, faults)))
-    told = set(zip(found["record_key"], found["field"], strict=True))
-    assert told == {(f"2013-PR-{row:05}/1", NAMES[column]) for row, column, _ in faults}
+    rows_found = set(zip(found["record_key"], found["field"], strict=True))
+    assert rows_found == {(f"2013-PR-{row:05}/1", NAMES[column]) for row, column, _ in faults}
     assert len(found) == 1000
 
 
@@ -96,16 +96,16 @@ def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp
     assert most_affected_figures(figures)["findings"].tolist()[0] == 2
 
 
-def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:
+def test_what_was_landed_nowhere_is_reported_all_the_same(tmp_path: Path) -> None:
     """An upload that failed leaves an empty folder: without a page nobody would learn of it."""
-    told = [
+    rows_found = [
         {"institution": "police", "delivery": None, "file": "2013Q2", "rule": "delivery-name-no-period"},
         {"institution": "police", "delivery": "2013-Q3", "file": None, "rule": "delivery-empty"},
         {"institution": "police", "delivery": "2013-Q4", "file": "rastet.csv", "rule": "delivery-special-file"},
-        {"institution": "police", "delivery": "2013-Q1", "file": "x.csv", "rule": "delivery-special-file"},  # of a page of its own
+        {"institution": "police", "delivery": "2013-Q1", "file": "x.csv", "rule": "delivery-special-file"},  # has a separate page
         {"institution": None, "delivery": None, "file": "x", "rule": "inbox-stray-file"},
     ]
-    found = findings.frame(told)
+    found = findings.frame(rows_found)
     write_not_landed(tmp_path, found, {("police", "2013-Q1")})
     (said,) = (tmp_path / "feedback").glob("*/not-taken/findings.json")
     rows = json.loads(said.read_text("utf-8"))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from harmonia.feedback.life import LIVED, states_of_findings
+from harmonia.feedback.finding_states import LIVED, states_of_findings
 from schemas import findings
 
 
@@ -84,13 +84,13 @@ def test_states_do_not_depend_on_the_order_in_which_anything_came(order: list[in
     came = ["2012-Q1", "2012-Q1_v2", "2012-Q2", "2012-Q3"]
     held = records(**{"2012_Q2": ["b"], "2012_Q3": ["b", "c"]})
 
-    def told(found: pd.DataFrame) -> list[list[str]]:
+    def states_of(found: pd.DataFrame) -> list[list[str]]:
         return sorted(found[["delivery", "record_key", "state", "finding", "since"]].to_numpy().tolist())
 
     mixed = states_of_findings(
         findings.frame([rows[n] for n in order if n < len(rows)]), deliveries(*(came[n] for n in order if n < len(came))), held
     )
-    assert told(mixed) == told(states_of_findings(findings.frame(rows), deliveries(*came), held))
+    assert states_of(mixed) == states_of(states_of_findings(findings.frame(rows), deliveries(*came), held))
 
 
 def test_resubmission_with_some_corrected_and_some_new_tells_each_rightly() -> None:
@@ -157,7 +157,7 @@ def test_findings_on_a_whole_file_are_the_same_whatever_their_text() -> None:
     assert states(found, "2012-Q3") == [("-", "fixed")]
 
 
-def test_unreadable_lines_are_told_apart_by_their_text() -> None:
+def test_unreadable_lines_are_reported_apart_by_their_text() -> None:
     rows = [
         finding("2012-Q1", None, "cell-key-unreadable", 3, value="x;1"),
         finding("2012-Q1", None, "cell-key-unreadable", 4, value="y;2"),
@@ -176,7 +176,7 @@ def test_of_two_equal_findings_one_can_be_fixed() -> None:
     ]
 
 
-def test_what_the_form_permits_is_never_told_as_fixed() -> None:
+def test_what_the_form_permits_is_never_reported_as_fixed() -> None:
     found = states_of_findings(findings.frame([finding("2012-Q1", "a", "cell-reference-spelling")]), deliveries("2012-Q1", "2012-Q1_v2"))
     assert states(found, "2012-Q1_v2") == []
 

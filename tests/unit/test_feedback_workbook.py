@@ -15,7 +15,7 @@ import pytest
 
 from harmonia.errors import HarmoniaError
 from harmonia.feedback import intake, report, workbook
-from harmonia.feedback.life import states_of_findings
+from harmonia.feedback.finding_states import states_of_findings
 from harmonia.feedback.texts import texts
 from harmonia.feedback.write import write_feedback
 from schemas import findings

@@ -126,7 +126,7 @@ def test_consequences_stand_apart_from_causes() -> None:
     assert shown.index("2012-PR-00001") < shown.index(texts.texts("en")["consequences_note"])
 
 
-def test_what_was_fixed_is_told_and_counts_as_nothing_else() -> None:
+def test_what_was_fixed_is_reported_and_counts_as_nothing_else() -> None:
     of_it = pd.concat([found(row(1)), found(row(2), state="fixed")], ignore_index=True)
     said = report.make_report("police", "2012-Q4", files(), of_it, "en")
     assert (said.counts["error"], said.counts["fixed"]) == (1, 1)

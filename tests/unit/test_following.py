@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from harmonia.feedback import answers
-from harmonia.feedback.life import states_of_findings
+from harmonia.feedback.finding_states import states_of_findings
 from harmonia.home import Home
 from harmonia.registry import open_registry
 from pipelines.assets import finding_states

@@ -24,7 +24,7 @@ ADDED = {
     "a line without its last columns": "KPSH1995,1995-06-01,,,,Criminal Code of Albania",
 }
 LISTED = "KZ08:113|KZ08:175|KZ08:4|KPRK2025:161"
-"""Articles of added laws in a group of their own, listed with those of trafficking."""
+"""Articles of added laws in a separate group, listed with those of trafficking."""
 
 
 def clear() -> None:

@@ -105,7 +105,7 @@ def test_given_name_and_surname_stay_apart_and_the_order_of_fields_does_not_chan
     assert swapped["name_tokens"] == right["name_tokens"]
 
 
-def test_the_parents_column_goes_before_what_stands_inside_the_name() -> None:
+def test_the_parents_column_takes_precedence_over_the_one_inside_the_name() -> None:
     assert row(full_name="Agim (L.) Mustafa", parent_name="Liridon")["parent_skeleton"] == "liridon"
     assert row(given_name="Stefan R.", surname="Mitić")["parent_skeleton"] == "r"
 

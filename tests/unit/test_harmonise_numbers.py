@@ -117,13 +117,13 @@ def test_normal_forms_are_their_own(serial: int, year: int, region: str, registe
 @settings(max_examples=examples(60), deadline=None)
 @given(st.one_of(*(st.from_regex(pattern, fullmatch=True) for pattern in NORMAL)))
 def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
-    told = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
-    pd.testing.assert_frame_equal(*told)
-    assert told[0]["number"].tolist() == [text]
+    parsed = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
+    pd.testing.assert_frame_equal(*parsed)
+    assert parsed[0]["number"].tolist() == [text]
     assert holds_number(pd.Series([text])).tolist() == [True]
     for kind in ("police", "inspectorate", "prosecution", "court"):
         own = normalise_own(pd.Series([text, f" {text} "]), kind)
-        assert own.isna().tolist() == [told[0]["kind"][0] != kind] * 2
+        assert own.isna().tolist() == [parsed[0]["kind"][0] != kind] * 2
 
 
 @settings(max_examples=examples(40), deadline=None)

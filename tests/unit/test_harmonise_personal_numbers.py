@@ -76,7 +76,7 @@ def test_any_text_gives_a_row_and_a_repaired_number_is_its_own(texts: list[str |
 
 @settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.from_regex(r"[0-9]{10}", fullmatch=True) | st.none() | st.just("x"), max_size=8))
-def test_numbers_read_together_are_read_as_each_by_itself(texts: list[str | None]) -> None:
+def test_numbers_read_together_are_read_as_each_alone(texts: list[str | None]) -> None:
     together = parse_personal_numbers(pd.Series(texts, dtype="str", index=range(5, 5 + len(texts))))
     alone = [one(text) if text else (None, None, None) for text in texts]
     assert [tuple(None if pd.isna(cell) else cell for cell in row) for row in together.itertuples(index=False)] == alone

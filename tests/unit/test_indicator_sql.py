@@ -1,4 +1,4 @@
-"""An indicator is one file: a broken file is told, a changed rule shows its effect."""
+"""An indicator is one file: an invalid file is reported, a changed rule shows its effect."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_sql_that_does_more_than_read_facts_is_refused(sql: str, said: str, tmp_
         ({"definition": None}, "lacks definition"),
     ],
 )
-def test_a_broken_file_is_told_with_the_way_out(change: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_with_the_way_out(change: dict[str, object], said: str, tmp_path: Path) -> None:
     raw = yaml.safe_load((module.FOLDER / "cases_registered.yaml").read_text("utf-8"))
     path = tmp_path / "cases_registered.yaml"
     path.write_text(yaml.safe_dump(raw | change), "utf-8")

@@ -46,42 +46,42 @@ def world(tmp_path: Path) -> World:
 
 def test_the_dump_is_landed_beside_its_pointer_and_the_server_asked_once(world: World, server: Server) -> None:
     world.put(POINTER, "PSH_URL\r\n")
-    assert world.told() == []
-    assert world.stands() == {("prosecution", "2013-Q2"): {"psh.dump": b"dump one", "psh.url": b"PSH_URL\r\n"}}
+    assert world.list_findings() == []
+    assert world.landed_files() == {("prosecution", "2013-Q2"): {"psh.dump": b"dump one", "psh.url": b"PSH_URL\r\n"}}
     server.content = b"dump two"
     before = world.ledger()
     world.land()
     assert server.asked == [SECRET]
     assert world.ledger() == before
     world.put("prosecution/2013-Q2_v2/psh.url", "PSH_URL")
-    assert world.told() == []
-    assert world.stands()[("prosecution", "2013-Q2_v2")]["psh.dump"] == b"dump two"
-    assert world.stands()[("prosecution", "2013-Q2")]["psh.dump"] == b"dump one"
+    assert world.list_findings() == []
+    assert world.landed_files()[("prosecution", "2013-Q2_v2")]["psh.dump"] == b"dump two"
+    assert world.landed_files()[("prosecution", "2013-Q2")]["psh.dump"] == b"dump one"
 
 
-def test_a_server_away_is_told_and_asked_again(world: World, server: Server) -> None:
+def test_a_server_away_is_reported_and_asked_again(world: World, server: Server) -> None:
     server.away = True
     world.put(POINTER, "PSH_URL")
     report = world.land()
     assert [(f["rule"], f["file"]) for f in report.findings] == [("delivery-database-unreachable", "psh.url")]
     assert report.new[0].incomplete
-    assert world.stands() == {("prosecution", "2013-Q2"): {"psh.url": b"PSH_URL"}}
+    assert world.landed_files() == {("prosecution", "2013-Q2"): {"psh.url": b"PSH_URL"}}
     server.away = False
-    assert world.told() == []
-    assert set(world.stands()[("prosecution", "2013-Q2")]) == {"psh.dump", "psh.url"}
+    assert world.list_findings() == []
+    assert set(world.landed_files()[("prosecution", "2013-Q2")]) == {"psh.dump", "psh.url"}
 
 
-def test_a_changed_pointer_asks_again_and_stands_as_it_was_while_the_server_is_away(world: World, server: Server) -> None:
+def test_a_changed_pointer_asks_again_and_keeps_the_landed_state_while_the_server_is_away(world: World, server: Server) -> None:
     world.put(POINTER, "PSH_URL")
     world.land()
-    before = world.stands()
+    before = world.landed_files()
     server.away, server.content = True, b"dump two"
     world.put(POINTER, "PSH_URL\n\n")
-    assert world.told() == [("delivery-database-unreachable", "prosecution", "2013-Q2", "psh.url")]
-    assert world.stands() == before
+    assert world.list_findings() == [("delivery-database-unreachable", "prosecution", "2013-Q2", "psh.url")]
+    assert world.landed_files() == before
     server.away = False
-    assert world.told() == [("delivery-changed-in-place", "prosecution", "2013-Q2", None)]
-    assert world.stands()[("prosecution", "2013-Q2")]["psh.dump"] == b"dump two"
+    assert world.list_findings() == [("delivery-changed-in-place", "prosecution", "2013-Q2", None)]
+    assert world.landed_files()[("prosecution", "2013-Q2")]["psh.dump"] == b"dump two"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_url_can_lie_in_a_file(world: World, server: Server, monkeypatch: py
     (tmp_path / "url").write_text("postgresql://localhost/psh\n")
     monkeypatch.setenv("PSH_IN_FILE_FILE", str(tmp_path / "url"))
     world.put(POINTER, "PSH_IN_FILE")
-    assert world.told() == []
+    assert world.list_findings() == []
     assert server.asked == ["postgresql://localhost/psh"]
 
 
@@ -115,7 +115,7 @@ def test_one_database_away_is_asked_once_a_run(world: World, server: Server) -> 
     server.away = True
     for name in ("2013-Q1", "2013-Q2", "2013-Q2_v2"):
         world.put(f"prosecution/{name}/psh.url", "PSH_URL")
-    assert [rule for rule, *_ in world.told()].count("delivery-database-unreachable") == 3
+    assert [rule for rule, *_ in world.list_findings()].count("delivery-database-unreachable") == 3
     assert server.asked == [SECRET]
 
 
@@ -172,4 +172,4 @@ def test_only_the_institution_that_declares_a_database_is_asked_for_one(world: W
     world.put("prosecution/2013-Q2/psh.dump", "delivered as it is")
     world.land()
     assert server.asked == []
-    assert world.stands()[("prosecution", "2013-Q2")]["psh.dump"] == b"delivered as it is"
+    assert world.landed_files()[("prosecution", "2013-Q2")]["psh.dump"] == b"delivered as it is"

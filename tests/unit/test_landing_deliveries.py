@@ -43,27 +43,27 @@ def test_twice_changes_nothing(world: World) -> None:
     world.put("courts/2013-Q2/sub/smil.xml", "b")
     world.put("nobody/2013-Q2/x", "c")
     first = world.land()
-    before = (world.stored(), world.ledger(), world.stands())
+    before = (world.stored(), world.ledger(), world.landed_files())
     second = world.land()
-    assert (world.stored(), world.ledger(), world.stands()) == before
+    assert (world.stored(), world.ledger(), world.landed_files()) == before
     assert second.findings == first.findings
     assert (second.new, second.new_files, second.new_bytes) == ([], 0, 0)
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"cut"), Path.unlink])
-def test_altered_or_lost_bytes_are_taken_again_and_that_is_told_and_audited(world: World, spoil: Callable[[Path], object]) -> None:
+def test_altered_or_lost_bytes_are_taken_again_and_that_is_reported_and_audited(world: World, spoil: Callable[[Path], object]) -> None:
     world.put("police/2013-Q2/rastet.csv", "as received")
     world.put("police/2013-Q2/personat.csv", "another")
     world.land()
     (path,) = [file.path for one in landed(world.registry, world.home) for file in one.files if file.name == "rastet.csv"]
     path.chmod(0o600)
     spoil(path)
-    assert world.told() == [("landing-bytes-replaced", None, None, "police/2013-Q2/rastet.csv")]
+    assert world.list_findings() == [("landing-bytes-replaced", None, None, "police/2013-Q2/rastet.csv")]
     assert path.read_bytes() == b"as received"
     with world.registry.read() as session:
         (line,) = session.scalars(select(Audit)).all()
     assert (line.action, line.subject) == (ingest.REPLACED, f"police 2013-Q2: {path.name}")
-    assert world.told() == []
+    assert world.list_findings() == []
 
 
 def test_the_same_bytes_are_stored_once_and_v2_is_a_delivery_of_its_own(world: World) -> None:
@@ -82,18 +82,18 @@ def test_any_order_of_arrival_gives_the_same_list(tmp_path: Path, shared: Path) 
     whole = World(tmp_path / "whole")
     shutil.copytree(source, whole.inbox, dirs_exist_ok=True)
     whole.land()
-    portions = World(tmp_path / "portions")
+    batches = World(tmp_path / "batches")
     folders = sorted(source.glob("*/*"))
     random.Random(5).shuffle(folders)
     for n, folder in enumerate(folders):
-        shutil.copytree(folder, portions.inbox / folder.parent.name / folder.name)
+        shutil.copytree(folder, batches.inbox / folder.parent.name / folder.name)
         if n % 12 == 0:
-            portions.land()
-    report = portions.land()
+            batches.land()
+    report = batches.land()
     assert [finding["rule"] for finding in report.findings] == ["delivery-same-bytes"]
-    assert portions.stands() == whole.stands()
+    assert batches.landed_files() == whole.landed_files()
     order = [(d.institution, str(d.name), d.receipt) for d in landed(whole.registry, whole.home)]
-    assert [(d.institution, str(d.name), d.receipt) for d in landed(portions.registry, portions.home)] == order
+    assert [(d.institution, str(d.name), d.receipt) for d in landed(batches.registry, batches.home)] == order
     assert order == sorted(order, key=lambda row: row[0])
     names = [name for institution, name, _ in order if institution == "courts"]
     assert names == sorted(names)
@@ -106,47 +106,47 @@ def test_versions_are_ordered_as_numbers(world: World) -> None:
     assert [str(d.name) for d in landed(world.registry, world.home)] == ["2013-Q1_v2", "2013-Q2", "2013-Q2_v9", "2013-Q2_v10"]
 
 
-def test_content_exchanged_in_place_keeps_both_and_the_newest_stands(world: World) -> None:
+def test_content_exchanged_in_place_keeps_both_and_the_newest_counts(world: World) -> None:
     world.put("courts/2013-Q2/smil.xml", "old")
     first = world.land().new[0].receipt
     world.put("courts/2013-Q2/smil.xml", "new")
     report = world.land()
     assert [f["rule"] for f in report.findings] == ["delivery-changed-in-place"]
     assert report.findings[0]["detail"] == "changed: smil.xml"
-    assert world.stands() == {("courts", "2013-Q2"): {"smil.xml": b"new"}}
+    assert world.landed_files() == {("courts", "2013-Q2"): {"smil.xml": b"new"}}
     assert sorted(world.stored().values()) == [b"new", b"old"]
     assert report.new[0].receipt != first
-    assert world.land().findings == report.findings  # it stays told, so that a run more changes nothing
+    assert world.land().findings == report.findings  # it remains, so that another run changes nothing
     world.put("courts/2013-Q2/smil.xml", "old")
     assert world.land().new[0].receipt == first
-    assert world.stands() == {("courts", "2013-Q2"): {"smil.xml": b"old"}}
+    assert world.landed_files() == {("courts", "2013-Q2"): {"smil.xml": b"old"}}
 
 
-def test_a_delivery_that_went_from_the_inbox_stands(world: World) -> None:
+def test_a_delivery_that_was_removed_from_the_inbox_remains_landed(world: World) -> None:
     world.put("courts/2013-Q2/smil.xml", "a")
     world.put("courts/2013-Q3/smil.xml", "b")
     world.land()
     shutil.rmtree(world.inbox / "courts" / "2013-Q2")
-    assert world.told() == [("delivery-gone", "courts", "2013-Q2", None)]
-    assert len(world.stands()) == 2
+    assert world.list_findings() == [("delivery-gone", "courts", "2013-Q2", None)]
+    assert len(world.landed_files()) == 2
     before = world.ledger()
     world.land()
     assert world.ledger() == before
     world.put("courts/2013-Q2/smil.xml", "a")
-    assert world.told() == []
+    assert world.list_findings() == []
 
 
 def test_files_that_went_from_a_folder_stand(world: World) -> None:
     world.put("police/2013-Q2/rastet.csv", "a")
     world.put("police/2013-Q2/personat.csv", "b")
     world.land()
-    before = world.stands()
+    before = world.landed_files()
     (world.inbox / "police/2013-Q2/personat.csv").unlink()
-    assert world.told() == [("delivery-file-gone", "police", "2013-Q2", "personat.csv")]
-    assert world.stands() == before
+    assert world.list_findings() == [("delivery-file-gone", "police", "2013-Q2", "personat.csv")]
+    assert world.landed_files() == before
     (world.inbox / "police/2013-Q2/rastet.csv").unlink()
-    assert ("delivery-file-gone", "police", "2013-Q2", "rastet.csv") in world.told()
-    assert world.stands() == before
+    assert ("delivery-file-gone", "police", "2013-Q2", "rastet.csv") in world.list_findings()
+    assert world.landed_files() == before
 
 
 def test_a_renamed_file_replaces_the_old_name(world: World) -> None:
@@ -155,7 +155,7 @@ def test_a_renamed_file_replaces_the_old_name(world: World) -> None:
     (world.inbox / "courts/2013-Q2/smil(1).xml").rename(world.inbox / "courts/2013-Q2/smil.xml")
     report = world.land()
     assert report.findings[0]["detail"] == "added: smil.xml; removed: smil(1).xml"
-    assert world.stands() == {("courts", "2013-Q2"): {"smil.xml": b"a"}}
+    assert world.landed_files() == {("courts", "2013-Q2"): {"smil.xml": b"a"}}
 
 
 def test_leftovers_are_landed_and_may_go_without_a_word(world: World) -> None:
@@ -163,15 +163,15 @@ def test_leftovers_are_landed_and_may_go_without_a_word(world: World) -> None:
     world.put("police/2013-Q2/rastet.csv", "a")
     for name in names:
         world.put(f"police/2013-Q2/{name}", name)
-    assert world.told() == []
-    assert set(world.stands()[("police", "2013-Q2")]) == {"rastet.csv", *names}
+    assert world.list_findings() == []
+    assert set(world.landed_files()[("police", "2013-Q2")]) == {"rastet.csv", *names}
     for name in names:
         (world.inbox / "police/2013-Q2" / name).unlink()
-    assert world.told() == []
-    assert set(world.stands()[("police", "2013-Q2")]) == {"rastet.csv"}
+    assert world.list_findings() == []
+    assert set(world.landed_files()[("police", "2013-Q2")]) == {"rastet.csv"}
 
 
-def test_a_missing_version_and_a_repeated_quarter_are_told(world: World) -> None:
+def test_a_missing_version_and_a_repeated_quarter_are_reported(world: World) -> None:
     world.put("courts/2013-Q2_v3/smil.xml", "a")
     world.put("courts/2013-Q3/smil.xml", "a")
     world.put("police/2013-Q2/rastet.csv", "a")
@@ -182,9 +182,9 @@ def test_a_missing_version_and_a_repeated_quarter_are_told(world: World) -> None
     ]
 
 
-def test_a_quarter_that_has_not_ended_is_told(world: World) -> None:
+def test_a_quarter_that_has_not_ended_is_reported(world: World) -> None:
     world.put("courts/2098-Q4/smil.xml", "a")
-    assert world.told() == [("delivery-before-quarter-end", "courts", "2098-Q4", None)]
+    assert world.list_findings() == [("delivery-before-quarter-end", "courts", "2098-Q4", None)]
 
 
 def test_missing_or_cut_bytes_in_the_store_stop_with_the_way_out_and_heal_from_the_inbox(world: World) -> None:
@@ -196,10 +196,10 @@ def test_missing_or_cut_bytes_in_the_store_stop_with_the_way_out_and_heal_from_t
     with pytest.raises(HarmoniaError, match=r"courts 2013-Q2 smil.xml: .*restore"):
         landed(world.registry, world.home)
     world.land()
-    assert world.stands() == {("courts", "2013-Q2"): {"smil.xml": b"abcdef"}}
+    assert world.landed_files() == {("courts", "2013-Q2"): {"smil.xml": b"abcdef"}}
     path.unlink()
     world.land()
-    assert world.stands() == {("courts", "2013-Q2"): {"smil.xml": b"abcdef"}}
+    assert world.landed_files() == {("courts", "2013-Q2"): {"smil.xml": b"abcdef"}}
 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
@@ -218,7 +218,7 @@ def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_co
     world.land()
     there = [b"entered"] if withdrawn else [b"entered", b"moved, not entered"]
     assert sorted(world.stored().values()) == there
-    assert sorted(content for files in world.stands().values() for content in files.values()) == there
+    assert sorted(content for files in world.landed_files().values() for content in files.values()) == there
 
 
 def test_an_inbox_that_is_none_is_one_clear_line(world: World, tmp_path: Path) -> None:

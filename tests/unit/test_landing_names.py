@@ -120,12 +120,12 @@ def test_no_name_stops_a_landing(tmp_path_factory: pytest.TempPathFactory, insti
     world.land()
     assert all(f["file"] is None or f["file"].isprintable() for f in world.land().findings)
     if known and kind_of(file) != "system":
-        assert list(world.stands()[("police", "2013-Q2")].values()) == [b"x"]
+        assert list(world.landed_files()[("police", "2013-Q2")].values()) == [b"x"]
     world.registry.close()
 
 
-def test_names_that_cannot_be_shown_are_landed_and_told(tmp_path: Path) -> None:
+def test_names_that_cannot_be_shown_are_landed_and_reported(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.put("police/2013-Q2/" + os.fsdecode(b"r\xe9st\x07.csv"), "x")
-    assert world.told() == [("delivery-file-name", "police", "2013-Q2", "r\\xe9st\\u0007.csv")]
-    assert world.stands() == {("police", "2013-Q2"): {"r\\xe9st\\u0007.csv": b"x"}}
+    assert world.list_findings() == [("delivery-file-name", "police", "2013-Q2", "r\\xe9st\\u0007.csv")]
+    assert world.landed_files() == {("police", "2013-Q2"): {"r\\xe9st\\u0007.csv": b"x"}}

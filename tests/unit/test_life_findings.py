@@ -1,4 +1,4 @@
-"""What a register did with its records over the years is told to the institution, with the way out; nothing is lost."""
+"""What a register did with its records over the years is reported to the institution, with what to do; nothing is lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def case(number: int) -> str:
 REPORTED = "10.01.2014"
 
 
-def test_a_cancelled_record_is_told_once_whether_it_was_delivered_before_or_not() -> None:
+def test_a_cancelled_record_is_reported_once_whether_it_was_delivered_before_or_not() -> None:
     found = standing(
         "police",
         {
@@ -37,9 +37,9 @@ def test_a_cancelled_record_is_told_once_whether_it_was_delivered_before_or_not(
             "2014-Q3": police(**{case(2): ("Anuluar", REPORTED)}),
         },
     )
-    told = rules(found)
-    assert told["cross-cancelled"] == {keyed(1)}
-    assert told["cross-cancelled-never-delivered"] == {keyed(2)}
+    rules_found = rules(found)
+    assert rules_found["cross-cancelled"] == {keyed(1)}
+    assert rules_found["cross-cancelled-never-delivered"] == {keyed(2)}
     lineage = found.lineage[found.lineage["entity"] == "case"]
     assert lineage.set_index(["record_key", "delivery"])["status"].to_dict() == {
         (keyed(1), "2014-Q1"): "superseded",
@@ -50,7 +50,7 @@ def test_a_cancelled_record_is_told_once_whether_it_was_delivered_before_or_not(
     }
 
 
-def test_a_record_cancelled_in_a_replaced_delivery_is_not_told() -> None:
+def test_a_record_cancelled_in_a_replaced_delivery_is_not_reported() -> None:
     found = standing(
         "police",
         {

@@ -279,10 +279,14 @@ def test_of_two_numbers_that_a_stay_names_the_one_with_the_person_counts():
     assert bits(world, "weight")[frozenset(("P-7", "PKR.nr.67/2012"))] < 0
 
 
-def test_files_of_the_prosecution_that_tell_of_no_separation_are_rather_two_cases():
+def test_files_of_the_prosecution_that_state_no_separation_are_rather_two_cases():
     world = background(30)
-    for key, day, told in (("1777", "2013-03-09", None), ("1778", "2013-04-20", None), ("1779", "2013-05-20", {"separated": "2013-05-21"})):
-        person_days = told or {}
+    for key, day, separated in (
+        ("1777", "2013-03-09", None),
+        ("1778", "2013-04-20", None),
+        ("1779", "2013-05-20", {"separated": "2013-05-21"}),
+    ):
+        person_days = separated or {}
         world.file("prosecution", key, [person(WHO)], own=f"PP.I.nr.{key}/2013", days={"received": day}, person_days=person_days)
     apart = bits(world, "apart")
     assert apart[frozenset(("1777", "1778"))] < 0

@@ -53,7 +53,7 @@ def test_all_values_missing(tables):
     assert linked.cases["cluster"].is_unique
 
 
-def test_every_record_gets_a_cluster_also_the_withdrawn_and_the_orphans(tables):
+def test_every_record_gets_a_cluster_also_the_withdrawn_and_those_without_a_case(tables):
     lost = tables["case_records"]["record_key"] == "1003"
     changed = {**tables, "case_records": tables["case_records"][~lost]}
     changed["person_records"] = tables["person_records"].assign(status="withdrawn")

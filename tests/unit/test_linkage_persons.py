@@ -64,7 +64,7 @@ def pairs() -> dict[str, tuple[dict, dict]]:
 
 @pytest.fixture(scope="module")
 def linked_pairs() -> Linked:
-    """The background, and each record of `pairs` alone in a police file of its own, months apart at other seats."""
+    """The background, and each record of `pairs` alone in a separate police file, months apart at other seats."""
     world = background()
     for n, (name, two) in enumerate(pairs().items()):
         for k, record in enumerate(two):

@@ -1,4 +1,4 @@
-"""Keys that are places in a list: each state is of the person in that row, whatever stood there before."""
+"""Keys that are places in a list: each state is of the person in that row, whatever was there before."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_value_corrected_at_a_place_is_the_same_person(changed: dict[str, Any]
     assert keys(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [{**ANNA, **changed}, BEN]))) == {}
 
 
-def test_nameless_persons_are_told_apart_by_what_their_rows_say_and_never_found_at_another_place() -> None:
+def test_nameless_persons_are_distinguished_by_the_values_of_their_rows_and_never_found_at_another_place() -> None:
     man, woman = NAMELESS | {"sex": "male"}, NAMELESS | {"sex": "female"}
     found = keys(lists(("2014-Q1", [man, woman]), ("2014-Q2", [woman, woman])))
     assert found["2014-Q1", 1] != found["2014-Q2", 1]

@@ -1,4 +1,4 @@
-"""Training with pairs that are known: they join what the data shows by itself, leave it, or stand alone."""
+"""Training with pairs that are known: they are added to the pairs found in the data, removed from them, or replace them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_pairs_judged_same_are_learned_from_and_those_judged_apart_are_not() -> 
     assert _share_equal(apart.fields) > 0.9
 
 
-def test_a_complete_truth_stands_alone() -> None:
+def test_a_complete_truth_replaces_the_other_pairs() -> None:
     sets, start = [_canonical()], load_model()
     halved = train_model(sets, start, lambda _, records: LabelledPairs(_rows(records, range(PERSONS // 2)), NONE, complete=True))
     assert _share_equal(halved.fields) > 0.9

@@ -143,13 +143,13 @@ def test_a_command_that_holds_the_home_is_waited_for(workplace, looks):
     assert len(looks()[0]) == 1
 
 
-def test_an_inbox_that_stays_away_is_told_once(workplace, looks, caplog):
+def test_an_inbox_that_stays_away_is_reported_once(workplace, looks, caplog):
     workplace.inbox.rmdir()
-    told = []
+    warnings_logged = []
     for _ in range(4):
         looks()
-        told.append(len(caplog.records))
-    assert told == [0, 1, 1, 1]
+        warnings_logged.append(len(caplog.records))
+    assert warnings_logged == [0, 1, 1, 1]
     workplace.inbox.mkdir()
     looks()
     workplace.inbox.rmdir()
@@ -168,7 +168,7 @@ def by_hand():
     fails()
 
 
-def test_a_run_by_hand_that_failed_is_told_too_and_the_alert_is_on_from_the_start(caplog, monkeypatch):
+def test_a_run_by_hand_that_failed_is_reported_too_and_the_alert_is_on_from_the_start(caplog, monkeypatch):
     """As `harmonia run` beside the daemon: in the home's instance, and of no code location."""
     daemons = property(lambda _: SimpleNamespace(location_name="pipelines.definitions"))
     monkeypatch.setattr(dg.SensorEvaluationContext, "code_location_origin", daemons)

@@ -95,9 +95,9 @@ def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("police_deliveries", ["2013-Q1", "2013-Q2", "2013-Q3"])
         assert dg.materialize([asset], instance=instance, tags=tags, resources={"workplace": place}).success
-        told = instance.get_event_records(dg.EventRecordsFilter(event_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION))
+        evaluations = instance.get_event_records(dg.EventRecordsFilter(event_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION))
         assert len(instance.get_runs()) == 1
-    partitions = {one.event_log_entry.dagster_event.event_specific_data.partition for one in told}
+    partitions = {one.event_log_entry.dagster_event.event_specific_data.partition for one in evaluations}
     assert {"2013-Q1", "2013-Q2", "2013-Q3"} <= partitions
 
 

@@ -37,7 +37,7 @@ def rows(delivery: str, count: int, seed: int, states: Mapping[str, str] | None 
     return frame.assign(Data_raportimit=day, Statusi=state, Stacioni=pd.Series(rng.choice(["A", "B", "C"], count), dtype="str"))
 
 
-def told(*frames: pd.DataFrame, states: Mapping[str, str] | None = None) -> dict[str, set[str]]:
+def findings_by_delivery(*frames: pd.DataFrame, states: Mapping[str, str] | None = None) -> dict[str, set[str]]:
     """Delivery -> rules."""
     frame = pd.concat(frames, ignore_index=True)
     names = sorted({*frame["_delivery"], *(states or {})})
@@ -59,43 +59,43 @@ def past(count: int = 120, seed: int = 1) -> list[pd.DataFrame]:
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_quarters_are_found_and_usual_ones_are_not(seed: int) -> None:
     before = past(seed=seed)
-    assert told(*before, rows(LAST, 120, seed)) == {}
-    assert "volume" in told(*before, rows(LAST, 60, seed))[LAST]
-    assert "volume" in told(*before, rows(LAST, 240, seed))[LAST]
-    assert "days" in told(*before, rows(LAST, 120, seed, days=-91))[LAST]
-    assert "days" in told(*before, rows(LAST, 120, seed, days=-30))[LAST]
-    assert told(*before, rows(LAST, 120, seed, days=1))[LAST] == {"days"}  # Saturdays in place of Mondays
-    assert told(*before, rows(LAST, 120, seed, states={"sent": "closed"})) == {LAST: {"codes"}}
-    assert told(*before, rows(LAST, 120, seed, states={"sent": "dismissed"})) == {LAST: {"codes"}}
+    assert findings_by_delivery(*before, rows(LAST, 120, seed)) == {}
+    assert "volume" in findings_by_delivery(*before, rows(LAST, 60, seed))[LAST]
+    assert "volume" in findings_by_delivery(*before, rows(LAST, 240, seed))[LAST]
+    assert "days" in findings_by_delivery(*before, rows(LAST, 120, seed, days=-91))[LAST]
+    assert "days" in findings_by_delivery(*before, rows(LAST, 120, seed, days=-30))[LAST]
+    assert findings_by_delivery(*before, rows(LAST, 120, seed, days=1))[LAST] == {"days"}  # Saturdays in place of Mondays
+    assert findings_by_delivery(*before, rows(LAST, 120, seed, states={"sent": "closed"})) == {LAST: {"codes"}}
+    assert findings_by_delivery(*before, rows(LAST, 120, seed, states={"sent": "dismissed"})) == {LAST: {"codes"}}
 
 
 def test_an_empty_column_a_missing_station_and_repeated_records_are_found() -> None:
     before, last = past(), rows(LAST, 120, 1)
-    assert told(*before, last.assign(**{"Neni:given": False})) == {LAST: {"missing"}}
-    assert told(*before, last.assign(Stacioni=last["Stacioni"].replace("A", "B"))) == {LAST: {"codes"}}
+    assert findings_by_delivery(*before, last.assign(**{"Neni:given": False})) == {LAST: {"missing"}}
+    assert findings_by_delivery(*before, last.assign(Stacioni=last["Stacioni"].replace("A", "B"))) == {LAST: {"codes"}}
     again = before[-1].assign(_delivery=LAST, _period=LAST)
-    assert "repeated" in told(*before, again)[LAST]
-    assert "repeated" in told(*before, last, again)[LAST]
+    assert "repeated" in findings_by_delivery(*before, again)[LAST]
+    assert "repeated" in findings_by_delivery(*before, last, again)[LAST]
 
 
-def test_a_new_code_numbers_articles_anew_and_an_article_entered_for_another_is_found() -> None:
+def test_a_new_code_renumbers_articles_and_an_article_entered_for_another_is_found() -> None:
     before = [frame.assign(Neni="139" if frame["_period"].iloc[0] < "2013" else "171") for frame in past()]
-    assert told(*before, rows(LAST, 120, 1).assign(Neni="171")) == {}
-    assert told(*before, rows(LAST, 120, 1).assign(Neni="231")) == {LAST: {"codes"}}
+    assert findings_by_delivery(*before, rows(LAST, 120, 1).assign(Neni="171")) == {}
+    assert findings_by_delivery(*before, rows(LAST, 120, 1).assign(Neni="231")) == {LAST: {"codes"}}
 
 
-def test_a_small_register_and_a_short_past_are_told_nothing() -> None:
-    assert told(*past(8), rows(LAST, 4, 1)) == {}
-    assert told(*past()[:2], rows(LAST, 20, 1)) == {}
-    assert told(*past(8), rows(LAST, 40, 1))[LAST] == {"volume"}  # five times as many are enough
+def test_a_small_register_and_a_short_past_get_no_finding() -> None:
+    assert findings_by_delivery(*past(8), rows(LAST, 4, 1)) == {}
+    assert findings_by_delivery(*past()[:2], rows(LAST, 20, 1)) == {}
+    assert findings_by_delivery(*past(8), rows(LAST, 40, 1))[LAST] == {"volume"}  # five times as many are enough
 
 
 def test_the_last_version_of_a_period_is_its_past_and_each_version_is_judged() -> None:
     before = past()
     wrong, right = rows(LAST, 30, 1), rows(LAST, 120, 2).assign(_delivery=f"{LAST}_v2")
-    assert set(told(*before, wrong, right)) == {LAST}
-    assert told(*before, wrong, states={LAST: "partial"}) == {}  # that is said already
-    none = told(*before, states={LAST: "complete"})
+    assert set(findings_by_delivery(*before, wrong, right)) == {LAST}
+    assert findings_by_delivery(*before, wrong, states={LAST: "partial"}) == {}  # that is said already
+    none = findings_by_delivery(*before, states={LAST: "complete"})
     assert none == {LAST: {"volume"}}
 
 
@@ -127,7 +127,9 @@ def test_large_numbers_take_the_normal_distribution_near_the_exact_one() -> None
     assert own_past._beta_binomial(own_past._LARGE + 1, 0.3, 1e-5, 15_300) == pytest.approx(exact, rel=0.05)
 
 
-def test_usual_quarters_are_rarely_told() -> None:
+def test_usual_quarters_are_rarely_reported() -> None:
     """One in 200 for each of five rules, at most."""
-    tally = Counter(delivery for seed in range(10) for delivery in told(*past(seed=seed + 100), rows(LAST, 120, seed + 100)))
+    tally = Counter(
+        delivery for seed in range(10) for delivery in findings_by_delivery(*past(seed=seed + 100), rows(LAST, 120, seed + 100))
+    )
     assert sum(tally.values()) <= 3  # of 10 × 5 judged quarters

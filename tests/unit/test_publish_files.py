@@ -147,7 +147,7 @@ def test_a_reader_by_the_pointer_sees_one_publishing_over_all_files(published: S
             assert new.execute(query).fetchall() == []
 
 
-def test_a_reader_is_told_where_nothing_is_or_another_version_published(published: Stores, tmp_path: Path) -> None:
+def test_a_reader_gets_a_clear_error_where_nothing_is_or_another_version_published(published: Stores, tmp_path: Path) -> None:
     with pytest.raises(HarmoniaError, match="nothing is published there"), open_publication(tmp_path):
         pass
     publish_stores(published, tmp_path)
@@ -174,7 +174,7 @@ def test_a_reader_of_the_old_file_is_not_disturbed(published: Stores, tmp_path: 
         assert connection.execute("select count(*) from lineage").fetchone() == (2,)
 
 
-def test_a_damaged_key_of_the_pseudonyms_is_told(tmp_path: Path) -> None:
+def test_a_damaged_key_of_the_pseudonyms_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pseudonym.key").write_bytes(b"short")
     with pytest.raises(HarmoniaError, match=r"pseudonym\.key: has 5 bytes"):
         pseudonym_key(tmp_path)

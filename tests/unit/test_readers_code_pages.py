@@ -1,4 +1,4 @@
-"""The code page of a text is told by its words, and said; what cannot be told is said too and stays as it is."""
+"""The code page of a text is recognised by its words, and reported; if it is not recognised, that is reported too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_delivery_in_another_code_page_gives_the_same_cells(page: str, tmp_pat
     assert [f["detail"] for f in other.findings if f["file"] == "personat.csv"] == [page]
 
 
-def test_mac_roman_is_told_by_signs_in_the_middle_of_words() -> None:
+def test_mac_roman_is_recognised_by_signs_in_the_middle_of_words() -> None:
     plain = "2013-PR-00001;Gëzim;Prishtinë;Nën hetim\r\nViktimë;Pejë;Çlirim\r\n"
     assert encoding.decode(plain.encode("mac-roman"), "windows-1250", evidence=EncodingEvidence(AGREED))[0] == plain
 
@@ -63,7 +63,7 @@ def test_a_file_in_the_agreed_page_stays_in_it_beside_one_in_another(tmp_path: P
     assert [f["file"] for f in mixed.findings] == ["personat.csv"]
 
 
-def test_words_that_decide_nothing_are_told_and_read_as_agreed() -> None:
+def test_words_that_decide_nothing_are_reported_and_read_as_agreed() -> None:
     odd = b"\xc5\xbd\xd1 \xe5x\xc3y\r\n".replace(b"\xc5\xbd", b"\xc5\xc5")
     decoded, found = encoding.decode(odd, "windows-1250", evidence=EncodingEvidence(AGREED))
     assert decoded == odd.decode("windows-1250")
@@ -87,20 +87,20 @@ def test_names_of_other_languages_stay_as_they_are(name: str) -> None:
     assert {f["rule"] for f in found} <= {"file-encoding-undecided"}
 
 
-def test_one_name_alone_is_told_not_changed() -> None:
+def test_one_name_alone_is_reported_not_changed() -> None:
     decoded, found = encoding.decode("Petroviæ".encode(), "utf-8")
     assert (decoded, [f["rule"] for f in found]) == ("Petroviæ", ["file-encoding-undecided"])
 
 
 @pytest.mark.parametrize("clean", ["Petrović", "Šehu", "Peć", "Saša", "Vučitrn", "Yeşil"])
-def test_a_misread_cell_among_sound_ones_is_put_right_and_told(clean: str) -> None:
+def test_a_misread_cell_among_sound_ones_is_corrected_and_reported(clean: str) -> None:
     given = pd.DataFrame({"a": ["Đorđe", to_latin_1(clean), "Thérèse"], "_file": "x", "_part": "t", "_line": [1, 2, 3]}).astype(
         {"a": "str"}
     )
     better, found = encoding.repair_cells({"t": given}, {"t": ["a"]}, EncodingEvidence(AGREED))
     assert better["t"]["a"].tolist() == ["Đorđe", clean, "Thérèse"]
-    told = {"rule": "cell-text-misread", "file": "x", "part": "t", "line": 2, "field": "a", "value": to_latin_1(clean)}
-    assert found == [told]
+    actual = {"rule": "cell-text-misread", "file": "x", "part": "t", "line": 2, "field": "a", "value": to_latin_1(clean)}
+    assert found == [actual]
 
 
 def test_a_workbook_whose_text_was_misread_as_a_whole(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_an_older_copy_is_refused_with_the_way_out(home: Home, tmp_path: Path) -
         held(home)
 
 
-def test_an_older_copy_that_went_on_by_itself_is_refused_too(home: Home, tmp_path: Path) -> None:
+def test_an_older_copy_that_was_used_further_is_refused_too(home: Home, tmp_path: Path) -> None:
     ran(home)
     older = copied(home, tmp_path / "older.sqlite")
     ran(home)

@@ -73,7 +73,7 @@ def test_a_transaction_that_enters_nothing_adds_no_seal(registry: Registry) -> N
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         ("UPDATE receipt SET content = 'x' WHERE id = 1", "receipt 1"),
         ("UPDATE delivery SET period = '2013-Q3' WHERE id = 1", "receipt 1"),
@@ -91,17 +91,17 @@ def test_a_transaction_that_enters_nothing_adds_no_seal(registry: Registry) -> N
         ("DELETE FROM seal WHERE id = 2", "seal 3"),
     ],
 )
-def test_an_edit_is_found_and_named(registry: Registry, edit: str, told: str) -> None:
+def test_an_edit_is_found_and_named(registry: Registry, edit: str, message: str) -> None:
     with registry.engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
     raw = create_engine(registry.engine.url)
     with raw.begin() as connection:
         assert connection.execute(text(edit)).rowcount == 1
     raw.dispose()
-    assert any(line.startswith(told) for line in broken(registry)), broken(registry)
+    assert any(line.startswith(message) for line in broken(registry)), broken(registry)
 
 
-def test_a_ledger_sealed_anew_is_found_by_an_older_seal(registry: Registry) -> None:
+def test_a_ledger_with_a_new_seal_is_found_by_an_older_seal(registry: Registry) -> None:
     with registry.read() as session:
         known = seal.newest_seal(session)
     with registry.write() as session:

@@ -28,6 +28,6 @@ def test_groups_are_the_same_whatever_they_are_called() -> None:
     assert changed_clusters(_ids(a="1", b="1", c="2"), _ids(c="x", a="y", b="y")).empty
 
 
-def test_records_in_other_company_or_on_one_side_only_are_told() -> None:
+def test_records_in_other_company_or_on_one_side_only_are_reported() -> None:
     found = changed_clusters(_ids(a="1", b="1", c="2", d="3"), _ids(a="1", b="2", c="2"))
     assert sorted(found["record_key"]) == ["a", "b", "c", "d"]

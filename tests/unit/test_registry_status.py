@@ -1,4 +1,4 @@
-"""Status: every institution and quarter, what came, what stands, what is late or missing."""
+"""Status: every institution and quarter, what came, what counts, what is late or missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def told(world: World, institution: str, inbox: Path | None = None, today: date = date(2020, 1, 1)) -> list[tuple[str, ...]]:
+def status_rows(world: World, institution: str, inbox: Path | None = None, today: date = date(2020, 1, 1)) -> list[tuple[str, ...]]:
     frame = list_delivery_states(world.registry, inbox, today)
     assert tuple(frame.columns) == STATUS_COLUMNS
     rows = frame[frame["institution"] == institution].drop(columns=["institution", "period_state"]).fillna("-")
@@ -47,7 +47,7 @@ def test_every_institution_and_quarter_between_the_first_and_the_last(world: Wor
     frame = list_delivery_states(world.registry, world.inbox, date(2013, 7, 1))
     assert sorted(frame["institution"].unique()) == sorted(institutions())
     assert frame.groupby("institution").size().to_dict() == {name: 9 if name == "social_work" else 3 for name in institutions()}
-    assert told(world, "courts", today=date(2013, 7, 1)) == [
+    assert status_rows(world, "courts", today=date(2013, 7, 1)) == [
         ("2012-Q4", "2012-Q4", "received", ""),
         ("2013-Q1", "-", "missing", "was due on 2013-04-15"),
         ("2013-Q2", "-", "expected", "is due on 2013-07-15"),
@@ -58,7 +58,7 @@ def test_an_inbox_not_yet_run_and_no_inbox_at_all(world: World) -> None:
     world.put("courts/2013-Q2/smil.xml", "a")
     world.put("courts/2013-Q2_v2/smil.xml", "b")
     world.put("courts/2013-Q3/.DS_Store")
-    assert told(world, "courts", world.inbox) == [
+    assert status_rows(world, "courts", world.inbox) == [
         ("2013-Q2", "2013-Q2_v2", "received", "not landed yet"),
         ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2; not landed yet"),
     ]
@@ -75,7 +75,7 @@ def test_states_of_versions_and_of_their_quarter(world: World) -> None:
     record_state(world.registry, "courts", "2013-Q2_v2", "complete", {"read": 9, "accepted": 7, "quarantined": 1})
     record_state(world.registry, "courts", "2013-Q2_v3", "partial")
     record_state(world.registry, "courts", "2013-Q2_v4", "unreadable")
-    assert told(world, "courts") == [
+    assert status_rows(world, "courts") == [
         ("2013-Q2", "2013-Q2_v4", "unreadable", "cannot be read, replaces nothing"),
         ("2013-Q2", "2013-Q2_v3", "partial", "partial: records missing from it are not withdrawn"),
         ("2013-Q2", "2013-Q2_v2", "complete", "counts for records not in 2013-Q2_v3; 9 rows read, 7 accepted, 1 quarantined"),
@@ -100,9 +100,9 @@ def test_a_folder_of_which_nothing_could_be_landed_is_missing(world: World, monk
         raise UnreadableError("Permission denied")
 
     monkeypatch.setattr("pipelines.landing.ingest._InboxPass._read_file", refuse)
-    assert [row[2] for row in told(world, "courts", world.inbox)] == ["received"]
+    assert [row[2] for row in status_rows(world, "courts", world.inbox)] == ["received"]
     world.land()
-    assert told(world, "courts", world.inbox) == [
+    assert status_rows(world, "courts", world.inbox) == [
         ("2013-Q2", "2013-Q2", "missing", "no file could be landed: see the feedback to the institution")
     ]
 
@@ -111,10 +111,10 @@ def test_a_delivery_whose_content_was_exchanged_is_received_until_it_is_read_aga
     world.put("courts/2013-Q2/smil.xml", "a")
     world.land()
     record_state(world.registry, "courts", "2013-Q2", "partial")
-    assert [row[2] for row in told(world, "courts")] == ["partial"]
+    assert [row[2] for row in status_rows(world, "courts")] == ["partial"]
     world.put("courts/2013-Q2/smil.xml", "b")
     world.land()
-    assert [row[2] for row in told(world, "courts")] == ["received"]
+    assert [row[2] for row in status_rows(world, "courts")] == ["received"]
 
 
 def test_a_delivery_gone_from_the_inbox_is_still_received(world: World) -> None:
@@ -123,25 +123,25 @@ def test_a_delivery_gone_from_the_inbox_is_still_received(world: World) -> None:
     path.unlink()
     path.parent.rmdir()
     world.land()
-    assert told(world, "courts", world.inbox) == [("2013-Q2", "2013-Q2", "received", "no longer in the inbox")]
+    assert status_rows(world, "courts", world.inbox) == [("2013-Q2", "2013-Q2", "received", "no longer in the inbox")]
 
 
 def test_late_is_what_came_after_its_day_in_a_home_already_in_use(world: World) -> None:
     begin_run(world.registry)
     arrived(world, "2013-07-20", "courts/2013-Q2")
-    assert told(world, "courts")[0][3] == ""  # the home was first run years later: arrival means nothing
+    assert status_rows(world, "courts")[0][3] == ""  # the home was first run years later: arrival means nothing
     with world.registry.write() as session:
         session.execute(update(Run).values(started=datetime(2013, 1, 1, tzinfo=UTC)))
-    assert told(world, "courts") == [("2013-Q2", "2013-Q2", "received", "came on 2013-07-20, was due on 2013-07-15")]
+    assert status_rows(world, "courts") == [("2013-Q2", "2013-Q2", "received", "came on 2013-07-20, was due on 2013-07-15")]
     arrived(world, "2013-09-01", "courts/2013-Q2_v2")
     late = ["came on 2013-07-20, was due on 2013-07-15", "replaced by 2013-Q2_v2"]
-    assert [row[3] for row in told(world, "courts")] == late  # a correction is no excuse, nor late by itself
+    assert [row[3] for row in status_rows(world, "courts")] == late  # a correction does not excuse a late delivery, and is not itself late
 
 
 def test_late_is_what_came_after_a_later_quarter(world: World) -> None:
     arrived(world, "2013-10-05", "courts/2013-Q3")
     arrived(world, "2013-11-01", "courts/2013-Q2")
-    assert told(world, "courts") == [
+    assert status_rows(world, "courts") == [
         ("2013-Q2", "2013-Q2", "received", "came on 2013-11-01, after 2013-Q3"),
         ("2013-Q3", "2013-Q3", "received", ""),
     ]

@@ -124,8 +124,8 @@ def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> Non
         session.add(Audit(at=now(), who="a", action="looked", subject="P0000002"))
     published_seal.remember_seal(workplace.home, registry)
     registry.close()
-    told = [line for line in verify_home(workplace) if line.startswith("ledger")]
-    assert told == []
+    problems = [line for line in verify_home(workplace) if line.startswith("ledger")]
+    assert problems == []
     for left in path.parent.glob("registry.sqlite*"):
         left.unlink()
     shutil.copy(older, path)
@@ -135,7 +135,7 @@ def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> Non
 def test_every_column_is_sealed_or_derived_for_a_reason() -> None:
     sealed = {str(column.property.columns[0]) for stream in seal.STREAMS for column in (stream.position, *stream.columns)}
     sealed |= {str(column.property.columns[0]) for state in seal.STATES for column in (*state.by, *state.columns)}
-    sealed |= {"entity_id.kind"}  # each kind of ids is a stream of its own
+    sealed |= {"entity_id.kind"}  # each kind of ids is a separate stream
     names = {str(column) for column in COLUMNS}
     assert sealed | set(seal.DERIVED) == names, "seal the column in a Stream or State of harmonia.registry.seal, or say why in DERIVED"
     assert not sealed & set(seal.DERIVED)
@@ -152,5 +152,5 @@ def test_an_edit_of_any_column_and_a_removed_row_are_found(copied: Registry, tab
 
 
 @pytest.mark.parametrize("edit", STRUCTURE.values(), ids=list(STRUCTURE))
-def test_what_acts_by_itself_and_lost_seals_are_found(copied: Registry, edit: str) -> None:
+def test_triggers_and_lost_seals_are_found(copied: Registry, edit: str) -> None:
     assert tampered(copied, edit) == []

@@ -53,7 +53,7 @@ def test_a_year_total_changes_by_nothing_or_by_five_and_breakdowns_never(home):
     release(home, "2014-09-30", source(world(women=22), [2013]))
     held = open_release(home / "releases")
     assert held.figures(VICTIMS, "total", "2013")["value"].tolist() == [36]
-    assert held.figures(VICTIMS, "sex", "2013")["value"].sum() == 29, "breakdowns add up to the total that stands"
+    assert held.figures(VICTIMS, "sex", "2013")["value"].sum() == 29, "breakdowns add up to the published total"
     release(home, "2015-03-31", source(world(women=27), [2013]))
     moved = open_release(home / "releases")
     assert moved.figures(VICTIMS, "total", "2013")[["value", "revised"]].values.tolist() == [[43, True]]
@@ -203,7 +203,7 @@ def test_words_in_three_languages(home):
         label_of_code("sex", "male", "de")
 
 
-def test_a_revised_total_is_told_with_its_reason_and_no_number_of_records(home):
+def test_a_revised_total_is_published_with_its_reason_and_no_number_of_records(home):
     release(home, "2014-03-31", source(world(), [2013]))
     release(home, "2014-09-30", source(world(women=26), [2013]))
     said = open_release(home / "releases").table("revisions")
@@ -271,7 +271,7 @@ def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
     assert folder.release_names(home / "releases") == []
 
 
-def test_trafficking_stands_without_a_total_that_would_tell_the_rest(home):
+def test_trafficking_is_published_without_a_total_that_would_disclose_the_rest(home):
     release(home, "2015-03-31", source(units("persons_arrested", 2013, (30, {}), (3, OTHER)), [2013]))
     opened = open_release(home / "releases")
     assert opened.figures("persons_arrested", "total", "2013")["status"].tolist() == ["not_shown"]

@@ -98,7 +98,7 @@ def test_nothing_in_a_report_is_a_code(released, lang, audience):
 
 
 def test_languages_differ_throughout(released):
-    """A sentence of one language stands in no report of another."""
+    """No report contains a sentence of another language."""
     pages = {lang: text(render_page(joint.make_joint_report(released, "2013", "public", lang))) for lang in LANGUAGES}
     for lang, page in pages.items():
         others = [triple[n] for triple in texts(load_texts()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
@@ -112,10 +112,10 @@ def test_the_public_report_holds_no_figure_that_the_release_does_not_print(relea
     cells = {int(n) for n in re.findall(r'<td class="num">(\d+)\*?</td>', page)}
     assert cells
     assert cells <= printed
-    assert 3 not in cells, "the three foreign men are not told"
+    assert 3 not in cells, "the three foreign men are not published"
 
 
-def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart(released):
+def test_a_total_is_shown_beside_its_trafficking_part_and_the_minor_offence_apart(released):
     report = joint.make_joint_report(released, "2013", "public", "en")
     courts = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Courts")
     convicted = next(row for row in courts.rows if row[0].text == "Persons convicted")

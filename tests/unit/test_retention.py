@@ -59,7 +59,7 @@ def test_what_is_past_its_time_goes_and_the_receipt_stays(place):
     assert {one.store for one in rules().values() if one.removed_by == "command"} == {"feedback", "logs", "dagster", "trials"}
 
 
-def test_landing_is_told_and_never_removed(place):
+def test_landing_is_listed_and_never_removed(place):
     far = datetime.now(UTC).date() + timedelta(days=3660)
     assert items(place, far)["landing"] == 1
     remove(place, find_expired(place, far))

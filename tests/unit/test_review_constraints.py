@@ -51,7 +51,7 @@ def test_different_holds_between_whole_clusters():
     assert found[0] == found[1]
 
 
-def test_same_stands_against_a_veto():
+def test_same_prevails_over_a_veto():
     pairs = pairs_from_weights(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
     assert agglomerate(2, pairs, JoiningRules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
@@ -78,7 +78,7 @@ def test_what_does_not_clash_can_be_obeyed_all_together(rows):
     assert all(found[a] != found[b] for a, b in pairs["different"])
 
 
-def test_judgements_on_persons_and_cases_hold_and_are_told():
+def test_judgements_on_persons_and_cases_take_effect_and_are_reported():
     tables = canonical(12)
     free = link(tables)
     persons, cases = clustered(free.persons), clustered(free.cases)
@@ -103,7 +103,7 @@ def test_judgements_on_persons_and_cases_hold_and_are_told():
     assert bound.statistics["judgements_holds"] == 3
 
 
-def test_same_against_a_hard_rule_holds_and_is_told():
+def test_same_against_a_hard_rule_takes_effect_and_is_reported():
     tables = canonical(6)
     twin = tables["person_records"].iloc[[0]].assign(record_key="2013-PR-00000/2")
     tables["person_records"] = pd.concat([tables["person_records"], twin], ignore_index=True)

@@ -72,6 +72,6 @@ def test_the_other_records_of_a_cluster_count_with_it():
     assert count_influence(pair, rows, CASES, together)["moves"].tolist() == [4]
 
 
-def test_many_pairs_at_once_are_measured_as_each_by_itself():
+def test_many_pairs_at_once_are_measured_as_each_alone():
     every = pd.DataFrame([("person", "police", "c1/1", "police", other) for other in ("c2/1", "c3/1", "c4/1")], columns=PAIR)
     assert count_influence(every.assign(joined=False), ROWS, CASES, PERSONS)["moves"].tolist() == [4, 2, 0]

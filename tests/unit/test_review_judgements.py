@@ -1,4 +1,4 @@
-"""A judgement is a record: entered once, never lost, undone by another; what stands follows from all of them."""
+"""A judgement is a record: entered once, never lost, undone by another; the effective verdict follows from all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def said(
     return one.assign(verdict=verdict, steward=steward, why=why, model="m", weight=1.0, blind=blind, origin=origin)
 
 
-def stands(registry: Registry) -> dict[str, str]:
+def effective_verdicts(registry: Registry) -> dict[str, str]:
     found = combine_judgements(read_judgements(registry))
     return dict(zip(found["key_a"] + found["key_b"], found["verdict"], strict=True))
 
@@ -63,32 +63,32 @@ def test_an_empty_frame_stays_one():
 def test_the_latest_word_of_a_steward_counts(registry):
     enter_judgements(registry, said("same"))
     enter_judgements(registry, said("different", why="looked again"))
-    assert stands(registry) == {"ab": "different"}
+    assert effective_verdicts(registry) == {"ab": "different"}
     assert len(read_judgements(registry)) == 2
 
 
 def test_stewards_who_disagree_have_no_effect_until_they_agree(registry):
     enter_judgements(registry, said("same"))
     enter_judgements(registry, said("different", "Bo"))
-    assert stands(registry) == {"ab": "disputed"}
+    assert effective_verdicts(registry) == {"ab": "disputed"}
     enter_judgements(registry, said("same", "  BO "))
-    assert stands(registry) == {"ab": "same"}
+    assert effective_verdicts(registry) == {"ab": "same"}
 
 
 def test_unsure_takes_no_side(registry):
     enter_judgements(registry, said("unsure", "Bo"))
-    assert stands(registry) == {"ab": "unsure"}
+    assert effective_verdicts(registry) == {"ab": "unsure"}
     enter_judgements(registry, said("same"))
-    assert stands(registry) == {"ab": "same"}
+    assert effective_verdicts(registry) == {"ab": "same"}
 
 
 def test_withdrawing_is_another_judgement(registry):
     enter_judgements(registry, said("same"))
     enter_judgements(registry, said("withdrawn"))
-    assert stands(registry) == {}
+    assert effective_verdicts(registry) == {}
     assert read_judgements(registry)["verdict"].tolist() == ["same", "withdrawn"]
     enter_judgements(registry, said("different"))
-    assert stands(registry) == {"ab": "different"}
+    assert effective_verdicts(registry) == {"ab": "different"}
 
 
 def test_the_same_words_again_change_nothing(registry):
@@ -102,10 +102,10 @@ def test_a_file_imported_again_does_not_undo_what_was_said_since(registry):
     enter_judgements(registry, said("same", origin="file"))
     enter_judgements(registry, said("different"))
     assert enter_judgements(registry, said("same", origin="file")).tolist() == [False]
-    assert stands(registry) == {"ab": "different"}
+    assert effective_verdicts(registry) == {"ab": "different"}
 
 
-def test_what_stands_comes_in_the_order_in_which_it_came_to(registry):
+def test_effective_verdicts_come_in_the_order_in_which_they_took_effect(registry):
     for pair, verdict in (("ab", "same"), ("cd", "same"), ("ab", "different")):
         enter_judgements(registry, said(verdict, pair=pair))
     assert combine_judgements(read_judgements(registry))["key_a"].tolist() == ["c", "a"]

@@ -104,7 +104,7 @@ def test_nothing_labelled_says_nothing():
     assert np.isnan(found.loc["precision", "estimate"])
 
 
-def test_a_missed_match_in_a_large_stratum_weighs_as_much_as_it_stands_for():
+def test_a_missed_match_in_a_large_stratum_weighs_as_much_as_the_pairs_that_it_represents():
     strata = pd.DataFrame(
         {"entity": "case", "joined": [True, False], "pairs": [100, 1000], "same": [100, 1], "different": [0, 99], "unsure": 0}
     )

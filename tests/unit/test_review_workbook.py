@@ -1,4 +1,4 @@
-"""The workbook goes out private and whole, and comes back with every row taken or told why not."""
+"""The workbook is exported completely and privately; on import each row is accepted or refused with a reason."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_rows_without_a_verdict_stay_open(world):
         ("why", "y" * 2500, "shorten it"),
     ],
 )
-def test_a_row_that_cannot_be_taken_is_told_and_the_others_are_taken(world, column, value, said):
+def test_a_row_that_cannot_be_taken_is_refused_with_a_reason_and_the_others_are_imported(world, column, value, said):
     home, path = world
     edit(path, judge_all)
 
@@ -160,7 +160,7 @@ def test_a_row_that_cannot_be_taken_is_told_and_the_others_are_taken(world, colu
     assert done.entered == len(entered(home)) > 0
 
 
-def test_a_pair_that_stands_twice_is_taken_from_neither_row(world):
+def test_a_pair_in_two_rows_is_imported_from_neither(world):
     home, path = world
     edit(path, judge_all)
 
@@ -191,7 +191,7 @@ def test_rows_may_be_sorted_and_numbers_come_back_as_numbers(world):
     assert taken(home, path).refused.empty
 
 
-def test_records_that_changed_or_went_since_are_told(world):
+def test_records_that_changed_or_went_since_are_reported(world):
     home, path = world
     edit(path, judge_all)
     persons = home.lake / "canonical" / "person_records.parquet"

@@ -91,20 +91,20 @@ def test_the_strategy_has_sixteen_figures() -> None:
 
 
 @pytest.mark.parametrize("name", ["warehouse", "truth"])
-def test_what_is_not_there_is_told_with_the_way_out(home: Path, truth: Path, tmp_path: Path, name: str) -> None:
+def test_what_is_missing_is_reported_with_what_to_do(home: Path, truth: Path, tmp_path: Path, name: str) -> None:
     where = {"warehouse": home / "warehouse.duckdb", "truth": truth}
     where[name] = tmp_path / "nowhere"
     with pytest.raises(HarmoniaError, match="nowhere"):
         score_warehouse(where["warehouse"], where["truth"])
 
 
-def test_a_truth_without_a_column_is_told(home: Path, truth: Path) -> None:
+def test_a_truth_without_a_column_is_reported(home: Path, truth: Path) -> None:
     (truth / "records.csv").write_text("institution,entity\n")
     with pytest.raises(HarmoniaError, match="lacks the columns record_key"):
         score_warehouse(home / "warehouse.duckdb", truth)
 
 
-def test_a_file_that_is_no_warehouse_is_told(truth: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_warehouse_is_reported(truth: Path, tmp_path: Path) -> None:
     (tmp_path / "warehouse.duckdb").write_text("no database")
     with pytest.raises(HarmoniaError, match="cannot be read as a warehouse"):
         score_warehouse(tmp_path / "warehouse.duckdb", truth)

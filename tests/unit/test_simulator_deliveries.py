@@ -98,8 +98,8 @@ def test_the_prosecutions_database_is_whole(clean: Path) -> None:
     for path in sorted((clean / "inbox/prosecution").glob("*/psh.sqlite")):
         connection = sqlite3.connect(path)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        orphans = "SELECT count(*) FROM akuza WHERE pala_id NOT IN (SELECT pala_id FROM pala)"
-        assert connection.execute(orphans).fetchone() == (0,)
+        without_party = "SELECT count(*) FROM akuza WHERE pala_id NOT IN (SELECT pala_id FROM pala)"
+        assert connection.execute(without_party).fetchone() == (0,)
         charged = "SELECT count(*) FROM pala WHERE roli = 'D' AND pala_id NOT IN (SELECT pala_id FROM akuza)"
         assert connection.execute(charged).fetchone() == (0,)
         connection.close()

@@ -104,12 +104,12 @@ def test_new_ids_are_in_the_crosswalk_or_stand_beside_the_old_ones(made: Path) -
 
 
 def test_workbooks_of_1904_and_tables_of_last_year(made: Path) -> None:
-    told = {(row["delivery"], row["kind"]) for row in read(made / "truth" / "defects.csv") if row["institution"] == "inspectorate"}
+    defects = {(row["delivery"], row["kind"]) for row in read(made / "truth" / "defects.csv") if row["institution"] == "inspectorate"}
     for path in sorted((made / "inbox" / "inspectorate").glob("*/raporti.xlsx")):
         book = openpyxl.load_workbook(path)
         first = [row[0].value for row in book["Lëndët"].iter_rows(max_col=1)]
-        assert (book.epoch == CALENDAR_MAC_1904) == ((path.parent.name, "workbook_1904") in told)
-        assert ("Viti i kaluar" in first) == ((path.parent.name, "last_year_table") in told)
+        assert (book.epoch == CALENDAR_MAC_1904) == ((path.parent.name, "workbook_1904") in defects)
+        assert ("Viti i kaluar" in first) == ((path.parent.name, "last_year_table") in defects)
 
 
 def test_each_kind_alone_and_an_unknown_one(tmp_path: Path) -> None:

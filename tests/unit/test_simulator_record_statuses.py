@@ -1,4 +1,4 @@
-"""What stands: the status of every state over quarters and versions (docs/reference/counting-rules.md, "Record status")."""
+"""The status of every state over quarters and versions (docs/reference/counting-rules.md, "Record status")."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _statuses(*deliveries: Delivery) -> dict[str, str]:
     return {f"{row[5]} {row[2]}": row[6] for row in record_rows(assign_statuses(list(deliveries))) if row[1] == "case"}
 
 
-def test_the_latest_quarter_stands_whatever_the_order_of_arrival() -> None:
+def test_the_latest_quarter_is_accepted_whatever_the_order_of_arrival() -> None:
     later, earlier = _delivery("2012-Q2", "A"), _delivery("2012-Q1", "AB")
     assert _statuses(later, earlier) == {"2012-Q1 A": "superseded", "2012-Q1 B": "accepted", "2012-Q2 A": "accepted"}
 
@@ -42,7 +42,7 @@ def test_of_several_replaced_versions_the_last_holder_is_withdrawn() -> None:
     assert (found["2012-Q1 B"], found["2012-Q1_v2 B"]) == ("superseded", "withdrawn")
 
 
-def test_where_a_state_is_withdrawn_the_earlier_quarter_stands_again() -> None:
+def test_where_a_state_is_withdrawn_the_earlier_quarter_is_accepted_again() -> None:
     found = _statuses(_delivery("2012-Q1", "B"), _delivery("2012-Q2", "AB"), _delivery("2012-Q2", "A", 2))
     assert (found["2012-Q1 B"], found["2012-Q2 B"]) == ("accepted", "withdrawn")
 

@@ -81,8 +81,8 @@ def test_new_codes_come_from_one_day_on_and_are_in_the_contract_beside(usual: Pa
     assert contract["tables"]["pala"]["columns"]["roli"]["codes_from"] == {date(2014, 5, 15): {"P": "defendant", "D": "victim"}}
     assert (usual / "truth" / "statistics.csv").read_bytes() == (tmp_path / "set" / "truth" / "statistics.csv").read_bytes()
     with (tmp_path / "set" / "truth" / "defects.csv").open(encoding="utf-8") as file:
-        told = {(row["institution"], row["delivery"]) for row in csv.DictReader(file) if row["kind"] == "codes_changed"}
-    assert told == {(name, f"2014-Q{q}") for name in ("police", "prosecution") for q in (2, 3, 4)}
+        defects = {(row["institution"], row["delivery"]) for row in csv.DictReader(file) if row["kind"] == "codes_changed"}
+    assert defects == {(name, f"2014-Q{q}") for name in ("police", "prosecution") for q in (2, 3, 4)}
 
 
 def _roles(path: Path) -> set[str]:

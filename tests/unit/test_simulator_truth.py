@@ -40,29 +40,29 @@ def _differences(true: Figures, counted: Figures, column: int) -> dict[tuple[str
     return {key: pair for key, pair in pairs.items() if pair[0] not in ("", pair[1])}
 
 
-def test_every_accepted_record_stands_in_the_files(simulated: Path) -> None:
+def test_every_accepted_record_is_in_the_files(simulated: Path) -> None:
     assert read_accepted(simulated)[1] == set()
 
 
 def test_as_reported_is_what_the_files_say(simulated: Path) -> None:
-    standing, _ = read_accepted(simulated)
+    accepted_records, _ = read_accepted(simulated)
     true = _figures(simulated)
     assert len(true) > 3000
-    assert _differences(true, _counted(reported_events(standing), [], 2012), 0) == {}
+    assert _differences(true, _counted(reported_events(accepted_records), [], 2012), 0) == {}
 
 
-def _attributes(folder: Path, standing) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def _attributes(folder: Path, accepted_records) -> dict[str, object]:  # type: ignore[no-untyped-def]
     """What is known of each person, from the accepted records and the true persons."""
     persons = {row["person_id"]: row for row in rows(folder / "truth/persons.csv")}
-    for state in standing.accepted.values():
+    for state in accepted_records.accepted.values():
         if state.person is not None:
             row, person = persons[state.person.person.person_id], state.person.person
             person.sex, person.citizenship, person.born = row["sex"], row["citizenship"], date.fromisoformat(row["date_of_birth"])
-    return dict(known_persons(standing))
+    return dict(known_persons(accepted_records))
 
 
-def _true_events(folder: Path, standing) -> list[Event]:  # type: ignore[no-untyped-def]
-    known = _attributes(folder, standing)
+def _true_events(folder: Path, accepted_records) -> list[Event]:  # type: ignore[no-untyped-def]
+    known = _attributes(folder, accepted_records)
     found = []
     for row in rows(folder / "truth/events.csv"):
         day, about = date.fromisoformat(row["date"]), known.get(row["person_id"])
@@ -76,8 +76,8 @@ def _true_events(folder: Path, standing) -> list[Event]:  # type: ignore[no-unty
 
 
 def test_harmonised_figures_follow_from_the_events(simulated: Path) -> None:
-    standing, _ = read_accepted(simulated)
-    counted = _counted([], _true_events(simulated, standing), 2012)
+    accepted_records, _ = read_accepted(simulated)
+    counted = _counted([], _true_events(simulated, accepted_records), 2012)
     assert _differences(_figures(simulated), counted, 1) == {}
 
 
@@ -85,10 +85,10 @@ def test_harmonised_figures_follow_from_the_events(simulated: Path) -> None:
 def test_the_counting_rules_are_those_of_the_samples(shared: Path, sample: str, start: int) -> None:
     """Every row of both samples' statistics, both numbers."""
     folder = shared / "deliveries" / sample
-    standing, missing = read_accepted(folder)
+    accepted_records, missing = read_accepted(folder)
     assert missing == set()
     true = _figures(folder)
-    counted = _counted(reported_events(standing), _true_events(folder, standing), start)
+    counted = _counted(reported_events(accepted_records), _true_events(folder, accepted_records), start)
     assert _differences(true, counted, 0) == {}
     assert _differences(true, counted, 1) == {}
 
@@ -103,7 +103,7 @@ def test_the_truth_has_the_files_and_columns_of_the_samples(shared: Path, simula
 def test_in_a_clean_set_single_files_are_counted_alike(tmp_path: Path) -> None:
     """Where each institution has one file on a case, its own row and the harmonised event agree on day and offence."""
     simulate(tmp_path / "set", seed=3, cases_per_year=60, noise="clean")
-    standing, _ = read_accepted(tmp_path / "set")
+    accepted_records, _ = read_accepted(tmp_path / "set")
     cases = rows(tmp_path / "set/truth/cases.csv")
     files: dict[tuple[str, str], int] = {}
     for row in cases:
@@ -111,7 +111,7 @@ def test_in_a_clean_set_single_files_are_counted_alike(tmp_path: Path) -> None:
     single = {"cases_registered": "police", "cases_received_prosecution": "prosecution", "cases_received_court": "courts"}
     events = {(row["indicator"], row["case_id"]): row for row in rows(tmp_path / "set/truth/events.csv") if not row["person_id"]}
     compared = 0
-    for event in reported_events(standing):
+    for event in reported_events(accepted_records):
         institution = single.get(event.indicator)
         if institution and files[institution, event.case_id] == 1 if (institution, event.case_id) in files else False:
             row = events[event.indicator, event.case_id]

@@ -1,4 +1,4 @@
-"""What analysts read is what is declared, and what they are told to run runs."""
+"""What analysts read is what is declared, and the commands that they are given work."""
 
 from __future__ import annotations
 

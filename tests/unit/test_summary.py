@@ -31,7 +31,7 @@ STATISTICS = pd.DataFrame(
 )
 
 
-def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart() -> None:
+def test_a_total_is_shown_beside_its_trafficking_part_and_the_minor_offence_apart() -> None:
     table, absent = summary.make_figures_table("2013", summary.select_figures(STATISTICS, "2013"))
     out = io.StringIO()
     Console(file=out, width=120).print(table)

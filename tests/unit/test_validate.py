@@ -64,7 +64,7 @@ def test_the_principal_charge_should_be_the_most_serious():
     assert rules(found)["cross-principal-not-most-serious"] == {"70"}
 
 
-def test_days_out_of_order_are_told_to_the_later_one():
+def test_days_out_of_order_are_reported_to_the_later_one():
     row = {"Nr_rastit": "2013-PR-00001", "Data_e_vepres": "05.05.2013", "Data_raportimit": "01.05.2013", "Statusi": "Dërguar në prokurori"}
     found = judged("police", {"2013-Q2": {"rastet": [row]}})
     at = found.findings.set_index("rule")["field"]
@@ -91,7 +91,7 @@ def test_a_column_that_went_blank_is_one_finding():
     assert blank[["delivery", "field"]].values.tolist() == [["2013-Q2", "Nr_personal"]]
 
 
-def test_what_a_correction_left_out_is_told_to_the_correction():
+def test_what_a_correction_left_out_is_reported_to_the_correction():
     found = standing("prosecution", {"2013-Q2": {"lenda": [CASE, {**CASE, "lenda_id": "8"}]}, "2013-Q2_v2": {"lenda": [CASE]}})
     gone = found.findings[found.findings["rule"] == "cross-withdrawn"]
     assert gone[["delivery", "record_key"]].values.tolist() == [["2013-Q2_v2", "8"]]

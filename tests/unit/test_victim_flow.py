@@ -59,7 +59,7 @@ def _rows(path: Path, sql: str) -> list[tuple[object, ...]]:
         return connection.sql(sql).fetchall()
 
 
-def test_of_a_cohort_is_told_how_many_reached_each_step(warehouse: Path) -> None:
+def test_a_cohort_shows_how_many_reached_each_step(warehouse: Path) -> None:
     found = _rows(warehouse, f"SELECT offence_group, victims, {', '.join(STEPS)} FROM flow_victims WHERE cohort = '2013' AND victims > 0")
     expected = []
     for group in ("trafficking", "other"):
@@ -68,7 +68,7 @@ def test_of_a_cohort_is_told_how_many_reached_each_step(warehouse: Path) -> None
     assert found == expected
 
 
-def test_durations_are_told_of_five_and_more_and_never_of_a_shelter(warehouse: Path) -> None:
+def test_durations_are_published_of_five_and_more_and_never_of_a_shelter(warehouse: Path) -> None:
     found = _rows(warehouse, "SELECT step, victims, median_days FROM flow_victim_durations WHERE cohort = '2013'")
     assert not any("shelter" in str(step) for step, *_ in found)
     pairs = {

@@ -65,8 +65,8 @@ def test_rows_that_are_not_held_are_copied_some_at_a_time(url: str, tmp_path: Pa
     held = made("one")
     for name, frame in held["warehouse"].items():
         write_table(tmp_path / f"{name}.parquet", tables.frame_to_arrow(tables.WAREHOUSE.tables[name], frame))
-    lying = {name: open_dataset([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
-    publish(url, arrange_stores(lying, held["identity"]["persons"], KEY))
+    swapped = {name: open_dataset([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
+    publish(url, arrange_stores(swapped, held["identity"]["persons"], KEY))
     assert holds(url, held)
 
 
@@ -109,7 +109,7 @@ def test_tables_and_columns_carry_their_comments_for_analysts_too(url: str) -> N
         "CREATE SCHEMA warehouse_new; CREATE TABLE warehouse_new.half (a int); COMMENT ON SCHEMA warehouse IS 'form 0, access 0'",
     ],
 )
-def test_tables_of_another_version_are_built_anew(url: str, older: str) -> None:
+def test_tables_of_another_version_are_rebuilt(url: str, older: str) -> None:
     publish(url, made("one"))
     with psycopg.connect(url) as connection:
         connection.execute(older.encode())

@@ -1,4 +1,4 @@
-"""The gap between published figures and `as_reported` is that of a plain recomputation; what cannot be compared is told, never compared."""
+"""The gap between published figures and `as_reported` is that of a plain recomputation; what cannot be compared is listed with a reason."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_an_indicator_of_several_institutions_is_compared_with_the_sum_of_one_so
         ("police,persons_arrested,2020,total,person,5,R", "no figure for 2020"),
     ],
 )
-def test_what_cannot_be_compared_is_told_with_the_way_out(tmp_path: Path, line: str, why: str) -> None:
+def test_what_cannot_be_compared_is_reported_with_what_to_do(tmp_path: Path, line: str, why: str) -> None:
     gaps, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line)), statistics())
     assert gaps.empty and why in uncompared["why"][0] and uncompared["line"].tolist() == [2]
 
 
-def test_twice_and_nothing_read_is_told(tmp_path: Path) -> None:
+def test_twice_and_nothing_read_is_reported(tmp_path: Path) -> None:
     line = "police,persons_arrested,2013,total,person,5,R"
     _, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line, line)), statistics())
     assert uncompared["line"].tolist() == [2, 3] and uncompared["why"].str.contains("twice").all()
@@ -169,7 +169,7 @@ def test_in_a_run_each_institution_is_compared_with_its_own_records(tmp_path: Pa
     ]
 
 
-def test_a_small_gap_is_shown_and_not_told(tmp_path: Path) -> None:
+def test_a_small_gap_is_shown_and_not_reported(tmp_path: Path) -> None:
     table, _ = of_run(tmp_path, "police,cases_registered,2013,,case,42,Report")
     assert table[["gap", "exceeds_tolerance"]].values.tolist() == [[-2, False]]
 

@@ -1,4 +1,4 @@
-"""Write what a role may see to a DuckDB file of its own, for installations without a PostgreSQL server.
+"""Write what a role may see to a separate DuckDB file, for installations without a PostgreSQL server.
 
 Belongs here: reading a home and writing the file. Does not belong here: which rows a role sees (`warehouse/access/visible_rows`).
 """

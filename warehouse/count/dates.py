@@ -31,7 +31,7 @@ MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
 MAX_ROUNDS = 6
 """Wrong dates of a case are found one by one; the search ends after this many."""
 SCOPES = ("record", "file", "person", "case")
-"""The events that an order holds between: of one record, of one case file of an institution, of one person in a case, of one case."""
+"""Whose events an order applies to: those of one record, of one case file of an institution, of one person in a case, of one case."""
 SCOPES_OVER_FILES = ("person", "case")
 """Scopes that contain several case files. In these an order is binding only between two single events, and not for a merged file."""
 OUT_OF_ORDER = {"record": 1e-5, "file": 1e-5, "person": 1e-4, "case": 1e-4}

@@ -48,7 +48,7 @@ class CountInputs:
     deliveries   institution, delivery, period, version, state (complete, partial, unreadable); no row for a missing delivery
     lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) if known
     quarantined  institution, delivery, rows: number of quarantined rows
-    findings     columns of schemas.findings, and `state` (harmonia.feedback.life)
+    findings     columns of schemas.findings, and `state` (harmonia.feedback.finding_states)
     listed       institution, delivery, record_key, person_key, person_id: which person each state of a record is about, if its key is a
                  position in a list that was reassigned to another person; None if there is no such record
     successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None if there are none

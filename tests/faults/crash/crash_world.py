@@ -77,7 +77,7 @@ class World:
     states: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # files of a home after an undisturbed run
     moments: dict[bool, Moments] = field(default_factory=dict)  # True: of a whole run; False: of its effects alone
-    again: dict[bool, Moments] = field(default_factory=dict)  # the same where the new state stands already: less is to be done
+    again: dict[bool, Moments] = field(default_factory=dict)  # the same if the new state exists already: less is to be done
     made: dict[str, Any] = field(default_factory=dict)  # what the assets of the undisturbed run made, by key
     known: dict[str, str] = field(default_factory=dict)  # content hash by the hash of a file's bytes
 
@@ -156,7 +156,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     """A run's effects alone, in its order: everything between them is taken from an undisturbed run, since it touches nothing.
 
     Some ten times cheaper than a whole run, so that many more moments around a write can be tried. There is no run of Dagster's here, so
-    what its pages are told of a delivery is left out.
+    what its pages say of a delivery is left out.
     """
     place.ready()
     with (
@@ -208,7 +208,7 @@ def _watch(home: Path, each: Callable[[int], None]) -> list[int]:
 
 
 def own_processes() -> None:
-    """In a child: start a server of processes of its own, the parent's is not its to ask."""
+    """In a child: start a separate process server, since it must not use the parent's."""
     forkserver._forkserver.__init__()  # type: ignore[misc]
 
 
@@ -239,12 +239,12 @@ def in_child(function: Callable[[], Any]) -> Any:
 def killed(world: World, home: str, kill: Kill, whole: bool = True, again: bool = False) -> bool:
     """Start a run (or, not `whole`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
 
-    again: the new state stands already. Raises `AssertionError` where it hangs or fails.
+    again: the new state exists already. Raises `AssertionError` if it hangs or fails.
     """
     moments = (world.again if again else world.moments)[whole]
     child = os.fork()
     if child == 0:
-        _die_as_told(world, home, kill, whole, moments)
+        _die_at_moments(world, home, kill, whole, moments)
     until = time.monotonic() + _WAIT
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -263,7 +263,7 @@ def killed(world: World, home: str, kill: Kill, whole: bool = True, again: bool 
     return False
 
 
-def _die_as_told(world: World, home: str, kill: Kill, whole: bool, moments: Moments) -> None:
+def _die_at_moments(world: World, home: str, kill: Kill, whole: bool, moments: Moments) -> None:
     place = world.place(home)
     own_processes()
     try:

@@ -60,7 +60,7 @@ def test_an_unknown_kill_point_is_an_error() -> None:
 
 
 def ran(tmp_path: Path, at: str, where: str) -> tuple[int, list[str]]:
-    """The exit code of a process that writes three files, by itself or by a worker, and the files that it left."""
+    """The exit code of a process that writes three files, in its main thread or in a worker, and the files that it left."""
     script, folder = tmp_path / "script.py", tmp_path / "files"
     script.write_text(SCRIPT)
     folder.mkdir()

@@ -28,7 +28,7 @@ KILLS = Path(__file__).parents[3] / "benchmarks/crash_recovery.py"
 @pytest.mark.slow  # a dozen kills; benchmarks/crash_recovery.py makes hundreds
 @pytest.mark.parametrize("store", [(), ("--server",)], ids=["files", "PostgreSQL"])
 def test_after_a_dozen_kills_nothing_is_torn_lost_or_left(store: tuple[str, ...], tmp_path: Path) -> None:
-    """In a process of its own, which forks: this one has threads."""
+    """In a separate process, which forks, since this one has threads."""
     asked = ["--edges", "--kills", "12", "--chain", "16", "--points", "8", "--root", str(tmp_path), *store]
     done = subprocess.run([sys.executable, KILLS, *asked], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -39,7 +39,7 @@ def world(tmp_path: Path, server: Sshd) -> PullWorld:
 
 
 def in_child(world: PullWorld, before: Callable[[], None] = lambda: None) -> int:
-    """Start a pull in a process of its own; its id."""
+    """Start a pull in a separate process; return its id."""
     child = os.fork()
     if child:
         return child
@@ -113,4 +113,4 @@ def test_pulls_killed_at_200_moments_lose_and_double_nothing(world: PullWorld) -
         assert len(world.deliveries()) == number + 1
     assert killed > MOMENTS / 2
     world.land()
-    assert len(world.stands()) == MOMENTS
+    assert len(world.landed_files()) == MOMENTS

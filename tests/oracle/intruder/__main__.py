@@ -28,7 +28,7 @@ def attack(seed: int, linear: bool = True) -> Score:
     return score
 
 
-def told(score: Score) -> dict[str, object]:
+def describe_score(score: Score) -> dict[str, object]:
     def some(leaks: list[Leak]) -> list[dict[str, object]]:
         return [asdict(x) for x in leaks[:500]]
 
@@ -70,7 +70,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--no-linear", action="store_true", help="leave out the linear programme")
-    parser.add_argument("--rule", type=int, metavar="TOTAL", help="the rule by itself instead: every table up to a total, random histories")
+    parser.add_argument("--rule", type=int, metavar="TOTAL", help="the rule alone instead: every table up to a total, random histories")
     said = parser.parse_args()
     if said.rule is not None:
         return rule_alone(said.rule, said.populations, said.out)
@@ -78,8 +78,8 @@ def main() -> int:
     for seed in range(said.first, said.first + said.populations):
         score.add(attack(seed, not said.no_linear))
         if said.out and (seed + 1) % 25 == 0:
-            said.out.write_text(json.dumps(told(score), indent=1), encoding="utf-8")
-    out = told(score) | {"seconds": round(time.process_time() - started, 1), "first": said.first}
+            said.out.write_text(json.dumps(describe_score(score), indent=1), encoding="utf-8")
+    out = describe_score(score) | {"seconds": round(time.process_time() - started, 1), "first": said.first}
     if said.out:
         said.out.write_text(json.dumps(out, indent=1), encoding="utf-8")
     short = {k: v for k, v in out.items() if k not in ("leaks", "apart", "mismatches")}

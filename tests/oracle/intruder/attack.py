@@ -37,7 +37,7 @@ SAMPLE = 250
 
 @dataclass(frozen=True)
 class Printed:
-    """One table as it stands in a cube."""
+    """One table of a cube."""
 
     status: str
     cells: tuple[tuple[tuple[str, ...], int], ...]
@@ -224,7 +224,7 @@ def _grid(top: int) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass
 class New:
-    """Tables made anew of many possible counts."""
+    """Tables computed from many possible counts."""
 
     total: np.ndarray
     own: np.ndarray

@@ -1,4 +1,4 @@
-"""The rule of the page attacked by itself: every table of a total, histories of a year, bridges, margins, whatever the population.
+"""An attack on the rule alone: every table of a total, histories of a year, bridges, margins, whatever the population.
 
 Belongs here: enumeration without populations. Does not belong here: what was published of somebody (`attack`).
 """

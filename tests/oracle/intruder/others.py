@@ -42,10 +42,10 @@ class Believed:
         left = np.ones(len(tables), bool)
         own = {c: v for c, v, most in self.said if v == most and v < self.figures.threshold}
         for kind in sorted((k for r in range(1, len(own) + 1) for k in combinations(own, r)), key=len, reverse=True):
-            told = left & np.logical_and.reduce([tables[:, c] == own[c] for c in kind])
-            told &= np.logical_and.reduce([tables[:, c] != own[c] for c in own if c not in kind] or [np.ones(len(tables), bool)])
+            consistent = left & np.logical_and.reduce([tables[:, c] == own[c] for c in kind])
+            consistent &= np.logical_and.reduce([tables[:, c] != own[c] for c in own if c not in kind] or [np.ones(len(tables), bool)])
             others = tuple(c for c in range(self.size) if c not in kind)
-            told &= tables[:, list(others)].sum(axis=1) >= self.figures.floor
+            consistent &= tables[:, list(others)].sum(axis=1) >= self.figures.floor
             if len(others) >= 2:
                 ways = [
                     *partitions(len(others), others.index(self.unknown) if self.unknown in others else None),
@@ -53,7 +53,7 @@ class Believed:
                 ]
                 for way in ways:
                     partition = tuple(sorted((*(tuple(others[i] for i in b) for b in way), *((c,) for c in kind))))
-                    self._take(tables, told & left, partition, decided, left, total, kind)
+                    self._take(tables, consistent & left, partition, decided, left, total, kind)
         for partition in partitions(self.size, self.unknown):
             self._take(tables, left.copy(), partition, decided, left, total, ())
         return tables, decided

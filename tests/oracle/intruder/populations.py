@@ -58,8 +58,8 @@ def published(seed: int) -> Published:
     done = release_population(world, programme)
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "edition", "known"]
     cubes = []
-    for release, prints in zip(RELEASES, done.history, strict=False):
-        rows = cube.cube_rows(prints, {}, set())
+    for release, tables in zip(RELEASES, done.history, strict=False):
+        rows = cube.cube_rows(tables, {}, set())
         cubes.append((release, read_cube(_plain(rows[columns]))))
     exact = {
         (key.indicator, key.measure, key.table, key.period, release): counts

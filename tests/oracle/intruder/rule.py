@@ -194,7 +194,7 @@ class Year:
 
 
 def harmonised(counts: tuple[int, ...], figures: Figures) -> Year:
-    """What is printed of a year anew: trafficking first, then the other offences."""
+    """What is published of a year when it is computed again: trafficking first, then the other offences."""
     own, rest, floor = counts[0], sum(counts[1:]), figures.floor
     if own + rest < floor:
         return Year("fewer_than")

@@ -56,7 +56,7 @@ class Score:
     apart: list[Leak] = field(default_factory=list)
     """Outside what the page calls protected."""
     mismatches: list[str] = field(default_factory=list)
-    """The rule as read from the page prints otherwise, or leaves the truth out."""
+    """The rule as read from the page publishes something else, or excludes the truth."""
     differences: Counter[str] = field(default_factory=Counter)
     beside: Counter[str] = field(default_factory=Counter)
     least: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -190,7 +190,7 @@ def _others(counts: Sequence[int], j: int, most: int) -> list[list[int]]:
 
 
 def _sums(state: State) -> dict[str, np.ndarray]:
-    """The possible values of every sum of categories of one year at one release; only those that can be told are kept."""
+    """The possible values of every sum of categories of one year at one release; only those that can be distinguished are kept."""
     if state.counts is None:
         return {}
     size = len(state.counts.tables[0]) if hasattr(state.counts, "tables") else state.counts.others + 1

@@ -171,7 +171,7 @@ def _covered_until(day: date, ends: list[date]) -> date:
 
 
 def _file(row: Row) -> tuple[Any, ...]:
-    """What a file keeps under new ids; a cancelled twin has a number of its own."""
+    """What a file keeps under new ids; a cancelled twin has a different number."""
     return row["nr_lendes"], row["prokuroria"]
 
 
@@ -183,7 +183,7 @@ def _courts(inbox: Path) -> Iterator[tuple[str, date]]:
     files: dict[str, ET.Element] = {}
     for _, folder in _periods(inbox, "courts"):
         for element in ET.parse(folder / "smil.xml").getroot().iter(f"{NAMESPACE}lenda"):
-            files[element.attrib["nr"]] = element  # a number with the former one in brackets is a record of its own
+            files[element.attrib["nr"]] = element  # a number with the former one in brackets is a separate record
     for element in files.values():
         received = element.findtext(f"{NAMESPACE}pranuar")
         assert received is not None

@@ -207,7 +207,7 @@ class Comparison:
                         (form, f"{place}: bridge of {indicator} {period}: absent {sorted(absent)}, named twice {sorted(twice)}")
                     )
 
-    # ---- what stands beside ----
+    # ---- texts beside the figures ----
 
     def _whole_cube(self) -> None:
         """Forms that hold the whole cube lack nothing of it; the categories of a printed table are all there, each once."""
@@ -267,12 +267,12 @@ class Comparison:
             if key in earlier and (earlier[key].value, earlier[key].status) != (figure.value, figure.status)
         }
         for form in ("csv", "parquet", "package"):
-            told = {same_cell(key): (before, after) for one, _, key, before, after in self.reading.revisions if one == form}
-            if form != "csv" and not told and not any(figure.form == form for figure in self.reading.figures):
+            listed = {same_cell(key): (before, after) for one, _, key, before, after in self.reading.revisions if one == form}
+            if form != "csv" and not listed and not any(figure.form == form for figure in self.reading.figures):
                 continue
-            for key in changed.keys() - told.keys():
+            for key in changed.keys() - listed.keys():
                 self.result.other.append((form, f"{self.name}: {' '.join(key)}: revised {changed[key]}, not in revisions"))
-            for key, values in told.items():
+            for key, values in listed.items():
                 if key in changed and changed[key] != values:
                     self.result.other.append((form, f"{self.name}: {' '.join(key)}: revisions say {values}, printed {changed[key]}"))
         for key, figure in self.cube.items():

@@ -85,7 +85,7 @@ class Warehouse:
         return self.categories[dimension][part]
 
     def figure(self, indicator: str, measure: str, table: str, year: str, cell: str) -> int | None:
-        """The exact figure of a year that a row of the cube stands for; None where nothing was delivered."""
+        """The exact figure of a year that a row of the cube represents; None if nothing was delivered."""
 
         def cells(wanted: Iterable[dict[str, str]]) -> int | None:
             return _sum(self._cell(indicator, measure, year, **one) for one in wanted)

@@ -384,7 +384,7 @@ class _ReportReader:
         return None
 
     def _add(self, key: Key, text: str) -> None:
-        """A figure as it stands; a mark in its place says that it is not shown by itself."""
+        """A figure as it is shown; a mark in its place says that it is not shown separately."""
         found = NUMBER.match(text.strip().replace(" ", ""))
         statuses = ("no_delivery", "not_shown", "not_broken_down")
         nothing = {NOT_SHOWN, NONE, "", *(plain(self.words.label("status", status)) for status in statuses)}

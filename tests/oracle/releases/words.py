@@ -85,7 +85,7 @@ class Words:
         }
 
     def causes_of(self, text: str, before: frozenset[str] = frozenset()) -> frozenset[str] | None:
-        """The causes that a list of sentences names, or all beside those named before; None where something else stands in it."""
+        """The causes that a list of sentences names, or all beside those named before; None if it contains anything else."""
         rest, found = plain(text), set()
         if rest in map(plain, TOGETHER[self.language]):
             return frozenset(self.causes.values()) - before

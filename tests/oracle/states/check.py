@@ -19,7 +19,7 @@ from tests.oracle.states.scenario import DAY, STEPS
 
 
 class Correction(Damage):
-    """A correction that cannot be read replaces nothing; whether the quarter stays complete is told alike everywhere."""
+    """A correction that cannot be read replaces nothing; every page agrees on whether the quarter stays complete."""
 
     @property
     def allowed(self) -> frozenset[str]:

@@ -135,16 +135,16 @@ def check_doubled(home: Path, damages: Iterable[Damage], faults: Faults) -> None
 
 
 def check_volume(base: Path, home: Path, damages: Iterable[Damage], faults: Faults) -> None:
-    """A delivery of a twelfth of its usual records is told: a finding of the whole delivery or file that the whole one has not."""
+    """A delivery of a twelfth of its usual records is reported: a finding of the whole delivery or file that the whole one has not."""
     query = "SELECT DISTINCT rule FROM findings WHERE institution = ? AND delivery = ? AND line IS NULL AND record_key IS NULL"
     with (
         duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse,
         duckdb.connect(str(base / "warehouse.duckdb"), read_only=True) as whole,
     ):
         for damage in damages:
-            told = set(warehouse.execute(query, [damage.institution, f"{damage.quarter}_v4"]).fetchall())
-            if not told - set(whole.execute(query, [damage.institution, damage.quarter]).fetchall()):
-                faults.other.append(f"findings: {damage}: the fall in volume is not told")
+            own_findings = set(warehouse.execute(query, [damage.institution, f"{damage.quarter}_v4"]).fetchall())
+            if not own_findings - set(whole.execute(query, [damage.institution, damage.quarter]).fetchall()):
+                faults.other.append(f"findings: {damage}: the fall in volume is not reported")
 
 
 def check_healed(base: Path, home: Path, faults: Faults) -> None:

@@ -37,7 +37,7 @@ class Damage:
 
     @property
     def allowed(self) -> frozenset[str]:
-        if self.kind == "thin":  # well formed: the state is that of any delivery, the fall in volume is told
+        if self.kind == "thin":  # well formed: the state is that of any delivery, the fall in volume is reported
             return frozenset({COMPLETE, PARTIAL})
         if self.kind == "doubled":  # nothing is lost; a second root element makes XML ill-formed
             return frozenset({COMPLETE, PARTIAL})

@@ -3,7 +3,7 @@
 
 Who is who is given: the case and the person of each accepted record, as a truth or a run says. Not covered: offence, form and the other
 dimensions. A day that cannot be right is the middle of the period that first delivered it, or that day with day and month exchanged: a year
-is told, a quarter not always.
+is stated, a quarter not always.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 -- count, e.g. an unknown person. own_day, own_method: of the record's own event (`day` may come from another file of the case).
 -- giver_*: the file that `day` comes from. Dimensions: as reported, and harmonised on `day`.
 -- part: which row of the record (`deciding_event`). span: the period for which it counts alone, `quarter 2013-Q2`; empty: any.
--- moved: a row of a period only because the day of its event was put right.
+-- moved: a row of a period only because the day of its event was imputed.
 WITH latest AS (  -- "within one court file the latest judgment of a defendant decides": a final judgment is void after a later judgment
   SELECT
     indicator, institution, record_key,
-    arg_max(coalesce(list_contains(outcomes, outcome), false), (date_reported, event_id)) FILTER (date_reported IS NOT NULL) AS reported_stands,
-    arg_max(coalesce(list_contains(outcomes, outcome), false), (own_order_day, own_day, event_id)) FILTER (own_day IS NOT NULL) AS own_stands
+    arg_max(coalesce(list_contains(outcomes, outcome), false), (date_reported, event_id)) FILTER (date_reported IS NOT NULL) AS latest_reported_counts,
+    arg_max(coalesce(list_contains(outcomes, outcome), false), (own_order_day, own_day, event_id)) FILTER (own_day IS NOT NULL) AS latest_own_counts
   FROM fact_event AS event JOIN indicator ON indicator.after = event.event AND indicator.record = event.subject
   WHERE scope = 'own'
   GROUP BY ALL
@@ -19,7 +19,7 @@ WITH latest AS (  -- "within one court file the latest judgment of a defendant d
   LEFT JOIN latest
     ON latest.indicator = deciding.indicator AND latest.institution = deciding.institution AND latest.record_key = deciding.record_key
   WHERE len(outcomes) = 0 OR (
-    list_contains(outcomes, event.outcome) AND coalesce(if(deciding.side = 'reported', reported_stands, own_stands), true)
+    list_contains(outcomes, event.outcome) AND coalesce(if(deciding.side = 'reported', latest_reported_counts, latest_own_counts), true)
   )
 ), reported AS (
   SELECT

@@ -28,7 +28,7 @@ WITH stated AS (
   SELECT case_id, person_id, stage, min(own) AS offence FROM ranked WHERE own IS NOT NULL AND person_id IS NOT NULL GROUP BY ALL
 ), of_case AS (
   SELECT case_id, stage, min(own) AS offence FROM ranked WHERE own IS NOT NULL GROUP BY ALL
-), told_elsewhere AS (
+), stated_elsewhere AS (
   SELECT
     silent.case_id, silent.person_id, silent.stage,
     coalesce(arg_min(of_person.offence, distance), arg_min(of_case.offence, distance)) AS offence
@@ -40,8 +40,8 @@ WITH stated AS (
   GROUP BY ALL
 )
 SELECT
-  ranked.* EXCLUDE (own), coalesce(own, told_elsewhere.offence, rank_of('other')) AS offence,
-  own IS NOT NULL OR told_elsewhere.offence IS NOT NULL AS stated
-FROM ranked LEFT JOIN told_elsewhere
-  ON told_elsewhere.case_id = ranked.case_id AND told_elsewhere.stage = ranked.stage
-  AND told_elsewhere.person_id IS NOT DISTINCT FROM ranked.person_id
+  ranked.* EXCLUDE (own), coalesce(own, stated_elsewhere.offence, rank_of('other')) AS offence,
+  own IS NOT NULL OR stated_elsewhere.offence IS NOT NULL AS stated
+FROM ranked LEFT JOIN stated_elsewhere
+  ON stated_elsewhere.case_id = ranked.case_id AND stated_elsewhere.stage = ranked.stage
+  AND stated_elsewhere.person_id IS NOT DISTINCT FROM ranked.person_id

@@ -18,13 +18,13 @@ WITH admitted AS (
   JOIN stage_distance AS here ON here.stage = there.stage AND here.other = here.stage AND there.distance < here.distance
   WHERE of_stage.stated AND of_stage.admission = ''
 ), asked AS (  -- each stage, and the stages from which its offence may be taken
-  SELECT stage, other, distance, '' AS admission, '' AS told_by FROM stage_distance
+  SELECT stage, other, distance, '' AS admission, '' AS other_admission FROM stage_distance
   UNION ALL
   SELECT stage, other, distance, admission, CASE WHEN other = 'corrections' THEN admission ELSE '' END
   FROM stage_distance, (VALUES ('detained'), ('imprisoned')) AS kinds(admission) WHERE stage = 'corrections'
 )
 SELECT of_stage.case_id, NULL AS person_id, asked.stage, asked.admission, arg_min(offence, (NOT stated, distance)) AS offence
-FROM of_stage JOIN asked ON asked.other = of_stage.stage AND asked.told_by = of_stage.admission
+FROM of_stage JOIN asked ON asked.other = of_stage.stage AND asked.other_admission = of_stage.admission
 GROUP BY ALL
 UNION ALL
 SELECT case_id, person_id, stage, admission, min(offence) FROM counted

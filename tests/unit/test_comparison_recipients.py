@@ -1,4 +1,4 @@
-"""Who is told what: wrong only against two sources that did not copy from each other, otherwise both are asked; stewards get the rest."""
+"""Who gets which finding: a value is wrong only against two independent sources, otherwise both are asked; stewards get the rest."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_two_that_copied_from_each_other_are_one_source() -> None:
     assert rule_of(permitted(evidence(*against), allow_all())) == ["check-birth-date"]
 
 
-def test_the_second_source_counts_only_where_it_may_be_told() -> None:
+def test_the_second_source_counts_only_where_it_may_be_reported() -> None:
     against = [("police", "a", "courts", False, 1, "corrections"), ("police", "a", "corrections", False, 1, "courts")]
     one = AgreementMatrix.from_rows([("courts", "police", "accused", "indicted", "MoU")])
     assert rule_of(permitted(evidence(*against), one)) == ["check-birth-date"]
@@ -54,14 +54,14 @@ def test_who_is_confirmed_by_a_source_of_its_own_is_not_asked() -> None:
     assert rule_of(permitted(evidence(*rows), allow_all())) == []
 
 
-def test_without_an_agreement_nothing_is_told_and_all_goes_to_stewards() -> None:
+def test_without_an_agreement_nothing_is_reported_and_all_goes_to_stewards() -> None:
     known = evidence(("police", "a", "courts", False, 1, None), ("police", "c", "courts", True, 1, "police"))
     assert permitted(known, NOTHING).empty
     assert restricted(known, NOTHING)["record_key"].tolist() == ["a"]
     assert restricted(known, allow_all()).empty
 
 
-def test_all_versions_of_a_quarter_are_told_the_same() -> None:
+def test_all_versions_of_a_quarter_are_reported_the_same() -> None:
     rows = pd.DataFrame(
         [("police", "2013-Q2", "a", "born", "check-birth-date")], columns=["institution", "period", "record_key", "field", "rule"]
     )

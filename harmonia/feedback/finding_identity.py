@@ -1,6 +1,6 @@
 """Which findings of different deliveries are the same finding, and the names of findings over all deliveries.
 
-Does not belong here: the state of findings over time (`life`).
+Does not belong here: the state of findings over time (`finding_states`).
 
 Findings of two deliveries are the same if institution, record key, field and rule agree; if the parts of a file are tables, also the table,
 since record keys may repeat across tables. The line is ignored, since rows move. Findings without a record key are the same if file, part
@@ -48,7 +48,7 @@ class FindingIdentities:
 
 
 def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
-    """Determine the identities of findings. findings: columns `harmonia.feedback.life.KEYS`, with coded texts."""
+    """Determine the identities of findings. findings: columns `harmonia.feedback.finding_states.KEYS`, with coded texts."""
     cells = {name: coded.text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
     about_whole_file = _cells_equal_to(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed

@@ -1,4 +1,4 @@
-"""Deliveries that several processes read, judge and harmonise are kept as one process keeps them."""
+"""Deliveries that several processes read, validate and harmonise are stored as one process keeps them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
     wanted = {name: stage_key(one.receipt, one.incomplete) for name, one in ours.items()}
     raw, validated, harmonised = (DeliveryStore(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
     assert delivery_batches.read_deliveries(place, "police", list(ours.values()), wanted, raw) == {}
-    assert len(raw.keys_by_folder(wanted)) == 0, "nothing stands before it is settled"
+    assert len(raw.keys_by_folder(wanted)) == 0, "nothing is accepted before record status is computed"
     raw.set_current(wanted)
     assert delivery_batches.validate_deliveries(place, "police", list(wanted), raw) == {}
     validated.set_current(wanted)

@@ -1,15 +1,15 @@
 """The lifecycle of findings over an institution's deliveries: new, remains, reopened, fixed.
 
-Belongs here: the state of each finding in each delivery. Does not belong here: which findings of two deliveries are the same (`same`), what
-the institution answered (`answers`).
+Belongs here: the state of each finding in each delivery. Does not belong here: which findings of two deliveries are the same
+(`finding_identity`), what the institution answered (`answers`).
 
 A delivery shows that a finding is fixed if it could contain the finding but does not: if it is complete and replaces the version before, if
 it contains the record again, or, for a finding on a whole file, if it is complete. If a record is not delivered again, its finding remains.
 Deliveries are evaluated in the order of period and version; the order in which they arrived does not matter.
 
-An identity is one finding over all deliveries (`same`). A moment is an identity in one delivery that contains it or shows that it is fixed,
-coded as one number: identity × number of deliveries + delivery. Sorted moments are thus the lifecycles of all identities, one after the
-other.
+An identity is one finding over all deliveries (`finding_identity`). A moment is an identity in one delivery that contains it or shows that
+it is fixed, coded as one number: identity × number of deliveries + delivery. Sorted moments are thus the lifecycles of all identities, one
+after the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harmonia.feedback.same import FindingIdentities, identify_findings, identity_names
+from harmonia.feedback.finding_identity import FindingIdentities, identify_findings, identity_names
 from pipelines.resources import coded
 from pipelines.resources.flat import concatenate_ranges, distinct_numbers, is_run_start
 from schemas.findings import COLUMNS, NUMBERS

@@ -1,4 +1,4 @@
-"""Deliveries that arrive in portions: ids hold, and in the end it is as if all had arrived at once."""
+"""Deliveries that arrive in batches: ids do not change, and the result is as if all had arrived at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _identities(inbox: Path, deliveries: list[Path], place: Workplace) -> dict[s
 
 
 @pytest.mark.slow  # two whole runs
-def test_two_portions_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_path: Path) -> None:
+def test_two_batches_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_path: Path) -> None:
     deliveries = sorted((p.relative_to(inbox) for p in inbox.glob("*/*") if p.is_dir()), key=lambda p: (p.name, p.parent.name))
     late, early = deliveries[len(deliveries) // 2 :], deliveries[: len(deliveries) // 2]
     place = Workplace.of(tmp_path / "inbox", tmp_path / "home")

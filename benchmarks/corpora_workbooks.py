@@ -129,7 +129,7 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
     sheets = workbook.read_sheets(data, kind, reading) if kind in ("xlsx", "xls") else None
     if expected is None or sheets is None:
         return Counter({"files that one of the two cannot read": 1}), []
-    counted, untold = Counter({"files compared": 1}), []
+    counted, unreported = Counter({"files compared": 1}), []
     told = {(f.get("part"), f.get("detail")) for f in reading.findings}
     sizes = {sheet.name: len(sheet.rows) * len(sheet.rows[0]) if sheet.rows else 0 for sheet in sheets if sheet.visible}
     found = {
@@ -148,9 +148,9 @@ def compared(path: Path) -> tuple[Counter[str], list[str]]:
         elif (place[0], workbook_parts.cell_reference(*place[1:])) in told:
             counted["cells that differ, told"] += 1
         else:
-            counted["cells that differ untold"] += 1
-            untold.append(f"{place[0]}!{workbook_parts.cell_reference(*place[1:])} {type(value).__name__}")
-    return counted, untold
+            counted["cells that differ unreported"] += 1
+            unreported.append(f"{place[0]}!{workbook_parts.cell_reference(*place[1:])} {type(value).__name__}")
+    return counted, unreported
 
 
 def verdicts(path: str) -> dict[str, str]:
@@ -189,7 +189,7 @@ def _verdict(path: str, institution: str, there: int | None) -> str:
 
 
 def main() -> int:
-    """Judge every file; exit 1 where one is bad, or a cell differs untold."""
+    """Judge every file; exit 1 where one is bad, or a cell differs unreported."""
     counted: Counter[str] = Counter()
     cells: Counter[str] = Counter()
     paths = [p for folder in sys.argv[1:] for p in sorted(Path(folder).rglob("*")) if p.is_file() and p.suffix.lower() in SUFFIXES]
@@ -197,21 +197,21 @@ def main() -> int:
     for path in paths:
         try:
             said = pool.apply_async(verdicts, (str(path),)).get(SECONDS + 30)
-            number, untold = pool.apply_async(values, (str(path),)).get(SECONDS + 30)
+            number, unreported = pool.apply_async(values, (str(path),)).get(SECONDS + 30)
         except multiprocessing.TimeoutError:  # stalls, or the process died
             pool.terminate()
             pool = multiprocessing.Pool(1)
-            said, number, untold = {"both": "died or stalls"}, Counter(), []
+            said, number, unreported = {"both": "died or stalls"}, Counter(), []
         cells += number
-        if untold:
-            print(path.name, len(untold), "cells differ untold:", *untold[:4], flush=True)
+        if unreported:
+            print(path.name, len(unreported), "cells differ unreported:", *unreported[:4], flush=True)
         for institution, told in said.items():
             counted[" ".join(told.split()[:3])] += 1
             if told.startswith(BAD) or told.endswith("slow") or "-v" in sys.argv:
                 print(path.name, institution, told, flush=True)
     pool.terminate()
     print(json.dumps({"deliveries": counted, "values": cells}, indent=1, sort_keys=True))
-    return int(bool(cells["cells that differ untold"]) or any(name.startswith(BAD) or name.endswith("slow") for name in counted))
+    return int(bool(cells["cells that differ unreported"]) or any(name.startswith(BAD) or name.endswith("slow") for name in counted))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python -m benchmarks feedback_recall TRUTH HOME [TRUTH HOME …]
 
 A defect of `truth/defects.csv` is reported if a finding on the same delivery, record and field has one of the rules that
-`defect_classes.yaml` names for its kind; for rules that report once a column, the same delivery and field. Which defects a delivery shows
-by itself is data with reasons (the same file); where that depends on the value, a condition below decides it from what was delivered,
+`defect_classes.yaml` names for its kind; for rules that report once a column, the same delivery and field. Which defects can be seen in one
+delivery alone is declared with reasons (same file); if it depends on the value, a condition below decides it from the delivered data,
 never from findings. Files that cannot be read at all have no cells: column `unread`. Sound records: those without any defect in this or
 an earlier delivery.
 """

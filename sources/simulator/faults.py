@@ -74,7 +74,7 @@ def add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "") 
 
 
 def copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
-    """Replace record number `i` of a delivery by a copy of its own, so that changes do not affect other versions, and return the copy."""
+    """Replace record number `i` of a delivery by a copy, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
     copied = replace(record, cells=dict(record.cells), said=dict(record.said), lost_persons=set(record.lost_persons))
     copied.persons = [replace(entry, cells=copied.cells if entry.cells is record.cells else dict(entry.cells)) for entry in record.persons]

@@ -1,5 +1,5 @@
-"""Records that were registered in error and are withdrawn by the next version. Such a record belongs to no case (`W…`) and has a person
-of its own."""
+"""Records that were registered in error and are withdrawn by the next version. Such a record belongs to no case (`W…`) and has a separate
+person."""
 
 from __future__ import annotations
 

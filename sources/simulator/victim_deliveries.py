@@ -199,7 +199,7 @@ def _add_fault(delivery: Delivery, fault: str, spoiler: Spoiler, note: str = "")
 
 
 def _copy_record_of(delivery: Delivery, i: int) -> CaseRecord:
-    """Replace record number `i` of a delivery by a copy of its own, so that changes do not affect other versions, and return the copy."""
+    """Replace record number `i` of a delivery by a copy, so that changes do not affect other versions, and return the copy."""
     record = delivery.records[i]
     copied = replace(record, cells=dict(record.cells), lost_persons=set(record.lost_persons))
     copied.lost_entries, copied.short_entries = set(record.lost_entries), set(record.short_entries)

@@ -1,5 +1,5 @@
 -- One row per file (case record key) with an accepted record: its case.
--- Linkage assigns cases to records: a file belongs to the case of its own key, else of the first record in it that has one, else it is a
+-- Linkage assigns cases to records: a file belongs to the case of its key, else to that of the first record in it that has one, else it is a
 -- separate case.
 WITH known AS (
   SELECT institution, case_key, record_key, 1 AS kind, n FROM case_records WHERE status = 'accepted'

@@ -27,7 +27,7 @@ _CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?::\d\d)?|[0-9a-f]{12,}")  # times of the 
 
 def handed_over(inbox: Path, home: Path) -> dict[str, dict[str, object]]:
     """`<institution>/<delivery>` → the content of its files, without times."""
-    place = Workplace.of(inbox, home)
+    place = Workplace.from_paths(inbox, home)
     run_everything(place, Silence())
     return {f"{f.parent.name}/{f.name}": _contents(f) for f in sorted(place.home.feedback.glob("*/*")) if (f / "findings.json").is_file()}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipelines.harmonisation import numbers, personal_numbers
+from pipelines.harmonisation import case_numbers, personal_numbers
 from pipelines.resources import lake
 from schemas import findings as form
 from sources.periods import last_day
@@ -94,7 +94,7 @@ def _year(text: str) -> int | None:
 def number_is_malformed(_: Set, row: pd.Series) -> bool:
     """No ten digits, or the check digit fails."""
     text = row["delivered_value"]
-    return not re.fullmatch(r"\d{10}", text) or not personal_numbers.check_digit_holds(text)
+    return not re.fullmatch(r"\d{10}", text) or not personal_numbers.has_valid_check_digit(text)
 
 
 def text_differs_from_ten_digits(_: Set, row: pd.Series) -> bool:
@@ -154,7 +154,7 @@ def day_contradicts_own_record(one: Set, row: pd.Series) -> bool:
 
 def reference_cannot_be(_: Set, row: pd.Series) -> bool:
     """No number, a year to come or before 1999, or a register that is not there."""
-    found = numbers.parse_numbers(pd.Series([row["delivered_value"]], dtype="str"))
+    found = case_numbers.parse_numbers(pd.Series([row["delivered_value"]], dtype="str"))
     if found.empty or found["kind"].iloc[0] == "other":
         return True
     year, register = found["year"].iloc[0], found["register"].iloc[0]

@@ -49,7 +49,7 @@ def cut(order: list[Path], batches: int) -> list[list[Path]]:
 
 def land(inbox: Path, parts: list[list[Path]], work: Path) -> tuple[Identities, list[str], float]:
     """Run after each part. Returns the last identities, a line per batch and entity, and the lowest share of ids kept."""
-    place = Workplace.of(work / "inbox", work / "home")
+    place = Workplace.from_paths(work / "inbox", work / "home")
     before: Identities = {}
     lines, lowest = [], 1.0
     for number, part in enumerate(parts, start=1):

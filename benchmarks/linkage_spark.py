@@ -34,7 +34,7 @@ from pipelines.resources.workplace import Workplace
 
 def canonical_tables(home: Path) -> dict[str, pd.DataFrame]:
     """Return the columns of the canonical tables of a home that linkage reads."""
-    tables = lake.open_output(dict, Workplace.of(None, home).home.lake / "canonical")
+    tables = lake.open_output(dict, Workplace.from_paths(None, home).home.lake / "canonical")
     return {name: tables[name][READ[name]] for name in TABLES}
 
 

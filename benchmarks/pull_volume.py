@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from postgres_world import running
 from pull_world import sshd
 
-from pipelines.pull.declared import KINDS
+from pipelines.pull.configuration import SOURCE_CLASSES
 from pipelines.pull.source import Offer, Request, Source
-from schemas.declared import checked
+from schemas.yaml_declarations import convert_declaration
 from sources import contract
 
 DAYS = (date(2013, 4, 1), date(2013, 6, 30))
@@ -50,7 +50,7 @@ def fetched(source: Source, request: Request, folder: str, pipe: Any) -> None:
 
 def measured(institution: str, declaration: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A pull in a separate process."""
-    source = checked(KINDS[declaration["kind"]], declaration, Path("benchmark"))
+    source = convert_declaration(SOURCE_CLASSES[declaration["kind"]], declaration, Path("benchmark"))
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     request = Request(contract.load(institution), "2013-Q2", DAYS)
     process = multiprocessing.get_context("spawn").Process(target=fetched, args=(source, request, str(folder), theirs))

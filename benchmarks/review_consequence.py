@@ -104,7 +104,7 @@ def main() -> None:
     given = options.parse_args()
     until, rows = time.monotonic() + given.seconds, []
     for n, home in enumerate(given.home):
-        place = Workplace.of(None, home)
+        place = Workplace.from_paths(None, home)
         registry = open_home_registry(place)
         number = given.verdicts // len(given.home) + (n < given.verdicts % len(given.home))
         for row in compared(last_published_run(place.home, registry), registry, number, given.seed, until):

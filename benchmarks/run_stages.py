@@ -32,18 +32,18 @@ class Costs:
         self._profiled, self._file, self._profile = profiled, file, cProfile.Profile()
         self._begun = (processor(os.getpid()), time.monotonic())
 
-    def planned(self, steps: Mapping[str, str]) -> None:
+    def on_plan(self, steps: Mapping[str, str]) -> None:
         """The head of the table."""
         print(f"{'step':<32}{'processor':>10}{'wall':>8}{'most':>8}{'held':>8}")
 
-    def started(self, step: str) -> None:
+    def on_start(self, step: str) -> None:
         """Start the clocks."""
         memory()
         self._begun = (processor(os.getpid()), time.monotonic())
         if step == self._profiled:
             self._profile.enable()
 
-    def ended(self, step: str, rows: int | None) -> None:
+    def on_end(self, step: str, rows: int | None) -> None:
         """The line of a step."""
         if step == self._profiled:
             self._profile.disable()
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--profile", nargs=2, default=("", ""), metavar=("STEP", "FILE"))
     args = parser.parse_args()
     begun = (processor(os.getpid()), time.monotonic())
-    run_everything(Workplace.of(args.inbox, args.home), Costs(*args.profile))
+    run_everything(Workplace.from_paths(args.inbox, args.home), Costs(*args.profile))
     print(f"{'whole run':<32}{processor(os.getpid()) - begun[0]:>10.2f}{time.monotonic() - begun[1]:>8.2f}")
 
 

@@ -202,7 +202,7 @@ def measure(years: list[Year], warehouse: Path) -> dict[str, object]:
 
 def cells(years: list[Year], inbox: Path, declared: Path) -> dict[str, int]:
     """Cells of all deliveries as Harmonia reads them, and those of them that Python's own codec and a split at `$` give otherwise."""
-    contract, found = contracts.read(declared), Counter[str]()
+    contract, found = contracts.read_contract(declared), Counter[str]()
     for year in years:
         for folder in sorted((inbox / "police").glob(f"{year.year}-*")):
             read = read_files([SourceFile(path.name, path) for path in sorted(folder.iterdir())], contract)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from schemas.declared import DeclarationError, wrong
+from schemas.yaml_declarations import DeclarationError, value_error
 
 
 def check_declarations() -> None:
@@ -17,11 +17,21 @@ def check_declarations() -> None:
     from schemas import domain, domain_folder
     from schemas.findings import rules
     from schemas.topic import topic
-    from sources.contract import bearers, institutions, load
+    from sources.contract import institution_of_number_kind, institutions, load
     from warehouse.indicators import indicators
     from warehouse.indicators.catalogue import catalogue
 
-    for read in (domain_folder.check, topic, domain.country, domain.stages, institutions, bearers, rules, load_agreements, indicators):
+    for read in (
+        domain_folder.check_folder,
+        topic,
+        domain.country,
+        domain.stages,
+        institutions,
+        institution_of_number_kind,
+        rules,
+        load_agreements,
+        indicators,
+    ):
         read()
     check_domain()
     counts_only = {name for name in institutions() if not load(name).has_records}
@@ -31,31 +41,35 @@ def check_declarations() -> None:
 
 def check_domain() -> None:
     """Check that the files of the domain fit one another (e.g. code lists and topic). Raises `DeclarationError` if they do not."""
-    from pipelines.harmonisation import codes
+    from pipelines.harmonisation import code_lists
     from schemas import domain, domain_folder
     from schemas.texts import texts
     from schemas.topic import OTHER, topic
     from warehouse.disclosure.policy import check_shipped
     from warehouse.indicators import indicators
 
-    place, current_topic = domain_folder.place, topic()
-    if domain.country().domestic not in set(codes.read_code_list("countries")["code"]):
-        raise wrong(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
+    place, current_topic = domain_folder.path_of_part, topic()
+    if domain.country().domestic not in set(code_lists.read_code_list("countries")["code"]):
+        raise value_error(place("country.yaml"), "domestic", domain.country().domestic, "it must be a code of codes/countries.csv")
     for name, column in (("offences", "group"), ("offence_words", "group")):
-        if odd := sorted(set(codes.read_code_list(name)[column]) - set(current_topic.offence_groups)):
-            raise wrong(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(current_topic.offence_groups)}")
+        if odd := sorted(set(code_lists.read_code_list(name)[column]) - set(current_topic.offence_groups)):
+            raise value_error(place(f"codes/{name}.csv"), column, odd[0], f"it must be one of {', '.join(current_topic.offence_groups)}")
     if lacking := [
-        group for group in current_topic.offence_groups if group != OTHER and group not in set(codes.read_code_list("offences")["code"])
+        group
+        for group in current_topic.offence_groups
+        if group != OTHER and group not in set(code_lists.read_code_list("offences")["code"])
     ]:
-        raise wrong(place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code")
-    forms = set(codes.read_code_list("forms")["code"])
+        raise value_error(place("codes/offences.csv"), "code", lacking[0], "the list must have a line with each offence group as its code")
+    forms = set(code_lists.read_code_list("forms")["code"])
     if odd := sorted(forms ^ set(current_topic.forms)):
-        raise wrong(place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(current_topic.forms)}")
+        raise value_error(
+            place("codes/forms.csv"), "code", odd[0], f"the codes must be those of topic.yaml: {', '.join(current_topic.forms)}"
+        )
     if odd := [code for code in current_topic.report.indicators if code not in indicators()]:
-        raise wrong(place("topic.yaml"), "report", odd[0], f"it must be an indicator: one of {', '.join(indicators())}")
+        raise value_error(place("topic.yaml"), "report", odd[0], f"it must be an indicator: one of {', '.join(indicators())}")
     for stage in domain.stages():
         if stage not in texts("reports")["stages"]:
-            raise wrong(place("texts.yaml"), "reports.stages", ", ".join(texts("reports")["stages"]), f"add {stage}")
+            raise value_error(place("texts.yaml"), "reports.stages", ", ".join(texts("reports")["stages"]), f"add {stage}")
     check_shipped()
 
 
@@ -83,6 +97,6 @@ def check_returns() -> None:
                 odd = [code for code in table.column(column).meanings if code not in known] if column else []
                 if odd:
                     contract_file = contract.folder_of()[name] / "contract.yaml"
-                    raise wrong(
+                    raise value_error(
                         contract_file, f"tables.{table.name}.columns.{column}.codes", odd[0], f"it must be one of {', '.join(known)}"
                     )

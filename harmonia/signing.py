@@ -23,7 +23,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries, now
 from harmonia.registry.tables import Delivery, Signature
-from sources.states import REOPENED, SIGNED, UNSIGNED
+from sources.completeness_states import REOPENED, SIGNED, UNSIGNED
 
 
 @dataclass(frozen=True)

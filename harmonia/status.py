@@ -20,19 +20,19 @@ from harmonia.registry import Registry, pulls
 from harmonia.registry.ledger import YARDSTICKS, deliveries, first_run, open_problems
 from harmonia.registry.tables import Delivery
 from pipelines import own_past
-from pipelines.landing.names import kind_of
-from pipelines.landing.walk import walk
+from pipelines.landing.file_names import kind_of
+from pipelines.landing.walk import walk_inbox
 from pipelines.resources import parquet
 from schemas.findings import rules
-from sources import contract, periods, states
+from sources import completeness_states, contract, periods
 from sources.contract import DeliveryName
 from warehouse.yardsticks import TOTAL
 
 RECEIVED, EXPECTED = "received", "expected"
 STATUS_COLUMNS = ("institution", "period", "delivery", "state", "period_state", "detail")
-STATES = (*states.STATES, RECEIVED, EXPECTED)
+STATES = (*completeness_states.STATES, RECEIVED, EXPECTED)
 _COLOURS = dict(zip(STATES, ("green", "yellow", "red", "red", "dim", "dim"), strict=True))
-_URGENCY = {state: n for n, state in enumerate((states.MISSING, states.UNREADABLE, states.PARTIAL))}
+_URGENCY = {state: n for n, state in enumerate((completeness_states.MISSING, completeness_states.UNREADABLE, completeness_states.PARTIAL))}
 _LATE, _REPLACED, _NOT_LANDED = "came on", "replaced by", "not landed yet"
 
 _NAMES_PER_LINE = 6
@@ -51,9 +51,9 @@ class _Version:
 
     @property
     def state(self) -> str | None:
-        """The state after reading (`sources.states`); None if the version was not read yet."""
+        """The state after reading (`sources.completeness_states`); None if the version was not read yet."""
         if self.refused:
-            return states.MISSING
+            return completeness_states.MISSING
         return self.ledger_row.state if self.ledger_row is not None else None
 
 
@@ -61,10 +61,10 @@ def list_delivery_states(registry: Registry | None, inbox: Path | None, today: d
     """List every institution and period, from the first to the last day that any institution delivered.
 
     Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if there
-    is none), state of the version, period_state (state of the period), detail (text). The states are those of `sources.states`, `received`
-    (no run has read it yet) and `expected` (missing, but not due yet). `detail` calls a delivery late only if the ledger recorded its
-    arrival: a home that was first run years later did not.
-    Works without a registry (before the first run) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
+    is none), state of the version, period_state (state of the period), detail (text). The states are those of
+    `sources.completeness_states`, `received` (no run has read it yet) and `expected` (missing, but not due yet). `detail` calls a delivery
+    late only if the ledger recorded its arrival: a home that was first run years later did not. Works without a registry (before the first
+    run) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
     """
     today = today or datetime.now(UTC).date()
     ledger: list[Delivery] = []
@@ -88,7 +88,7 @@ def list_delivery_states(registry: Registry | None, inbox: Path | None, today: d
             if versions:
                 rows += _period_rows(institution, versions, _describe_lateness(versions, due, ledger_begin, ledger_rows))
             else:
-                state, verb = (states.MISSING, "was due") if due < today else (EXPECTED, "is due")
+                state, verb = (completeness_states.MISSING, "was due") if due < today else (EXPECTED, "is due")
                 rows.append((institution, period, None, state, state, f"{verb} on {due}"))
     return pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype("str")
 
@@ -108,7 +108,7 @@ def render_calendar(frame: pd.DataFrame) -> RenderableType:
     notes = grid(*columns, title="Needs attention")
     counts = ~frame["detail"].str.startswith(_REPLACED)
     waiting = frame["detail"] == _NOT_LANDED  # the grid shows these
-    notable = frame[counts & ~waiting & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
+    notable = frame[counts & ~waiting & ((frame["state"] != completeness_states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
     notable = notable.sort_values("state", key=lambda s: s.map(_URGENCY), kind="stable")
     for institution, period, delivery, state, detail in zip(*(notable[c] for c in columns), strict=True):
         notes.add_row(institution, period, delivery, Text(state, _COLOURS[state]), detail)
@@ -119,7 +119,7 @@ def list_other_inbox_entries(inbox: Path | None) -> list[str]:
     """List the entries of the inbox that are not deliveries, one line for each rule."""
     if inbox is None:
         return []
-    return describe_inbox_findings(pd.DataFrame(walk(inbox).findings, columns=["institution", "delivery", "file", "rule"]))
+    return describe_inbox_findings(pd.DataFrame(walk_inbox(inbox).findings, columns=["institution", "delivery", "file", "rule"]))
 
 
 def list_stopped_pulls(registry: Registry | None) -> list[str]:
@@ -216,7 +216,7 @@ def _find_versions(
     refused: institution and delivery of which no file could be landed.
     """
     versions = {(row.institution, row.name): _Version(DeliveryName(row.period, row.version), row) for row in ledger}
-    folders = walk(inbox).folders if inbox is not None else []
+    folders = walk_inbox(inbox).folders if inbox is not None else []
     for folder in (folder for folder in folders if folder.institution != YARDSTICKS):
         if any(kind_of(name) != "system" for name in folder.files if "/" not in name):
             delivery = (folder.institution, str(folder.name))
@@ -230,7 +230,7 @@ def _find_versions(
 def _period_rows(institution: str, versions: list[_Version], lateness: str | None) -> list[StatusRow]:
     """Return one row for each version of a period, newest first. The last complete version counts, and every version after it."""
     known_states = [version.state for version in reversed(versions) if version.state is not None]
-    period_state = states.of_period(known_states) if known_states else RECEIVED
+    period_state = completeness_states.period_state(known_states) if known_states else RECEIVED
     rows: list[StatusRow] = []
     complete: DeliveryName | None = None
     partial: DeliveryName | None = None
@@ -240,13 +240,13 @@ def _period_rows(institution: str, versions: list[_Version], lateness: str | Non
             notes.append(f"{_REPLACED} {complete}")
         elif version.refused:
             notes.append("no file could be landed: see the feedback to the institution")
-        elif version.state == states.UNREADABLE:
+        elif version.state == completeness_states.UNREADABLE:
             notes.append("cannot be read, replaces nothing" if len(versions) > 1 else "cannot be read")
         else:
             notes += [lateness] if lateness else []
             notes += [f"counts for records not in {partial}"] if partial else []
-            notes += ["partial: records missing from it are not withdrawn"] if version.state == states.PARTIAL else []
-            complete, partial = (complete, version.name) if version.state == states.PARTIAL else (version.name, partial)
+            notes += ["partial: records missing from it are not withdrawn"] if version.state == completeness_states.PARTIAL else []
+            complete, partial = (complete, version.name) if version.state == completeness_states.PARTIAL else (version.name, partial)
         detail = "; ".join([*notes, *([] if version.refused else _notes_from_ledger(version.ledger_row))])
         rows.append((institution, version.name.period, str(version.name), version.state or RECEIVED, period_state, detail))
     return rows
@@ -281,6 +281,6 @@ def _describe_lateness(versions: list[_Version], due: date, ledger_begin: dateti
 
 def _calendar_cell(period_states: pd.Series, details: pd.Series) -> Text:
     """Return the state of a quarter, derived from the delivered periods that have a day in it."""
-    known_states = [state for state in period_states if state in states.STATES]
-    state = states.of_calendar(known_states) if known_states else period_states.iloc[0]
+    known_states = [state for state in period_states if state in completeness_states.STATES]
+    state = completeness_states.calendar_state(known_states) if known_states else period_states.iloc[0]
     return Text(f"{state}, late" if details.str.contains(_LATE).any() else state, _COLOURS[state])

@@ -84,7 +84,7 @@ def collect_from_simulated(folders: Sequence[Path]) -> TrainingData:
     sets, truths = [], []
     for folder in folders:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
-            outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
+            outcome = run_everything(Workplace.from_paths(folder / "inbox", Path(home) / "home"), Silence())
         sets.append(outcome.values["canonical"])
         truths.append(answers.read_persons(folder))
     return TrainingData(

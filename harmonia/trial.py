@@ -22,21 +22,21 @@ from harmonia.feedback.figures import own_figures
 from harmonia.feedback.texts import texts
 from harmonia.home import Home
 from harmonia.registry import open_registry
-from pipelines.assets.delivery_batches import RULES
+from pipelines.assets.delivery_batches import REFUSAL_RULES
 from pipelines.assets.delivery_frames import canonical_rows, refused_delivery, validated_frames
 from pipelines.failures import redact_errors
 from pipelines.harmonisation.stage import harmonise
-from pipelines.landing import land_deliveries, landed
+from pipelines.landing import land_deliveries, landed_deliveries
 from pipelines.record_status import resolve_statuses
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
 from pipelines.validation import Validated, validate
 from schemas import findings as found
 from sources import contract
+from sources.completeness_states import MISSING
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
 from sources.reading import read_delivery
-from sources.states import MISSING
 
 _COSTLY_SEVERITIES = ("reject", "error")  # findings that cost a row or a value
 
@@ -84,16 +84,16 @@ def try_folder(folder: Path, institution: str, delivery: str) -> Trial:
         registry = open_registry(home.registry_url)
         try:
             report = land_deliveries(inbox, home, registry)
-            deliveries = landed(registry, home)
+            deliveries = landed_deliveries(registry, home)
             validated = _validate_within_limits(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
             registry.close()
     current = resolve_statuses(validated)
     states = validated.files[["file", "state"]]
-    every = [frame for frame in (found.frame(report.findings), current.findings) if len(frame)]
+    every = [frame for frame in (found.build_findings(report.findings), current.findings) if len(frame)]
     return Trial(
         state=str(validated.deliveries["state"].iloc[0]) if len(validated.deliveries) else MISSING,
-        findings=pd.concat(every, ignore_index=True) if every else found.frame(),
+        findings=pd.concat(every, ignore_index=True) if every else found.build_findings(),
         files=states.merge(current.accounting.drop(columns=["institution", "delivery"]), on="file", how="left"),
         figures=own_figures(institution, harmonise(institution, current.tables)),
     )
@@ -104,7 +104,7 @@ def _validate_within_limits(institution: str, delivered: Mapping[str, tuple[Sour
     try:
         return bounded.run_one_task(_validate, (institution, dict(delivered)), Bounds.from_environment())
     except ExceededError as ended:
-        rule, detail = RULES[ended.reason], ended.detail
+        rule, detail = REFUSAL_RULES[ended.reason], ended.detail
         replacement = {
             name: refused_delivery(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()
         }

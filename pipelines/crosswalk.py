@@ -1,12 +1,11 @@
-"""Crosswalks: which record replaced which, when an institution's new system delivers records under new keys (`crosswalk` of a contract;
-counting-rules.md).
+"""Crosswalks: which record replaced which, if an institution's new system delivers records under new keys.
 
-Belongs here: which record replaced which, canonical tables in which earlier states have the new keys, findings about a crosswalk. Does
-not belong here: record status (`pipelines.record_status`), which person of a file is which if the crosswalk lacks them
-(`pipelines.linkage.places`).
+Belongs here: finding the record that replaced another (`crosswalk` of a contract, counting-rules.md), giving earlier states of a record
+their new keys, findings on a crosswalk. Does not belong here: record status (`pipelines.record_status`), matching the persons of a case
+file whom the crosswalk lacks (`pipelines.linkage.places`).
 
-A row of `SUCCESSORS` (institution, entity, old_key, new_key) tells the successor of a record. A person of a replaced file whom the
-crosswalk lacks has only one of the two keys.
+A row of `SUCCESSOR_COLUMNS` (institution, entity, old_key, new_key) names the successor of a record. A person of a replaced case file whom
+the crosswalk lacks has only one of the two keys.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from schemas import findings
 from schemas.canonical import ENTITY_OF
 from sources.contract import Contract, Units
 
-SUCCESSORS = ("institution", "entity", "old_key", "new_key")
-_PLACE = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line"}
+SUCCESSOR_COLUMNS = ("institution", "entity", "old_key", "new_key")
+_LOCATION_COLUMNS = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line"}
 
 
 def crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the crosswalks in current deliveries. Columns: table, old, new (keys as text), field (the delivered column with
-    the new key), delivery, file, part, line.
+    """Return the rows of the crosswalks in current deliveries.
 
-    tables: typed, in the order of the deliveries. deliveries: period, version, state.
+    Columns: table, old, new (keys as text), field (the delivered column with the new key), delivery, file, part, line. tables: typed, in
+    the order of the deliveries. deliveries: period, version, state.
     """
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     parts = []
@@ -38,95 +37,105 @@ def crosswalk_rows(contract: Contract, tables: Mapping[str, pd.DataFrame], deliv
         rows = tables[name]
         current = rows[rows["_version"] >= rows["_period"].map(complete).astype("float64").fillna(0)]
         keys = {part: current[getattr(spec.crosswalk, part)].astype("str") for part in ("table", "old", "new")}
-        parts.append(current[list(_PLACE)].rename(columns=_PLACE).assign(**keys, field=spec.crosswalk.new))
-    columns = ["table", "old", "new", "field", *_PLACE.values()]
+        parts.append(current[list(_LOCATION_COLUMNS)].rename(columns=_LOCATION_COLUMNS).assign(**keys, field=spec.crosswalk.new))
+    columns = ["table", "old", "new", "field", *_LOCATION_COLUMNS.values()]
     return pd.concat(parts, ignore_index=True)[columns].dropna(subset=["table", "old", "new"]) if parts else pd.DataFrame(columns=columns)
 
 
-def replaced_records(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Return, for each replaced record, the one that replaced it in the end. Columns: table, old, new. If a key has several rows, the
-    last one counts.
+def find_replaced_records(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Find the records that were replaced, each with the record that replaced it in the end. Columns: table, old, new.
 
-    rows: from `crosswalk_rows`. delivered: table -> keys of its accepted records. A key that leads to no accepted record, or in a
-    circle, replaces nothing.
+    rows: from `crosswalk_rows`; if a key has several rows, the last one counts. delivered: table → keys of its accepted records. A key that
+    leads to no accepted record, or in a circle, is not replaced.
     """
-    followed, known = _follow_to_end(rows), _keys_as_sets(delivered)
-    there = [end in known[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
-    return followed.loc[there, ["table", "old", "end"]].rename(columns={"end": "new"}).reset_index(drop=True)
+    followed, accepted_keys = _follow_to_end(rows), _keys_as_sets(delivered)
+    leads_to_record = [end in accepted_keys[table] for table, end in zip(followed["table"], followed["end"], strict=True)]
+    return followed.loc[leads_to_record, ["table", "old", "end"]].rename(columns={"end": "new"}).reset_index(drop=True)
 
 
 def _follow_to_end(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the last row of each old key, with `end`: the new key after all changes of system; null if the rows lead in a circle."""
+    """Return the last row of each old key with a column `end`: the new key after all changes of system, null for a circle."""
     last = rows.drop_duplicates(["table", "old"], keep="last")
     last = last[last["old"] != last["new"]]
-    ends = {name: _chain_ends(own.set_index("old")["new"]) for name, own in last.groupby("table")}
+    ends = {name: _chain_ends(rows_of_table.set_index("old")["new"]) for name, rows_of_table in last.groupby("table")}
     keys = zip(last["table"], last["old"], strict=True)
     return last.assign(end=pd.Series([ends[table][old] for table, old in keys], index=last.index, dtype="str"))
 
 
-def _chain_ends(then: pd.Series) -> dict[str, str | None]:
-    """Return the end of the chain that begins at each key; None for a circle. `then`: the next key by key. Each round doubles the number
-    of steps."""
-    for _ in range(len(then).bit_length()):
-        onward = then.map(then)
-        if onward.isna().all():
+def _chain_ends(next_keys: pd.Series) -> dict[str, str | None]:
+    """Return the end of the chain that begins at each key; None if the chain is a circle.
+
+    next_keys: the next key, by key. Each round doubles the number of steps that it spans.
+    """
+    for _ in range(len(next_keys).bit_length()):
+        next_but_one = next_keys.map(next_keys)
+        if next_but_one.isna().all():
             break
-        then = onward.fillna(then)
-    return {str(old): None if new in then.index else new for old, new in then.items()}
+        next_keys = next_but_one.fillna(next_keys)
+    return {str(old): None if new in next_keys.index else new for old, new in next_keys.items()}
 
 
-def findings_of(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Return findings (`schemas.findings.COLUMNS`) on rows of a crosswalk that contradict each other, lead to no record, or lead in a
-    circle. Parameters as for `replaced_records`."""
+def find_crosswalk_faults(rows: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Return findings (`COLUMNS`) on rows of a crosswalk that contradict each other, lead to no record, or lead in a circle.
+
+    The parameters are those of `find_replaced_records`.
+    """
     distinct = rows.drop_duplicates(["table", "old", "new"])
     double = distinct.duplicated(["table", "old"], keep=False) | distinct.duplicated(["table", "new"], keep=False)
-    onward = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
+    is_replaced_again = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
     known = np.array(
         [new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_keys_as_sets(delivered)), strict=True)], dtype=bool
     )
-    unknown = pd.Series(~onward & ~known, index=distinct.index)
+    unknown = pd.Series(~is_replaced_again & ~known, index=distinct.index)
     followed = _follow_to_end(rows)
     parts = [
         distinct[double].assign(rule="cross-crosswalk-double"),
         distinct[unknown].assign(rule="cross-crosswalk-unknown-key"),
         followed[followed["end"].isna()].assign(rule="cross-crosswalk-circle"),
     ]
-    found = pd.concat(parts, ignore_index=True)
-    return findings.complete(found.assign(record_key=found["new"], value=found["new"], detail=found["old"]))
+    faults = pd.concat(parts, ignore_index=True)
+    return findings.complete_columns(faults.assign(record_key=faults["new"], value=faults["new"], detail=faults["old"]))
 
 
 def _keys_as_sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
     return {table: set(keys.dropna()) for table, keys in delivered.items()}
 
 
-def missing_from_crosswalk(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
-    """Return findings on accepted cases of one unit that have the same number but different keys: one on each later case, with the
-    earlier key as `detail`."""
-    same = [f"{units.number}:text", *units.columns]
-    own = cases[(cases["_status"] == "accepted") & cases["_key"].notna()].dropna(subset=same[:1])
-    first = own.drop_duplicates(same)[[*same, "_key"]].rename(columns={"_key": "detail"})
-    found = own.merge(first, on=same)
-    found = found[found["_key"] != found["detail"]].rename(columns={**_PLACE, "_key": "record_key"})
-    return findings.complete(found.assign(field=units.number, rule="cross-crosswalk-lacks-record"))
+def find_cases_missing_from_crosswalk(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
+    """Return findings on accepted cases of one unit that have the same number but different keys.
+
+    There is one finding on each later case; its `detail` is the earlier key.
+    """
+    number_and_unit = [f"{units.number}:text", *units.columns]
+    numbered = cases[(cases["_status"] == "accepted") & cases["_key"].notna()].dropna(subset=number_and_unit[:1])
+    first = numbered.drop_duplicates(number_and_unit)[[*number_and_unit, "_key"]].rename(columns={"_key": "detail"})
+    later = numbered.merge(first, on=number_and_unit)
+    later = later[later["_key"] != later["detail"]].rename(columns={**_LOCATION_COLUMNS, "_key": "record_key"})
+    return findings.complete_columns(later.assign(field=units.number, rule="cross-crosswalk-lacks-record"))
 
 
-def successors(contract: Contract, tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> pd.DataFrame:
-    """Return the successors of an institution's records (`SUCCESSORS`). tables: with `_key`, `_case`, `_status`; found: from
-    `replaced_records`."""
+def list_successors(contract: Contract, tables: Mapping[str, pd.DataFrame], replaced: pd.DataFrame) -> pd.DataFrame:
+    """Return the successors of an institution's records (`SUCCESSOR_COLUMNS`).
+
+    tables: with `_key`, `_case`, `_status`. replaced: from `find_replaced_records`.
+    """
     parts = []
     for name, spec in contract.tables.items():
-        own = found.loc[found["table"] == name, ["old", "new"]].set_axis(["old_key", "new_key"], axis=1)
+        replaced_keys = replaced.loc[replaced["table"] == name, ["old", "new"]].set_axis(["old_key", "new_key"], axis=1)
         entities = {"case": ["case"], "person": ["person"], "both": ["case", "person"]}.get(spec.entity or "", [])
-        parts += [own.assign(entity=entity) for entity in entities]
+        parts += [replaced_keys.assign(entity=entity) for entity in entities]
         if spec.entity == "person" and spec.parent:
-            files = found[found["table"] == spec.parent]
-            parts.append(_unmatched_persons(tables[name], files, own).assign(entity="person"))
+            files = replaced[replaced["table"] == spec.parent]
+            parts.append(_unmatched_persons(tables[name], files, replaced_keys).assign(entity="person"))
     out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["old_key", "new_key", "entity"])
-    return out.assign(institution=contract.institution)[list(SUCCESSORS)].astype("str")
+    return out.assign(institution=contract.institution)[list(SUCCESSOR_COLUMNS)].astype("str")
 
 
 def _unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Return the persons of replaced files whom the crosswalk lacks, if the new file has such a person too. Columns: old_key or new_key."""
+    """Return the persons of replaced case files whom the crosswalk lacks, if the new file has such persons too.
+
+    Columns: old_key or new_key.
+    """
     rows = persons[["_key", "_case"]].dropna().drop_duplicates()
     old = rows[rows["_case"].isin(files["old"]) & ~rows["_key"].isin(known["old_key"])]
     old = old.assign(file=old["_case"].map(files.drop_duplicates("old").set_index("old")["new"]))
@@ -136,40 +145,45 @@ def _unmatched_persons(persons: pd.DataFrame, files: pd.DataFrame, known: pd.Dat
     return pd.concat([side[["_key"]].set_axis([name], axis=1) for side, name in sides], ignore_index=True)
 
 
-def with_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return canonical tables in which replaced records have their new keys. Persons whom the crosswalk lacks get their own key as
-    `place`, so that `linkage.places` decides who is who."""
+def apply_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the canonical tables with new keys in place of the old keys of replaced records.
+
+    Persons whom the crosswalk lacks get their own key as `place`, so that `linkage.places` decides which of them are the same.
+    """
     out = dict(tables)
     if successors.empty:
         return out
-    whole = successors.dropna(subset=["old_key", "new_key"]).drop_duplicates(["institution", "entity", "old_key"])
-    key_of = {str(entity): rows.set_index(["institution", "old_key"])["new_key"] for entity, rows in whole.groupby("entity")}
-    half = successors[successors["old_key"].isna() | successors["new_key"].isna()]
-    unmatched = pd.MultiIndex.from_arrays([half["institution"], half["old_key"].fillna(half["new_key"])])
+    replaced = successors.dropna(subset=["old_key", "new_key"]).drop_duplicates(["institution", "entity", "old_key"])
+    key_of = {str(entity): rows.set_index(["institution", "old_key"])["new_key"] for entity, rows in replaced.groupby("entity")}
+    single_keys = successors[successors["old_key"].isna() | successors["new_key"].isna()]
+    unmatched = pd.MultiIndex.from_arrays([single_keys["institution"], single_keys["old_key"].fillna(single_keys["new_key"])])
     for name, frame in tables.items():
         changed: dict[str, pd.Series] = {}
         for column, entities in (("record_key", ENTITY_OF[name]), ("case_key", ("case",))):
             for entity in entities if column in frame else ():
                 new = key_of.get(entity, pd.Series(dtype="str")).reindex(pd.MultiIndex.from_frame(frame[["institution", column]]))
-                there = new.notna().to_numpy()
+                has_new_key = new.notna().to_numpy()
                 if len(entities) > 1:
-                    there = there & (frame["entity"] == entity).to_numpy()
-                changed[column] = changed.get(column, frame[column]).mask(there, new.array).astype(frame[column].dtype)
-        if name == "person_records" and len(half):
-            own = pd.MultiIndex.from_frame(frame[["institution", "record_key"]]).isin(unmatched)
-            changed["place"] = frame["place"].mask(own, frame["record_key"]).astype(frame["place"].dtype)
+                    has_new_key = has_new_key & (frame["entity"] == entity).to_numpy()
+                changed[column] = changed.get(column, frame[column]).mask(has_new_key, new.array).astype(frame[column].dtype)
+        if name == "person_records" and len(single_keys):
+            is_unmatched = pd.MultiIndex.from_frame(frame[["institution", "record_key"]]).isin(unmatched)
+            changed["place"] = frame["place"].mask(is_unmatched, frame["record_key"]).astype(frame["place"].dtype)
         out[name] = frame.assign(**changed)
     return out
 
 
-def with_old_keys(partition: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """Return `partition` (institution, record_key, cluster) with a further row for each replaced record, in the cluster of its
-    successor: the register of identities knows the record by its old key."""
+def add_old_keys(partition: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
+    """Return `partition` (institution, record_key, cluster) with a further row for the old key of each replaced record, in the cluster of
+    its successor.
+
+    The register of identities needs this row, since it knows the record by its old key.
+    """
     old = successors[successors["entity"] == entity].dropna(subset=["old_key", "new_key"])
     new = partition.rename(columns={"record_key": "new_key"})
-    found = old.merge(new, on=["institution", "new_key"]).rename(columns={"old_key": "record_key"})
-    found = found.drop_duplicates(["institution", "record_key"])
-    there = pd.MultiIndex.from_frame(found[["institution", "record_key"]]).isin(
+    old_records = old.merge(new, on=["institution", "new_key"]).rename(columns={"old_key": "record_key"})
+    old_records = old_records.drop_duplicates(["institution", "record_key"])
+    is_in_partition = pd.MultiIndex.from_frame(old_records[["institution", "record_key"]]).isin(
         pd.MultiIndex.from_frame(partition[["institution", "record_key"]])
     )
-    return pd.concat([partition, found.loc[~there, list(partition.columns)]], ignore_index=True)
+    return pd.concat([partition, old_records.loc[~is_in_partition, list(partition.columns)]], ignore_index=True)

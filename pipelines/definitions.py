@@ -1,6 +1,6 @@
-"""Dagster definitions: assets, checks, jobs, schedules, sensors, resources.
+"""The Dagster definitions: assets, checks, jobs, schedules, sensors, resources.
 
-Belongs here: assembling the parts. Does not belong here: the parts. `dagster dev -w workspace.yaml` loads `defs`, built from the
+Belongs here: assembling the parts. Does not belong here: the parts. `dagster dev -w workspace.yaml` loads `defs`, which is built from the
 environment; `harmonia run` and tests call `build_definitions` with their own workplace.
 """
 
@@ -16,7 +16,7 @@ from harmonia import declarations
 from harmonia.lock import run_lock
 from pipelines import schedules, sensors
 from pipelines.assets import comparison, institution_stages, landing, linkage, publication, pull, statistics, union
-from pipelines.checks import all_checks, deliveries
+from pipelines.checks import all_checks, delivery_tolerances
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
 from pipelines.resources.delivery_store import DeliveryStore
@@ -24,7 +24,7 @@ from pipelines.resources.lake_io import LakeIOManager
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions
 
-SHAPES: Mapping[str, Any] = {
+VALUE_TYPES: Mapping[str, Any] = {
     "raw": DeliveryStore,
     "validated": DeliveryStore,
     "harmonised": DeliveryStore,
@@ -51,8 +51,10 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
 
 
 class WorkplaceResource(dg.ConfigurableResource[Workplace]):
-    """The workplace of a run, with the run lock. The names of environment variables stand for the URLs, since Dagster stores and shows
-    its configuration."""
+    """The workplace of a run, which holds the run lock.
+
+    Dagster stores and shows its configuration; so this contains the names of the environment variables with the URLs, not the URLs.
+    """
 
     inbox: str
     home: str
@@ -62,34 +64,34 @@ class WorkplaceResource(dg.ConfigurableResource[Workplace]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
-        """Check the inbox and the declarations, create the home, and lock it for the run."""
-        workplace = self.create_resource(context).ready()
+        """Check the inbox and the declarations, create the home, and lock it for the run. Yield the workplace."""
+        workplace = self.create_resource(context).prepare()
         declarations.check_declarations()
         with run_lock(workplace.home) if self.hold_lock else nullcontext():
             yield workplace
 
     def create_resource(self, context: dg.InitResourceContext) -> Workplace:
         """Return the workplace, without checks."""
-        return Workplace.of(Path(self.inbox), Path(self.home), self.registry_url, self.warehouse_url)
+        return Workplace.from_paths(Path(self.inbox), Path(self.home), self.registry_url, self.warehouse_url)
 
 
 class UnlockedWorkplaceResource(WorkplaceResource):
-    """The workplace for jobs beside a run: without checks and lock."""
+    """The workplace for jobs that may run at the same time as a run: without checks and without the run lock."""
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workplace]:
-        """The workplace, without checks."""
+        """Yield the workplace, without checks."""
         yield self.create_resource(context)
 
 
 class LakeResource(dg.ConfigurableIOManagerFactory[LakeIOManager]):
-    """The IO manager of the lake: Parquet files, of which small ones are kept in memory during a run."""
+    """The IO manager of the lake, which stores Parquet files; it keeps small ones in memory during a run."""
 
     lake: str
 
     def create_io_manager(self, context: dg.InitResourceContext) -> LakeIOManager:
-        """The IO manager of a run."""
-        return LakeIOManager(Path(self.lake), SHAPES)
+        """Return the IO manager of a run."""
+        return LakeIOManager(Path(self.lake), VALUE_TYPES)
 
 
 def _make_resources(workplace: Workplace, hold_lock: bool) -> dict[str, Any]:
@@ -108,21 +110,21 @@ def build_definitions(
 ) -> dg.Definitions:
     """Return the definitions for a workplace.
 
-    `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own. A run of a
-    workplace with URLs needs its environment variables (`Workplace.environment`).
+    hold_lock: whether a run acquires the lock of the home; False if the caller holds it. loggers: used in place of Dagster's own. A run of
+    a workplace with URLs needs its environment variables (`Workplace.environment`).
     """
-    sources = pull.sources_of(workplace)
+    sources = pull.configured_sources(workplace)
     first, *later = all_assets()
     return dg.Definitions(
         assets=[
-            *map(pull.pulled_asset, sources),
-            pull.landing_after_pulls(first, sources),
+            *map(pull.build_pulled_asset, sources),
+            pull.add_pulls_before_landing(first, sources),
             *later,
-            *map(deliveries.deliveries_asset, institutions()),
+            *map(delivery_tolerances.build_deliveries_asset, institutions()),
         ],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=[*schedules.all_schedules(), *pull.pull_schedules(sources)],
+        schedules=[*schedules.all_schedules(), *pull.build_pull_schedules(sources)],
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
         resources=_make_resources(workplace, hold_lock),
         executor=dg.in_process_executor,

@@ -1,10 +1,10 @@
-"""Detects that nothing changed since the last run, so that the next run skips all stages except landing and publishing.
+"""Detect that nothing changed since the last run, so that the next run can skip all stages except landing and publishing.
 
-Belongs here: a hash over everything that a run reads and writes, and the file with this hash. Does not belong here: which stage runs
-again after a change (`pipelines.assets.versions`).
+Belongs here: a hash over everything that a run reads and writes, and the file with this hash. Does not belong here: which stage runs again
+after a change (`pipelines.assets.versions`).
 
-Files are compared by size and modification time, as in the inbox sensor. With a registry or warehouse on a server there is no such hash,
-and every stage checks its own inputs.
+Files are compared by size and modification time, as in the inbox sensor. With a registry or warehouse on a server there is no such hash;
+then every stage checks its own inputs.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.assets.versions import code_version, hash_values
-from pipelines.landing.walk import walk
+from pipelines.landing.walk import walk_inbox
 from pipelines.resources.workplace import Workplace
 
 _FILE = ".last_run"
-_NOT_READ = ("dagster", "logs", "portal", _FILE)  # of a home: history of runs, what is the portal's own; no stage reads them
+_IGNORED_ENTRIES = ("dagster", "logs", "portal", _FILE)  # of a home: history of runs, what is the portal's own; no stage reads them
 
 
 def is_unchanged(workplace: Workplace, inbox: str) -> bool:
-    """Return whether inbox (from `inbox_state`), home, program, settings and date are unchanged since the last complete run."""
+    """Return whether the inbox, the home, the program, the settings and the date are unchanged since the last complete run.
+
+    inbox: from `inbox_state`.
+    """
     file = workplace.home.root / _FILE
     return file.exists() and file.read_text("utf-8") == _hash_state(workplace, inbox)
 
 
 def store_state(workplace: Workplace, inbox: str) -> None:
-    """Store the state at the end of a run. inbox: `inbox_state` at the start of the run, so that later arrivals count as new."""
+    """Store the state at the end of a run.
+
+    inbox: `inbox_state` at the start of the run, so that later arrivals count as new.
+    """
     file, state = workplace.home.root / _FILE, _hash_state(workplace, inbox)
     if state is None:
         file.unlink(missing_ok=True)
@@ -39,34 +45,34 @@ def store_state(workplace: Workplace, inbox: str) -> None:
 
 
 def inbox_state(workplace: Workplace) -> str:
-    """Return a hash of the fingerprints of all delivery folders and of the findings on the inbox. Opens no file."""
-    found = walk(workplace.inbox)
-    folders = [(one.institution, str(one.name), one.fingerprint()) for one in found.folders]
-    return hash_values(folders, found.findings, sorted(found.closed))
+    """Return a hash of the fingerprints of all delivery folders and of the findings on the inbox. No file is opened."""
+    content = walk_inbox(workplace.inbox)
+    folders = [(folder.institution, str(folder.name), folder.fingerprint()) for folder in content.folders]
+    return hash_values(folders, content.findings, sorted(content.closed))
 
 
 def _hash_state(workplace: Workplace, inbox: str) -> str | None:
-    """Return the hash of everything that a run reads and writes; None with a server."""
+    """Return the hash of everything that a run reads and writes; None if the registry or the warehouse is on a server."""
     if workplace.registry_url or workplace.warehouse_url:
         return None
     settings = sorted((name, value, _size_and_time(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
     files = sorted(_list_files(workplace.home.root))
-    places = [str(workplace.inbox), str(workplace.home.root)]
-    return hash_values(inbox, files, code_version(), settings, places, datetime.now(UTC).date())
+    locations = [str(workplace.inbox), str(workplace.home.root)]
+    return hash_values(inbox, files, code_version(), settings, locations, datetime.now(UTC).date())
 
 
 def _size_and_time(path: Path) -> tuple[int, int] | None:
-    """Return size and modification time of a file that a setting names; None if there is none."""
-    found = path.stat() if path.is_file() else None
-    return found and (found.st_size, found.st_mtime_ns)
+    """Return the size and the modification time of a file that a setting names; None if `path` is not a file."""
+    status = path.stat() if path.is_file() else None
+    return status and (status.st_size, status.st_mtime_ns)
 
 
 def _list_files(home: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield every file of a home that stages read or write: path, size, modification time in ns."""
+    """Yield each file of a home that stages read or write: path, size, modification time in ns."""
     for entry in os.scandir(home):
-        if entry.name not in _NOT_READ and not entry.name.endswith(("-shm", ".lock")):
+        if entry.name not in _IGNORED_ENTRIES and not entry.name.endswith(("-shm", ".lock")):
             for path in Path(entry.path).rglob("*") if entry.is_dir(follow_symlinks=False) else [Path(entry.path)]:
                 with suppress(FileNotFoundError):
-                    found = path.lstat()
-                    if found.st_size or not path.name.endswith("-wal"):  # SQLite creates an empty log for readers
-                        yield str(path.relative_to(home)), found.st_size, found.st_mtime_ns
+                    status = path.lstat()
+                    if status.st_size or not path.name.endswith("-wal"):  # SQLite creates an empty log for readers
+                        yield str(path.relative_to(home)), status.st_size, status.st_mtime_ns

@@ -1,7 +1,7 @@
-"""Findings from comparing the deliveries of one institution: columns that became blank, deliveries unlike the institution's own past,
-corrections that replace nothing or lose records.
+"""Findings from comparing the deliveries of one institution: columns that became blank, deliveries that are unlike the institution's own
+past, corrections that replace nothing or lose records.
 
-Does not belong here: the record status (`record_status`), the comparison with the own past (`own_past`).
+Does not belong here: the record status (`record_status`), the statistical comparison with the past (`own_past`).
 """
 
 from __future__ import annotations
@@ -20,26 +20,28 @@ _MIN_ROWS = 5  # of a file, for a column to count as blank
 _MIN_USUAL_SHARE = 0.5  # share of filled cells of a column that is usually filled
 
 
-def findings_of(
+def find_over_time(
     institution: str,
     contract: Contract,
     tables: dict[str, pd.DataFrame],
     deliveries: pd.DataFrame,
     lineage: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the findings (`schemas.findings.COLUMNS`) of one institution. tables: typed, of all deliveries; deliveries, lineage: of
-    `pipelines.record_status`."""
+    """Return these findings (`schemas.findings.COLUMNS`) on one institution.
+
+    tables: typed, of all deliveries. deliveries, lineage: from `pipelines.record_status`.
+    """
     rows: list[dict[str, Any]] = []
     for name, spec in contract.tables.items():
         if len(tables[name]):
             rows += _find_blank_columns(tables[name], [c.name for c in spec.columns])
-    rows += own_past.findings_of(contract, tables, deliveries)
+    rows += own_past.find_deviations(contract, tables, deliveries)
     rows += _find_mergers_into_nothing(tables, contract)
     rows += _find_faulty_corrections(deliveries)
     rows += _find_gaps(deliveries)
     withdrawn = _find_withdrawn_records(lineage, deliveries)
-    parts = [f for f in (findings.frame(rows), findings.complete(withdrawn)) if len(f)]
-    out = pd.concat(parts, ignore_index=True) if parts else findings.frame()
+    parts = [f for f in (findings.build_findings(rows), findings.complete_columns(withdrawn)) if len(f)]
+    out = pd.concat(parts, ignore_index=True) if parts else findings.build_findings()
     return out.assign(institution=institution)
 
 
@@ -55,7 +57,7 @@ def _find_blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[st
 
 
 def _find_mergers_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:
-    """Find cases that were merged into a case which was never delivered."""
+    """Find cases that were merged into a case that was never delivered."""
     out: list[dict[str, Any]] = []
     for name, spec in contract.tables.items():
         frame = tables[name]
@@ -73,7 +75,7 @@ def _find_mergers_into_nothing(tables: dict[str, pd.DataFrame], contract: Contra
 
 
 def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Find records that are missing from a correction. The finding is on the delivery that lacks them."""
+    """Find records that are missing from a correction of their delivery. The finding is on the correction."""
     complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
     period = withdrawn["delivery"].map(deliveries.set_index("delivery")["period"])
@@ -81,7 +83,7 @@ def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> 
 
 
 def _find_gaps(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find periods that never came, between delivered ones. The finding is on the next delivery."""
+    """Find periods between delivered ones for which nothing came. The finding is on the next delivery."""
     quarters = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
     out = []
     for (_, previous), (delivery, period) in pairwise(zip(quarters["delivery"], quarters["period"], strict=True)):
@@ -91,7 +93,7 @@ def _find_gaps(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _find_faulty_corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find corrections that could not be read in full, so that they withdraw or replace nothing."""
+    """Find corrections that could not be read completely, so that they withdraw or replace nothing."""
     corrections = deliveries[deliveries["version"] > 1]
     rules = {"partial": "cross-partial-withdraws-nothing", "unreadable": "cross-unreadable-replaces-nothing"}
     return [{"delivery": d, "rule": rules[s]} for d, s in zip(corrections["delivery"], corrections["state"], strict=True) if s in rules]

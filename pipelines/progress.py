@@ -1,4 +1,4 @@
-"""Progress of a run: a line for each finished stage, and a progress bar on a terminal.
+"""Show the progress of a run: a line for each finished stage, and a progress bar on a terminal.
 
 Does not belong here: the results of the run (`summary.py`).
 """
@@ -16,29 +16,29 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 
 class Listener(Protocol):
-    """Receives progress of a run. Steps are named as in Dagster: `police__raw`."""
+    """Receives the progress of a run. Steps have the names that they have in Dagster: `police__raw`."""
 
-    def planned(self, steps: Mapping[str, str]) -> None:
-        """Receive the planned steps and the stage of each, in order of execution."""
+    def on_plan(self, steps: Mapping[str, str]) -> None:
+        """Receive the planned steps with the stage of each, in the order of execution."""
 
-    def started(self, step: str) -> None:
-        """A step started."""
+    def on_start(self, step: str) -> None:
+        """Receive the name of a step that started."""
 
-    def ended(self, step: str, rows: int | None) -> None:
-        """A step succeeded; `rows` is its row count."""
+    def on_end(self, step: str, rows: int | None) -> None:
+        """Receive the name of a step that succeeded, and its number of rows."""
 
 
 class Silence:
     """A listener that ignores all events."""
 
-    def planned(self, steps: Mapping[str, str]) -> None:
-        """Ignored."""
+    def on_plan(self, steps: Mapping[str, str]) -> None:
+        """Ignore the plan."""
 
-    def started(self, step: str) -> None:
-        """Ignored."""
+    def on_start(self, step: str) -> None:
+        """Ignore the start."""
 
-    def ended(self, step: str, rows: int | None) -> None:
-        """Ignored."""
+    def on_end(self, step: str, rows: int | None) -> None:
+        """Ignore the end."""
 
 
 class Display:
@@ -69,21 +69,21 @@ class Display:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
-    def planned(self, steps: Mapping[str, str]) -> None:
-        """Store the stages and draw the empty bar."""
+    def on_plan(self, steps: Mapping[str, str]) -> None:
+        """Store the stages and draw an empty bar."""
         self._stage = dict(steps)
         for step, stage in steps.items():
             self._open[stage].add(step)
         self._task = self._bar.add_task("starting", total=len(steps))
 
-    def started(self, step: str) -> None:
+    def on_start(self, step: str) -> None:
         """Show the current stage."""
         self._started = time.monotonic()
         if step in self._stage and self._task is not None:
             self._bar.update(self._task, description=self._stage[step])
 
-    def ended(self, step: str, rows: int | None) -> None:
-        """Count the step; print the line of its stage when the stage is complete."""
+    def on_end(self, step: str, rows: int | None) -> None:
+        """Count the step. Print the line of its stage if the stage is complete."""
         stage = self._stage.get(step)
         if stage is None or step not in self._open[stage]:
             return

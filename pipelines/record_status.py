@@ -1,7 +1,7 @@
 """The record status over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
 
 Belongs here: the status of every row, the lineage of records, and the row accounting, which shows that no row is lost. Deliveries are
-ordered by quarter, then version, never by arrival.
+ordered by quarter, then by version, never by arrival.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from pipelines import crosswalk, over_time
-from pipelines import returns as counts
-from pipelines.life_findings import life_findings
-from pipelines.resources.coded import group_numbers
-from pipelines.root_causes import root_causes
+from pipelines import returned_counts as counts
+from pipelines.life_findings import find_life_events
+from pipelines.resources.encoded_texts import group_numbers
+from pipelines.root_causes import add_root_causes
 from pipelines.units import UnitIndex
 from pipelines.validation import Validated
 from pipelines.validation.keys import parents_first
@@ -24,8 +24,8 @@ from schemas import findings
 from sources import contract as contracts
 from sources.contract import Contract, TableSpec
 
-LINEAGE = ("institution", "entity", "record_key", "delivery", "file", "part", "line", "status")
-ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
+LINEAGE_COLUMNS = ("institution", "entity", "record_key", "delivery", "file", "part", "line", "status")
+ROW_OUTCOMES = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
 
 
 @dataclass
@@ -33,13 +33,13 @@ class RecordStatuses:
     """All deliveries of one institution, each row with its status.
 
     tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
-    quarantined `pipelines.validation.QUARANTINED`
+    quarantined `pipelines.validation.QUARANTINE_COLUMNS`
     lineage     `LINEAGE`, one row for each record and delivery whose key can be read; also `unit` and `number` (`pipelines.units`)
     accounting  number of physical rows by file: institution, delivery, file, read and `ACCOUNTS`
     findings    `schemas.findings.COLUMNS`, of validation and of this stage
     deliveries  institution, delivery, period, version, state
-    successors  `pipelines.crosswalk.SUCCESSORS`
-    returns     `pipelines.returns.RETURNS`
+    successors  `pipelines.crosswalk.SUCCESSOR_COLUMNS`
+    returns     `pipelines.returned_counts.RETURNED_COUNT_COLUMNS`
     """
 
     tables: dict[str, pd.DataFrame]
@@ -53,7 +53,7 @@ class RecordStatuses:
 
 
 def resolve_statuses(validated: Validated) -> RecordStatuses:
-    """Set the record status of every row. Raises `HarmoniaError`, naming the file, if the rows of a file do not add up."""
+    """Set the record status of every row. Raises `HarmoniaError`, which names the file, if the rows of a file do not add up."""
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
@@ -62,13 +62,13 @@ def resolve_statuses(validated: Validated) -> RecordStatuses:
         if spec.entity or spec.own_states:
             tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
-            left = _find_left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
-            tables[name].loc[left.index, "_status"] = "superseded"
+            left_out = _find_left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
+            tables[name].loc[left_out.index, "_status"] = "superseded"
             later_findings.append(
-                findings.complete(left.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
+                findings.complete_columns(left_out.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
             )
-    replaced, found = _apply_crosswalk(contract, tables, deliveries)
-    later_findings.append(found)
+    replaced, new_findings = _apply_crosswalk(contract, tables, deliveries)
+    later_findings.append(new_findings)
     old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
     for name, spec in parents_first(contract):
         if spec.crosswalk or spec.counts:
@@ -76,48 +76,50 @@ def resolve_statuses(validated: Validated) -> RecordStatuses:
             continue
         if not spec.entity and not spec.own_states:
             tables[name]["_status"] = _child_status(tables[name], spec, tables)
-        of_old = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
-        tables[name].loc[of_old, "_status"] = "superseded"
+        belongs_to_old_case = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
+        tables[name].loc[belongs_to_old_case, "_status"] = "superseded"
     lineage = _build_lineage(validated.institution, contract.tables, tables, quarantined)
     accounting = _account_rows(validated, tables)
-    later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
-    later_findings.append(life_findings(contract, tables, deliveries))
+    later = over_time.find_over_time(validated.institution, contract, tables, deliveries, lineage)
+    later_findings.append(find_life_events(contract, tables, deliveries))
     reported = _drop_blank_cells(validated.findings, later)
-    found = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
+    new_findings = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)
-    found = findings.combine_by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
-    successors = crosswalk.successors(contract, tables, replaced)
-    returns = counts.returns(contract, tables)
-    return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors, returns)
+    new_findings = findings.combine_by_value(add_root_causes(units.add_units(new_findings[list(findings.COLUMNS)]), tables), lineage)
+    successors = crosswalk.list_successors(contract, tables, replaced)
+    returns = counts.current_counts(contract, tables)
+    return RecordStatuses(tables, quarantined, units.add_units(lineage), accounting, new_findings, deliveries, successors, returns)
 
 
 def _apply_crosswalk(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the records that a crosswalk replaces (see `pipelines.crosswalk.replaced_records`), and the findings on the crosswalk."""
+    """Return the records that a crosswalk replaces (see `pipelines.crosswalk.find_replaced_records`), and the findings on the crosswalk."""
     entries = crosswalk.crosswalk_rows(contract, tables, deliveries)
     records = {name: tables[name] for name, spec in contract.tables.items() if spec.entity}
     accepted = {name: frame.loc[frame["_status"] == "accepted", "_key"] for name, frame in records.items()}
-    replaced = crosswalk.replaced_records(entries, accepted)
-    found = [crosswalk.findings_of(entries, accepted)]
+    replaced = crosswalk.find_replaced_records(entries, accepted)
+    new_findings = [crosswalk.find_crosswalk_faults(entries, accepted)]
     if len(entries) and contract.units and contract.units.number:
         cases = tables[contract.units.table]
         cases = cases[~cases["_key"].isin(replaced.loc[replaced["table"] == contract.units.table, "old"])]
-        found.append(crosswalk.missing_from_crosswalk(cases, contract.units))
-    return replaced, pd.concat(found, ignore_index=True).assign(institution=contract.institution)
+        new_findings.append(crosswalk.find_cases_missing_from_crosswalk(cases, contract.units))
+    return replaced, pd.concat(new_findings, ignore_index=True).assign(institution=contract.institution)
 
 
-def _drop_blank_cells(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+def _drop_blank_cells(reported: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     """Drop the findings on single empty cells of a column that is reported as blank."""
     columns = ["delivery", "file", "field"]
     blank = later.loc[later["rule"] == "cross-column-blank", columns]
-    there = (found["rule"] == "cell-empty") & found["delivery"].isin(blank["delivery"])
-    hit = there.to_numpy(dtype=bool, copy=True)
-    hit[hit] = pd.MultiIndex.from_frame(found.loc[there, columns]).isin(pd.MultiIndex.from_frame(blank))
-    return found[~hit]
+    is_empty_cell = (reported["rule"] == "cell-empty") & reported["delivery"].isin(blank["delivery"])
+    dropped = is_empty_cell.to_numpy(dtype=bool, copy=True)
+    dropped[dropped] = pd.MultiIndex.from_frame(reported.loc[is_empty_cell, columns]).isin(pd.MultiIndex.from_frame(blank))
+    return reported[~dropped]
 
 
 def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return, by table, the keys that a delivery has only in a quarantined row (period, version, record_key): such records are not
-    withdrawn."""
+    """Return, by table, the keys that a delivery has only in a quarantined row. Columns: period, version, record_key.
+
+    Records with these keys are not withdrawn.
+    """
     if quarantined.empty:
         return {}
     known = quarantined[quarantined["record_key"].notna()].merge(deliveries[["delivery", "period", "version"]], on="delivery")
@@ -125,8 +127,11 @@ def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> di
 
 
 def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
-    """Return the status of each row of a record table. In: `_key`, `_content`, `_delivery`, `_period`, `_version`, in the order of the
-    deliveries."""
+    """Return the status of each row of a table of records.
+
+    frame: `_key`, `_content`, `_delivery`, `_period`, `_version`, in the order of the deliveries. quarantined_keys: of this table, from
+    `_quarantined_keys`.
+    """
     status = pd.Series("superseded", index=frame.index, dtype="str")
     if frame.empty:
         return status
@@ -149,12 +154,11 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_ke
 
 
 def _find_left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
-    """Find accepted rows whose list position is missing from a later list of their case: the latest list is valid (counting-rules.md).
+    """Find accepted rows whose position is missing from a later list of their case: the latest list is valid (counting-rules.md).
 
-    Out, on the index of `frame`: record_key, and delivery (the last one with a list of the case).
-
-    The list of a quarter is that of the last version whose file was read completely, plus rows that later versions add. A quarantined
-    row keeps its position. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
+    frame: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`. Columns of the result, on the index of `frame`:
+    record_key, delivery (the last one with a list of the case). The list of a quarter is that of the last version whose file was read
+    completely, with the rows that later versions add. A quarantined row keeps its position.
     """
     complete_files = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
     rows = frame[frame["_case"].notna() & frame["_key"].notna()]
@@ -165,29 +169,32 @@ def _find_left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: p
     lists = rows[rows["_version"] >= rows["_period"].map(least)]
     latest = lists.groupby("_case")["_period"].max()
     last = lists[lists["_period"] == lists["_case"].map(latest)]
-    by = last.groupby("_case")["_delivery"].last()
-    there = [last[["_period", "_key"]].set_axis(["period", "key"], axis=1)]
+    delivery_of_list = last.groupby("_case")["_delivery"].last()
+    listed = [last[["_period", "_key"]].set_axis(["period", "key"], axis=1)]
     if len(quarantined_keys):
-        there.append(quarantined_keys[["period", "record_key"]].set_axis(["period", "key"], axis=1))
+        listed.append(quarantined_keys[["period", "record_key"]].set_axis(["period", "key"], axis=1))
     accepted = rows[rows["_status"] == "accepted"].assign(latest=lambda f: f["_case"].map(latest))
     accepted = accepted[accepted["_period"] < accepted["latest"]]
-    on_it = pd.MultiIndex.from_frame(accepted[["latest", "_key"]]).isin(pd.MultiIndex.from_frame(pd.concat(there)))
-    gone = accepted[~on_it]
-    return pd.DataFrame({"record_key": gone["_key"], "delivery": gone["_case"].map(by)}, index=gone.index)
+    is_listed = pd.MultiIndex.from_frame(accepted[["latest", "_key"]]).isin(pd.MultiIndex.from_frame(pd.concat(listed)))
+    left_out = accepted[~is_listed]
+    return pd.DataFrame({"record_key": left_out["_key"], "delivery": left_out["_case"].map(delivery_of_list)}, index=left_out.index)
 
 
 def _representatives(frame: pd.DataFrame) -> pd.Index:
-    """Return the index of the row that represents each key in its delivery: the first of identical rows, the last of different ones."""
+    """Return the index of the row that represents each key in its delivery: the first one if all rows are identical, else the last one."""
     group = pd.Series(group_numbers(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
     if group.is_unique:
         return frame.index
-    first, last = (group.drop_duplicates(keep=which).index for which in ("first", "last"))
+    first, last = (group.drop_duplicates(keep=kept).index for kept in ("first", "last"))
     different = frame.groupby(group)["_content"].transform("nunique") > 1
     return first.difference(frame.index[different]).union(last.intersection(frame.index[different]))
 
 
 def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
-    """Return the status of child rows: that of the parent row. If the delivery lacks the parent, the latest row of the key is accepted."""
+    """Return the status of child rows, which is that of the parent row.
+
+    If the delivery lacks the parent, the latest row of the key is accepted.
+    """
     parent = tables[str(spec.parent)]
     status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
     parentless = status.isna()
@@ -205,7 +212,7 @@ def _build_lineage(
     institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> pd.DataFrame:
     """Build the lineage of all records (`LINEAGE`), including quarantined rows whose key could be read."""
-    parts = [pd.DataFrame(columns=list(LINEAGE), dtype="str")]
+    parts = [pd.DataFrame(columns=list(LINEAGE_COLUMNS), dtype="str")]
     for name, spec in specs.items():
         for entity in _entities_of(spec):
             frame = tables[name]
@@ -223,23 +230,25 @@ def _build_lineage(
                 )
             )
             if len(quarantined):
-                aside = quarantined[(quarantined["table"] == name) & quarantined["record_key"].notna()]
+                of_table = quarantined[(quarantined["table"] == name) & quarantined["record_key"].notna()]
                 columns = ["record_key", "delivery", "file", "part", "line"]
-                parts.append(aside[columns].assign(entity=entity, status="quarantined"))
+                parts.append(of_table[columns].assign(entity=entity, status="quarantined"))
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True).assign(institution=institution)
-    out = out[list(LINEAGE)]
+    out = out[list(LINEAGE_COLUMNS)]
     out["line"] = out["line"].astype("Int64")
     return out.drop_duplicates(["entity", "record_key", "delivery", "line", "part", "status"], ignore_index=True)
 
 
 def _entities_of(spec: TableSpec) -> tuple[str, ...]:
-    """Return the entities that the rows of a table are: case, person, both or none."""
+    """Return what the rows of a table are: cases, persons, both or neither."""
     return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
 
 
 def _account_rows(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count the rows of each file. `read` comes from the reader, the other counts from the record status. Raises `HarmoniaError` if they
-    do not agree."""
+    """Count the rows of each file by outcome. The number `read` comes from the reader, the other counts from the record status.
+
+    Raises `HarmoniaError` if they do not agree.
+    """
     files = validated.files[["delivery", "file", "read"]]
     statuses = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]
     statuses.append(validated.quarantined[["delivery", "file"]].assign(status="quarantined"))
@@ -247,13 +256,13 @@ def _account_rows(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.D
     rows = pd.concat([f for f in statuses if len(f)] or statuses[:1], ignore_index=True)
     counted = rows.groupby(["delivery", "file", "status"]).size().unstack("status", fill_value=0)
     index = pd.MultiIndex.from_frame(files[["delivery", "file"]])
-    counted = counted.reindex(index=index, columns=list(ACCOUNTS), fill_value=0).reset_index(drop=True)
+    counted = counted.reindex(index=index, columns=list(ROW_OUTCOMES), fill_value=0).reset_index(drop=True)
     out = pd.concat([files, counted], axis=1)
-    wrong = out[out["read"] != out[list(ACCOUNTS)].sum(axis=1)]
+    wrong = out[out["read"] != out[list(ROW_OUTCOMES)].sum(axis=1)]
     if len(wrong) or rows["status"].isna().any() or len(rows) != out["read"].sum():
         names = ", ".join(f"{w.delivery} {w.file}" for w in wrong.itertuples()) or "a file not named by the reader"
         raise HarmoniaError(
             f"{validated.institution}: the rows of {names} do not add up (read = accepted + superseded + withdrawn + quarantined + "
             "structural); nothing was published. This is a bug in Harmonia: please report it with the name of the delivery"
         )
-    return out.assign(institution=validated.institution)[["institution", "delivery", "file", "read", *ACCOUNTS]]
+    return out.assign(institution=validated.institution)[["institution", "delivery", "file", "read", *ROW_OUTCOMES]]

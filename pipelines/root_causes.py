@@ -1,12 +1,12 @@
-"""Finds root causes: a fault of a whole column or file is one finding, and the findings of its cells are its consequences.
+"""Find root causes: a fault of a whole column or file becomes one finding, and the findings on its cells become its consequences.
 
 Belongs here: detecting faults of a whole column, shifted columns and rows that are broken in the same way; linking consequences to their
 cause. Does not belong here: validating a cell (`pipelines.validation`) or a file (`sources.readers`).
 
 There are three patterns, each within one delivery, file and part:
 
-- *throughout*: at least `_MOST` of a column's filled cells (or of the rows) break one rule. They are at least `_FEWEST`, and in at least
-  `_LEAST` of all rows.
+- *throughout*: at least `_MIN_FAULTY_SHARE` of a column's filled cells (or of the rows) break one rule. They are at least
+  `_MIN_FAULTY_ROWS`, and occur in at least `_MIN_SHARE_OF_ROWS` of all rows.
 - *shifted*: the values of two or more columns are invalid, throughout or in nearly all rows between a first and a last one.
 - *blank*: a column is empty or missing (`cross-column-blank`, `file-column-missing`), and its cells are reported as missing.
 """
@@ -20,9 +20,9 @@ import pandas as pd
 from schemas import findings
 from schemas.findings import COLUMNS, SEVERITIES, rules
 
-_MOST = 0.8  # minimum share of cells or rows for a fault of the column or the file
-_FEWEST = 10
-_LEAST = 0.1  # minimum share of all rows: a fault of a nearly empty column says nothing
+_MIN_FAULTY_SHARE = 0.8  # minimum share of cells or rows for a fault of the column or the file
+_MIN_FAULTY_ROWS = 10
+_MIN_SHARE_OF_ROWS = 0.1  # minimum share of all rows: a fault of a nearly empty column says nothing
 _UNFIT_VALUE_RULES = (
     "cell-date-unreadable",
     "cell-date-impossible",
@@ -39,46 +39,50 @@ _UNFIT_VALUE_RULES = (
 )
 _BLANK = ("cross-column-blank", "file-column-missing")
 _SHIFTED, _THROUGHOUT = "file-columns-shifted", "fault-throughout"
-_PLACE = ["delivery", "file", "part"]
-_FAULT = [*_PLACE, "field", "rule"]
+_FILE_PART = ["delivery", "file", "part"]
+_FAULT_KEY = [*_FILE_PART, "field", "rule"]
 _WITHIN_ROW = ("row", "cell", "cross_field")
 
 
-def root_causes(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the findings (`schemas.findings.COLUMNS`) of one institution, with findings added for the causes, and with consequences
-    marked (`origin`, `follows`).
+def add_root_causes(reported: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the findings of one institution together with findings on the root causes; consequences are marked (`origin`, `follows`).
 
-    tables: typed, of all deliveries. Findings of severity `info` are unchanged. No finding is removed.
+    reported: `schemas.findings.COLUMNS`. tables: typed, of all deliveries. Findings of severity `info` are unchanged. No finding is
+    removed.
     """
-    if found.empty:
-        return found
-    every = found.reset_index(drop=True)
-    within = every["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
-    actionable = (every["severity"] != "info") & every["file"].notna() & every["follows"].isna()
-    cells = every.loc[actionable & within, [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
-    cells["follows"] = _rules_of_blank_columns(every, cells)
+    if reported.empty:
+        return reported
+    all_findings = reported.reset_index(drop=True)
+    is_within_row = all_findings["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
+    actionable = (all_findings["severity"] != "info") & all_findings["file"].notna() & all_findings["follows"].isna()
+    cells = all_findings.loc[actionable & is_within_row, [*_FAULT_KEY, "severity", "line", "column"]].fillna({"part": "", "field": ""})
+    cells["follows"] = _rules_of_blank_columns(all_findings, cells)
     rows = _list_rows(tables)
-    through = _find_faults_throughout(cells[cells["follows"].isna()], rows, tables)
-    shifts = _find_shifts(cells[cells["follows"].isna()], through, rows)
+    throughout = _find_faults_throughout(cells[cells["follows"].isna()], rows, tables)
+    shifts = _find_shifts(cells[cells["follows"].isna()], throughout, rows)
     cells["follows"] = cells["follows"].fillna(_attribute_to_shifts(cells, shifts))
-    cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _is_in(cells, through, _FAULT), _THROUGHOUT)
-    every.loc[cells.index, "follows"] = cells["follows"].astype("str")
-    every.loc[every["follows"].notna(), "origin"] = "consequence"
-    causes = _make_causes(cells, shifts, through).assign(institution=every["institution"].iloc[0])
-    combined = pd.concat([findings.complete(causes), every[list(COLUMNS)]], ignore_index=True) if len(causes) else every[list(COLUMNS)]
+    cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _has_row_in(cells, throughout, _FAULT_KEY), _THROUGHOUT)
+    all_findings.loc[cells.index, "follows"] = cells["follows"].astype("str")
+    all_findings.loc[all_findings["follows"].notna(), "origin"] = "consequence"
+    causes = _make_causes(cells, shifts, throughout).assign(institution=all_findings["institution"].iloc[0])
+    combined = (
+        pd.concat([findings.complete_columns(causes), all_findings[list(COLUMNS)]], ignore_index=True)
+        if len(causes)
+        else all_findings[list(COLUMNS)]
+    )
     return _link_unattributed(combined)
 
 
-def _is_in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
-    """Return whether each row of `frame` has its values of the columns `key` in a row of `other`."""
-    found = pd.MultiIndex.from_frame(frame[key].astype("str")).isin(pd.MultiIndex.from_frame(other[key].astype("str")))
-    return pd.Series(found, index=frame.index)
+def _has_row_in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
+    """Return for each row of `frame` whether its values of the columns `key` are those of a row of `other`."""
+    is_in = pd.MultiIndex.from_frame(frame[key].astype("str")).isin(pd.MultiIndex.from_frame(other[key].astype("str")))
+    return pd.Series(is_in, index=frame.index)
 
 
-def _rules_of_blank_columns(every: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+def _rules_of_blank_columns(all_findings: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
     """Return, for each cell that is reported as missing, the rule of the finding on its column as a whole; null if there is none."""
     key = ["delivery", "file", "field"]
-    columns = every.loc[every["rule"].isin(_BLANK), [*key, "rule"]].drop_duplicates(key).set_index(key)["rule"]
+    columns = all_findings.loc[all_findings["rule"].isin(_BLANK), [*key, "rule"]].drop_duplicates(key).set_index(key)["rule"]
     index = pd.MultiIndex.from_frame(cells[key])
     return pd.Series(columns.reindex(index).array, index=cells.index, dtype="str").where(cells["rule"] == "cell-missing", None)
 
@@ -96,79 +100,93 @@ def _file_parts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count_filled_cells(tables: Mapping[str, pd.DataFrame], fields: Collection[str]) -> pd.DataFrame:
-    """Count the filled cells of the columns `fields`. Columns: delivery, file, part, field, filled. Tables in the same part of a file
-    are added up."""
+    """Count the filled cells of the columns `fields`. Columns: delivery, file, part, field, filled.
+
+    If several tables are in the same part of a file, their counts are added up.
+    """
     parts = []
     for frame in tables.values():
         given = {name: frame[f"{name}:given"].astype(bool) for name in fields if f"{name}:given" in frame}
         if given:
-            summed = pd.concat([_file_parts(frame), pd.DataFrame(given)], axis=1).groupby(_PLACE)[list(given)].sum().reset_index()
-            parts.append(summed.melt(_PLACE, var_name="field", value_name="filled"))
-    every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_PLACE, "field", "filled"])
-    return every.groupby([*_PLACE, "field"])["filled"].sum().astype("float64").reset_index()
+            summed = pd.concat([_file_parts(frame), pd.DataFrame(given)], axis=1).groupby(_FILE_PART)[list(given)].sum().reset_index()
+            parts.append(summed.melt(_FILE_PART, var_name="field", value_name="filled"))
+    counts = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_FILE_PART, "field", "filled"])
+    return counts.groupby([*_FILE_PART, "field"])["filled"].sum().astype("float64").reset_index()
 
 
 def _find_faults_throughout(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Find faults of a whole column, or of all rows of a file. Columns: delivery, file, part, field, rule, n (number of cells)."""
-    counted = cells.groupby(_FAULT).size().rename("n").reset_index()
-    counted = counted[counted["n"] >= _FEWEST]
+    """Find faults of a whole column, or of all rows of a file. Columns: delivery, file, part, field, rule, n (number of cells).
+
+    cells: findings on cells. rows: from `_list_rows`.
+    """
+    counted = cells.groupby(_FAULT_KEY).size().rename("n").reset_index()
+    counted = counted[counted["n"] >= _MIN_FAULTY_ROWS]
     filled = _count_filled_cells(tables, counted["field"].unique())
-    counted = counted.merge(rows.groupby(_PLACE).size().rename("rows").reset_index(), on=_PLACE, how="left")
-    counted = counted.merge(filled, on=[*_PLACE, "field"], how="left")
-    aside = cells[cells["severity"] == "reject"].groupby(_PLACE).size().rename("aside")
-    counted = counted.merge(aside.reset_index(), on=_PLACE, how="left").fillna({"rows": 0, "aside": 0})
+    counted = counted.merge(rows.groupby(_FILE_PART).size().rename("rows").reset_index(), on=_FILE_PART, how="left")
+    counted = counted.merge(filled, on=[*_FILE_PART, "field"], how="left")
+    rejected = cells[cells["severity"] == "reject"].groupby(_FILE_PART).size().rename("aside")
+    counted = counted.merge(rejected.reset_index(), on=_FILE_PART, how="left").fillna({"rows": 0, "aside": 0})
     of_row = counted["field"].eq("") | counted["rule"].eq("cell-missing")
     total = counted["filled"].mask(of_row, counted["rows"] + counted["aside"])
-    return counted.loc[(counted["n"] >= _MOST * total) & (counted["n"] >= _LEAST * counted["rows"]), [*_FAULT, "n"]]
+    return counted.loc[
+        (counted["n"] >= _MIN_FAULTY_SHARE * total) & (counted["n"] >= _MIN_SHARE_OF_ROWS * counted["rows"]), [*_FAULT_KEY, "n"]
+    ]
 
 
-def _find_shifts(cells: pd.DataFrame, through: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Find shifted columns. Columns: delivery, file, part, first and last (line of the shifted rows; null: all rows)."""
-    unfit = through[through["rule"].isin(_UNFIT_VALUE_RULES) & (through["field"] != "")]
-    columns = unfit.groupby(_PLACE)["field"].nunique()
-    everywhere = columns[columns >= 2].reset_index()[_PLACE].assign(first=None, last=None)
-    fields = cells[cells["rule"].isin(_UNFIT_VALUE_RULES) & cells["line"].notna()].groupby([*_PLACE, "line"])["field"].nunique()
-    odd = fields[fields >= 2].reset_index()
-    runs = odd.groupby(_PLACE)["line"].agg(["size", "min", "max"]).reset_index()
-    runs = runs[runs["size"] >= _FEWEST].set_axis([*_PLACE, "n", "first", "last"], axis=1)
-    between = rows.loc[rows["delivery"].isin(runs["delivery"].unique()), [*_PLACE, "line"]].merge(runs, on=_PLACE)
-    between = between[between["line"].between(between["first"], between["last"])].groupby(_PLACE).size().rename("rows").reset_index()
-    runs = runs.merge(between, on=_PLACE)
-    runs = runs[(runs["n"] >= _MOST * runs["rows"])]
+def _find_shifts(cells: pd.DataFrame, throughout: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Find shifted columns. Columns: delivery, file, part, first and last (line of the shifted rows; null if all rows are shifted).
+
+    throughout: from `_find_faults_throughout`.
+    """
+    unfit = throughout[throughout["rule"].isin(_UNFIT_VALUE_RULES) & (throughout["field"] != "")]
+    columns = unfit.groupby(_FILE_PART)["field"].nunique()
+    everywhere = columns[columns >= 2].reset_index()[_FILE_PART].assign(first=None, last=None)
+    fields = cells[cells["rule"].isin(_UNFIT_VALUE_RULES) & cells["line"].notna()].groupby([*_FILE_PART, "line"])["field"].nunique()
+    unfit_rows = fields[fields >= 2].reset_index()
+    runs = unfit_rows.groupby(_FILE_PART)["line"].agg(["size", "min", "max"]).reset_index()
+    runs = runs[runs["size"] >= _MIN_FAULTY_ROWS].set_axis([*_FILE_PART, "n", "first", "last"], axis=1)
+    between = rows.loc[rows["delivery"].isin(runs["delivery"].unique()), [*_FILE_PART, "line"]].merge(runs, on=_FILE_PART)
+    between = between[between["line"].between(between["first"], between["last"])].groupby(_FILE_PART).size().rename("rows").reset_index()
+    runs = runs.merge(between, on=_FILE_PART)
+    runs = runs[(runs["n"] >= _MIN_FAULTY_SHARE * runs["rows"])]
     out = pd.concat([frame for frame in (everywhere, runs) if len(frame)] or [everywhere], ignore_index=True)
-    return out.drop_duplicates(_PLACE)[[*_PLACE, "first", "last"]].astype({"first": "Int64", "last": "Int64"})
+    return out.drop_duplicates(_FILE_PART)[[*_FILE_PART, "first", "last"]].astype({"first": "Int64", "last": "Int64"})
 
 
 def _attribute_to_shifts(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
-    """Return the rule `_SHIFTED` for the cells in shifted rows; null for others."""
-    at = cells[[*_PLACE, "line"]].merge(shifts.assign(here=True), on=_PLACE, how="left").set_index(cells.index)
-    through = at["here"].notna() & (at["first"].isna() | at["line"].between(at["first"], at["last"]).fillna(False))
-    return pd.Series(None, index=cells.index, dtype="str").mask(through, _SHIFTED)
+    """Return the rule `_SHIFTED` for the findings on cells in shifted rows, and null for all others."""
+    located = cells[[*_FILE_PART, "line"]].merge(shifts.assign(here=True), on=_FILE_PART, how="left").set_index(cells.index)
+    is_shifted = located["here"].notna() & (
+        located["first"].isna() | located["line"].between(located["first"], located["last"]).fillna(False)
+    )
+    return pd.Series(None, index=cells.index, dtype="str").mask(is_shifted, _SHIFTED)
 
 
-def _make_causes(cells: pd.DataFrame, shifts: pd.DataFrame, through: pd.DataFrame) -> pd.DataFrame:
-    """Make a finding for each shift and each fault throughout, with the highest severity of its consequences."""
+def _make_causes(cells: pd.DataFrame, shifts: pd.DataFrame, throughout: pd.DataFrame) -> pd.DataFrame:
+    """Make a finding for each shift and each fault throughout. Its severity is the highest severity of its consequences."""
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     parts = []
-    for rule, places, key in ((_SHIFTED, shifts, _PLACE), (_THROUGHOUT, through, _FAULT)):
-        own = cells[(cells["follows"] == rule) & _is_in(cells, places, key)].sort_values(["column", "line"], kind="stable")
-        by = own.assign(_rank=own["severity"].map(rank)).groupby(key, sort=False)
-        one = by.agg(line=("line", "min"), worst=("_rank", "min"), n=("line", "size"), names=("field", lambda f: ", ".join(f.unique())))
-        one = one.reset_index().assign(severity=lambda f: f["worst"].map(dict(enumerate(SEVERITIES))))
+    for rule, faults, key in ((_SHIFTED, shifts, _FILE_PART), (_THROUGHOUT, throughout, _FAULT_KEY)):
+        consequences = cells[(cells["follows"] == rule) & _has_row_in(cells, faults, key)].sort_values(["column", "line"], kind="stable")
+        by_cause = consequences.assign(_rank=consequences["severity"].map(rank)).groupby(key, sort=False)
+        causes = by_cause.agg(
+            line=("line", "min"), worst=("_rank", "min"), n=("line", "size"), names=("field", lambda f: ", ".join(f.unique()))
+        )
+        causes = causes.reset_index().assign(severity=lambda f: f["worst"].map(dict(enumerate(SEVERITIES))))
         if rule == _SHIFTED:
-            one["detail"] = one["names"] + ": " + one["n"].astype("str")
+            causes["detail"] = causes["names"] + ": " + causes["n"].astype("str")
         else:
-            one["detail"] = one["rule"] + ": " + one["n"].astype("str")
-        parts.append(one.assign(rule=rule))
+            causes["detail"] = causes["rule"] + ": " + causes["n"].astype("str")
+        parts.append(causes.assign(rule=rule))
     out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return out.reindex(columns=list(COLUMNS)).replace({"part": "", "field": ""}, None).assign(origin="cause")
 
 
-def _link_unattributed(found: pd.DataFrame) -> pd.DataFrame:
-    """Link consequences without a cause (e.g. a person whose case row is unreadable) to the gravest cause of their delivery."""
-    grave = found[(found["origin"] == "cause") & found["severity"].isin(["reject", "error"])]
-    aside = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]
-    first = aside.sort_values(["severity", "rule"], ascending=[False, True]).drop_duplicates("delivery").set_index("delivery")["rule"]
-    alone = (found["origin"] == "consequence") & found["follows"].isna()
-    found.loc[alone, "follows"] = found.loc[alone, "delivery"].map(first).astype("str")
-    return found
+def _link_unattributed(all_findings: pd.DataFrame) -> pd.DataFrame:
+    """Link consequences without a cause (e.g. a person whose case row is unreadable) to the most severe cause in their delivery."""
+    grave = all_findings[(all_findings["origin"] == "cause") & all_findings["severity"].isin(["reject", "error"])]
+    rejecting = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]
+    first = rejecting.sort_values(["severity", "rule"], ascending=[False, True]).drop_duplicates("delivery").set_index("delivery")["rule"]
+    is_unattributed = (all_findings["origin"] == "consequence") & all_findings["follows"].isna()
+    all_findings.loc[is_unattributed, "follows"] = all_findings.loc[is_unattributed, "delivery"].map(first).astype("str")
+    return all_findings

@@ -1,8 +1,8 @@
-"""A complete run, as `harmonia run` starts it: the same job as on Dagster's pages, in this process, recorded in Dagster's instance in
-the home.
+"""A complete run, as `harmonia run` starts it: the same job as on Dagster's pages, in this process, recorded in Dagster's instance in the
+home.
 
-Belongs here: Dagster's instance of a home, starting the job, reporting progress to a listener, cleaning up after a failure. Does not
-belong here: what the stages do, what the console shows.
+Belongs here: Dagster's instance of a home, starting the job, reporting progress to a listener, cleaning up after a failure. Does not belong
+here: what the stages do, what the console shows.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from harmonia.registry import open_registry
 from harmonia.registry.ledger import now
 from harmonia.registry.tables import Run
 from pipelines import last_run
-from pipelines.definitions import SHAPES, all_assets, build_definitions
-from pipelines.describing import ROWS
-from pipelines.failures import describe, write_log
+from pipelines.asset_helpers import ROW_COUNT
+from pipelines.definitions import VALUE_TYPES, all_assets, build_definitions
+from pipelines.failures import describe_error, write_log
 from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.progress import Listener
 from pipelines.resources import bounded
@@ -40,19 +40,22 @@ from pipelines.resources.bounded import Bounds
 from pipelines.resources.instance import fast_sqlite_writes, install_dagster
 from pipelines.resources.lake import RunOutputs, Tables, read_version
 from pipelines.resources.workplace import Workplace
-from pipelines.sensors import DIED
+from pipelines.sensors import DEATH_MESSAGE
 from warehouse import postgres
 from warehouse.reading import current_folder
 
 _REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # lets Dagster's pages find the run's job
-_ALWAYS = ("landing", "warehouse")  # assets of a run without changes: they record the run in the ledger
-_OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_ASSETS_ALWAYS_RUN = ("landing", "warehouse")  # assets of a run without changes: they record the run in the ledger
+_UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a run that published. `values`: the outputs of the assets (`pipelines.resources.lake.RunOutputs`); those of the last
-    run if `unchanged`."""
+    """The result of a run that published.
+
+    values: the outputs of the assets (`pipelines.resources.lake.RunOutputs`). unchanged: nothing had changed, so these are the outputs of
+    the last run.
+    """
 
     run_id: str
     seconds: float
@@ -61,7 +64,7 @@ class Outcome:
 
 
 class _ProgressHandler(logging.Handler):
-    """Passes Dagster's events on to a listener. `failed_checks`: the blocking checks that failed."""
+    """Passes Dagster's events on to a listener. failed_checks: the blocking checks that failed."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()
@@ -75,21 +78,21 @@ class _ProgressHandler(logging.Handler):
             return
         kind = event.event_type
         if kind is dg.DagsterEventType.STEP_START:
-            self._listener.started(event.step_key)
+            self._listener.on_start(event.step_key)
         elif kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
-            counted = event.step_materialization_data.materialization.metadata.get(ROWS)
+            counted = event.step_materialization_data.materialization.metadata.get(ROW_COUNT)
             if counted is not None:
                 self._rows[event.step_key] = int(counted.value)
         elif kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            found = event.asset_check_evaluation_data
-            if not found.passed and found.blocking:
-                self.failed_checks.append(f"{found.asset_key.to_user_string()}:{found.check_name}")
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed and evaluation.blocking:
+                self.failed_checks.append(f"{evaluation.asset_key.to_user_string()}:{evaluation.check_name}")
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
-            self._listener.ended(event.step_key, self._rows.get(event.step_key))
+            self._listener.on_end(event.step_key, self._rows.get(event.step_key))
 
 
 class _StderrWithoutEvents(io.TextIOBase):
-    """Standard error without Dagster's message about an event that it could not store: the message quotes the event."""
+    """Standard error without Dagster's message that it could not store an event, since the message quotes the event."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -111,12 +114,12 @@ def _make_logger(handler: _ProgressHandler) -> dg.LoggerDefinition:
     return console
 
 
-_RUNNING: ContextVar[dg.JobDefinition] = ContextVar("running")
+_CURRENT_JOB: ContextVar[dg.JobDefinition] = ContextVar("running")
 
 
-def this_run(_: str) -> dg.JobDefinition:
-    """Return the job of the current run. Dagster calls this function several times, by name, with an id of the run."""
-    return _RUNNING.get()
+def current_job(_: str) -> dg.JobDefinition:
+    """Return the job of the current run. Dagster calls this function several times, by its name, with an id of the run."""
+    return _CURRENT_JOB.get()
 
 
 def _build_job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinition:
@@ -125,20 +128,22 @@ def _build_job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinit
 
 @contextmanager
 def _open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
-    """Open Dagster's instance of the home. Runs that a killed process left open are closed: under the run lock, none of them can be
-    alive."""
+    """Open Dagster's instance of the home, and close the runs that a killed process left open.
+
+    This process holds the run lock, so none of these runs can be alive.
+    """
     folder = install_dagster(home)
     with fast_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         created = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
         never_started = [run for run in created if run.remote_job_origin is None]  # created by `harmonia run`, not queued for the daemon
-        for run in [*instance.get_runs(dg.RunsFilter(statuses=_OPEN)), *never_started]:
-            instance.report_run_failed(run, DIED)
+        for run in [*instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)), *never_started]:
+            instance.report_run_failed(run, DEATH_MESSAGE)
         yield instance
 
 
 @contextmanager
 def _set_environment(workplace: Workplace) -> Iterator[None]:
-    """Set, within the block, the environment variables from which Dagster's resources read the URLs."""
+    """Within the block, set the environment variables from which Dagster's resources read the URLs."""
     before = {name: os.environ.get(name) for name in workplace.environment()}
     os.environ.update(workplace.environment())
     try:
@@ -161,11 +166,11 @@ def _close_as_failed(workplace: Workplace) -> None:
 
 
 def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
-    """Run all stages, from landing to feedback. Raises `HarmoniaError` (one line) if anything was not published."""
+    """Run all stages, from landing to feedback. Raises `HarmoniaError` with one line if something was not published."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     started = time.monotonic()
-    workplace.ready()
+    workplace.prepare()
     if workplace.warehouse_url:
         postgres.displayed_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
     Bounds.from_environment()  # a wrong limit as well
@@ -175,7 +180,7 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
         inbox, before = last_run.inbox_state(workplace), _landing_version(workplace)
         unchanged = last_run.is_unchanged(workplace, inbox)
         try:
-            run_id = _execute_job(workplace, listener, _ALWAYS if unchanged else None)
+            run_id = _execute_job(workplace, listener, _ASSETS_ALWAYS_RUN if unchanged else None)
             if unchanged and _landing_version(workplace) != (before[0], False):  # a database that the inbox points to has new records
                 unchanged, run_id = False, _execute_job(workplace, listener)
             last_run.store_state(workplace, inbox)
@@ -185,20 +190,22 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
             raise
         finally:
             bounded.stop_processes()
-    values = RunOutputs(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
+    values = RunOutputs(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], VALUE_TYPES)
     return Outcome(run_id, time.monotonic() - started, values, unchanged)
 
 
 def _landing_version(workplace: Workplace) -> tuple[str | None, bool]:
-    """Return the version of the landing output, and whether it has a new delivery."""
+    """Return the version of the landing output (None if there is none), and whether it has a new delivery."""
     folder = workplace.home.lake / "landing"
-    there = read_version(folder)
-    return (there.version, bool(Tables(folder)["deliveries"]["new"].any())) if there else (None, False)
+    output = read_version(folder)
+    return (output.version, bool(Tables(folder)["deliveries"]["new"].any())) if output else (None, False)
 
 
 def _may_have_new_files(workplace: Workplace) -> bool:
-    """Return whether the inbox may have files newer than the published warehouse: then the reading process is started early. A wrong
-    guess only costs a few seconds."""
+    """Return whether the inbox may have files that are newer than the published warehouse; if so, the reading process is started early.
+
+    A wrong guess costs only a few seconds.
+    """
     published = current_folder(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
         return True
@@ -207,17 +214,17 @@ def _may_have_new_files(workplace: Workplace) -> bool:
 
 
 def _execute_job(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
-    """Run the job, or only the assets `only`. Return the id of the run."""
+    """Run the job, or only the assets `only` of it. Return the id of the run."""
     handler = _ProgressHandler(listener)
-    token = _RUNNING.set(_build_job(workplace, handler))
+    token = _CURRENT_JOB.set(_build_job(workplace, handler))
     assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]
-    listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
+    listener.on_plan({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
         with _set_environment(workplace), _open_instance(workplace.home) as instance, redirect_stderr(_StderrWithoutEvents(sys.stderr)):
             # not `execute_in_process`, which keeps every output in memory until the end
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
             # Dagster caches the last job: without a unique argument a run would get the job, and the home, of the run before.
-            job = dg.build_reconstructable_job(__name__, this_run.__name__, (uuid4().hex,))
+            job = dg.build_reconstructable_job(__name__, current_job.__name__, (uuid4().hex,))
             chosen = None if only is None else [asset.key for asset in assets]
             return dg.execute_job(job, instance, config, tags=_REPOSITORY, raise_on_error=True, asset_selection=chosen).run_id
     except HarmoniaError:
@@ -228,9 +235,11 @@ def _execute_job(workplace: Workplace, listener: Listener, only: Sequence[str] |
         if isinstance(error, dg.DagsterError) and handler.failed_checks:  # details are on the check's page
             checks = ", ".join(handler.failed_checks)
             tampered = any(name in checks for name in ("bytes_are_as_received", "ledger_is_as_entered"))
-            way_out = "`harmonia verify` lists what was changed" if tampered else "`harmonia ui` shows the counts"
-            raise HarmoniaError(f"a blocking check failed ({checks}); nothing was published: {way_out}") from None
+            remedy = "`harmonia verify` lists what was changed" if tampered else "`harmonia ui` shows the counts"
+            raise HarmoniaError(f"a blocking check failed ({checks}); nothing was published: {remedy}") from None
         log = write_log(error, workplace.logs, "run")
-        raise HarmoniaError(f"the run failed: {describe(error)}; details are in {log or 'no log (it could not be written)'}") from None
+        raise HarmoniaError(
+            f"the run failed: {describe_error(error)}; details are in {log or 'no log (it could not be written)'}"
+        ) from None
     finally:
-        _RUNNING.reset(token)
+        _CURRENT_JOB.reset(token)

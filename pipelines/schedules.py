@@ -1,4 +1,4 @@
-"""Schedules: verification of the stores every night, a check of the register of reports every Monday.
+"""Schedules: the verification of the stores every night, and a check of the register of reports every Monday.
 
 Belongs here: read-only jobs and their times. Does not belong here: runs over deliveries (started by a sensor), releases (created by the
 coordinator).
@@ -10,15 +10,15 @@ from harmonia.console import count
 from harmonia.errors import HarmoniaError
 from harmonia.operations import maintenance
 from harmonia.operations.alerts import alert
-from pipelines.checks.deliveries import ZONE
+from pipelines.checks.delivery_tolerances import ZONE
 from pipelines.failures import redact_errors
-from pipelines.jobs import automated
+from pipelines.jobs import is_automated
 from pipelines.resources.workplace import Workplace
 
 
 @dg.op(description="Verify landing, ledger, warehouse and releases; fails if anything was changed or lost.")
 def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
-    """Verify every store that is backed up. Logs paths, never contents."""
+    """Verify every store that is backed up. The log contains paths, never contents."""
     from harmonia.operations.backup.verify import verify_home
 
     if (
@@ -29,17 +29,17 @@ def verify_stores(context: dg.OpExecutionContext, unlocked_workplace: dg.Resourc
         context.log.info("nothing ingested yet")
         return
     with redact_errors("verifying the stores", unlocked_workplace.logs):
-        found = list(verify_home(unlocked_workplace))
-    maintenance.record(unlocked_workplace, "verify", len(found))
-    for line in found:
+        problems = list(verify_home(unlocked_workplace))
+    maintenance.record(unlocked_workplace, "verify", len(problems))
+    for line in problems:
         context.log.error(line)
-    if found:
-        raise dg.Failure(f"{count(len(found), 'integrity problem')} found; `harmonia verify` lists them")
+    if problems:
+        raise dg.Failure(f"{count(len(problems), 'integrity problem')} found; `harmonia verify` lists them")
 
 
 @dg.op(description="Count due and late reports.")
 def reports_due(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
-    """Check the register of reports; late reports raise an alert."""
+    """Check the register of reports, and send an alert if reports are late."""
     from datetime import UTC, datetime
 
     from harmonia.reports.transmission_register import list_reports
@@ -47,8 +47,8 @@ def reports_due(context: dg.OpExecutionContext, unlocked_workplace: dg.ResourceP
 
     today = datetime.now(UTC).date()
     try:
-        listed, _ = list_reports(unlocked_workplace, open_release(unlocked_workplace.home.releases), today)
-        states = [one.state(today) for one in listed]
+        reports, _ = list_reports(unlocked_workplace, open_release(unlocked_workplace.home.releases), today)
+        states = [report.state(today) for report in reports]
     except HarmoniaError as error:
         context.log.info(str(error))
         return
@@ -67,13 +67,13 @@ _TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dag
     tags=_TIME_LIMIT,
 )
 def nightly_checks() -> None:
-    """The job that verifies the stores."""
+    """Run the verification of the stores."""
     verify_stores()
 
 
 @dg.job(description="Every Monday: check for due and late reports.", executor_def=dg.in_process_executor, tags=_TIME_LIMIT)
 def register_of_reports() -> None:
-    """The job that checks the register of reports."""
+    """Run the check of the register of reports."""
     reports_due()
 
 
@@ -81,7 +81,7 @@ JOBS = (nightly_checks, register_of_reports)
 
 
 def all_schedules() -> list[dg.ScheduleDefinition]:
-    """Return both schedules, which are on by default if automation is enabled (`pipelines.jobs.automated`)."""
-    status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
+    """Return both schedules, which are on by default if automation is enabled (`pipelines.jobs.is_automated`)."""
+    status = dg.DefaultScheduleStatus.RUNNING if is_automated() else dg.DefaultScheduleStatus.STOPPED
     times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
-    return [dg.ScheduleDefinition(job=job, cron_schedule=at, execution_timezone=ZONE, default_status=status) for job, at in times]
+    return [dg.ScheduleDefinition(job=job, cron_schedule=cron, execution_timezone=ZONE, default_status=status) for job, cron in times]

@@ -1,9 +1,9 @@
-"""Sensors: start a run for new deliveries, and send an alert when a run fails.
+"""Sensors that start a run for new deliveries, and send an alert when a run fails.
 
 Does not belong here: landing, which checks the files again and ingests only complete ones.
 
-The inbox is inspected without opening files. A delivery is stable if none of its files changed (size, times, inode) between two ticks.
-Each state of a delivery requests one run; several waiting deliveries share one run, since a run ingests everything.
+The inbox is inspected without opening files. A delivery is stable if none of its files changed (size, times, inode) between two ticks. Each
+state of a delivery requests one run; several waiting deliveries share one run, since a run ingests all deliveries.
 """
 
 from __future__ import annotations
@@ -20,34 +20,46 @@ from harmonia.errors import HarmoniaError
 from harmonia.lock import run_is_held
 from harmonia.operations.alerts import alert
 from pipelines.delivery_report import NOT_COMPLETE
-from pipelines.jobs import HARMONISE_EVERYTHING, automated, harmonise_everything
-from pipelines.landing.walk import walk
+from pipelines.jobs import HARMONISE_EVERYTHING, harmonise_everything, is_automated
+from pipelines.landing.walk import walk_inbox
 from pipelines.resources.workplace import Workplace
 
 INTERVAL_SECONDS = 60
-DIED = "The process of this run ended without reporting (killed, or the machine went down)."
+DEATH_MESSAGE = "The process of this run ended without reporting (killed, or the machine went down)."
 _FAILED_TICKS = 2
 _RETRY_ONCE = {"dagster/max_retries": "1", "dagster/retry_strategy": "ALL_STEPS"}
 """For a run whose process dies. A run with a failed stage waits for a person (`retry_on_asset_or_op_failure` in dagster.yaml)."""
-_ALIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+_UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def inbox_fingerprints(workplace: Workplace) -> dict[str, str]:
-    """Return the fingerprint of the files of every delivery folder in the inbox. Raises `HarmoniaError` if the inbox cannot be read."""
-    workplace.ready()
-    return {f"{folder.institution}/{folder.name}": folder.fingerprint() for folder in walk(workplace.inbox).folders}
+    """Return the fingerprint of the files of every delivery folder in the inbox, by `<institution>/<delivery>`.
+
+    Raises `HarmoniaError` if the inbox cannot be read.
+    """
+    workplace.prepare()
+    return {f"{folder.institution}/{folder.name}": folder.fingerprint() for folder in walk_inbox(workplace.inbox).folders}
 
 
-def stable_deliveries(now: Mapping[str, str], before: Mapping[str, str], requested: Mapping[str, str]) -> dict[str, str]:
-    """Return the deliveries (with fingerprint) that are unchanged since the last tick, and whose state has not requested a run yet."""
-    return {name: mark for name, mark in now.items() if before.get(name) == mark and requested.get(name) != mark}
+def stable_deliveries(
+    fingerprints: Mapping[str, str], last_fingerprints: Mapping[str, str], requested: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the deliveries, with their fingerprint, that are unchanged since the last tick and for whose state no run was requested yet.
+
+    last_fingerprints: those of the last tick. requested: fingerprint of each delivery for which a run was requested.
+    """
+    return {
+        name: fingerprint
+        for name, fingerprint in fingerprints.items()
+        if last_fingerprints.get(name) == fingerprint and requested.get(name) != fingerprint
+    }
 
 
 def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
     """Return the sensor that requests a run for stable deliveries. The run key is a hash of institutions, deliveries and contents.
 
-    It also closes runs whose process is gone: Dagster does not do that for runs in local processes, and all later runs would wait for
-    ever.
+    The sensor also closes runs whose process has ended. Dagster does not do that for runs in local processes, and all later runs would wait
+    for ever.
     """
 
     @dg.sensor(
@@ -55,48 +67,52 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
         job=harmonise_everything,
         minimum_interval_seconds=INTERVAL_SECONDS,
         description="Starts one run for all new or changed deliveries that are unchanged over two ticks.",
-        default_status=dg.DefaultSensorStatus.RUNNING if automated() else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_automated() else dg.DefaultSensorStatus.STOPPED,
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         state = json.loads(context.cursor or "{}")
         try:
-            now, locked = inbox_fingerprints(workplace), run_is_held(workplace.home)
+            fingerprints, locked = inbox_fingerprints(workplace), run_is_held(workplace.home)
         except HarmoniaError as error:
             return _skip_on_error(state, error)
-        before, requested = state.get("seen", {}), state.get("asked", {})
-        ready = stable_deliveries(now, before, requested)
-        moving = sum(before.get(name) != mark for name, mark in now.items())
-        active = context.instance.get_runs(dg.RunsFilter(job_name=HARMONISE_EVERYTHING, statuses=_ALIVE))
-        watched = locked or context.instance.run_launcher.supports_check_run_worker_health  # Dagster checks it
-        lifeless = [] if watched else [run for run in active if run.status is dg.DagsterRunStatus.STARTED]
+        last_fingerprints, requested = state.get("seen", {}), state.get("asked", {})
+        ready = stable_deliveries(fingerprints, last_fingerprints, requested)
+        changing = sum(last_fingerprints.get(name) != fingerprint for name, fingerprint in fingerprints.items())
+        active = context.instance.get_runs(dg.RunsFilter(job_name=HARMONISE_EVERYTHING, statuses=_UNFINISHED))
+        checked_by_dagster = locked or context.instance.run_launcher.supports_check_run_worker_health  # Dagster checks it
+        lifeless = [] if checked_by_dagster else [run for run in active if run.status is dg.DagsterRunStatus.STARTED]
         for run in (run for run in lifeless if run.run_id in state.get("lifeless", [])):
-            context.instance.report_run_failed(run, DIED)
-        cursor = _make_cursor(now, requested, lifeless)
+            context.instance.report_run_failed(run, DEATH_MESSAGE)
+        cursor = _make_cursor(fingerprints, requested, lifeless)
         if not ready:
-            return dg.SensorResult(skip_reason=f"{count(len(now), 'delivery', 'deliveries')}, {moving} new or changing", cursor=cursor)
+            return dg.SensorResult(
+                skip_reason=f"{count(len(fingerprints), 'delivery', 'deliveries')}, {changing} new or changing", cursor=cursor
+            )
         if active or locked:
             holder = "current run" if active else "command that holds the home"
             return dg.SensorResult(skip_reason=f"{count(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor)
         key = hashlib.sha256(json.dumps(sorted(ready.items())).encode()).hexdigest()
         request = dg.RunRequest(run_key=key, tags={"harmonia/deliveries": str(len(ready)), **_RETRY_ONCE})
-        return dg.SensorResult(run_requests=[request], cursor=_make_cursor(now, {**requested, **ready}, []))
+        return dg.SensorResult(run_requests=[request], cursor=_make_cursor(fingerprints, {**requested, **ready}, []))
 
     return inbox
 
 
 def _skip_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
-    """Keep the state, and send one alert at the second failed tick in a row."""
+    """Keep the state of the sensor. Send an alert at the second failed tick in a row, and only then."""
     ticks = state.get("in vain", 0) + 1
     if ticks == _FAILED_TICKS:
         alert("Harmonia: inbox or home cannot be read, no delivery is ingested. See the sensor `inbox` in Dagster's pages.")
     return dg.SensorResult(skip_reason=str(error), cursor=json.dumps({**state, "in vain": ticks}))
 
 
-def _make_cursor(now: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
-    """Return the state for the next tick: deliveries seen, states requested, and runs that are marked as running although nobody has
-    locked the home."""
-    still_there = {name: mark for name, mark in requested.items() if name in now}
-    return json.dumps({"seen": now, "asked": still_there, "lifeless": [run.run_id for run in lifeless]})
+def _make_cursor(fingerprints: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
+    """Return the cursor for the next tick: the deliveries in the inbox, the states for which a run was requested, and lifeless runs.
+
+    lifeless: runs that are marked as running although no process has locked the home.
+    """
+    still_in_inbox = {name: fingerprint for name, fingerprint in requested.items() if name in fingerprints}
+    return json.dumps({"seen": fingerprints, "asked": still_in_inbox, "lifeless": [run.run_id for run in lifeless]})
 
 
 @dg.run_failure_sensor(
@@ -120,8 +136,8 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def incomplete_delivery(context: dg.RunStatusSensorContext) -> None:
-    """Report new deliveries that are not complete, as the tags of the run name them."""
+    """Report the new deliveries that are not complete, which the tags of the run name."""
     run = context.dagster_run
-    if named := run.tags.get(NOT_COMPLETE):
-        channels = alert(f"Harmonia: run {run.run_id} received deliveries that are not complete: {named}. Their feedback says why.")
+    if incomplete := run.tags.get(NOT_COMPLETE):
+        channels = alert(f"Harmonia: run {run.run_id} received deliveries that are not complete: {incomplete}. Their feedback says why.")
         context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")

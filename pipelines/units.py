@@ -1,4 +1,4 @@
-"""Which unit of the institution a finding belongs to, and the institution's own case number.
+"""The unit of the institution to which a finding belongs, and the institution's case number.
 
 Belongs here: unit and case number of a record, language of a unit (`units` in the contract). Does not belong here: creating findings.
 """
@@ -11,16 +11,19 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold_text, map_values, tidy_text
-from pipelines.resources.coded import text_positions
+from pipelines.harmonisation import code_lists
+from pipelines.harmonisation.letters import fold_text, map_values, tidy_text
+from pipelines.resources.encoded_texts import text_positions
 from sources.contract import Contract, Units, record_tables
 
 _SEPARATOR = " – "
 
 
 class UnitIndex:
-    """Unit and case number of every record of one institution. tables: typed, of all deliveries (`pipelines.validation.Validated`)."""
+    """The unit and the case number of every record of one institution.
+
+    tables: typed, of all deliveries (`pipelines.validation.Validated`).
+    """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
         self._contract = contract
@@ -48,8 +51,11 @@ class UnitIndex:
         self._case_by_record = self._cases_of_records(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def add_units(self, findings: pd.DataFrame) -> pd.DataFrame:
-        """Return `findings` (or records: delivery, part, record_key) with `unit` and `number` as that delivery gives them, else as the
-        latest delivery does."""
+        """Return `findings` with the columns `unit` and `number`, as the delivery of the finding gives them, else as the latest delivery
+        does.
+
+        findings: delivery, part, record_key; they may also be records.
+        """
         units = self._contract.units
         if units is None or findings.empty:
             empty = pd.Series(None, index=findings.index, dtype="str")
@@ -66,7 +72,7 @@ class UnitIndex:
         )
 
     def _cases_of_records(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
-        """Return the records, and the index of each record's case; -1 at the end, for unknown records."""
+        """Return the keys of the records, and the index of each record's case, with -1 at the end for unknown records."""
         return pd.Index(part["_record"]), np.append(text_positions(part["_case"], self._case_index), -1)
 
     def _delivery_case_numbers(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
@@ -75,12 +81,14 @@ class UnitIndex:
         return np.where((index >= 0) & (case >= 0), index * len(self._case_index) + case, -1)
 
     def _units_at(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return unit and number at these rows; null for -1."""
+        """Return unit and number at these positions of the unit rows; null for -1."""
         return pd.DataFrame({name: self._unit_rows[name].array.take(rows, allow_fill=True) for name in self._unit_rows})
 
     def _cases_of_findings(self, findings: pd.DataFrame) -> np.ndarray:
-        """Return the case index of each finding's record. If a part of a file is a table, only the rows of that table are used: tables
-        may share record numbers."""
+        """Return the index of the case of each finding's record.
+
+        If a part of a file is a table, only the rows of that table are used, since two tables may have the same record keys.
+        """
         records, cases = self._case_by_record
         case = cases[text_positions(findings["record_key"], records)]
         for part in set(findings["part"].dropna().unique()) & set(self._case_by_part):
@@ -91,22 +99,22 @@ class UnitIndex:
 
 
 def add_units_by_record(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Add unit and number of the record to findings that lack them. lineage: of `pipelines.record_status`.
+    """Add unit and number of the record to findings that lack them. lineage: from `pipelines.record_status`.
 
-    If a part of a file is a table, records belong to their table: a file and a party with the same number are two records.
+    If a part of a file is a table, records belong to their table: a case file and a party with the same number are two records.
     """
     key = ["institution", "record_key", "table"]
     missing = findings["unit"].isna() & findings["record_key"].notna()
-    records = _with_table(findings.loc[missing, ["institution", "record_key", "part"]])
-    unit_rows = _with_table(lineage[lineage["unit"].notna() & lineage["record_key"].isin(records["record_key"])])
+    records = _add_table(findings.loc[missing, ["institution", "record_key", "part"]])
+    unit_rows = _add_table(lineage[lineage["unit"].notna() & lineage["record_key"].isin(records["record_key"])])
     units = unit_rows.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(records[key]))
     return findings.assign(
         **{name: findings[name].mask(missing, pd.Series(units[name].array, index=records.index)) for name in units.columns}
     )
 
 
-def _with_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return `rows` with the `table` of their records; empty if the part of the file is not a table."""
+def _add_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `rows` with a column `table`, the table of their records; it is empty if the part of the file is not a table."""
     parts = rows[["institution", "part"]].astype("str").drop_duplicates()
     tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
     with_table = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
@@ -114,13 +122,16 @@ def _with_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def language_of(unit: str | None, contract: Contract) -> str:
-    """Return the language of the feedback to a unit: that of the institution if no pattern of the contract matches."""
+    """Return the language of the feedback to a unit. If no pattern of the contract matches the unit, it is that of the institution."""
     patterns = contract.units.languages if contract.units else {}
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
 
 def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
-    """Return the name of the unit in each row: seats by their label, other names tidied, and of several spellings the most frequent one."""
+    """Return the name of the unit in each row.
+
+    A seat is named by its label; of several spellings of another name, the most frequent is used.
+    """
     names: pd.Series | None = None
     for column in units.columns:
         seat = column in unit_table and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"
@@ -134,5 +145,5 @@ def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract)
 
 
 def _seat_labels(text: pd.Series) -> pd.Series:
-    labels = codes.read_code_list("seats").drop_duplicates("code").set_index("code")["label_sq"]
-    return codes.find_codes("seats", text)["code"].map(labels).fillna(text).astype("str")
+    labels = code_lists.read_code_list("seats").drop_duplicates("code").set_index("code")["label_sq"]
+    return code_lists.find_codes("seats", text)["code"].map(labels).fillna(text).astype("str")

@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils import translation
 
 from harmonia.errors import HarmoniaError, TransientError
-from pipelines.failures import disk_full, write_log
+from pipelines.failures import is_disk_full, write_log
 from portal.permissions import INSTITUTIONAL, Role
 from portal.words import DJANGO
 
@@ -74,7 +74,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def _explain_failure(request: HttpRequest, error: BaseException | None) -> HttpResponse:
     """Show one line for what a user or an engineer can resolve. An unexpected error is written to a file in `HOME/logs`."""
-    if error is not None and disk_full(error):
+    if error is not None and is_disk_full(error):
         return message(request, "disk_full", 507)
     if isinstance(error, DatabaseError | InterfaceError):
         _forget_account(request)

@@ -15,8 +15,8 @@ from typing import Any
 from django.utils import timezone, translation
 from django.utils.dates import MONTHS
 
-from schemas.declared import declared
 from schemas.findings import LANGUAGES
+from schemas.yaml_declarations import read_yaml
 from sources.periods import cadence_of
 
 DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
@@ -28,8 +28,8 @@ _PERIOD_WORDS = {"quarterly": ("tremujori", "tromesečje", "quarter"), "half_yea
 def portal_texts(language: str) -> Mapping[str, Any]:
     """Return the texts of the portal in one language. Those of a part (`<part>/words.yaml`) are under the part's name."""
     folder = Path(__file__).parent
-    parts = {path.parent.name: declared(path) for path in sorted(folder.glob("*/words.yaml"))}
-    selected: Mapping[str, Any] = _select_language({**declared(folder / "words.yaml"), **parts}, language)
+    parts = {path.parent.name: read_yaml(path) for path in sorted(folder.glob("*/words.yaml"))}
+    selected: Mapping[str, Any] = _select_language({**read_yaml(folder / "words.yaml"), **parts}, language)
     return selected
 
 

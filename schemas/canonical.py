@@ -3,8 +3,8 @@
 Belongs here: names, types and meaning of canonical columns, and the closed lists of canonical values. Does not belong here: an
 institution's terms (`sources/`), counting rules (`warehouse/`).
 
-Each canonical table contains **every delivered state** of a record (column `status`), with the key `institution`, `delivery`,
-`record_key`. Only `accepted` states count; the others are evidence for linkage.
+Each canonical table contains **every delivered state of a record** with its record status (column `status`); its key is `institution`,
+`delivery`, `record_key`. Only `accepted` states count; the other states are evidence for linkage.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ CONFIDENTIAL_EVENTS = ("sheltered", "left_shelter")
 """Events whose days never leave the confidential warehouse."""
 
 
-def without_confidential(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `events` (column `event`) whose days may be shown."""
+def drop_confidential_events(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `events` (column `event`) whose days may be shown outside the confidential warehouse."""
     return events[~events["event"].isin(CONFIDENTIAL_EVENTS)]
 
 
@@ -82,7 +82,7 @@ class Column:
     personal: bool = False
 
 
-def _state_columns(extra: list[Column]) -> tuple[Column, ...]:
+def _with_key_columns(extra: list[Column]) -> tuple[Column, ...]:
     return (
         Column("institution", "text", "short name of the institution"),
         Column("delivery", "text", "folder name, with _v2"),
@@ -94,7 +94,7 @@ def _state_columns(extra: list[Column]) -> tuple[Column, ...]:
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
-    "case_records": _state_columns(
+    "case_records": _with_key_columns(
         [
             Column("number", "text", "own case number in normal form (see harmonise.numbers)"),
             Column("seat", "text", "seat of court, prosecution or police region, a code of schemas/codes/seats.csv"),
@@ -113,7 +113,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery, 2013-Q2 (or 2013-04, 2013-H1, 2013)"),
         ]
     ),
-    "person_records": _state_columns(
+    "person_records": _with_key_columns(
         [
             Column("place", "text", "position in the case's list if the key contains it; null if a key stays with its person"),
             Column("role", "text", f"one of {', '.join(ROLES)}"),
@@ -144,7 +144,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery"),
         ]
     ),
-    "charges": _state_columns(
+    "charges": _with_key_columns(
         [
             Column("law", "text", "as in case_records"),
             Column("article", "text", "article number"),
@@ -156,7 +156,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("principal", "bool", "marked as principal charge"),
         ]
     ),
-    "events": _state_columns(
+    "events": _with_key_columns(
         [
             Column("entity", "text", "case or person: what record_key names"),
             Column("event", "text", f"one of {', '.join(EVENTS)}"),
@@ -173,14 +173,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "period of the delivery"),
         ]
     ),
-    "sentences": _state_columns(
+    "sentences": _with_key_columns(
         [
             Column("kind", "text", "imprisonment, fine, suspended, measure: of the deciding judgment in the file"),
             Column("months", "int", "imprisonment in months"),
             Column("euros", "int", "fine in euros"),
         ]
     ),
-    "references": _state_columns(
+    "references": _with_key_columns(
         [
             Column("kind", "text", "kind of number: `cited_as` of a contract, or other"),
             Column("number", "text", "number in normal form, comparable with case_records.number"),
@@ -213,12 +213,12 @@ _PANDAS: dict[Kind, str] = {
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a canonical table, as it is declared here."""
+    """Return the Arrow schema of a canonical table."""
     return pa.schema([(c.name, _ARROW[c.kind]) for c in TABLES[table]])
 
 
 def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `frame` with exactly the canonical columns of `table`, in order and typed. Absent columns become null.
+    """Return `frame` with exactly the canonical columns of `table`, in order and typed. Columns that `frame` lacks are null in the result.
 
     Raises `KeyError` for a column that the table does not declare.
     """

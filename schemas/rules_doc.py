@@ -1,4 +1,4 @@
-"""Generates the page `docs/reference/rules.md`, the catalogue of rules, from `schemas/rules/*.yaml`.
+"""Generate the page `docs/reference/rules.md`, the catalogue of rules, from `schemas/rules/*.yaml`.
 
 Run `python -m schemas.rules_doc` after a change. Belongs here: the page's layout only. Does not belong here: rules and their texts.
 """
@@ -9,8 +9,8 @@ import os
 import re
 from pathlib import Path
 
-from schemas.declared import declared
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
+from schemas.yaml_declarations import read_yaml
 
 _ROOT = Path(__file__).resolve().parents[1]
 PAGE = _ROOT / "docs" / "reference" / "rules.md"
@@ -38,10 +38,10 @@ marked *consequence* follows from another finding and disappears when that is co
 """
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the page as Markdown: a table of the rules of each file, then the texts for the institution in every language."""
     known = rules()
-    of_file = {path.stem: list(declared(path) or {}) for path in sorted(_RULES.glob("*.yaml"))}
+    of_file = {path.stem: list(read_yaml(path) or {}) for path in sorted(_RULES.glob("*.yaml"))}
     stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
     parts = [_HEAD]
     for stage in stages:
@@ -56,9 +56,9 @@ def _rules_table(of_stage: list[Rule]) -> str:
     lines = ["| rule | severity | tolerated | level | dimension | what is wrong | source |", "|---|---|---|---|---|---|---|"]
     for rule in ordered:
         severity = rule.severity if rule.origin == "cause" else f"{rule.severity}, *{rule.origin}*"
-        said = (severity, f"{rule.tolerance:.0%}", rule.level, rule.dimension, rule.text["en"], rule.source)
-        cells = (f"[{rule.code}](#{rule.code})", *said)
-        lines.append(f"| {' | '.join(linked(_table_cell(cell), PAGE) for cell in cells)} |")
+        columns = (severity, f"{rule.tolerance:.0%}", rule.level, rule.dimension, rule.text["en"], rule.source)
+        cells = (f"[{rule.code}](#{rule.code})", *columns)
+        lines.append(f"| {' | '.join(link_pages(_table_cell(cell), PAGE) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -68,8 +68,8 @@ def _rule_texts(rule: Rule) -> str:
     return "\n".join(lines) + "\n"
 
 
-def linked(text: str, page: Path) -> str:
-    """Return `text` of the generated page `page` with the pages of `docs/` that it names as links."""
+def link_pages(text: str, page: Path) -> str:
+    """Return `text` with a link in place of each page of `docs/` that it names. page: the generated page that will contain the text."""
     return _PAGE.sub(lambda found: f"[{Path(found[0]).stem}]({os.path.relpath(_ROOT / found[0], page.parent)})", text)
 
 
@@ -78,4 +78,4 @@ def _table_cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    PAGE.write_text(render_page(), "utf-8")

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from schemas import domain_folder
-from schemas.declared import DeclarationError, declared, shown
 from schemas.findings import LANGUAGES
+from schemas.yaml_declarations import DeclarationError, display_path, read_yaml
 
 _OWN_KEYS = ("labels.offence_group", "labels.form", "reports.stages", "exports.areas")
 """Mappings whose keys are the codes of the domain."""
@@ -20,43 +20,50 @@ _OWN_KEYS = ("labels.offence_group", "labels.form", "reports.stages", "exports.a
 
 @cache
 def texts(part: str) -> Mapping[str, Any]:
-    """Return the texts of one part: labels, reports, explorer, feedback or exports. Raises `DeclarationError` if the file is invalid."""
-    path = domain_folder.place("texts.yaml")
-    found: dict[str, Any] = declared(path) or {}
-    if domain_folder.folder() is not None and (problem := _describe_difference(declared(domain_folder.built_in("texts.yaml")), found, "")):
-        raise DeclarationError(f"{shown(path)}: {problem}")
-    of_part: Mapping[str, Any] = found[part]
+    """Return the texts of one part of the system: labels, reports, explorer, feedback or exports.
+
+    Raises `DeclarationError` if `texts.yaml` is invalid.
+    """
+    path = domain_folder.path_of_part("texts.yaml")
+    texts_of_domain: dict[str, Any] = read_yaml(path) or {}
+    if domain_folder.folder() is not None and (
+        problem := _describe_difference(read_yaml(domain_folder.built_in_path("texts.yaml")), texts_of_domain, "")
+    ):
+        raise DeclarationError(f"{display_path(path)}: {problem}")
+    of_part: Mapping[str, Any] = texts_of_domain[part]
     return of_part
 
 
-def merged(own: Mapping[str, Any], domain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the texts of every domain (`own`) together with those of this domain. If both have a mapping under a key, its entries are
-    merged."""
+def merge_texts(common: Mapping[str, Any], of_domain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the texts that are common to all domains together with those of this domain.
+
+    If both have a mapping under a key, the entries of the two mappings are merged; else the common text is used.
+    """
     return {
-        **domain,
-        **own,
-        **{key: merged(own[key], domain[key]) for key in own if key in domain and isinstance(own[key], Mapping)},
+        **of_domain,
+        **common,
+        **{key: merge_texts(common[key], of_domain[key]) for key in common if key in of_domain and isinstance(common[key], Mapping)},
     }
 
 
-def _describe_difference(pattern: Any, found: Any, key: str) -> str | None:
-    """Return, in words, how `found` deviates from the keys and languages of `pattern`; None if it does not."""
+def _describe_difference(pattern: Any, content: Any, key: str) -> str | None:
+    """Describe in words how `content` deviates from the keys and languages of `pattern`. Return None if it does not deviate."""
     if isinstance(pattern, list) or (isinstance(pattern, Mapping) and set(pattern) == set(LANGUAGES)):
         kind = list if isinstance(pattern, list) else dict
-        right = isinstance(found, kind) and len(found) == len(LANGUAGES) and (kind is list or set(found) == set(LANGUAGES))
+        right = isinstance(content, kind) and len(content) == len(LANGUAGES) and (kind is list or set(content) == set(LANGUAGES))
         return None if right else f"{key} must have a text in each of {', '.join(LANGUAGES)}"
     if not isinstance(pattern, Mapping):
-        return None if isinstance(found, str) else f"{key} must be a text"
-    if not isinstance(found, Mapping):
+        return None if isinstance(content, str) else f"{key} must be a text"
+    if not isinstance(content, Mapping):
         return f"{key or 'the file'} lacks {', '.join(pattern)}: add them"
     if key in _OWN_KEYS:
-        entries = [(next(iter(pattern.values())), found[name], f"{key}.{name}") for name in found]
+        entries = [(next(iter(pattern.values())), content[name], f"{key}.{name}") for name in content]
     else:
         for name in pattern:
-            if name not in found:
+            if name not in content:
                 return f"{f'{key}.' if key else ''}{name} is missing: add it"
-        for name in found:
+        for name in content:
             if name not in pattern:
                 return f"{f'{key}.' if key else ''}{name} is not a known key: correct its spelling, or remove it"
-        entries = [(pattern[name], found[name], f"{key}.{name}" if key else str(name)) for name in pattern]
+        entries = [(pattern[name], content[name], f"{key}.{name}" if key else str(name)) for name in pattern]
     return next((problem for entry in entries if (problem := _describe_difference(*entry))), None)

@@ -1,7 +1,7 @@
-"""The topic of a warehouse: offence groups, forms of exploitation, and what the joint report shows (`topic.yaml` of the domain).
+"""The topic of a warehouse: offence groups, forms of exploitation, and the content of the joint report (`topic.yaml` of the domain).
 
-Belongs here: the typed content of the file. Does not belong here: codes with names (`codes`), texts (`schemas/texts.py`), the country
-and its stages (`schemas/domain`).
+Belongs here: the typed content of the file. Does not belong here: code lists (`schemas/codes`), texts (`schemas/texts.py`), the country and
+its stages (`schemas/domain`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from functools import cache
 from typing import ClassVar, Literal
 
 from schemas import domain_folder
-from schemas.declared import read_checked, wrong
+from schemas.yaml_declarations import read_declaration, value_error
 
 OTHER, UNKNOWN, OF_CASE, NO_FORM = "other", "unknown", "case", "none"
 
 
 @dataclass(frozen=True)
 class OffenceGroup:
-    """An offence group. `form`: the form of exploitation of its offences, or `case` (that of the case), or `none`; `minor`: whether it
-    is a minor offence."""
+    """An offence group.
+
+    form: the form of exploitation of its offences, or `case` if it is that of the case, or `none`. minor: whether it is a minor offence.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -30,7 +32,10 @@ class OffenceGroup:
 
 @dataclass(frozen=True)
 class JointReport:
-    """The indicators in the joint report. `flow`: the indicators of the case flow by unit; persons who are victims are shown separately."""
+    """The indicators in the joint report.
+
+    flow: the indicators of the case flow, by unit; victims are shown separately from other persons.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -69,18 +74,20 @@ class Topic:
 @cache
 def topic() -> Topic:
     """Return the topic. Raises `DeclarationError` if the file is invalid."""
-    path = domain_folder.place("topic.yaml")
-    found = read_checked(Topic, path)
-    groups = tuple(found.offence_groups)
+    path = domain_folder.path_of_part("topic.yaml")
+    content = read_declaration(Topic, path)
+    groups = tuple(content.offence_groups)
     if groups[-1:] != (OTHER,):
-        raise wrong(path, "offence_groups", ", ".join(groups), f"the last must be {OTHER}, for offences in no other group")
-    if found.forms[-1:] != (UNKNOWN,):
-        raise wrong(path, "forms", ", ".join(found.forms), f"the last must be {UNKNOWN}")
-    if found.leading not in groups:
-        raise wrong(path, "leading", found.leading, f"it must be one of {', '.join(groups)}")
-    for name, group in found.offence_groups.items():
-        if group.form not in (OF_CASE, NO_FORM, *found.forms):
-            raise wrong(path, f"offence_groups.{name}.form", group.form, f"it must be {', '.join((OF_CASE, NO_FORM, *found.forms))}")
-    if len(found.minor) > 1:
-        raise wrong(path, f"offence_groups.{found.minor[1]}.minor", True, f"only one group can be minor, and {found.minor[0]} is")
-    return found
+        raise value_error(path, "offence_groups", ", ".join(groups), f"the last must be {OTHER}, for offences in no other group")
+    if content.forms[-1:] != (UNKNOWN,):
+        raise value_error(path, "forms", ", ".join(content.forms), f"the last must be {UNKNOWN}")
+    if content.leading not in groups:
+        raise value_error(path, "leading", content.leading, f"it must be one of {', '.join(groups)}")
+    for name, group in content.offence_groups.items():
+        if group.form not in (OF_CASE, NO_FORM, *content.forms):
+            raise value_error(
+                path, f"offence_groups.{name}.form", group.form, f"it must be {', '.join((OF_CASE, NO_FORM, *content.forms))}"
+            )
+    if len(content.minor) > 1:
+        raise value_error(path, f"offence_groups.{content.minor[1]}.minor", True, f"only one group can be minor, and {content.minor[0]} is")
+    return content

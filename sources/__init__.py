@@ -1,8 +1,8 @@
-"""Who delivers, and in what form? One folder for each institution; no code outside this package knows a format or an institution's
-terms.
+"""The institutions that deliver, and their formats: one folder for each institution. No code outside this package knows a format or an
+institution's terms.
 
-An institution's folder can also be in `sources/` of the domain (`HARMONIA_DOMAIN`), which then replaces those in this package, or in a
-folder named in `HARMONIA_SOURCES`. Its modules are imported as if they were in this package.
+An institution's folder can also be in a folder named in `HARMONIA_SOURCES`, or in `sources/` of the domain (`HARMONIA_DOMAIN`). The
+institutions of the domain replace those in this package. Modules of such a folder are imported as if they were in this package.
 """
 
 import os
@@ -16,10 +16,10 @@ __path__ += [folder for folder in os.environ.get("HARMONIA_SOURCES", "").split(o
 
 
 def _import_institutions_of_domain() -> None:
-    """Make the domain's institutions packages of this one, also one with the name of a built-in institution."""
+    """Register the domain's institutions as subpackages of this package, also one with the name of a built-in institution."""
     if domain_folder.folder() is None:
         return
-    for path in sorted(domain_folder.place("sources").glob("*/contract.yaml")):
+    for path in sorted(domain_folder.path_of_part("sources").glob("*/contract.yaml")):
         spec = ModuleSpec(f"{__name__}.{path.parent.name}", None, is_package=True)
         spec.submodule_search_locations = [str(path.parent)]
         sys.modules[spec.name] = module_from_spec(spec)

@@ -1,7 +1,7 @@
-"""What an institution has declared to deliver: the typed form of `sources/<institution>/contract.yaml`.
+"""The contract of an institution: what it has declared to deliver, as typed form of `sources/<institution>/contract.yaml`.
 
-Belongs here: loading and checking contracts, listing the institutions, and the name of a delivery. Does not belong here: reading a file
-(`sources/readers`), validating a value (`pipelines/validation`).
+Belongs here: loading and checking contracts, listing the institutions, the name of a delivery. Does not belong here: reading a delivered
+file (`sources/readers`), validating a value (`pipelines/validation`).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import Field
 
 from schemas import canonical, domain, domain_folder
-from schemas.declared import DeclarationError, checked, declared, shown, wrong
 from schemas.findings import DIMENSIONS, LANGUAGES
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
 from sources import periods
 from sources.periods import Cadence
 
-_DELIVERY = re.compile(rf"(?P<period>{'|'.join(map(periods.pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?")
+_DELIVERY = re.compile(rf"(?P<period>{'|'.join(map(periods.name_pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?")
 
-SOURCES = domain_folder.place("sources")
-FURTHER = "HARMONIA_SOURCES"
+SOURCES = domain_folder.path_of_part("sources")
+FURTHER_SETTING = "HARMONIA_SOURCES"
 """Environment variable: further folders with institutions, separated as in `PATH`."""
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an institution's folder must contain
 OTHER = "other"  # kind of a number that belongs to no institution
@@ -39,7 +39,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 TYPES = (
     "text",  # anything
     "code",  # a value of the closed list `codes`
-    "number",  # the institution's own case number; normal form: pipelines.harmonisation.numbers
+    "number",  # the institution's own case number; normal form: pipelines.harmonisation.case_numbers
     "reference",  # a case number of another institution, any spelling
     "integer",
     "date",  # day; `year_only: true` also permits a year alone, `month_only: true` a month and a year
@@ -57,10 +57,10 @@ TYPES = (
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """The name of a delivery. `2012-Q4_v2` is version 2 of the delivery for the period 2012-Q4 (a period can also be a month, half-year
-    or year: `sources.periods`).
+    """The name of a delivery. `2012-Q4_v2` is version 2 of the delivery for the period 2012-Q4. A period can also be a month, half-year or
+    year (`sources.periods`).
 
-    Names sort by the last day of the period, then by version: a later state supersedes an earlier one.
+    Names sort by the last day of the period, then by version: the later state of a record supersedes the earlier one.
     """
 
     period: str
@@ -68,8 +68,10 @@ class DeliveryName:
 
     @classmethod
     def parse(cls, name: str, cadence: Cadence | None = None) -> DeliveryName | None:
-        """Parse the name of a folder. Return None if it is not the name of a delivery, or not that of an institution that delivers in
-        `cadence`."""
+        """Parse the name of a folder. Return None if it is not the name of a delivery.
+
+        cadence: if it is set, the name must also be that of a period of this cadence.
+        """
         match = _DELIVERY.fullmatch(name)
         if match is None or cadence not in (None, periods.cadence_of(match["period"])):
             return None
@@ -127,19 +129,24 @@ class ColumnSpec:
         return tuple(dict.fromkeys(code for codes in (self.codes, *self.codes_from.values()) for code in codes))
 
     def codes_at(self, end: date) -> Mapping[str, str | None]:
-        """Return the codes for a period that ends on `end` (delivered value -> canonical value), those agreed for that day first."""
-        found = dict(self.codes)
+        """Return the codes for a period that ends on `end`: delivered value → canonical value.
+
+        They are the codes agreed for that day, then the older codes that are still read.
+        """
+        codes = dict(self.codes)
         for day in sorted(day for day in self.codes_from if day <= end):
-            still_read = found if end < day.replace(day=1, year=day.year + 1) else {}
-            found = {**self.codes_from[day], **{code: value for code, value in still_read.items() if code not in self.codes_from[day]}}
-        return found
+            still_read = codes if end < day.replace(day=1, year=day.year + 1) else {}
+            codes = {**self.codes_from[day], **{code: value for code, value in still_read.items() if code not in self.codes_from[day]}}
+        return codes
 
 
 @dataclass(frozen=True)
 class Crosswalk:
-    """The table that tells which keys replaced which when the institution changed its system. `table`: column of type code with the name
-    of the table whose records are meant; `old`, `new`: columns with its keys. The rows are structural; a delivery need not contain the
-    table."""
+    """A table that lists which keys replaced which when the institution changed its system.
+
+    table: column of type code with the name of the table whose records are meant. old, new: columns with the keys of that table. The rows
+    have no record status; a delivery need not contain the table.
+    """
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -150,8 +157,12 @@ class Crosswalk:
 
 @dataclass(frozen=True)
 class Counts:
-    """A return of counts: `indicator` and `offence_group` (absent: all together) are columns of type code with the codes of Harmonia,
-    `value` is one of type integer. The rows are structural: their figures are compared with those of records, and never count."""
+    """A return of counts.
+
+    indicator: column of type code with codes of Harmonia. offence_group: column of type code with codes of Harmonia; None if the counts are
+    of all groups together. value: column of type integer. The rows have no record status: their figures are compared with those of records,
+    and never count.
+    """
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -162,7 +173,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """The declaration of one delivered table. `parent`: name of the parent table; `via`: the columns that contain the parent's key."""
+    """The declaration of one delivered table. parent: name of the parent table. via: the columns that contain the parent's key."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -192,7 +203,7 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class FileSpec:
-    """The declaration of one file that a delivery must contain, and of how it is read."""
+    """The declaration of one file of a delivery, and of how it is read."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -205,9 +216,11 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class Units:
-    """How an institution is divided into units. `columns`: columns of `table` that name the unit (`_part`: the sheet); `number`: the
-    column with the institution's case number, if that is not the record key; `languages`: language -> pattern of the names of the units
-    that use it."""
+    """How an institution is divided into units.
+
+    columns: columns of `table` that name the unit (`_part`: the sheet). number: the column with the institution's case number, if the
+    record key is another. languages: language → pattern of the names of the units that use it.
+    """
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -219,8 +232,9 @@ class Units:
 
 @dataclass(frozen=True)
 class SharedPersons:
-    """A step of reconciliation: for each case, the persons with `role` whom the institutions `upstream` and `downstream` should both
-    know."""
+    """A step of reconciliation: the persons with `role` in each case whom the institutions `upstream` and `downstream` should both have
+    recorded.
+    """
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -277,15 +291,20 @@ class Contract:
 
 
 def _with_names(raw: Any, path: Path, key: str) -> list[Any]:
-    """Convert a mapping of names to entries into a list of entries, each with its `name`."""
+    """Convert a mapping of names to entries into a list of entries that have a `name`.
+
+    path, key: where the mapping is declared, for errors.
+    """
     if not isinstance(raw, Mapping):
-        raise wrong(path, key, raw, "it must be a mapping of names to entries")
+        raise value_error(path, key, raw, "it must be a mapping of names to entries")
     return [{**entry, "name": str(name)} if isinstance(entry := inner or {}, Mapping) else inner for name, inner in raw.items()]
 
 
 def _reshape(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the content of a YAML file in the shape of `_ContractAsWritten`: tables and columns become lists, so that an error can name
-    each."""
+    """Return the content of a YAML file in the shape of `_ContractAsWritten`.
+
+    Tables and columns become lists, so that an error can name the table or column.
+    """
     tables = _with_names(raw.get("tables"), path, "tables")
     for table in tables:
         if isinstance(table, dict):
@@ -309,51 +328,53 @@ class _ContractAsWritten(Contract):
     tables: tuple[TableSpec, ...]  # type: ignore[assignment]
 
 
-def read(path: Path) -> Contract:
+def read_contract(path: Path) -> Contract:
     """Read a contract. Raises `DeclarationError` with file, key, value and remedy if it is invalid."""
-    raw = declared(path)
+    raw = read_yaml(path)
     if not isinstance(raw, dict):
-        raise wrong(path, "the file", raw, "a contract is a mapping of keys to values")
-    written = checked(_ContractAsWritten, _reshape(raw, path), path)
-    found = Contract(**{**vars(written), "tables": {table.name: table for table in written.tables}})
-    _check_contract(found, path)
-    return found
+        raise value_error(path, "the file", raw, "a contract is a mapping of keys to values")
+    written = convert_declaration(_ContractAsWritten, _reshape(raw, path), path)
+    contract = Contract(**{**vars(written), "tables": {table.name: table for table in written.tables}})
+    _check_contract(contract, path)
+    return contract
 
 
-def _check_contract(found: Contract, path: Path) -> None:
+def _check_contract(contract: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
-    if found.due_days > (most := _MOST_DUE_DAYS[found.cadence]):
-        raise wrong(path, "due_days", found.due_days, f"it must be less than or equal to {most}")
-    if found.stage not in domain.stages():
-        raise wrong(path, "stage", found.stage, f"it must be one of {', '.join(domain.stages())}, the stages of the domain")
-    if found.institution != path.parent.name:
-        raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
-    if lacking := [language for language in LANGUAGES if not found.publisher.get(language)]:
-        raise wrong(path, "publisher", dict(found.publisher), f"add {', '.join(lacking)}")
-    if found.cited_as == OTHER:
-        raise wrong(path, "cited_as", OTHER, "this kind is reserved for numbers of no institution: choose another")
-    if odd := sorted(set(found.tolerances) - set(DIMENSIONS)):
-        raise wrong(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
-    read_by = [table for file in found.files for table in file.tables]
-    for name in dict.fromkeys([*read_by, *found.tables]):
-        if name not in found.tables:
-            raise wrong(path, "files", name, f"declare it under tables, or name one of {', '.join(found.tables)}")
+    if contract.due_days > (most := _MOST_DUE_DAYS[contract.cadence]):
+        raise value_error(path, "due_days", contract.due_days, f"it must be less than or equal to {most}")
+    if contract.stage not in domain.stages():
+        raise value_error(path, "stage", contract.stage, f"it must be one of {', '.join(domain.stages())}, the stages of the domain")
+    if contract.institution != path.parent.name:
+        raise value_error(path, "institution", contract.institution, f"it must be the name of the folder, {path.parent.name}")
+    if lacking := [language for language in LANGUAGES if not contract.publisher.get(language)]:
+        raise value_error(path, "publisher", dict(contract.publisher), f"add {', '.join(lacking)}")
+    if contract.cited_as == OTHER:
+        raise value_error(path, "cited_as", OTHER, "this kind is reserved for numbers of no institution: choose another")
+    if odd := sorted(set(contract.tolerances) - set(DIMENSIONS)):
+        raise value_error(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
+    read_by = [table for file in contract.files for table in file.tables]
+    for name in dict.fromkeys([*read_by, *contract.tables]):
+        if name not in contract.tables:
+            raise value_error(path, "files", name, f"declare it under tables, or name one of {', '.join(contract.tables)}")
         if read_by.count(name) != 1:
-            raise wrong(path, f"tables.{name}", read_by.count(name), "that many files contain it: list it under the tables of exactly one")
-    for table in found.tables.values():
-        _check_table(table, found.tables, path)
-    returns = [name for name, table in found.tables.items() if table.counts]
-    if returns and found.cadence not in ("quarterly", "yearly"):
-        raise wrong(path, "cadence", found.cadence, f"counts ({returns[0]}) are of quarters or years: make it quarterly or yearly")
-    if not found.has_records and not returns:
-        raise wrong(path, "tables", list(found.tables), "one of them must have an `entity`, or `counts`")
-    if not found.has_records and found.counts_in:
-        raise wrong(path, "counts_in", found.counts_in[0], "it delivers no records that could count: remove the key")
-    every = {column.name for table in found.tables.values() for column in table.columns}
-    if odd := sorted(set(found.compared.values()) - every):
-        raise wrong(path, "compared", odd[0], "it must be a column of a table")
-    if found.units:
-        _check_units(found.units, found.tables, path)
+            raise value_error(
+                path, f"tables.{name}", read_by.count(name), "that many files contain it: list it under the tables of exactly one"
+            )
+    for table in contract.tables.values():
+        _check_table(table, contract.tables, path)
+    returns = [name for name, table in contract.tables.items() if table.counts]
+    if returns and contract.cadence not in ("quarterly", "yearly"):
+        raise value_error(path, "cadence", contract.cadence, f"counts ({returns[0]}) are of quarters or years: make it quarterly or yearly")
+    if not contract.has_records and not returns:
+        raise value_error(path, "tables", list(contract.tables), "one of them must have an `entity`, or `counts`")
+    if not contract.has_records and contract.counts_in:
+        raise value_error(path, "counts_in", contract.counts_in[0], "it delivers no records that could count: remove the key")
+    every = {column.name for table in contract.tables.values() for column in table.columns}
+    if odd := sorted(set(contract.compared.values()) - every):
+        raise value_error(path, "compared", odd[0], "it must be a column of a table")
+    if contract.units:
+        _check_units(contract.units, contract.tables, path)
 
 
 def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) -> None:
@@ -361,40 +382,46 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
     names = {column.name for column in table.columns}
     for part, columns in (("key", table.key), ("via", table.via)):
         if odd := [name for name in columns if name not in names]:
-            raise wrong(path, f"{key}.{part}", odd[0], "it must be a column of the table")
+            raise value_error(path, f"{key}.{part}", odd[0], "it must be a column of the table")
     if table.crosswalk is not None:
         _check_crosswalk(table, table.crosswalk, tables, path)
     if table.counts is not None:
         _check_counts(table, table.counts, path)
     if table.place is not None and table.place not in table.key:
-        raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
+        raise value_error(path, f"{key}.place", table.place, "it must be a column of the key")
     for part, values in (("person_kind", canonical.PERSON_KINDS), ("age_class", (*canonical.AGE_CLASSES, "unknown"))):
         _check_coded(table, part, values, path)
     if table.own_states and (table.entity or not table.key):
-        raise wrong(path, f"{key}.own_states", True, "only a table with a key that is no table of records has it")
+        raise value_error(path, f"{key}.own_states", True, "only a table with a key that is no table of records has it")
     if table.parent is not None and (table.parent not in tables or not table.via):
-        raise wrong(path, f"{key}.parent", table.parent, "it must be another table, and `via` must name the columns with its key")
+        raise value_error(path, f"{key}.parent", table.parent, "it must be another table, and `via` must name the columns with its key")
     for column in table.columns:
-        place = f"{key}.columns.{column.name}"
+        column_key = f"{key}.columns.{column.name}"
         if column.type not in TYPES:
-            raise wrong(path, f"{place}.type", column.type, f"it must be one of {', '.join(TYPES)}")
+            raise value_error(path, f"{column_key}.type", column.type, f"it must be one of {', '.join(TYPES)}")
         if column.type == "personal_number" and domain.country().personal_number is None:
-            raise wrong(path, f"{place}.type", column.type, "the domain's country.yaml has no personal_number: add it")
+            raise value_error(path, f"{column_key}.type", column.type, "the domain's country.yaml has no personal_number: add it")
         if (column.type == "code") != bool(column.codes):
-            raise wrong(path, f"{place}.codes", dict(column.codes), "only a column of type code has a list of codes, and it must have one")
+            raise value_error(
+                path, f"{column_key}.codes", dict(column.codes), "only a column of type code has a list of codes, and it must have one"
+            )
         if column.codes_from and not column.codes:
-            raise wrong(path, f"{place}.codes_from", [str(day) for day in column.codes_from], "declare the codes of before under `codes`")
+            raise value_error(
+                path, f"{column_key}.codes_from", [str(day) for day in column.codes_from], "declare the codes of before under `codes`"
+            )
         if column.key != (column.name in table.key) or (column.key and not column.required):
-            raise wrong(path, f"{place}.key", column.key, "exactly the columns of the table's key must have `key: true, required: true`")
+            raise value_error(
+                path, f"{column_key}.key", column.key, "exactly the columns of the table's key must have `key: true, required: true`"
+            )
         if column.not_before and column.not_before not in {c.name for t in tables.values() for c in t.columns}:
-            raise wrong(path, f"{place}.not_before", column.not_before, "it must be a column")
+            raise value_error(path, f"{column_key}.not_before", column.not_before, "it must be a column")
         for part, pattern in (("pattern", column.pattern), ("former", column.former)):
             try:
                 groups = re.compile(pattern or "").groups
             except re.error as error:
-                raise wrong(path, f"{place}.{part}", pattern, f"it must be a regular expression ({error.msg})") from None
+                raise value_error(path, f"{column_key}.{part}", pattern, f"it must be a regular expression ({error.msg})") from None
             if part == "former" and pattern is not None and (column.type != "number" or groups != 1):
-                raise wrong(path, f"{place}.former", pattern, "it must be a pattern with one group, in a column of type number")
+                raise value_error(path, f"{column_key}.former", pattern, "it must be a pattern with one group, in a column of type number")
 
 
 def _check_coded(table: TableSpec, part: str, values: tuple[str, ...], path: Path) -> None:
@@ -404,9 +431,9 @@ def _check_coded(table: TableSpec, part: str, values: tuple[str, ...], path: Pat
         return
     if column is None or column.type != "code" or not set(column.meanings) <= set(values):
         remedy = f"it must be a column of type code, with codes for {', '.join(values)}"
-        raise wrong(path, f"tables.{table.name}.{part}", getattr(table, part), remedy)
+        raise value_error(path, f"tables.{table.name}.{part}", getattr(table, part), remedy)
     if table.entity not in ("person", "both"):
-        raise wrong(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
+        raise value_error(path, f"tables.{table.name}.{part}", getattr(table, part), "only a table of persons has it")
 
 
 def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str, TableSpec], path: Path) -> None:
@@ -414,13 +441,13 @@ def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str
     types = {column.name: column.type for column in table.columns}
     for part in ("table", "old", "new"):
         if getattr(crosswalk, part) not in types:
-            raise wrong(path, f"{key}.{part}", getattr(crosswalk, part), "it must be a column of the table")
+            raise value_error(path, f"{key}.{part}", getattr(crosswalk, part), "it must be a column of the table")
     records = [name for name, spec in tables.items() if spec.entity]
     named = set(table.column(crosswalk.table).meanings)
     if types[crosswalk.table] != "code" or not named <= set(records):
-        raise wrong(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
+        raise value_error(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
     if table.entity or table.key or table.parent:
-        raise wrong(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
+        raise value_error(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
 
 
 def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
@@ -428,32 +455,37 @@ def _check_counts(table: TableSpec, counts: Counts, path: Path) -> None:
     for part, kind in (("indicator", "code"), ("offence_group", "code"), ("value", "integer")):
         name = getattr(counts, part)
         if name is not None and types.get(name) != kind:
-            raise wrong(path, f"tables.{table.name}.counts.{part}", name, f"it must be a column of the table, of type {kind}")
+            raise value_error(path, f"tables.{table.name}.counts.{part}", name, f"it must be a column of the table, of type {kind}")
     if table.entity or table.key or table.parent:
-        raise wrong(path, f"tables.{table.name}", table.name, "a return of counts has no entity, key or parent")
+        raise value_error(path, f"tables.{table.name}", table.name, "a return of counts has no entity, key or parent")
 
 
 def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
     if units.table not in tables:
-        raise wrong(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
+        raise value_error(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
     names = {"_part", *(column.name for column in tables[units.table].columns)}
     for part, columns in (("columns", units.columns), ("number", (units.number,) if units.number else ())):
         if odd := [name for name in columns if name not in names]:
-            raise wrong(path, f"units.{part}", odd[0], f"it must be a column of {units.table}")
+            raise value_error(path, f"units.{part}", odd[0], f"it must be a column of {units.table}")
     if odd := sorted(set(units.languages) - set(LANGUAGES)):
-        raise wrong(path, "units.languages", odd[0], f"it must be one of {', '.join(LANGUAGES)}")
+        raise value_error(path, "units.languages", odd[0], f"it must be one of {', '.join(LANGUAGES)}")
 
 
 @cache
 def load(institution: str) -> Contract:
-    """Return the contract of an institution. Raises `FileNotFoundError` for an unknown institution, `DeclarationError` for an invalid
-    contract."""
-    return read(folder_of().get(institution, SOURCES / institution) / "contract.yaml")
+    """Return the contract of an institution.
+
+    Raises `FileNotFoundError` for an unknown institution, `DeclarationError` for an invalid contract.
+    """
+    return read_contract(folder_of().get(institution, SOURCES / institution) / "contract.yaml")
 
 
 @cache
 def record_tables() -> Mapping[tuple[str, str], str]:
-    """Return, by (institution, table), the table of records that the rows are, or that they belong to."""
+    """Return the table of records of each delivered table, by (institution, table).
+
+    That is the table itself if its rows are records, else the table of the records to which its rows belong.
+    """
     return {(name, table): _record_table_of(load(name).tables, table) for name in institutions() for table in load(name).tables}
 
 
@@ -463,49 +495,59 @@ def _record_table_of(tables: Mapping[str, TableSpec], table: str) -> str:
     return table if tables[table].entity or parent is None else _record_table_of(tables, parent)
 
 
-def folders(*parents: Path) -> Mapping[str, Path]:
-    """Return the folder of each institution below `parents`. Raises `DeclarationError` for two folders of one name, and for an
-    incomplete folder: its figures would otherwise be missing without notice."""
-    found: dict[str, Path] = {}
+def find_institution_folders(*parents: Path) -> Mapping[str, Path]:
+    """Return the folder of each institution in the folders `parents`, by name of the institution.
+
+    Raises `DeclarationError` if two folders have the same name, or if a folder lacks a file: figures of that institution would otherwise be
+    missing without notice.
+    """
+    folders: dict[str, Path] = {}
     for parent in parents:
         if not parent.is_dir():
-            raise DeclarationError(f"{FURTHER} names {parent}, which is not a folder: correct it")
+            raise DeclarationError(f"{FURTHER_SETTING} names {parent}, which is not a folder: correct it")
         for folder in sorted(path for path in parent.iterdir() if path.is_dir() and any((path / part).exists() for part in _PARTS)):
-            lacking = [shown(folder / part) for part in _PARTS if not (folder / part).is_file()]
+            lacking = [display_path(folder / part) for part in _PARTS if not (folder / part).is_file()]
             if lacking:
-                raise DeclarationError(f"{shown(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away")
-            if other := found.get(folder.name):
-                raise DeclarationError(f"{shown(folder)}: an institution of this name is in {shown(other)}: rename one of the folders")
-            part = domain_folder.built_in("sources") / folder.name
+                raise DeclarationError(
+                    f"{display_path(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away"
+                )
+            if other := folders.get(folder.name):
+                raise DeclarationError(
+                    f"{display_path(folder)}: an institution of this name is in {display_path(other)}: rename one of the folders"
+                )
+            part = domain_folder.built_in_path("sources") / folder.name
             if part != folder and (part / "__init__.py").is_file() and not (part / "contract.yaml").is_file():
-                raise DeclarationError(f"{shown(folder)}: {folder.name} is the name of a part of Harmonia: rename the institution")
-            found[folder.name] = folder
-    return found
+                raise DeclarationError(f"{display_path(folder)}: {folder.name} is the name of a part of Harmonia: rename the institution")
+            folders[folder.name] = folder
+    return folders
 
 
 @cache
 def folder_of() -> Mapping[str, Path]:
     """Return the folder of each institution of the domain, and of each in the folders named in `HARMONIA_SOURCES`."""
-    return folders(SOURCES, *further())
+    return find_institution_folders(SOURCES, *further_folders())
 
 
-def further() -> tuple[Path, ...]:
+def further_folders() -> tuple[Path, ...]:
     """Return the folders named in `HARMONIA_SOURCES`."""
-    return tuple(Path(one).resolve() for one in os.environ.get(FURTHER, "").split(os.pathsep) if one)
+    return tuple(Path(folder).resolve() for folder in os.environ.get(FURTHER_SETTING, "").split(os.pathsep) if folder)
 
 
 @cache
 def institutions() -> tuple[str, ...]:
-    """Return every institution in the order of the case flow (`order` of the contract). Raises `DeclarationError` if one is incomplete."""
-    found = sorted(folder_of(), key=lambda name: load(name).order)
-    for one, other in pairwise(found):
+    """Return the names of all institutions in the order of the case flow (`order` of the contract).
+
+    Raises `DeclarationError` if a folder lacks a file, or if two institutions have the same `order`.
+    """
+    ordered = sorted(folder_of(), key=lambda name: load(name).order)
+    for one, other in pairwise(ordered):
         if load(one).order == load(other).order:
-            raise wrong(folder_of()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: make it unique")
-    return tuple(found)
+            raise value_error(folder_of()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: make it unique")
+    return tuple(ordered)
 
 
 @cache
-def place_of() -> Mapping[str, int]:
+def position_of() -> Mapping[str, int]:
     """Return the position of each institution in the case flow, from 0."""
     return {name: n for n, name in enumerate(institutions())}
 
@@ -516,47 +558,54 @@ def stage_of() -> Mapping[str, str]:
     return {name: load(name).stage for name in institutions()}
 
 
-def at(*stages: canonical.Stage) -> tuple[str, ...]:
-    """Return the institutions of these stages that deliver records, in the order of the case flow."""
+def institutions_at(*stages: canonical.Stage) -> tuple[str, ...]:
+    """Return the institutions of the given stages that deliver records, in the order of the case flow."""
     return tuple(name for name, stage in stage_of().items() if stage in stages and load(name).has_records)
 
 
 @cache
-def of_one_person() -> tuple[str, ...]:
-    """Return the institutions that open a file for each person, so that a case has several files."""
+def institutions_with_file_per_person() -> tuple[str, ...]:
+    """Return the institutions that open a case file for each person, so that a case has several files."""
     stages = domain.stages()
     return tuple(name for name, stage in stage_of().items() if stages[cast("canonical.Stage", stage)].one_person_a_file)
 
 
 @cache
-def bearers() -> Mapping[str, str]:
-    """Return, by kind of case number, the institution whose files have such numbers. Raises `DeclarationError` if two institutions
-    declare the same kind."""
-    found: dict[str, str] = {}
+def institution_of_number_kind() -> Mapping[str, str]:
+    """Return the institution that assigns each kind of case number, by kind.
+
+    Raises `DeclarationError` if two institutions declare the same kind.
+    """
+    institutions_by_kind: dict[str, str] = {}
     for name in institutions():
         kind = load(name).cited_as
-        if kind is not None and found.setdefault(kind, name) != name:
-            raise wrong(folder_of()[name] / "contract.yaml", "cited_as", kind, f"{found[kind]} has the same: make it unique")
-    return found
+        if kind is not None and institutions_by_kind.setdefault(kind, name) != name:
+            raise value_error(
+                folder_of()[name] / "contract.yaml", "cited_as", kind, f"{institutions_by_kind[kind]} has the same: make it unique"
+            )
+    return institutions_by_kind
 
 
 @cache
-def one_file_a_case() -> tuple[str, ...]:
-    """Return the institutions that keep a case in one file. Others separate and join files by decision, or open successive files."""
+def institutions_with_one_file_per_case() -> tuple[str, ...]:
+    """Return the institutions that keep a case in one file.
+
+    Other institutions separate and join files by decision, or open successive files.
+    """
     return tuple(name for name in institutions() if load(name).one_file_a_case)
 
 
 @cache
-def naming(role: str) -> tuple[str, ...]:
-    """Return the institutions whose persons can have a role according to their contracts (`roles`, or the codes of a column)."""
+def institutions_naming(role: str) -> tuple[str, ...]:
+    """Return the institutions whose persons can have `role` according to their contracts (`roles`, or the codes of a column)."""
 
-    def can(found: Contract) -> bool:
-        return role in found.roles or any(role in c.meanings for t in found.tables.values() for c in t.columns)
+    def can(contract: Contract) -> bool:
+        return role in contract.roles or any(role in c.meanings for t in contract.tables.values() for c in t.columns)
 
     return tuple(name for name in institutions() if can(load(name)))
 
 
 @cache
-def naming_accused() -> tuple[str, ...]:
+def institutions_naming_accused() -> tuple[str, ...]:
     """Return the institutions whose records name accused persons."""
     return tuple(name for name in institutions() if load(name).has_records and not load(name).roles)

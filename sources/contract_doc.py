@@ -1,7 +1,7 @@
-"""Generates the page `docs/reference/contract.md`, the keys of a contract, from the classes and comments of `sources/contract.py`.
+"""Generate the page `docs/reference/contract.md`, the keys of a contract, from the classes and comments of `sources/contract.py`.
 
-Run `python -m sources.contract_doc` after a change. Belongs here: the page's layout only. Does not belong here: what a key means, which
-is written beside it in the class.
+Run `python -m sources.contract_doc` after a change. Belongs here: the page's layout only. Does not belong here: the meaning of a key, which
+is a comment beside the key in its class.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _HEAD = """# Contract of an institution
 
 Generated from `sources/contract.py` by `python -m sources.contract_doc`; edit that, not this page.
 
-The keys of `sources/<institution>/contract.yaml`. A key that is not here is refused when the contract is loaded, in one line with file, key
-and what to do. How to write one: [add an institution](../how-to/add-an-institution.md).
+The keys of `sources/<institution>/contract.yaml`. A key that is not here is refused when the contract is loaded, in one line with file,
+key and what to do. How to write one: [add an institution](../how-to/add-an-institution.md).
 """
 _LEFT_OUT = "name"  # of tables and columns: it is the key of the entry
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the page as Markdown."""
     text = Path(contract.__file__).read_text("utf-8")
     lines = text.splitlines()
@@ -53,23 +53,25 @@ def page() -> str:
 
 
 def _describe_keys(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield key, type, default (empty: required) and comment of each field of a class. The comment is on the line of the field or on the
-    lines above."""
+    """Yield key, type, default (empty: required) and comment of each field of a class.
+
+    The comment is at the end of the field's line, or in the lines above it.
+    """
     for entry in node.body:
         if not isinstance(entry, ast.AnnAssign) or not isinstance(entry.target, ast.Name) or "ClassVar" in ast.unparse(entry.annotation):
             continue
         if entry.target.id == _LEFT_OUT and node.name in ("TableSpec", "ColumnSpec"):
             continue
         assert entry.end_lineno is not None
-        behind = re.sub(r"^.*?#", "", lines[entry.end_lineno - 1]) if "#" in lines[entry.end_lineno - 1] else ""
+        trailing = re.sub(r"^.*?#", "", lines[entry.end_lineno - 1]) if "#" in lines[entry.end_lineno - 1] else ""
         above: list[str] = []
-        at = entry.lineno - 2
-        while lines[at].strip().startswith("#"):
-            above.insert(0, lines[at].strip().lstrip("# "))
-            at -= 1
+        line_number = entry.lineno - 2
+        while lines[line_number].strip().startswith("#"):
+            above.insert(0, lines[line_number].strip().lstrip("# "))
+            line_number -= 1
         default = ast.unparse(entry.value) if entry.value else ""
         default = re.sub(r"field\(default_factory=\w+\)|\(\)|None", "none", default)
-        comment = " ".join([*above, behind.strip()]).strip().replace("|", r"\|")
+        comment = " ".join([*above, trailing.strip()]).strip().replace("|", r"\|")
         yield entry.target.id, ast.unparse(entry.annotation), default, comment
 
 
@@ -86,4 +88,4 @@ def _describe_types(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(render_page(), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Forms of case numbers: what all institutions have in common.
+"""The forms of case numbers: what all institutions have in common.
 
-Belongs here: the parts of a number, and the type of an institution's own forms (`FORMS` in `sources/<institution>/numbers.py`). Does not
-belong here: any institution's letters, finding numbers in a text (`pipelines.harmonisation.numbers`).
+Belongs here: the parts of a number, and the type of an institution's number forms (`FORMS` in `sources/<institution>/numbers.py`). Does not
+belong here: the letters of an institution's numbers, finding numbers in a text (`pipelines.harmonisation.case_numbers`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import NamedTuple
 from sources import contract
 
 
-class Number(NamedTuple):
-    """One case number: its `kind`, its normal form (`number`), and its parts. `register`: letters of the register (`PP.I`, `PKR`,
-    `SMIL`); `region`: region, if the number has one. A part that was not read is None."""
+class CaseNumber(NamedTuple):
+    """A case number.
+
+    kind: as `cited_as` of a contract. number: its normal form. register: letters of the register (`PP.I`, `PKR`, `SMIL`). region: the
+    region, if the number has one. A part that was not read is None.
+    """
 
     kind: str
     number: str
@@ -30,7 +33,7 @@ class Number(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Form:
+class NumberForm:
     """One form of the numbers of an institution.
 
     normal    pattern of the complete normal form
@@ -44,8 +47,8 @@ class Form:
 
     normal: str
     patterns: tuple[str, ...]
-    build: Callable[[re.Match[str]], Number]
-    bare: Callable[[int, int], Number] | None = None
+    build: Callable[[re.Match[str]], CaseNumber]
+    bare: Callable[[int, int], CaseNumber] | None = None
     continues: bool = False
     regions: tuple[str, ...] = ()
     first: bool = False
@@ -61,23 +64,26 @@ BEHIND = r"\.nr\.(?P<serial>[1-9][0-9]{0,5})/(?P<year>[1-9][0-9]{3})"
 
 
 def full_year(year: str) -> int:
-    """Return the four-digit year of the year part of a number: two digits up to 30 are 20yy, others 19yy."""
+    """Return the four-digit year of the year part of a number: two digits up to 30 mean 20yy, higher ones 19yy."""
     value = int(year)
     if len(year) > 2:
         return value
     return 2000 + value if value <= 30 else 1900 + value
 
 
-def registered(kind: str, register: str, serial: int, year: int) -> Number:
-    """Return a number that has a register, such as `PKR.nr.12/2013`."""
-    return Number(kind, f"{register}.nr.{serial}/{year}", register, serial, year, None)
+def build_registered_number(kind: str, register: str, serial: int, year: int) -> CaseNumber:
+    """Build a number that has a register, such as `PKR.nr.12/2013`."""
+    return CaseNumber(kind, f"{register}.nr.{serial}/{year}", register, serial, year, None)
 
 
 @cache
-def forms() -> dict[str, tuple[Form, ...]]:
-    """Return the forms of every kind of number, in the order of the case flow. An institution that declares none has none."""
-    found = {}
-    for kind, name in contract.bearers().items():
+def number_forms() -> dict[str, tuple[NumberForm, ...]]:
+    """Return the forms of each kind of number, by kind, in the order of the case flow.
+
+    A kind whose institution declares no forms has none.
+    """
+    forms_by_kind = {}
+    for kind, name in contract.institution_of_number_kind().items():
         module = f"sources.{name}.numbers"
-        found[kind] = tuple(import_module(module).FORMS) if find_spec(module) else ()
-    return found
+        forms_by_kind[kind] = tuple(import_module(module).FORMS) if find_spec(module) else ()
+    return forms_by_kind

@@ -1,7 +1,7 @@
-"""The calendar of deliveries: periods by name, which are a month (`2013-04`), a quarter (`2013-Q2`), a half-year (`2013-H1`) or a year
-(`2013`).
+"""The calendar of deliveries. A period is a month (`2013-04`), a quarter (`2013-Q2`), a half-year (`2013-H1`) or a year (`2013`).
 
-Belongs here: days and names of periods. Does not belong here: whole columns of days (`warehouse.count.periods`, `models/macros.sql`).
+Belongs here: days and names of periods. Does not belong here: calculations on columns of days (`warehouse.count.periods`,
+`models/macros.sql`).
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ EXAMPLES: Mapping[Cadence, str] = {"monthly": "2013-04", "quarterly": "2013-Q2",
 _YEAR = "(?:19|20)[0-9]{2}"
 
 
-def pattern(cadence: Cadence) -> str:
-    """Return the pattern of the names of the periods of a cadence."""
+def name_pattern(cadence: Cadence) -> str:
+    """Return the regular expression that the names of the periods of a cadence match."""
     return _YEAR if cadence == "yearly" else f"{_YEAR}-{PERIODS[cadence]}"
 
 
 @cache
 def cadence_of(period: str) -> Cadence:
-    """Return the cadence of a period, which its name shows. Raises `ValueError` if the name is not that of a period."""
+    """Return the cadence of a period, which follows from its name. Raises `ValueError` if the name is not that of a period."""
     for cadence in CADENCES:
-        if re.fullmatch(pattern(cadence), period):
+        if re.fullmatch(name_pattern(cadence), period):
             return cadence
     raise ValueError(f"{period!r} is not a period; expected e.g. {', '.join(EXAMPLES.values())}")
 
 
 @cache
 def first_day(period: str) -> date:
-    """The first day of a period. Raises `ValueError` if it is not a period."""
+    """Return the first day of a period. Raises `ValueError` if the name is not that of a period."""
     return date(int(period[:4]), _first_month(period), 1)
 
 
 @cache
 def last_day(period: str) -> date:
-    """The last day of a period. Raises `ValueError` if it is not a period."""
+    """Return the last day of a period. Raises `ValueError` if the name is not that of a period."""
     months = int(period[:4]) * 12 + _first_month(period) - 1 + MONTHS[cadence_of(period)]
     return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
 
@@ -57,8 +57,8 @@ def _first_month(period: str) -> int:
 
 
 @cache
-def number(period: str) -> int:
-    """Return the running number of a period among those of its cadence, from 0 in 1900."""
+def running_number(period: str) -> int:
+    """Return the running number of a period among those of its cadence; the first one of 1900 has the number 0."""
     return ((int(period[:4]) - 1900) * 12 + _first_month(period) - 1) // MONTHS[cadence_of(period)]
 
 
@@ -87,11 +87,11 @@ def year_before(period: str) -> str:
 
 def between(first: date, last: date, cadence: Cadence) -> list[str]:
     """Return the periods of a cadence that have a day from `first` to `last`, in order."""
-    found = []
+    names = []
     while first <= last:
-        found.append(containing(first, cadence))
-        first = last_day(found[-1]) + timedelta(days=1)
-    return found
+        names.append(containing(first, cadence))
+        first = last_day(names[-1]) + timedelta(days=1)
+    return names
 
 
 @cache

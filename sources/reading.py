@@ -1,4 +1,4 @@
-"""The entry point of all readers: takes the files of an institution's delivery, returns text and positions.
+"""The entry point of all readers: it takes the files of an institution's delivery and returns text and positions.
 
 Belongs here: finding the institution's reader. Does not belong here: reading (`sources/<institution>/reader.py`, `sources/readers`).
 """
@@ -16,6 +16,6 @@ def read_delivery(institution: str, files: list[SourceFile]) -> ReadResult:
 
     Raises `FileNotFoundError` for an institution without a contract. The content of the files never raises an error.
     """
-    declared = contract.load(institution)
-    result: ReadResult = import_module(f"sources.{institution}.reader").read(files, declared)
+    spec = contract.load(institution)
+    result: ReadResult = import_module(f"sources.{institution}.reader").read(files, spec)
     return result

@@ -16,7 +16,7 @@ from pipelines.harmonisation import names, personal_numbers
 from pipelines.linkage import link
 from pipelines.resources.lake import pack_frames, write_tables
 from schemas import canonical
-from schemas.findings import complete
+from schemas.findings import complete_columns
 from sources import contract
 from sources.contract import institutions
 from warehouse.count import CountInputs, counting_models
@@ -124,7 +124,7 @@ def build(root: Path) -> Home:
     lineage["file"] = [contract.load(name).files[0].name for name in lineage["institution"]]
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
-    findings = complete(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
+    findings = complete_columns(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
     with counting_models(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
         published = {table.name: models.published_frame(table) for table in stored_tables(WAREHOUSE)}
         write_tables(home.lake / "statistics", {"indicator_row": models.frame("indicator_row")})

@@ -43,8 +43,8 @@ class KillPoint:
 
 KILL_POINTS = {  # in the order of a run
     # a pull: half of a file is in the folder in which the delivery is built; in a separate process
-    "pull-file-begun": KillPoint("pipelines.pull.files", "write_stream", "before", "if written > largest:"),
-    "pull-file-written": KillPoint("pipelines.pull.files", "write_stream", "before", "return digest.hexdigest()"),
+    "pull-file-begun": KillPoint("pipelines.pull.file_source", "write_stream", "before", "if written > largest:"),
+    "pull-file-written": KillPoint("pipelines.pull.file_source", "write_stream", "before", "return digest.hexdigest()"),
     # complete, under the folder's unfinished name
     "pull-fetched": KillPoint("pipelines.pull.inbox", "_move_folder", "before", "folder.rename(target)"),
     # in the inbox, and the ledger does not know

@@ -22,7 +22,7 @@ MAY_IMPORT = (
     "sources.periods",
     "schemas",
     "sources.contract",  # what institutions declare: names, no data
-    "sources.states",  # the names of the four states; opens nothing
+    "sources.completeness_states",  # the names of the four states; opens nothing
 )
 WITH_APPROVAL = ("warehouse.releases.confidential", "warehouse.disclosure.signature", "harmonia.registry", "harmonia.audit")
 """Also for modules called `transmission…` and `own_figures…`: full figures to a named recipient, or an institution's own."""

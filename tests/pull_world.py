@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from landing_world import World
 
-from pipelines.pull.steps import Limits, Outcome, pull
+from pipelines.pull.pulling import Limits, Outcome, pull_deliveries
 from pipelines.resources.workplace import Workplace
 
 _QUICK = {"settle": 0, "pause": 0, "attempts": 2}
@@ -63,7 +63,7 @@ class PullWorld(World):
     def pull(self, *names: str, **options: Any) -> list[Outcome]:
         """Pull, within the limits of a test."""
         limits = options.pop("limits", Limits(seconds=30, memory=512))
-        return pull(Workplace.of(self.inbox, self.home.root), self.registry, names or None, limits=limits, **options)
+        return pull_deliveries(Workplace.from_paths(self.inbox, self.home.root), self.registry, names or None, limits=limits, **options)
 
     def results(self, *names: str, **options: Any) -> list[tuple[str, str | None, str, str | None]]:
         """Pull; outcomes as (institution, delivery, result, rule or name in the inbox)."""

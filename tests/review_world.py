@@ -12,7 +12,7 @@ from harmonia.home import Home
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Delivery, Run
-from pipelines.crosswalk import SUCCESSORS
+from pipelines.crosswalk import SUCCESSOR_COLUMNS
 from pipelines.linkage import link
 from schemas.canonical import TABLES, conform
 from warehouse.count import CountInputs, counting_models
@@ -111,7 +111,7 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
     finally:
         registry.close()
     items = pd.DataFrame({"plain": ['{"statistics": {"blocking_values_refused": 0}}'], "dtypes": ["{}"]})
-    _write(home, "canonical", {**tables, "successors": pd.DataFrame(columns=list(SUCCESSORS), dtype="str")})
+    _write(home, "canonical", {**tables, "successors": pd.DataFrame(columns=list(SUCCESSOR_COLUMNS), dtype="str")})
     _write(home, "links", {"persons": linked.persons, "cases": linked.cases, "decisions": linked.decisions, "_items": items})
     _write(home, "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})
     deliveries = pd.DataFrame(

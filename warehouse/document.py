@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from sqlalchemy import Table
 
-from schemas.rules_doc import linked
+from schemas.rules_doc import link_pages
 from warehouse import tables
 from warehouse.analysts import change_description
 from warehouse.indicators.catalogue import Definition, catalogue
@@ -87,9 +87,8 @@ def _indicator_section(definition: Definition) -> list[str]:
     where = f"`{definition.published_in}`" + (", with its bridge" if definition.counted else "")
     institutions = ", ".join(definition.institutions)
     out += [f"- Unit: {definition.unit}. Reference date: {definition.reference}. From: {institutions}. Published in {where}."]
-    out += [
-        f"- Broken down by: {', '.join(definition.dimensions)}. Source: {linked(definition.source, DOCS / 'reference' / 'indicators.md')}."
-    ]
+    source = link_pages(definition.source, DOCS / "reference" / "indicators.md")
+    out += [f"- Broken down by: {', '.join(definition.dimensions)}. Source: {source}."]
     out += [f"- Nearest to: {'; '.join(definition.standards)}"] if definition.standards else []
     if definition.counting:
         out += ["", "Counted by:", "", "```yaml", yaml.safe_dump(definition.counting, sort_keys=False).rstrip(), "```"]

@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from schemas.declared import read_checked
 from schemas.topic import topic
+from schemas.yaml_declarations import read_declaration
 from sources import contract
-from sources.states import COMPLETE, MISSING, UNREADABLE
+from sources.completeness_states import COMPLETE, MISSING, UNREADABLE
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS, indicators
 
@@ -69,7 +69,7 @@ class Tolerance:
 @cache
 def tolerance() -> Tolerance:
     """Return how large a gap may be before it is reported."""
-    return read_checked(Tolerance, Path(__file__).with_suffix(".yaml"))
+    return read_declaration(Tolerance, Path(__file__).with_suffix(".yaml"))
 
 
 class FileFormatError(Exception):
@@ -112,7 +112,7 @@ def read_landed_files(files: Iterable[tuple[str, Path]]) -> pd.DataFrame:
 
 
 def convert_returns(returns: pd.DataFrame) -> pd.DataFrame:
-    """Convert returns of counts (`pipelines.returns.RETURNS`) to lines (`LINE_COLUMNS`)."""
+    """Convert returns of counts (`pipelines.returned_counts.RETURNED_COUNT_COLUMNS`) to lines (`LINE_COLUMNS`)."""
     units = {code: indicator.unit for code, indicator in indicators().items()}
     lines = returns.assign(
         file=returns["institution"] + "/" + returns["delivery"],

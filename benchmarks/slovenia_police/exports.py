@@ -1,6 +1,6 @@
 """What the register's two tables must look like."""
 
-from schemas.exports.build import build
+from schemas.exports.build import build_models
 from sources.contract import load
 
-MODELS = build(load("police"))
+MODELS = build_models(load("police"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonisation import builders
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "police"
 OFFENCES = (OffenceColumns("events", article="offence", days=("month",)),)
@@ -17,13 +17,13 @@ OTHER_SINCE = 2003  # until then the code N means suspect, from then on somebody
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """`events`, `persons` (typed, with status) to rows of the canonical tables."""
     cases, persons = tables["events"], tables["persons"]
-    records = builders.state(INSTITUTION, cases).assign(
+    records = builders.build_key_columns(INSTITUTION, cases).assign(
         number=cases["number"],
         municipality=builders.code_of("municipalities", cases["administrative_unit"]),
         state=cases["document"],
         offence_date=cases["month"],
         period=cases["_period"],
-        **offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+        **classify_offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
     without = {"nameless": pd.Series(None, index=persons.index, dtype="str"), "nameless:given": pd.Series(False, index=persons.index)}
     year = persons["_period"].str[:4].astype(int)

@@ -88,7 +88,7 @@ def check(
     from harmonia.registry import open_registry
     from warehouse.server import access as server
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
         differences = server.server_differences(_required(url), administrator or (), last_request_seen(registry) if registry else None)
@@ -116,7 +116,7 @@ def extract(
     """Write the tables a role may see to a DuckDB file, for use without a server."""
     from warehouse.access import extract as module
 
-    rows = module.extract_visible(Workplace.of(None, home).home.root, module.find_role(role), out.expanduser())
+    rows = module.extract_visible(Workplace.from_paths(None, home).home.root, module.find_role(role), out.expanduser())
     typer.echo(f"{out}: {count(len(rows), 'table')}, {count(sum(rows.values()), 'row')}, as visible to {role}")
 
 
@@ -131,7 +131,7 @@ def resolve(
     from harmonia.registry import open_registry
     from warehouse.reading import open_publication
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     query = """SELECT DISTINCT institution || ':' || record_key AS record, entity, case_id AS "case", person_id AS person
                FROM crosswalk JOIN warehouse.lineage USING (institution, record_key) WHERE pseudonym = ? ORDER BY ALL"""
     with open_publication(workplace.home.root, "identity", "warehouse") as connection:
@@ -163,7 +163,7 @@ def listing(
         from warehouse.server.access import logged_requests as read
 
         requests = read(url)
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     has_registry = _has_registry(workplace)
     if not has_registry and requests is None:
         raise HarmoniaError(f"{workplace.home.root} has no registry, and --warehouse-url is not set: name one of them")
@@ -192,7 +192,7 @@ def compare(
     unknown = [name for name in store or () if name not in STORES]
     if unknown:
         raise HarmoniaError(f"unknown store {unknown[0]}: use one of {', '.join(STORES)}")
-    differences = differing(Workplace.of(None, home).home.root, _required(url), store or tuple(STORES))
+    differences = differing(Workplace.from_paths(None, home).home.root, _required(url), store or tuple(STORES))
     _print(differences, "Rows by table, and rows found on one side only")
     differ = int(differences[["only_duckdb", "only_postgresql"]].to_numpy().sum())
     typer.echo(f"{int(differences['rows'].sum())} rows compared, {differ} differ")

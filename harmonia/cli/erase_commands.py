@@ -46,7 +46,7 @@ def _open_registry(workplace: Workplace) -> Iterator[Registry]:
 @app.command()
 def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Dry run on a copy: show what would be erased and which figures would change. Exit 1 if data would remain or figures change."""
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     with _open_registry(workplace):  # fails at once for a wrong home
         from harmonia.operations.erasure.dry_run import dry_run
 
@@ -88,7 +88,7 @@ def order(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Order the erasure of a person. A different user executes it."""
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     with _open_registry(workplace) as registry:
         from harmonia.operations.erasure import orders
 
@@ -99,7 +99,7 @@ def order(
 @app.command("list")
 def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """List all orders, with who ordered and who executed them."""
-    with _open_registry(Workplace.of(None, home, registry_url)) as registry:
+    with _open_registry(Workplace.from_paths(None, home, registry_url)) as registry:
         from harmonia.operations.erasure import orders
 
         all_orders = orders.list_orders(registry)
@@ -113,7 +113,7 @@ def repeat(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Order again, after a restore, the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
-    with _open_registry(Workplace.of(None, home, registry_url)) as registry:
+    with _open_registry(Workplace.from_paths(None, home, registry_url)) as registry:
         from harmonia.operations.erasure.repeat import repeat_orders
 
         repeated_orders = repeat_orders(registry, backup)
@@ -140,7 +140,7 @@ def execute(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Execute an order: dry run on a copy, erasure, run. Exit 1 if the person is still found."""
-    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     with _open_registry(workplace):
         from harmonia.operations.erasure.execute import execute as erase
 

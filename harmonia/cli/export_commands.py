@@ -43,7 +43,7 @@ def create(
     """Write an export: protected figures for the public, or (--full) exact figures for one recipient, which is logged."""
     from warehouse.exports import catalogue
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     if full:
         written = catalogue.transmit_export(workplace, name, release, lang, out, recipient, approval)
     else:
@@ -67,7 +67,7 @@ def approve(
     from warehouse.exports.catalogue import requested_transmission
     from warehouse.exports.transmission_approval import write_approval as sign
 
-    where = Workplace.of(None, home).home
+    where = Workplace.from_paths(None, home).home
     sent = requested_transmission(where.releases, name, release, recipient)
     sign(where.root, key.expanduser(), sent, signer, day, out)
     typer.echo(f"{out} approves the full export {sent.export} of release {sent.release} for {sent.recipient}")

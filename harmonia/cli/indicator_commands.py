@@ -64,7 +64,7 @@ def diff(
     if now is None or now.code != name:
         raise HarmoniaError(f"{file or 'warehouse/indicators'}: no indicator {name}; see `harmonia indicator list`")
     validate([now])
-    with open_publication(Workplace.of(None, home).home.root) as connection:
+    with open_publication(Workplace.from_paths(None, home).home.root) as connection:
         before = rules_in_warehouse(connection).get(name)
         effect = effect_of_rules(connection, before, now)
     differ = effect[effect["differs"]]

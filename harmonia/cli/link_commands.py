@@ -58,7 +58,7 @@ def train(
     else:
         if simulated:
             raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
-        material = training.collect_from_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
+        material = training.collect_from_home(Workplace.from_paths(None, home, registry_url), judged=source is Source.judgements)
     version = training.train_to_file(material, out, current_user())
     typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
@@ -96,7 +96,7 @@ def spark(
     from pipelines.linkage.standardise import build_features
     from pipelines.resources import lake
 
-    folder, out = Workplace.of(None, home).home.lake / "canonical", out.expanduser().absolute()
+    folder, out = Workplace.from_paths(None, home).home.lake / "canonical", out.expanduser().absolute()
     if not folder.is_dir():
         raise HarmoniaError(f"{folder} does not exist: run `harmonia run` first")
     if out.exists():

@@ -200,9 +200,9 @@ def run(
         _use_model(model)
     if spark:
         _use_spark(spark)
-    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     new = not workplace.home.root.exists()
-    workplace.ready()
+    workplace.prepare()
     _check_declarations()
     out = console()
     out.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (new home)' if new else ''}", soft_wrap=True)
@@ -252,7 +252,7 @@ def check(
 @app.command(rich_help_panel=ENGINEER)
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Show the state of each institution's quarters (complete, partial, unreadable, missing) and late deliveries."""
-    workplace = Workplace.of(inbox, home, registry_url)
+    workplace = Workplace.from_paths(inbox, home, registry_url)
     _check_declarations()
     if home is not None and not workplace.home.root.is_dir():
         raise HarmoniaError(
@@ -300,7 +300,7 @@ def score(
     """Score a published warehouse against the ground truth. For evaluation only: the pipeline never reads the truth."""
     from warehouse.score import score_warehouse as measure
 
-    console().print(measure(Workplace.of(None, home).home.warehouse, truth))
+    console().print(measure(Workplace.from_paths(None, home).home.warehouse, truth))
 
 
 @app.command(rich_help_panel=ENGINEER)
@@ -312,7 +312,7 @@ def ui(
     port: Annotated[int, typer.Option("--port", envvar="HARMONIA_PORT", min=1, max=65535, help="Port on this machine.")] = 3000,
 ) -> None:
     """Serve Dagster's web pages for the home, on this machine only (127.0.0.1)."""
-    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    workplace = Workplace.from_paths(inbox, home, registry_url, warehouse_url)
     workplace.home.create()
     from harmonia.cli.ui import serve
 
@@ -325,7 +325,7 @@ def prepare(home: HomeFolder = None) -> None:
     """Create the home with Dagster's settings, for a daemon that starts before the first run. Idempotent."""
     from pipelines.resources.instance import install_dagster
 
-    typer.echo(f"DAGSTER_HOME={install_dagster(Workplace.of(None, home).home)}")
+    typer.echo(f"DAGSTER_HOME={install_dagster(Workplace.from_paths(None, home).home)}")
 
 
 def _print_error(line: str) -> int:
@@ -340,13 +340,13 @@ def _escape_markup(line: str) -> str:
 
 
 def _report_unexpected_error(error: Exception) -> int:
-    from pipelines.failures import describe, write_log
+    from pipelines.failures import describe_error, write_log
 
     arguments = [part for argument in sys.argv[1:] for part in argument.split("=", 1)]
     home = next((value for option, value in pairwise(arguments) if option == "--home"), os.environ.get("HARMONIA_HOME"))
-    workplace = Workplace.of(None, Path(home) if home else None)
+    workplace = Workplace.from_paths(None, Path(home) if home else None)
     log = write_log(error, workplace.logs, " ".join(sys.argv[1:2])) if workplace.home.root.is_dir() else None
-    return _print_error(f"{describe(error)}{f'; details are in {log}' if log else ''}")
+    return _print_error(f"{describe_error(error)}{f'; details are in {log}' if log else ''}")
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def create(
     from warehouse.releases.create import create as create_release
     from warehouse.releases.reading import open_release
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     target, created, written = create_release(workplace, read_source(workplace), _day(as_of))
     for line in created.withheld:
         typer.echo(f"not published: {line}")
@@ -52,7 +52,7 @@ def list_releases(home: HomeFolder = None) -> None:
     from warehouse.releases.folder import release_names
     from warehouse.releases.reading import open_release
 
-    where = Workplace.of(None, home).home.releases
+    where = Workplace.from_paths(None, home).home.releases
     for name in release_names(where):
         release = open_release(where, name)
         broken = release.cube[(release.cube["edition"] == name) & (release.cube["period_type"] != "year")]
@@ -72,7 +72,7 @@ def show(
     from warehouse.releases.reading import open_release
     from warehouse.releases.release_text import release_text
 
-    typer.echo(release_text(open_release(Workplace.of(None, home).home.releases, release), language))
+    typer.echo(release_text(open_release(Workplace.from_paths(None, home).home.releases, release), language))
 
 
 @app.command()
@@ -92,7 +92,7 @@ def diff(
     """Show the differences between two releases, each with its reason; from public figures unless --confidential."""
     from warehouse.releases import diff_lines
 
-    home_folder = Workplace.of(None, home).home
+    home_folder = Workplace.from_paths(None, home).home
     if records and not confidential:
         raise HarmoniaError("--records requires --confidential")
     lines = (
@@ -119,7 +119,7 @@ def sign(
     """Sign the disclosure policy and put it into force (for the coordinator)."""
     from warehouse.disclosure import policy as policies
 
-    where = Workplace.of(None, home).home.root
+    where = Workplace.from_paths(None, home).home.root
     policies.sign(where, key.expanduser(), name, _day(day).isoformat(), policy)
     typer.echo(f"{where / policies.POLICY} is signed by {name} and in force")
 
@@ -129,7 +129,7 @@ def verify(home: HomeFolder = None) -> None:
     """Verify every release: file checksums, the chain of releases, every published figure against its warehouse."""
     from warehouse.releases import folder, recount
 
-    where = Workplace.of(None, home).home.releases
+    where = Workplace.from_paths(None, home).home.releases
     names = folder.verified_chain(where)
     files = {name: folder.verified_files(where / name) for name in names}
     wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.recount_mismatches(name, files)]

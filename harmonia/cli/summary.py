@@ -18,15 +18,15 @@ from rich.table import Table
 from harmonia.console import grid
 from harmonia.status import describe_inbox_findings, describe_yardsticks, find_deliveries_unlike_past, shorten_list
 from pipelines.delivery_report import describe_incomplete
-from pipelines.record_status import ACCOUNTS
+from pipelines.record_status import ROW_OUTCOMES
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES
 from schemas.texts import texts
 from schemas.topic import topic
-from sources.states import COMPLETE, UNREADABLE
+from sources.completeness_states import COMPLETE, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
-_ROWS = ("read", *ACCOUNTS)
+_ROWS = ("read", *ROW_OUTCOMES)
 
 
 def list_shown_groups() -> dict[str, str]:

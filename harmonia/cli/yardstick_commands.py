@@ -26,7 +26,7 @@ def yardsticks(
     from warehouse.yardsticks import compare_file, read_file
 
     lines = read_file(file)
-    with open_publication(Workplace.of(None, home).home.root) as connection:
+    with open_publication(Workplace.from_paths(None, home).home.root) as connection:
         statistics = connection.sql("FROM statistics").df()
     gaps, uncompared = compare_file(lines, statistics)
     print_frame(gaps.drop(columns=["source", "line"]), "No line could be compared.", "Published by the institutions, and as reported here")

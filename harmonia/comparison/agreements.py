@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from schemas.declared import DeclarationError, checked, declared, shown
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml
 from sources import contract
 from sources.contract import institutions
 
@@ -82,9 +82,9 @@ def load_agreements(folder: Path | None = None) -> AgreementMatrix:
         path = (folder / sender if folder else contract.folder_of()[sender]) / "agreements.yaml"
         if not path.is_file():
             continue
-        file = checked(_AgreementsFile, declared(path) or {}, path)
+        file = convert_declaration(_AgreementsFile, read_yaml(path) or {}, path)
         for number, entry in enumerate(file.agreements, 1):
-            rows += _cells(sender, vars(entry), f"{shown(path)}, entry {number}")
+            rows += _cells(sender, vars(entry), f"{display_path(path)}, entry {number}")
     return AgreementMatrix.from_rows(rows)
 
 

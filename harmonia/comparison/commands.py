@@ -39,7 +39,7 @@ def restricted(
     from pipelines.resources.lake import read_tables
     from pipelines.resources.workplace import Workplace
 
-    folder = Workplace.of(None, home).home.lake / "comparison"
+    folder = Workplace.from_paths(None, home).home.lake / "comparison"
     try:
         rows = read_tables(folder)["withheld"]
     except FileNotFoundError:

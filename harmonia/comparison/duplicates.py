@@ -15,8 +15,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harmonia.comparison.evidence import contract_columns, drop_frequent_values
-from pipelines.harmonisation.personal_numbers import FULL
-from pipelines.resources.coded import group_numbers, is_text_in
+from pipelines.harmonisation.personal_numbers import FULL_PATTERN
+from pipelines.resources.encoded_texts import group_numbers, is_text_in
 from pipelines.resources.lake import read_columns
 from schemas import findings
 from sources import contract as contracts
@@ -32,7 +32,9 @@ def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFra
     There is one for every delivery that contains the later of the two files, until one of them is merged or cancelled.
     """
     versions = read_columns(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
-    case_versions = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
+    case_versions = versions[
+        versions["institution"].isin(contracts.institutions_with_one_file_per_case()) & (versions["status"] != "quarantined")
+    ]
     delivered = case_versions[["institution", "delivery", "record_key"]].drop_duplicates()
     duplicates = (
         _duplicate_pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
@@ -42,7 +44,7 @@ def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFra
     for key in ("record_key", "earlier_key"):
         since = settled_since.reindex(pd.MultiIndex.from_frame(duplicates[["institution", key]])).set_axis(duplicates.index)
         duplicates = duplicates[since.isna() | (duplicates["delivery"] < since.fillna(""))]
-    return findings.complete(
+    return findings.complete_columns(
         duplicates.assign(
             rule="cross-case-again", field=duplicates["institution"].map(contract_columns("number")), detail=duplicates["earlier_key"]
         )
@@ -66,7 +68,7 @@ def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame)
         for name in delivered_persons["institution"].unique()
     }
     previous_delivery = previous["delivery"].reindex(changed.index)
-    return findings.complete(
+    return findings.complete_columns(
         changed[["institution", "delivery", "record_key"]].assign(
             rule="cross-place-other-person", field=changed["institution"].map(columns), detail=previous_delivery
         )
@@ -125,8 +127,10 @@ def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
 
     A person has up to two identifiers: the personal number, and name with birth date.
     """
-    person_records = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
-    number = person_records["personal_number"].where(person_records["personal_number"].str.fullmatch(FULL, na=False))
+    person_records = records[
+        records["institution"].isin(contracts.institutions_with_one_file_per_case()) & (records["status"] != "quarantined")
+    ]
+    number = person_records["personal_number"].where(person_records["personal_number"].str.fullmatch(FULL_PATTERN, na=False))
     day, dates = pd.factorize(person_records["birth_date"])
     texts = pd.array([*pd.DatetimeIndex(dates).strftime("%Y-%m-%d"), None], dtype="str")
     born = pd.Series(texts.take(day), index=person_records.index).where(person_records["birth_precision"] == "day")
@@ -140,7 +144,9 @@ def _person_identifiers(records: pd.DataFrame) -> pd.DataFrame:
 def _file_dates(events: pd.DataFrame) -> pd.DataFrame:
     """Return when each file was opened, and the day of its offence. Columns out: institution, case_key, opened, offence."""
     file_events = events[
-        events["institution"].isin(contracts.one_file_a_case()) & (events["status"] != "quarantined") & (events["entity"] == "case")
+        events["institution"].isin(contracts.institutions_with_one_file_per_case())
+        & (events["status"] != "quarantined")
+        & (events["entity"] == "case")
     ]
     keys = ["institution", "case_key"]
     opened = file_events[file_events["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.resources.coded import is_text_in
+from pipelines.resources.encoded_texts import is_text_in
 from pipelines.resources.lake import read_columns, read_matching_rows
 from sources import contract as contracts
 from sources.periods import first_day, last_day

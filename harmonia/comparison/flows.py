@@ -13,7 +13,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harmonia.comparison.evidence import LinkedRecords, contract_columns, drop_frequent_values
-from pipelines.resources.coded import is_text_in
+from pipelines.resources.encoded_texts import is_text_in
 from schemas import canonical
 from sources import contract
 
@@ -44,15 +44,15 @@ def _is_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> 
 
 def _sender(stage: canonical.Stage) -> str | None:
     """Return the institution of a stage, whose deliveries lack the record; the first if there are several."""
-    return next(iter(contract.at(stage)), None)
+    return next(iter(contract.institutions_at(stage)), None)
 
 
 def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
     """Find cases that were sent, by the sender's record, but of which the prosecution has no file; reported to the sender."""
-    sent = linked.events[(linked.events["event"] == "sent") & linked.events["institution"].isin(contract.at("registration"))]
+    sent = linked.events[(linked.events["event"] == "sent") & linked.events["institution"].isin(contract.institutions_at("registration"))]
     merged = linked.cases.loc[linked.cases["state"] == "merged", ["institution", "record_key"]]
-    missing = ~is_text_in(sent["case_id"], _cases_at(linked, *contract.at("prosecution"))) & _is_covered(
-        linked, sent["date"], *contract.at("prosecution")
+    missing = ~is_text_in(sent["case_id"], _cases_at(linked, *contract.institutions_at("prosecution"))) & _is_covered(
+        linked, sent["date"], *contract.institutions_at("prosecution")
     )
     missing &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(merged))
     out = sent[missing].rename(columns={"institution": "receiver"}).assign(sender=_sender("prosecution"), role="case")
@@ -62,13 +62,16 @@ def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
 def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
     """Find cases that the prosecution received, by its file, but of which the sender has no record; reported to the prosecution."""
     files = linked.cases[
-        linked.cases["institution"].isin(contract.at("prosecution")) & linked.cases["source"].isin(contract.at("registration"))
+        linked.cases["institution"].isin(contract.institutions_at("prosecution"))
+        & linked.cases["source"].isin(contract.institutions_at("registration"))
     ]
     files = files[files["state"] != "merged"]
-    receipts = linked.events[(linked.events["event"] == "received") & linked.events["institution"].isin(contract.at("prosecution"))]
+    receipts = linked.events[
+        (linked.events["event"] == "received") & linked.events["institution"].isin(contract.institutions_at("prosecution"))
+    ]
     files = files.merge(receipts[["record_key", "date"]].drop_duplicates("record_key"), on="record_key", how="left")
     out = []
-    for sender in contract.at("registration"):
+    for sender in contract.institutions_at("registration"):
         sent_files = files[files["source"] == sender]
         missing = sent_files[
             ~is_text_in(sent_files["case_id"], _cases_at(linked, sender)) & _is_covered(linked, sent_files["date"], sender)
@@ -80,16 +83,16 @@ def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
 
 def _no_indictment(linked: LinkedRecords) -> pd.DataFrame:
     """Find judgments in cases without an indictment in the deliveries of the prosecution; reported to the court."""
-    judged = linked.events[(linked.events["event"] == "judged") & linked.events["institution"].isin(contract.at("courts"))]
+    judged = linked.events[(linked.events["event"] == "judged") & linked.events["institution"].isin(contract.institutions_at("courts"))]
     indicted = linked.events.loc[linked.events["event"] == "indicted", "case_id"]
-    files = linked.cases[linked.cases["institution"].isin(contract.at("prosecution"))]
+    files = linked.cases[linked.cases["institution"].isin(contract.institutions_at("prosecution"))]
     indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).drop_duplicates()
-    receipts = linked.events[(linked.events["event"] == "received") & linked.events["institution"].isin(contract.at("courts"))]
+    receipts = linked.events[(linked.events["event"] == "received") & linked.events["institution"].isin(contract.institutions_at("courts"))]
     dates = receipts.drop_duplicates("record_key").set_index("record_key")["date"]
     opened = pd.Series(dates.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` on an empty series loses the type
-    missing = judged[~is_text_in(judged["case_id"], indicted) & _is_covered(linked, opened, *contract.at("prosecution"))].drop_duplicates(
-        "case_key"
-    )
+    missing = judged[
+        ~is_text_in(judged["case_id"], indicted) & _is_covered(linked, opened, *contract.institutions_at("prosecution"))
+    ].drop_duplicates("case_key")
     rows = missing.rename(columns={"institution": "receiver"}).assign(
         record_key=missing["case_key"], sender=_sender("prosecution"), role="case"
     )
@@ -104,7 +107,7 @@ def _no_judgment(linked: LinkedRecords) -> pd.DataFrame:
     admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
     with_judgment = is_text_in(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
-    missing = admitted[~with_judgment & _is_covered(linked, admitted["date"], *contract.at("courts"))]
+    missing = admitted[~with_judgment & _is_covered(linked, admitted["date"], *contract.institutions_at("courts"))]
     rows = missing.rename(columns={"institution": "receiver"}).assign(sender=_sender("courts"), role="accused")
     return linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("reference"))), "no_judgment")
 
@@ -115,7 +118,7 @@ def _duplicates(linked: LinkedRecords) -> pd.DataFrame:
     The evidence is on the file opened later; its senders are the other institutions with records of the case.
     """
     files = linked.cases[(linked.cases["state"].fillna("") != "merged") & linked.cases["merged_into"].isna()]
-    files = files[files["institution"].isin(contract.one_file_a_case())].dropna(subset=["case_id"])
+    files = files[files["institution"].isin(contract.institutions_with_one_file_per_case())].dropna(subset=["case_id"])
     people = drop_frequent_values(
         linked.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates(), ["institution", "person_id"]
     )

@@ -15,7 +15,7 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipelines.harmonisation.text import folded_words
+from pipelines.harmonisation.letters import folded_words
 
 _DOUBLED_LETTER = re.compile(r"([^lr])\1")
 _MIN_LETTERS = 4  # letters; shorter names that differ are different names

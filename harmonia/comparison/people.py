@@ -17,8 +17,8 @@ import pandas as pd
 
 from harmonia.comparison import name_differences
 from harmonia.comparison.evidence import LinkedRecords, contract_columns
-from pipelines.harmonisation.personal_numbers import FULL
-from pipelines.harmonisation.text import map_frame, phrase_skeleton
+from pipelines.harmonisation.letters import map_frame, phrase_skeleton
+from pipelines.harmonisation.personal_numbers import FULL_PATTERN
 
 _MIN_COMMON_NAMES = 2  # with so many common names, two names are certainly one person's
 _PERSONS_PER_CHUNK = 20_000
@@ -113,7 +113,7 @@ def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
     """Select the records of persons whom several institutions have, with the compared columns, on a new index."""
     out = _known_to_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     exact_day = out["birth_precision"] == "day"
-    valid_number = out["personal_number"].str.fullmatch(FULL, na=False)
+    valid_number = out["personal_number"].str.fullmatch(FULL_PATTERN, na=False)
     name_parts = map_frame(out["full_name"].fillna(""), _name_parts, dict.fromkeys(("first", "last", "folded", "single"), "str"))
     return out.assign(
         birth_day=out["birth_date"].where(exact_day),

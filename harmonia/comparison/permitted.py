@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.comparison.agreements import AgreementMatrix
 from harmonia.comparison.evidence import EVIDENCE
-from pipelines.resources.coded import is_text_in
+from pipelines.resources.encoded_texts import is_text_in
 from schemas import findings
 
 RULES = {
@@ -83,4 +83,4 @@ def as_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.Dat
     reported = records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
     relevant = (lineage["status"] != "quarantined") & is_text_in(lineage["record_key"], reported["record_key"].drop_duplicates())
     locations = lineage.loc[relevant, list(LOCATION)].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
-    return findings.complete(reported.merge(locations, on=["institution", "delivery", "record_key"], how="left"))
+    return findings.complete_columns(reported.merge(locations, on=["institution", "delivery", "record_key"], how="left"))

@@ -30,8 +30,8 @@ def evidence(linked: LinkedRecords) -> pd.DataFrame:
 
     Columns out: `EVIDENCE`.
     """
-    citations = linked.references[linked.references["kind"].isin(list(contract.bearers()))]
-    citations = citations.assign(sender=citations["kind"].map(contract.bearers())).dropna(subset=["case_id"])
+    citations = linked.references[linked.references["kind"].isin(list(contract.institution_of_number_kind()))]
+    citations = citations.assign(sender=citations["kind"].map(contract.institution_of_number_kind())).dropna(subset=["case_id"])
     citations = citations[citations["sender"] != citations["institution"]]
     numbers = linked.case_versions[["institution", "number", "case_id"]].dropna().drop_duplicates()
     is_right = _is_number_of_case(citations["number"], citations, numbers["number"], numbers)

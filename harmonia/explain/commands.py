@@ -144,7 +144,7 @@ def _make_and_show(
     """Make the explanation, record in the audit log that names were shown, then print or store it."""
     from harmonia.explain.published import open_home
 
-    with open_home(Workplace.of(None, home, registry_url)) as published:
+    with open_home(Workplace.from_paths(None, home, registry_url)) as published:
         document = make(published)
         if names:
             from harmonia.audit import record_own_access

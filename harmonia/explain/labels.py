@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 
 _LARGEST_ODDS_SHOWN = 1_000_000
 
 
 @cache
 def _declared_labels() -> dict[str, dict[str, str]]:
-    labels: dict[str, dict[str, str]] = declared(Path(__file__).parent / "labels.yaml")
+    labels: dict[str, dict[str, str]] = read_yaml(Path(__file__).parent / "labels.yaml")
     return labels
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.explain.labels import format_day, format_value
 from harmonia.explain.published import Key, PublishedHome
-from schemas.canonical import without_confidential
+from schemas.canonical import drop_confidential_events
 
 _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
 
@@ -61,7 +61,7 @@ def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[
         _select_rows(home.canonical["charges"], case_keys, "case_key"),
     )
     events, references = (
-        without_confidential(_select_rows(home.canonical["events"], case_keys, "case_key")),
+        drop_confidential_events(_select_rows(home.canonical["events"], case_keys, "case_key")),
         _select_rows(home.canonical["references"], case_keys, "case_key"),
     )
     out = []

@@ -29,6 +29,6 @@ def build(
     from harmonia.explorer.page import build as write
     from warehouse.releases.reading import open_release
 
-    home_folder = Workplace.of(None, home).home
+    home_folder = Workplace.from_paths(None, home).home
     opened = open_release(home_folder.releases, release)
     typer.echo(str(write(opened, out or home_folder.root / "explorer" / opened.name)))

@@ -12,9 +12,9 @@ import pandas as pd
 
 from harmonia.reports.figures import PublishedFigures
 from harmonia.reports.texts import LANGUAGES, ReportTexts
-from schemas.declared import declared
-from schemas.texts import merged, texts
+from schemas.texts import merge_texts, texts
 from schemas.topic import topic
+from schemas.yaml_declarations import read_yaml
 from warehouse.releases.reading import Release, label_of_code, status_text
 
 Translations = list[str]
@@ -34,7 +34,7 @@ def page_data(release: Release) -> dict[str, Any]:
     return {
         "release": release.name,
         "languages": list(LANGUAGES),
-        "words": merged(declared(Path(__file__).with_name("words.yaml")), texts("explorer")),
+        "words": merge_texts(read_yaml(Path(__file__).with_name("words.yaml")), texts("explorer")),
         "indicators": {
             str(row["indicator"]): {"title": _translations(row, "title"), "definition": _translations(row, "definition")}
             for _, row in definitions.iterrows()

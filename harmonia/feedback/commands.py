@@ -32,7 +32,7 @@ Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers
 def _open_home(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workplace, Registry]]:
     from harmonia.registry import open_registry
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     if not workplace.home.root.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} does not exist: set it with --home")
     registry = open_registry(workplace.registry)

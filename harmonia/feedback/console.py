@@ -17,7 +17,7 @@ from rich.text import Text
 
 from harmonia.feedback.report import COUNTS
 from harmonia.feedback.texts import texts, visible
-from schemas.findings import SEVERITIES, cells_and_rows, rules
+from schemas.findings import SEVERITIES, list_cells_and_rows, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
 _WHOLE = ("file", "delivery")  # levels whose detail is never personal data (an encoding, a column name)
@@ -70,7 +70,7 @@ def _finding_table(findings: pd.DataFrame, words: dict[str, Any], language: str)
 
 def _information_table(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
     table = _plain_table(words["file"], words["field"], words["count"], words["finding"])
-    cells = findings.assign(count=[cells for cells, _ in cells_and_rows(findings)])
+    cells = findings.assign(count=[cells for cells, _ in list_cells_and_rows(findings)])
     counted = cells.groupby(["file", "field", "rule"], dropna=False, sort=True)["count"].sum()
     for row in counted.reset_index().itertuples(index=False):
         table.add_row(_cell_text(row.file), _cell_text(row.field), str(row[3]), Text(rules()[str(row.rule)].text[language]))

@@ -20,7 +20,7 @@ from harmonia.feedback.figures import FIGURES, affected_figures, most_affected_f
 from harmonia.feedback.trend import SHOWN_AS, delivery_trends
 from harmonia.feedback.write import NOT_LANDED, current_files, discard_report, report_key, rewrite_feedback, write_feedback
 from pipelines.landing import LandedDelivery
-from pipelines.resources import coded
+from pipelines.resources import encoded_texts
 from schemas.findings import rules
 from sources import contract
 
@@ -61,7 +61,7 @@ def report_inputs(
 
     there          the deliveries in the landing store
     record_status  `deliveries`, `files`, `accounting` of `pipelines.record_status`
-    found          findings: `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.coded`)
+    found          findings: `harmonia.feedback.finding_states.LIVED` and `answer`, with coded texts (`pipelines.resources.encoded_texts`)
     canonical      canonical tables, as in `harmonia.feedback.figures.affected_figures`
     """
     files, asks = _file_frame(landed, record_status), findings_to_report(findings)
@@ -71,7 +71,7 @@ def report_inputs(
 
 def findings_to_report(findings: pd.DataFrame) -> pd.DataFrame:
     """Select the findings that are listed one by one in reports: those that are a warning or worse, or fixed. Decode their texts."""
-    return coded.decode_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
+    return encoded_texts.decode_frame(findings[(findings["severity"] != "info") | (findings["state"] == "fixed")])
 
 
 def due_reports(
@@ -166,7 +166,7 @@ def write_not_landed(home: Path, findings: pd.DataFrame, landed: Collection[Deli
     without such problems have no report; an earlier one is removed.
     """
     rule_codes = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
-    inbox = coded.decode_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])
+    inbox = encoded_texts.decode_frame(findings[findings["rule"].isin(rule_codes) & findings["institution"].notna()])
     nowhere = inbox[np.array([place not in landed for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # the page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))

@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.resources.coded import is_text_in
-from pipelines.resources.lake import as_arrow
+from pipelines.resources.encoded_texts import is_text_in
+from pipelines.resources.lake import read_as_arrow
 from sources import contract as contracts
 from sources.contract import DeliveryName
 from sources.periods import Cadence, quarters_of
@@ -89,7 +89,7 @@ def _accepted_rows(
 
     The same keys of other institutions are also selected.
     """
-    rows = as_arrow(canonical, name, (*columns, "status"))
+    rows = read_as_arrow(canonical, name, (*columns, "status"))
     alike = [
         pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
         for column, keys in (("record_key", records), ("case_key", cases))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.resources import coded
+from pipelines.resources import encoded_texts
 from schemas.findings import rules
 from sources.contract import record_tables
 
@@ -49,16 +49,16 @@ class FindingIdentities:
 
 def identify_findings(findings: pd.DataFrame) -> FindingIdentities:
     """Determine the identities of findings. findings: columns `harmonia.feedback.finding_states.KEYS`, with coded texts."""
-    cells = {name: coded.text_codes(findings[name]) for name in IDENTITY}
+    cells = {name: encoded_texts.text_codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
     about_whole_file = _cells_equal_to(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
     tables = {table for _, table in record_tables()}
     cells["file"] = np.where(keyed, -1, cells["file"])
     cells["part"] = np.where(keyed & ~_cells_equal_to(findings["part"], tables), -1, cells["part"])
     cells["value"] = np.where(keyed | about_whole_file, -1, cells["value"])
-    identity = coded.group_numbers(*cells.values())
-    nth = _number_within_delivery(findings, coded.group_numbers(identity, coded.text_codes(findings["delivery"])))
-    of = coded.group_numbers(identity, nth)
+    identity = encoded_texts.group_numbers(*cells.values())
+    nth = _number_within_delivery(findings, encoded_texts.group_numbers(identity, encoded_texts.text_codes(findings["delivery"])))
+    of = encoded_texts.group_numbers(identity, nth)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(of), prepend=-1))
     return FindingIdentities(of, first, about_whole_file[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
 
@@ -81,7 +81,7 @@ def _row_chunks(rows: int) -> Iterator[slice]:
 
 def _cells_equal_to(column: pd.Series, texts: Collection[str], *, unlike: bool = False) -> np.ndarray:
     """Return which cells equal one of `texts`; with `unlike`, which cells do not."""
-    return np.append(column.cat.categories.isin(list(texts)), False)[coded.text_codes(column)] != unlike
+    return np.append(column.cat.categories.isin(list(texts)), False)[encoded_texts.text_codes(column)] != unlike
 
 
 def _number_within_delivery(findings: pd.DataFrame, within: np.ndarray) -> np.ndarray:

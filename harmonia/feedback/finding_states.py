@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from harmonia.feedback.finding_identity import FindingIdentities, identify_findings, identity_names
-from pipelines.resources import coded
-from pipelines.resources.flat import concatenate_ranges, distinct_numbers, is_run_start
-from schemas.findings import COLUMNS, NUMBERS
+from pipelines.resources import encoded_texts
+from pipelines.resources.integer_arrays import concatenate_ranges, distinct_numbers, is_run_start
+from schemas.findings import COLUMNS, NUMBER_COLUMNS
 from sources.contract import DeliveryName, record_tables
 
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
@@ -31,7 +31,7 @@ KEYS = ("institution", "delivery", "file", "part", "line", "record_key", "field"
 """The columns of findings that determine their lifecycle."""
 HELD = ("institution", "delivery", "part", "record_key", "status")
 """The columns of the lineage from which it follows which deliveries contain a record."""
-_TYPES = {column: "Int64" if column in NUMBERS else "str" for column in LIVED}
+_TYPES = {column: "Int64" if column in NUMBER_COLUMNS else "str" for column in LIVED}
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ def states_of_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records
     """
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
-    record_codes = None if records is None else coded.concatenate([coded.encode_frame(records[list(HELD)].astype("str"))])
-    lived = follow_findings(coded.concatenate([coded.encode_frame(keys)]), deliveries, record_codes)
+    record_codes = (
+        None if records is None else encoded_texts.concatenate_encoded([encoded_texts.encode_frame(records[list(HELD)].astype("str"))])
+    )
+    lived = follow_findings(encoded_texts.concatenate_encoded([encoded_texts.encode_frame(keys)]), deliveries, record_codes)
     return pd.concat([lived.add_states(every), lived.make_fixed_rows(every.iloc[lived.gone])], ignore_index=True)
 
 
@@ -97,7 +99,7 @@ def follow_findings(findings: pd.DataFrame, deliveries: pd.DataFrame, records: p
     """Determine the lifecycles of findings.
 
     findings: columns `KEYS`. deliveries: as in `states_of_findings`. records: columns `HELD`, or None. The texts of findings and records
-    are coded (`pipelines.resources.coded`).
+    are coded (`pipelines.resources.encoded_texts`).
     """
     order, same = _order_deliveries(deliveries), identify_findings(findings)
     at, many = _delivery_positions(findings, order), max(len(order), 1)
@@ -140,7 +142,7 @@ def _fixed_moments(
     there: whether the finding is present, by moment. was: whether it was present at the moment before. rows: row numbers of findings. row:
     the index of the moment of each of these.
     """
-    asks = np.append(findings["severity"].cat.categories != "info", True)[coded.text_codes(findings["severity"])[rows]]
+    asks = np.append(findings["severity"].cat.categories != "info", True)[encoded_texts.text_codes(findings["severity"])[rows]]
     first = np.full(len(there), -1)
     first[row[asks][::-1]] = rows[asks][::-1]
     gone = np.flatnonzero(~there & was)
@@ -176,7 +178,7 @@ def _delivery_positions(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
     cells = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
     position[cells] = np.arange(len(order))
     position[-1], position[:, -1] = -1, -1  # for missing codes
-    return position[coded.text_codes(rows["institution"]), coded.text_codes(rows["delivery"])]
+    return position[encoded_texts.text_codes(rows["institution"]), encoded_texts.text_codes(rows["delivery"])]
 
 
 def _moments_of_identities(
@@ -223,8 +225,8 @@ def _moments_read_again(findings: pd.DataFrame, same: FindingIdentities, order: 
         return np.empty(0, dtype="int64")
     positions = _delivery_positions(records, order)
     read = (positions >= 0) & (records["status"] != "quarantined").to_numpy()
-    institution, key = (coded.codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
-    part = coded.text_codes(records["part"])[read]
+    institution, key = (encoded_texts.codes_in_column(records[name], findings[name])[read] for name in ("institution", "record_key"))
+    part = encoded_texts.text_codes(records["part"])[read]
     parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
     has_part = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
     has_part[institution, part] = True

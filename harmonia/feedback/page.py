@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from harmonia.feedback.report import COUNTS, Report, plain_values, rows_of
 from harmonia.feedback.texts import texts, visible
-from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_and_rows, rules, shortened
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, list_cells_and_rows, rules, shorten_details
 from warehouse.indicators import indicators
 
 _TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
@@ -134,7 +134,7 @@ def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
     """Render the cells of findings, in their order. A text that occurs several times is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
-        delivered = plain_values(shortened(findings[column]) if column == "detail" else findings[column])
+        delivered = plain_values(shorten_details(findings[column]) if column == "detail" else findings[column])
         rendered = {cell: _render_cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
         cells[name] = [rendered.get(cell) for cell in delivered]
     return ShownFindings(cells, *(plain_values(findings[name]) for name in ("rule", "severity", "origin", "state")))
@@ -169,7 +169,7 @@ def _fold_information(findings: pd.DataFrame) -> list[FoldedFindings]:
     counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
     columns = (plain_values(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
-    for code, file, name, line, key, (cells, rows) in zip(*columns, cells_and_rows(findings), strict=True):
+    for code, file, name, line, key, (cells, rows) in zip(*columns, list_cells_and_rows(findings), strict=True):
         column = (code, file or "", name or "")
         counted[column] += cells
         lines = where.setdefault(column, [])

@@ -18,8 +18,8 @@ import pandas as pd
 from harmonia.feedback.finding_states import LIVED
 from schemas.findings import LANGUAGES, SEVERITIES, rules
 from sources import contract as contracts
+from sources.completeness_states import delivery_state
 from sources.contract import DeliveryName
-from sources.states import of_delivery
 
 _to_json_text = json.JSONEncoder(ensure_ascii=False).encode
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -101,9 +101,11 @@ class Report:
 
     @cached_property
     def state(self) -> str:
-        """The state of the delivery: `delivery_state` of its files if known, else derived from their states (`sources.states`)."""
+        """The state of the delivery: `delivery_state` of its files if known, else derived from their states
+        (`sources.completeness_states`).
+        """
         known_states = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
-        return str(known_states[0]) if known_states else of_delivery(self.files["state"])
+        return str(known_states[0]) if known_states else delivery_state(self.files["state"])
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from schemas.declared import declared
 from schemas.findings import LANGUAGES
 from schemas.texts import texts as domain_texts
+from schemas.yaml_declarations import read_yaml
 
 MAX_SHOWN = 400  # characters shown of one delivered value; findings.json has the whole value
 _INVISIBLE = (*range(0x80, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
@@ -31,7 +31,7 @@ def texts(language: str) -> dict[str, Any]:
     """Load the texts of the feedback in `language`. Raises `ValueError`, naming the known languages, for an unknown one."""
     if language not in LANGUAGES:
         raise ValueError(f"feedback is not available in {language!r}: set `language` in the contract to one of {', '.join(LANGUAGES)}")
-    found: dict[str, Any] = declared(Path(__file__).parent / "texts.yaml")[language]
+    found: dict[str, Any] = read_yaml(Path(__file__).parent / "texts.yaml")[language]
     of_domain = {key: text[LANGUAGES.index(language)] for key, text in domain_texts("feedback").items()}
     return {**found, "letter": {**found["letter"], **of_domain}}
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from pipelines.resources import code
+from pipelines.resources import code_digest
 
 _SOURCES_OF_TEXTS = ("harmonia/feedback", "schemas/rules", "warehouse/indicators", "sources/*/contract.yaml")
 """Files that determine the texts of reports: code, templates and texts of the feedback, rules, indicators, contracts."""
@@ -27,7 +27,7 @@ def input_key(*parts: object) -> str:
 
     Frames are hashed by content, whatever the order of their rows, anything else by `repr`.
     """
-    digest = hashlib.sha256(code.digest_code(_SOURCES_OF_TEXTS).encode())
+    digest = hashlib.sha256(code_digest.digest_code(_SOURCES_OF_TEXTS).encode())
     for part in parts:
         digest.update(_sorted_bytes(_hash_rows(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")

@@ -28,7 +28,7 @@ from harmonia.feedback.answers import VERDICTS
 from harmonia.feedback.report import COUNTS, Report, plain_values
 from harmonia.feedback.texts import texts, visible
 from pipelines.units import language_of
-from schemas.findings import cells_and_rows, rules, shortened
+from schemas.findings import list_cells_and_rows, rules, shorten_details
 from sources import contract as contracts
 from warehouse.indicators import indicators
 
@@ -240,7 +240,7 @@ def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> 
 def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
     """Return, for each finding, the texts of its cells (`COLUMNS`), and at the end its severity, which determines a colour."""
     words, known_rules = texts(language), rules()
-    of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(shortened(rows["detail"]))}
+    of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(shorten_details(rows["detail"]))}
     free = cache(lambda text: visible(str(text)))  # for delivered text
     rule_texts = {code: known_rules[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
@@ -291,7 +291,7 @@ def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | N
     """Count findings by file, field and rule. Returns these and the number, sorted; findings without a file or field come last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
     for *column, (cells, _) in zip(
-        *(plain_values(findings[name]) for name in ("file", "field", "rule")), cells_and_rows(findings), strict=True
+        *(plain_values(findings[name]) for name in ("file", "field", "rule")), list_cells_and_rows(findings), strict=True
     ):
         counted[tuple(column)] += cells
     order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])

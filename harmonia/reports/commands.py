@@ -47,7 +47,7 @@ def write_report(
     from harmonia.reports import printing
     from harmonia.reports.page import render_page
 
-    home_folder = Workplace.of(None, home).home
+    home_folder = Workplace.from_paths(None, home).home
     report, confidential = _make_report(home_folder.releases, release, period, audience, institution, lang)
     folder = out or home_folder.root / "reports"
     page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
@@ -97,7 +97,7 @@ def due(
     from harmonia.reports.transmission_register import list_reports
     from warehouse.releases.reading import open_release
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     reports, before_first_run = list_reports(workplace, open_release(workplace.home.releases, release), _parse_day(today))
     for report in [*before_first_run, *reports] if include_all else reports:
         to = report.institution or report.audience
@@ -121,7 +121,9 @@ def sent(
     """Record in the register that a report was sent."""
     from harmonia.reports.transmission_register import SentReport, record_sent
 
-    record_sent(Workplace.of(None, home, registry_url), SentReport(audience, institution or "", period, to, _parse_day(day).isoformat()))
+    record_sent(
+        Workplace.from_paths(None, home, registry_url), SentReport(audience, institution or "", period, to, _parse_day(day).isoformat())
+    )
     typer.echo(f"recorded: {institution or audience}, {period}, sent to {to} on {day}")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.reports.document import SUPPRESSED_MARK, Cell, Table
 from harmonia.reports.texts import ReportTexts
-from sources.states import REOPENED, UNSIGNED
+from sources.completeness_states import REOPENED, UNSIGNED
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, category_label, label_of_code, status_text
 

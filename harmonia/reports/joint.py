@@ -15,7 +15,7 @@ from harmonia.reports.document import SUPPRESSED_MARK, Cell, Chart, Document, Se
 from harmonia.reports.figures import PublishedFigures
 from harmonia.reports.texts import ReportTexts
 from schemas.topic import topic
-from sources.states import COMPLETE, MISSING, PARTIAL
+from sources.completeness_states import COMPLETE, MISSING, PARTIAL
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, status_text
 

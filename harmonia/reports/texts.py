@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from schemas.declared import declared
-from schemas.texts import merged, texts
+from schemas.texts import merge_texts, texts
+from schemas.yaml_declarations import read_yaml
 from sources import contract
-from sources.states import SIGNED
+from sources.completeness_states import SIGNED
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import label_of_code, missing_text, supported_language
 
@@ -18,7 +18,7 @@ from warehouse.releases.reading import label_of_code, missing_text, supported_la
 @cache
 def load_texts() -> dict[str, Any]:
     """Read all texts as declared: each in three languages, in the order of `LANGUAGES`."""
-    return merged(declared(Path(__file__).with_suffix(".yaml")), texts("reports"))
+    return merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), texts("reports"))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import first_run
 from pipelines.resources.workplace import Workplace
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 from sources import contract
 from sources.periods import last_day
 from warehouse.releases.reading import Release
@@ -56,7 +56,7 @@ class DueReport:
 
 @cache
 def _transmission_rules() -> list[dict[str, str | int]]:
-    log: list[dict[str, str | int]] = declared(Path(__file__).with_name("register.yaml"))
+    log: list[dict[str, str | int]] = read_yaml(Path(__file__).with_name("register.yaml"))
     return log
 
 

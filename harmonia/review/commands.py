@@ -55,7 +55,7 @@ SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_S
 def _open_run(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
     from harmonia.review.published import last_published_run, open_home_registry
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     registry = open_home_registry(workplace)
     try:
         yield last_published_run(workplace.home, registry), registry

@@ -20,7 +20,7 @@ from harmonia.review.following import current_verdicts
 from harmonia.review.judgements import read_judgements
 from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
-from pipelines.crosswalk import with_old_keys
+from pipelines.crosswalk import add_old_keys
 from pipelines.linkage import load_model
 from pipelines.linkage.constraints import BINDING
 from pipelines.linkage.places import with_first_keys
@@ -142,8 +142,8 @@ class Consequences:
 
     def _foresee_ids(self, clusters: Clusters) -> RecordIds:
         """Return the ids that the next run would assign to the clusters."""
-        cases = foresee_ids(self._registry, "case", with_old_keys(clusters.cases, self._successors, "case"))
-        persons_old_keys = with_old_keys(clusters.persons, self._successors, "person")
+        cases = foresee_ids(self._registry, "case", add_old_keys(clusters.cases, self._successors, "case"))
+        persons_old_keys = add_old_keys(clusters.persons, self._successors, "person")
         persons = foresee_ids(self._registry, "person", with_first_keys(persons_old_keys, self._places))
         persons = persons.assign(record_key=persons_old_keys["record_key"].array)
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))

@@ -12,7 +12,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.review.published import RECORD, PublishedRun
-from schemas.canonical import without_confidential
+from schemas.canonical import drop_confidential_events
 
 CASE_FIELDS = ("number", "seat", "municipality", "state", "source", "merged_into", "offence_group", "article", "form", "cites", "days")
 PERSON_FIELDS = ("case", "role", "sex", "citizenship", "municipality", "sentence_months", "offence_group", "seat", "days")
@@ -36,7 +36,7 @@ def describe_records(published_run: PublishedRun, entity: str, names: bool) -> p
     """
     canonical = published_run.canonical()
     cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
-    days = _event_dates(without_confidential(canonical["events"]), entity)
+    days = _event_dates(drop_confidential_events(canonical["events"]), entity)
     if entity == "case":
         out = cases.set_index(RECORD)
         out["cites"] = _cited_numbers(canonical["references"])

@@ -25,7 +25,7 @@ from harmonia.review.published import RECORD, PublishedRun
 from harmonia.review.queue import OPEN, QUEUE, list_doubtful_pairs
 from pipelines.harmonisation.names import name_skeletons
 from pipelines.linkage.cluster import connected_components
-from schemas.canonical import without_confidential
+from schemas.canonical import drop_confidential_events
 
 MAX_FOUND = 50
 """Maximum number of records that a search returns."""
@@ -193,7 +193,7 @@ class Desk:
         if entity == "person":
             persons = self.canonical["person_records"].drop_duplicates([*RECORD, "case_key"])
             files = members[RECORD].merge(persons[[*RECORD, "case_key"]], on=RECORD)[["institution", "case_key"]].drop_duplicates()
-        events = without_confidential(self.canonical["events"])
+        events = drop_confidential_events(self.canonical["events"])
         dated = events[(events["status"] == "accepted") & events["date"].notna()].merge(files, on=["institution", "case_key"])
         if entity == "person":
             of_members = pd.MultiIndex.from_frame(dated[RECORD]).isin(pd.MultiIndex.from_frame(members[RECORD]))

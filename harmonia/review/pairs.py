@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from sources.contract import institutions, place_of
+from sources.contract import institutions, position_of
 
 ENTITIES = ("case", "person")
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b"]
@@ -23,7 +23,7 @@ _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 def order_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` (columns `PAIR`, and others) with the two records of each pair in canonical order: by institution, then by key."""
-    rank = place_of()
+    rank = position_of()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
     same = (keys[0] == keys[2]) if len(frame) else np.empty(0, dtype=bool)

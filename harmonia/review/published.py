@@ -54,10 +54,10 @@ class PublishedRun:
         Records that were delivered again under a new key have that key. Persons whose record key is a position in a list have a key of
         their own (`pipelines.linkage.places`).
         """
-        from pipelines.crosswalk import with_new_keys
+        from pipelines.crosswalk import apply_new_keys
         from pipelines.linkage.places import with_person_keys
 
-        tables = with_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
+        tables = apply_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
         return with_person_keys(tables, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:

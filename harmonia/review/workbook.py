@@ -29,7 +29,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from harmonia.errors import HarmoniaError, storage
 from harmonia.review.judgements import VERDICTS
 from harmonia.review.pairs import PAIR
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 
 PAIRS, ABOUT = "Pairs", "About"
 FORMAT = "harmonia-review-1"
@@ -133,7 +133,7 @@ def _fill_sheet(sheet: Worksheet, frame: pd.DataFrame) -> None:
 
 
 def _write_instructions(book: Workbook) -> None:
-    texts: dict[str, list[str]] = declared(INSTRUCTIONS)
+    texts: dict[str, list[str]] = read_yaml(INSTRUCTIONS)
     sheet = book.create_sheet("Udhëzime – Uputstvo – Help")
     sheet.column_dimensions["A"].width = 120
     row = 1

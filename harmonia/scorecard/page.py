@@ -16,8 +16,8 @@ import pandas as pd
 from harmonia.errors import storage
 from harmonia.feedback.texts import visible
 from harmonia.swap import write_whole
-from schemas.declared import declared
 from schemas.findings import DIMENSIONS, LANGUAGES
+from schemas.yaml_declarations import read_yaml
 from sources import contract as contracts
 from warehouse.indicators import indicators
 from warehouse.releases.labels import offence_group_labels
@@ -29,7 +29,7 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 @cache
 def load_texts() -> dict[str, dict[str, Any]]:
     """Read the texts of the page, by language."""
-    texts: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
+    texts: dict[str, dict[str, Any]] = read_yaml(_HERE / "texts.yaml")
     return texts
 
 

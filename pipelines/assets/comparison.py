@@ -1,5 +1,7 @@
-"""Comparison between institutions: evidence is collected once a quarter, reported as far as agreements allow, and the rest is kept for
-stewards."""
+"""Comparison between institutions.
+
+Evidence is collected once a quarter and reported as far as agreements allow; the rest is kept for stewards.
+"""
 
 from typing import Any
 
@@ -12,9 +14,9 @@ from harmonia.comparison.collect import collect_evidence
 from harmonia.comparison.duplicates import changed_persons, duplicate_registrations
 from harmonia.comparison.permitted import LOCATION, as_findings, permitted, restricted
 from harmonia.registry import open_registry
+from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
-from pipelines.describing import add_counts, redact_stage_errors, table
-from pipelines.resources import coded
+from pipelines.resources import encoded_texts
 from pipelines.resources.lake import DataVersion, Tables, VersionedOutput
 from pipelines.resources.workplace import Workplace
 
@@ -31,8 +33,11 @@ def comparison(
     record_status: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dg.Output[Any]:
-    """Tables: `findings` (`schemas.findings.COLUMNS`), and `withheld`, the newest evidence on each institution that no agreement allows
-    to show."""
+    """Compare records between institutions.
+
+    Tables: `findings` (`schemas.findings.COLUMNS`), and `withheld`, the newest evidence on each institution that no agreement allows to
+    show.
+    """
     with redact_stage_errors(workplace, "comparing between institutions"):
         agreements, deliveries = load_agreements(), record_status["deliveries"]
         quarters, duplicates = snapshots.current_quarters(deliveries, _early_deliveries(record_status)), duplicate_registrations(canonical)
@@ -45,7 +50,7 @@ def comparison(
         finally:
             registry.close()
         by_quarter = evidence[agreements.allows(evidence)].groupby("period")
-        permitted_rows = [permitted(found.drop(columns="period"), agreements).assign(period=period) for period, found in by_quarter]
+        permitted_rows = [permitted(findings.drop(columns="period"), agreements).assign(period=period) for period, findings in by_quarter]
         rows = (
             pd.concat(permitted_rows, ignore_index=True)
             if permitted_rows
@@ -53,27 +58,28 @@ def comparison(
         )
         lineage = record_status.select("lineage", [*LOCATION, "status"])
         persons_changed = changed_persons(identities["listed"], deliveries)
-        found = pd.concat([duplicates, persons_changed, as_findings(rows, deliveries, lineage)], ignore_index=True)
+        findings = pd.concat([duplicates, persons_changed, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
         withheld = restricted(evidence[newest], agreements)
-    counts = found.groupby(["institution", "rule"]).size().rename("findings").reset_index()
+    counts = findings.groupby(["institution", "rule"]).size().rename("findings").reset_index()
     add_counts(
         context,
-        len(found),
+        len(findings),
         {
             "snapshots saved": saved,
             "cells that agreements allow": len(agreements.cells),
             "withheld": len(withheld),
-            "by rule": table(counts),
+            "by rule": metadata_table(counts),
         },
     )
-    version = hash_frames(found)
+    version = hash_frames(findings)
     return dg.Output(
-        VersionedOutput({"findings": found, "withheld": withheld}, DataVersion(version, len(found))), data_version=dg.DataVersion(version)
+        VersionedOutput({"findings": findings, "withheld": withheld}, DataVersion(version, len(findings))),
+        data_version=dg.DataVersion(version),
     )
 
 
 def _early_deliveries(record_status: Tables) -> pd.DataFrame:
     """Return the deliveries that came before the end of their quarter. Columns: institution, delivery."""
-    found = coded.concatenate([record_status.encoded("findings", ["institution", "delivery", "rule"])])
-    return found.loc[found["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")
+    findings = encoded_texts.concatenate_encoded([record_status.encoded("findings", ["institution", "delivery", "rule"])])
+    return findings.loc[findings["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

@@ -1,8 +1,8 @@
-"""Reads, validates and harmonises deliveries in batches, in bounded processes.
+"""Read, validate and harmonise deliveries in batches, in bounded processes.
 
-Belongs here: the size of a batch, the work on it from the lake to the lake, and the refusal of a delivery that exceeds its bounds. Does
-not belong here: which deliveries are new (`institution_stages`), the layout of the result (`delivery_frames`), the processes
-(`pipelines.resources.bounded`).
+Belongs here: the size of a batch, the work on it (it reads from the lake and writes to the lake), and the refusal of a delivery that
+exceeds its bounds. Does not belong here: which deliveries are new (`institution_stages`), the layout of the result (`delivery_frames`), the
+processes (`pipelines.resources.bounded`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipelines.assets.delivery_frames import (
     stage_folder,
     validated_frames,
 )
-from pipelines.failures import describe, disk_full, write_log
+from pipelines.failures import describe_error, is_disk_full, write_log
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError, Reason
 from pipelines.resources.delivery_store import DeliveryStore
@@ -44,7 +44,7 @@ _MIN_BATCH_BYTES = 3_000_000  # smaller sets are not divided among processes
 _MIN_PARALLEL_ROWS = 60_000  # with fewer rows, a second process costs more than it saves
 _BYTES_PER_ROW = 80
 _BATCH_SHARE = 2  # a batch gets half of the CPU time of a single delivery; if that is too little, each delivery is tried alone
-RULES: Mapping[Reason, str] = {
+REFUSAL_RULES: Mapping[Reason, str] = {
     "seconds": "delivery-too-slow",
     "memory": "delivery-too-large",
     "size": "delivery-too-large",
@@ -55,7 +55,11 @@ RULES: Mapping[Reason, str] = {
 
 @dataclass(frozen=True)
 class DeliveryFiles:
-    """The input for reading a delivery: its files, or the redacted reading that replaces the files after an erasure."""
+    """The input for reading a delivery.
+
+    incomplete: a file was still being written. reading: the redacted reading that replaces the files after an erasure; None if there is
+    none.
+    """
 
     name: str
     files: tuple[SourceFile, ...]
@@ -65,8 +69,10 @@ class DeliveryFiles:
 
 @dataclass(frozen=True)
 class DeliveryBatch:
-    """Some deliveries of an institution. `keys`: delivery -> key; `number`: number of the output folder; and their files, if they are to
-    be read."""
+    """Some deliveries of an institution.
+
+    keys: delivery → key. number: of the output folder. files_by_delivery: the files of the deliveries, if they are to be read.
+    """
 
     workplace: Workplace
     institution: str
@@ -75,7 +81,7 @@ class DeliveryBatch:
     files_by_delivery: tuple[DeliveryFiles, ...] = ()
 
     def stage(self, name: str) -> DeliveryStore:
-        """Return the store with the output of the stage `name` of the institution."""
+        """Return the store with the output of the institution's stage `name`."""
         return DeliveryStore(stage_folder(self.workplace, self.institution, name))
 
     def split(self, numbers: Iterator[int]) -> list[DeliveryBatch]:
@@ -104,7 +110,10 @@ class _BatchStage:
 def read_deliveries(
     workplace: Workplace, institution: str, new: Sequence[LandedDelivery], keys: Mapping[str, str], store: DeliveryStore
 ) -> dict[str, str]:
-    """Read the deliveries `new` into `store`. keys: delivery -> key. Return the keys of the deliveries that were refused."""
+    """Read the deliveries `new` into `store`. Return the keys of the deliveries that were refused, by delivery.
+
+    keys: delivery → key.
+    """
     sizes = [sum(file.size or 0 for file in delivery.files) for delivery in new]
     max_bytes = max(_MIN_BATCH_BYTES, min(_MAX_BATCH_BYTES, sum(sizes) // 2))
     begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
@@ -128,15 +137,15 @@ def read_deliveries(
 
 
 def validate_deliveries(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
-    """Validate and harmonise the deliveries `new`. Return the keys of those that were refused."""
+    """Validate and harmonise the deliveries `new`. Return the keys of the deliveries that were refused, by delivery."""
     result = raw.keys_by_folder(new)
     numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).next_number() for stage in _VALIDATE.output_stages))
     batches = [DeliveryBatch(workplace, institution, keys, next(numbers)) for keys, _ in result]
     return _run_batches(_VALIDATE, batches, sum(rows for _, rows in result), numbers)
 
 
-def with_refusal_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
-    """Return `keys` (delivery -> key), in which each delivery that was refused under the same limits has its refusal key."""
+def replace_refused_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) -> dict[str, str]:
+    """Return `keys` (delivery → key) with the refusal key in place of the key of each delivery that was refused under the same limits."""
     bounds = Bounds.from_environment()
     refusal_keys = {name: _refusal_key(key, bounds) for name, key in keys.items()}
     new = {name for store in stores for name in store.missing(keys)}
@@ -145,30 +154,35 @@ def with_refusal_keys(keys: Mapping[str, str], stores: Sequence[DeliveryStore]) 
 
 
 def _refusal_key(key: str, bounds: Bounds) -> str:
-    """Return the key of a delivery that is refused under `bounds`: with other limits it is tried again."""
+    """Return the key of a delivery that is refused under `bounds`.
+
+    It depends on the limits, so that the delivery is tried again under other limits.
+    """
     return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
 
 
 def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int, numbers: Iterator[int]) -> dict[str, str]:
-    """Run a step on every batch. If a batch exceeds its limits, run the step on each of its deliveries alone. Return the keys of refused
-    deliveries."""
+    """Run a step on every batch. If a batch exceeds its limits, run the step on each of its deliveries alone.
+
+    rows: estimated number of rows in all batches. Return the keys of refused deliveries, by delivery.
+    """
     bounds = Bounds.from_environment()
     processes = min(len(os.sched_getaffinity(0)), len(batches)) if rows >= _MIN_PARALLEL_ROWS else 1
     single = [batch for batch in batches if len(batch.keys) < 2]
     multiple = [batch for batch in batches if len(batch.keys) > 1]
-    for done in bounded.run_each(stage.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
-        if done.ended:
-            _drop_partial_output(stage, done.task)
-            single += done.task.split(numbers)
+    for outcome in bounded.run_each(stage.work, multiple, replace(bounds, seconds=-(-bounds.seconds // _BATCH_SHARE)), processes):
+        if outcome.ended:
+            _drop_partial_output(stage, outcome.task)
+            single += outcome.task.split(numbers)
     refused: dict[str, str] = {}
     failures = list[ExceededError]()
-    for done in bounded.run_each(stage.work, single, bounds, processes):
-        if done.ended:
-            _drop_partial_output(stage, done.task)
-            (name, key) = next(iter(done.task.keys.items()))
-            refused[name] = _refusal_key(key, bounds) if done.ended.permanent else f"{key} once"
-            failures.append(done.ended)
-            stage.refuse(replace(done.task, keys={name: refused[name]}), done.ended)
+    for outcome in bounded.run_each(stage.work, single, bounds, processes):
+        if outcome.ended:
+            _drop_partial_output(stage, outcome.task)
+            (name, key) = next(iter(outcome.task.keys.items()))
+            refused[name] = _refusal_key(key, bounds) if outcome.ended.permanent else f"{key} once"
+            failures.append(outcome.ended)
+            stage.refuse(replace(outcome.task, keys={name: refused[name]}), outcome.ended)
     if len(single) > 1 and len(failures) == len(single) and all(failure.reason in ("ended", "failed") for failure in failures):
         step = f"{single[0].institution}: {stage.step}"
         raise HarmoniaError(
@@ -178,7 +192,7 @@ def _run_batches(stage: _BatchStage, batches: Sequence[DeliveryBatch], rows: int
 
 
 def _drop_partial_output(stage: _BatchStage, batch: DeliveryBatch) -> None:
-    """Remove what a process had written before it was ended."""
+    """Remove what a process wrote for `batch` before it ended."""
     for name in stage.output_stages:
         batch.stage(name).drop(batch.number)
 
@@ -191,15 +205,15 @@ def _log_unexpected(batch: DeliveryBatch, step: str) -> Iterator[None]:
     except (HarmoniaError, ExceededError, MemoryError):
         raise
     except Exception as error:
-        if disk_full(error):
+        if is_disk_full(error):
             raise
         step = f"{batch.institution} {', '.join(batch.keys)}: {step}"
         write_log(error, batch.workplace.logs, step)
-        raise ExceededError("failed", describe(error)) from None
+        raise ExceededError("failed", describe_error(error)) from None
 
 
 def _read_batch(batch: DeliveryBatch) -> None:
-    """Read the deliveries of a batch, and store what was read. Runs in a bounded process."""
+    """Read the deliveries of a batch, and store what was read. This runs in a bounded process."""
     with _log_unexpected(batch, "reading"):
         read = [
             RawDelivery(**vars(_read_result(batch.institution, delivery)), delivery=delivery.name, incomplete=delivery.incomplete)
@@ -215,10 +229,10 @@ def _read_batch(batch: DeliveryBatch) -> None:
         batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
 
 
-def _require_at_most(number: int, limit: int, what: str) -> None:
-    """Raise `ExceededError` if a delivery has more rows or findings than the rest of a run can handle."""
+def _require_at_most(number: int, limit: int, unit: str) -> None:
+    """Raise `ExceededError` if a delivery has more rows or findings than the later stages of a run can process."""
     if number > limit:
-        raise ExceededError("size", f"> {limit:,} {what}")
+        raise ExceededError("size", f"> {limit:,} {unit}")
 
 
 def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
@@ -229,14 +243,19 @@ def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
 def _store_refused_raw(batch: DeliveryBatch, error: ExceededError) -> None:
     """Store a delivery that exceeded its limits while it was read, with all its files as unreadable."""
     read = [
-        refused_delivery(batch.institution, delivery.name, [file.name for file in delivery.files], RULES[error.reason], error.detail)
+        refused_delivery(
+            batch.institution, delivery.name, [file.name for file in delivery.files], REFUSAL_RULES[error.reason], error.detail
+        )
         for delivery in batch.files_by_delivery
     ]
     batch.stage("raw").add(batch.keys, deliveries_to_frames(read), batch.number)
 
 
 def _validate_batch(batch: DeliveryBatch) -> None:
-    """Validate and harmonise a batch together: a delivery that cannot be harmonised is refused as a whole. Runs in a bounded process."""
+    """Validate and harmonise a batch together.
+
+    A delivery that cannot be harmonised is refused completely. This runs in a bounded process.
+    """
     with _log_unexpected(batch, "validating and harmonising"):
         for keys, frames in batch.stage("raw").batches(batch.keys):
             _store_validated(batch, keys, {delivery.delivery: delivery for delivery in deliveries_from_frames(frames)})
@@ -258,7 +277,7 @@ def _store_validated(batch: DeliveryBatch, keys: Mapping[str, str], read: Mappin
 
 
 def _most_frequent_rules(result: Validated) -> str:
-    """Return the rules that a delivery breaks most often, as text, since the single findings of a refused delivery are not shown."""
+    """Describe in words the rules that a delivery breaks most often, since the single findings of a refused delivery are not shown."""
     rules = result.findings["rule"].value_counts().head(3)
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
@@ -268,7 +287,7 @@ def _store_refused_validated(batch: DeliveryBatch, error: ExceededError) -> None
     (name,) = batch.keys
     _, frames = next(batch.stage("raw").batches([name]))
     files = next(iter(deliveries_from_frames(frames))).files
-    _store_validated(batch, batch.keys, {name: refused_delivery(batch.institution, name, files, RULES[error.reason], error.detail)})
+    _store_validated(batch, batch.keys, {name: refused_delivery(batch.institution, name, files, REFUSAL_RULES[error.reason], error.detail)})
 
 
 _READ = _BatchStage("reading", _read_batch, ("raw",), _store_refused_raw)

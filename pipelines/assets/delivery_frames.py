@@ -1,7 +1,7 @@
 """The frames of a stage by delivery, and their union over all deliveries.
 
-Belongs here: adding the delivery to each row of the results of reading, validation and harmonising, and converting such frames back.
-Does not belong here: storing the frames (`pipelines.resources.delivery_store`), the stages (`institution_stages`).
+Belongs here: adding the delivery to each row of the results of reading, validation and harmonising, and converting such frames back. Does
+not belong here: storing the frames (`pipelines.resources.delivery_store`), the stages (`institution_stages`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines import own_past, returns
+from pipelines import own_past, returned_counts
 from pipelines.harmonisation.stage import harmonise
-from pipelines.life_findings import columns_read
+from pipelines.life_findings import columns_compared
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DELIVERY, DeliveryStore
 from pipelines.resources.lake import Frames
@@ -31,24 +31,23 @@ from sources.readers.delivery import assemble
 from sources.readers.file_reading import FileReading
 from sources.readers.result import ReadResult
 
-ROW = "_row"  # number of the delivered row from which a canonical row was made; it has the same record status
-_TABLE = "tables."
+ROW_COLUMN = "_row"  # number of the delivered row from which a canonical row was made; it has the same record status
+_TABLE_PREFIX = "tables."
 
 
 @dataclass
 class RawDelivery(ReadResult):
-    """One delivery as read, with its name. `incomplete`: a file was still being written, so that a missing record does not count as
-    withdrawn."""
+    """A delivery as read, with its name. incomplete: a file was still being written, so a missing record does not count as withdrawn."""
 
     delivery: str = ""
     incomplete: bool = False
 
 
 def refused_delivery(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
-    """Return a refused delivery: all its files count as unreadable, and a finding says why."""
-    declared = contract.load(institution)
+    """Return a refused delivery: all its files are unreadable, and a finding gives the reason."""
+    spec = contract.load(institution)
     readings = [FileReading(file, state="unreadable") for file in files]
-    result = assemble(readings, declared)
+    result = assemble(readings, spec)
     result.findings = [{"file": None, "rule": rule, "detail": detail or None}]
     return RawDelivery(**vars(result), delivery=delivery, incomplete=True)
 
@@ -59,50 +58,53 @@ def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
 
 
 def deliveries_to_frames(deliveries: list[RawDelivery]) -> Frames:
-    """Return the frames of deliveries as read, with the delivery of each row. `row_counts`: numbers for the asset's page in Dagster."""
+    """Convert deliveries as read to frames with the delivery of each row.
+
+    The frame `row_counts` has the numbers for the asset's page in Dagster.
+    """
     names = pd.Series([delivery.delivery for delivery in deliveries], dtype="str")
     frames = lake.pack_frames(deliveries)
-    items = frames.pop(lake.ITEMS).assign(**{DELIVERY: names})
-    out = {name: frame.assign(**{DELIVERY: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
+    items = frames.pop(lake.ITEMS_FRAME).assign(**{DELIVERY: names})
+    out = {name: frame.assign(**{DELIVERY: names.to_numpy()[frame[lake.ITEM_COLUMN].to_numpy()]}) for name, frame in frames.items()}
     row_counts = [
         (delivery.delivery, sum(map(len, delivery.tables.values())), len(delivery.unreadable), len(delivery.structure))
         for delivery in deliveries
     ]
     counts = pd.DataFrame(row_counts, columns=[DELIVERY, "rows", "unreadable", "structural"])
-    return {**out, lake.ITEMS: items, "row_counts": counts.astype({DELIVERY: "str"})}
+    return {**out, lake.ITEMS_FRAME: items, "row_counts": counts.astype({DELIVERY: "str"})}
 
 
 def deliveries_from_frames(frames: Frames) -> list[RawDelivery]:
-    """Return the deliveries in frames from `deliveries_to_frames`."""
-    index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS][DELIVERY])}
-    numbered = {name: frame.assign(**{lake.ITEM: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
+    """Convert frames from `deliveries_to_frames` back to deliveries."""
+    index_by_delivery = {name: n for n, name in enumerate(frames[lake.ITEMS_FRAME][DELIVERY])}
+    numbered = {name: frame.assign(**{lake.ITEM_COLUMN: frame[DELIVERY].map(index_by_delivery)}) for name, frame in frames.items()}
     deliveries: list[RawDelivery] = lake.unpack_frames(list[RawDelivery], numbered)
     return deliveries
 
 
 def load_validated(institution: str, store: DeliveryStore) -> Validated:
-    """Return the validated rows of all deliveries, with only those columns that decide the record status."""
+    """Load the validated rows of all deliveries, with only those columns that decide the record status."""
     if not store.manifest:
-        return deepcopy(_validated_nothing(institution))
+        return deepcopy(_validate_nothing(institution))
     declared = contract.load(institution)
-    columns_by_frame = {f"{_TABLE}{name}": _status_columns(spec) for name, spec in declared.tables.items()}
+    columns_by_frame = {f"{_TABLE_PREFIX}{name}": _status_columns(spec) for name, spec in declared.tables.items()}
     if units := declared.units:
-        columns_by_frame[f"{_TABLE}{units.table}"] |= {*units.columns, f"{units.number}:text"}
+        columns_by_frame[f"{_TABLE_PREFIX}{units.table}"] |= {*units.columns, f"{units.number}:text"}
     frames = store.load(columns=lambda name, c: name not in columns_by_frame or c in columns_by_frame[name])
-    tables = {name.removeprefix(_TABLE): frames.pop(name) for name in list(frames) if name.startswith(_TABLE)}
+    tables = {name.removeprefix(_TABLE_PREFIX): frames.pop(name) for name in list(frames) if name.startswith(_TABLE_PREFIX)}
     return Validated(institution=institution, tables=tables, **frames)
 
 
 @cache
-def _validated_nothing(institution: str) -> Validated:
-    """Return the result of validation for an institution without deliveries. It must not be modified."""
+def _validate_nothing(institution: str) -> Validated:
+    """Return the result of validation for an institution without deliveries. The caller must not modify it."""
     return validate(institution, {})
 
 
 def count_validated(store: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
-    """Count the readable rows and the quarantined rows of all validated deliveries; also returns `severity` and `rule` of every finding."""
+    """Count the readable rows and the quarantined rows of all validated deliveries. Also return `severity` and `rule` of every finding."""
     frames = store.load(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
-    rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE))
+    rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE_PREFIX))
     nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
     return rows, len(frames.get("quarantined", nothing)), frames.get("findings", nothing)[["severity", "rule"]]
 
@@ -118,8 +120,8 @@ def _status_columns(spec: TableSpec) -> set[str]:
         | filled_columns
         | argument_columns
         | keys
-        | returns.columns_read(spec)
-        | columns_read(spec)
+        | returned_counts.columns_of_counts(spec)
+        | columns_compared(spec)
         | own_past.columns_compared(spec)
         | ({"_content"} if spec.entity else set())
     )
@@ -127,36 +129,42 @@ def _status_columns(spec: TableSpec) -> set[str]:
 
 def list_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
     """List the files of all deliveries: institution, delivery, file, state."""
-    files = store.load({"files"}.__contains__)["files"] if store.manifest else _validated_nothing(institution).files
+    files = store.load({"files"}.__contains__)["files"] if store.manifest else _validate_nothing(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 
 def validated_frames(validated: Validated) -> Frames:
     """Convert `validated` to frames with the delivery of each row."""
-    tables = {f"{_TABLE}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
+    tables = {f"{_TABLE_PREFIX}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in validated.tables.items()}
     others = {name: getattr(validated, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
     return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
 
 
 def canonical_rows(institution: str, frames: Frames) -> Frames:
-    """Return the canonical rows of validated ones, without status, with `ROW` and `DELIVERY`. Mappings copy the status of a row
-    unchanged, so the number of the row is passed to them in place of the status."""
-    tables = {name.removeprefix(_TABLE): frame for name, frame in frames.items() if name.startswith(_TABLE)}
-    canonical_tables = harmonise(institution, {name: frame.assign(_status=frame[ROW].astype("str")) for name, frame in tables.items()})
+    """Return the canonical rows made from validated ones: without status, but with `ROW_COLUMN` and `DELIVERY`.
+
+    Mappings copy the status of a row unchanged; so the number of the row is passed to them in place of the status.
+    """
+    tables = {name.removeprefix(_TABLE_PREFIX): frame for name, frame in frames.items() if name.startswith(_TABLE_PREFIX)}
+    canonical_tables = harmonise(
+        institution, {name: frame.assign(_status=frame[ROW_COLUMN].astype("str")) for name, frame in tables.items()}
+    )
     rows = {name: frame["status"].astype("int64") for name, frame in canonical_tables.items()}
     return {
-        name: frame.drop(columns="status").assign(**{ROW: rows[name], DELIVERY: frame["delivery"]})
+        name: frame.drop(columns="status").assign(**{ROW_COLUMN: rows[name], DELIVERY: frame["delivery"]})
         for name, frame in canonical_tables.items()
     }
 
 
 def add_record_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
-    """Return a canonical table of an institution with all versions of its records and their record status. status: `_status` (a
-    category) by `ROW`."""
+    """Return a canonical table of an institution with all states of its records and their record status.
+
+    status: `_status` (a category), by `ROW_COLUMN`.
+    """
     rows, schema = harmonised.table(name), arrow_schema(name)
     if rows is None:
         return schema.empty_table()
-    codes = np.append(status.cat.codes, -1)[status.index.get_indexer(rows[ROW].to_numpy())]
+    codes = np.append(status.cat.codes, -1)[status.index.get_indexer(rows[ROW_COLUMN].to_numpy())]
     status_column = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(status.cat.categories, pa.string()))
     columns = {**dict(zip(rows.column_names, rows.columns, strict=True)), "status": status_column}
     return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)

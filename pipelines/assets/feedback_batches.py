@@ -1,4 +1,4 @@
-"""Writes the feedback of a run in batches, so that several processes can share the work.
+"""Write the feedback of a run in batches, so that several processes can share the work.
 
 Belongs here: the size of a batch, and reading its data from the lake. Does not belong here: which reports are due and what they contain
 (`harmonia.feedback.deliveries`).
@@ -26,9 +26,9 @@ from harmonia.feedback.deliveries import (
     write_due_reports,
     write_not_landed,
 )
-from pipelines.describing import redact_stage_errors
+from pipelines.asset_helpers import redact_stage_errors
 from pipelines.landing import LandedDelivery
-from pipelines.resources import coded, lake
+from pipelines.resources import encoded_texts, lake
 from pipelines.resources.processes import run_in_processes
 from pipelines.resources.workplace import Workplace
 
@@ -50,33 +50,38 @@ def write_reports(
     landed: Sequence[LandedDelivery],
     received: Mapping[DeliveryId, date],
     record_status: Mapping[str, pd.DataFrame],
-    found: pd.DataFrame,
+    findings: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Write the report of every delivery that has none, or whose report would differ from the existing one.
 
-    The arguments are those of `harmonia.feedback.deliveries.report_inputs` and `due_reports`. Columns of the result: institution,
+    The parameters are those of `harmonia.feedback.deliveries.report_inputs` and `due_reports`. Columns of the result: institution,
     delivery, files (of the report), written (whether in this run), and the numbers of findings new, remains, fixed.
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
-    parts = report_inputs(landed, record_status, found, canonical)
+    parts = report_inputs(landed, record_status, findings, canonical)
     reports = due_reports(home, landed, received, today, record_status["deliveries"], parts)
     up_to_date = up_to_date_reports(home, reports)
     due = [report for report in reports if (report.institution, report.delivery) not in up_to_date]
     write_in_batches(workplace, due, today, parts)
-    write_not_landed(home, found, {(delivery.institution, str(delivery.name)) for delivery in landed})
-    return summarise_reports(reports, up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, found)
+    write_not_landed(home, findings, {(delivery.institution, str(delivery.name)) for delivery in landed})
+    return summarise_reports(
+        reports, up_to_date_reports(home, reports), {(report.institution, report.delivery) for report in due}, findings
+    )
 
 
 def write_in_batches(workplace: Workplace, due: Sequence[DueReport], today: date, parts: Parts) -> None:
-    """Write the reports `due`. Their content is passed to the processes in the folder of `feedback` in the lake, which the run replaces."""
+    """Write the reports `due`.
+
+    Their content is passed to the processes in the folder of `feedback` in the lake, which each run replaces.
+    """
     rows = {name: rows_by_delivery(frame) for name, frame in parts.items()}
     sizes = {(report.institution, report.delivery): len(rows["findings"].get((report.institution, report.delivery), [])) for report in due}
     batches = []
     for number, group in enumerate(_group_by_size(due, sizes)):
         batch = ReportBatch(workplace, group, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
         parts_of_group = {name: frame.iloc[_row_numbers(group, rows[name])].reset_index(drop=True) for name, frame in parts.items()}
-        lake.write_tables(batch.folder, {**parts_of_group, "findings": coded.decode_frame(parts_of_group["findings"])})
+        lake.write_tables(batch.folder, {**parts_of_group, "findings": encoded_texts.decode_frame(parts_of_group["findings"])})
         batches.append(batch)
     run_in_processes(_write_batch, batches, sum(sizes.values()))
 

@@ -1,4 +1,4 @@
-"""Findings with their state and answer, which are processed in batches, since all of them together may exceed the memory.
+"""Findings with their state and answer. They are processed in batches, since all of them together may exceed the memory.
 
 Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
 (`harmonia.feedback.finding_states`), the effect of an answer (`harmonia.feedback.answers`).
@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.feedback.answers import apply_answers
 from harmonia.feedback.finding_states import HELD, KEYS, FindingLives, follow_findings
-from pipelines.resources import coded, lake, parquet
+from pipelines.resources import encoded_texts, lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.units import add_units_by_record
@@ -24,9 +24,9 @@ _GROUP_BY = ["institution", "severity", "state"]
 
 
 class FindingStates(parquet.BatchStream):
-    """Yields the open findings of `stages` in order, then the fixed ones. After the iteration, `counts` has their number.
+    """A stream of the open findings of `stages`, in order, and then of the fixed ones. After the iteration, `counts` has their numbers.
 
-    records: the lineage of the records whose findings lack a unit. answers, key: arguments of `harmonia.feedback.answers.apply_answers`.
+    records: the lineage of the records whose findings lack a unit. answers, key: parameters of `harmonia.feedback.answers.apply_answers`.
     """
 
     def __init__(self, stages: Sequence[Tables], life: FindingLives, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
@@ -50,18 +50,20 @@ class FindingStates(parquet.BatchStream):
 
     @property
     def counts(self) -> pd.DataFrame:
-        """Return the number of findings. Columns: `_GROUP_BY`, findings."""
+        """The number of findings. Columns: `_GROUP_BY`, findings."""
         return pd.concat(self._counts).groupby(level=_GROUP_BY).sum().rename("findings").reset_index()
 
 
 def write_finding_states(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
 ) -> tuple[StoredOutput, pd.DataFrame]:
-    """Write `findings` into the lake (columns `harmonia.feedback.finding_states.LIVED`, `answer`, `answer_id`). Return the output, and the
-    number of findings by institution, severity and state."""
+    """Write `findings` into the lake, with the columns `harmonia.feedback.finding_states.LIVED`, `answer`, `answer_id`.
+
+    Return the output, and the number of findings by institution, severity and state.
+    """
     stages = (record_status, comparison)
-    findings = coded.concatenate([stage.encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
-    records = coded.concatenate([record_status.encoded("lineage", [*HELD, *_UNIT_COLUMNS])])
+    findings = encoded_texts.concatenate_encoded([stage.encoded("findings", [*KEYS, _UNIT_COLUMNS[0]]) for stage in stages])
+    records = encoded_texts.concatenate_encoded([record_status.encoded("lineage", [*HELD, *_UNIT_COLUMNS])])
     without_unit = findings.loc[findings["unit"].isna() & findings["record_key"].notna(), "record_key"].unique()
     with_unit = records.loc[
         records["unit"].notna() & records["record_key"].isin(without_unit), ["institution", "record_key", "part", *_UNIT_COLUMNS]

@@ -1,18 +1,18 @@
-"""The four stages that run for each institution alone: read, validate, current, harmonise.
+"""The four stages that run for each institution alone: read, validate, record status, harmonise.
 
-One factory makes them for every institution that has a contract, so that a new institution needs no edit here.
+One factory makes them for every institution that has a contract, so that a new institution needs no change here.
 """
 
 import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.assets.delivery_batches import read_deliveries, validate_deliveries, with_refusal_keys
-from pipelines.assets.delivery_frames import ROW, count_validated, load_validated, stage_folder
+from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.assets.delivery_batches import read_deliveries, replace_refused_keys, validate_deliveries
+from pipelines.assets.delivery_frames import ROW_COLUMN, count_validated, load_validated, stage_folder
 from pipelines.assets.versions import versioned_asset
-from pipelines.describing import add_counts, redact_stage_errors, table
-from pipelines.landing import landed
-from pipelines.record_status import ACCOUNTS, resolve_statuses
+from pipelines.landing import landed_deliveries
+from pipelines.record_status import ROW_OUTCOMES, resolve_statuses
 from pipelines.resources.delivery_store import DeliveryStore, stage_key
 from pipelines.resources.workplace import Workplace
 
@@ -29,11 +29,11 @@ def _raw_asset(institution: str) -> dg.AssetsDefinition:
         with redact_stage_errors(workplace, f"{institution}: reading", context):
             registry = open_registry(workplace.registry)
             try:
-                deliveries = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}
+                deliveries = {str(d.name): d for d in landed_deliveries(registry, workplace.home) if d.institution == institution}
             finally:
                 registry.close()
             store = DeliveryStore(stage_folder(workplace, institution, "raw"))
-            keys = with_refusal_keys({name: stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store])
+            keys = replace_refused_keys({name: stage_key(d.receipt, d.incomplete) for name, d in deliveries.items()}, [store])
             new = store.missing(keys)
             store.set_current({**keys, **read_deliveries(workplace, institution, [deliveries[name] for name in new], keys, store)})
             frames = store.load({"row_counts"}.__contains__)
@@ -66,7 +66,7 @@ def _validated_asset(institution: str) -> dg.AssetsDefinition:
     def validated(context: dg.AssetExecutionContext, raw: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: validating"):
             store, harmonised = (DeliveryStore(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
-            keys = with_refusal_keys(raw.manifest, [store, harmonised])
+            keys = replace_refused_keys(raw.manifest, [store, harmonised])
             new = [name for name in keys if name in {*store.missing(keys), *harmonised.missing(keys)}]
             store.set_current({**keys, **validate_deliveries(workplace, institution, new, raw)})
             rows, quarantined, findings = count_validated(store)
@@ -77,7 +77,7 @@ def _validated_asset(institution: str) -> dg.AssetsDefinition:
                 "validated in this run": len(new),
                 "quarantined rows": quarantined,
                 "findings": len(findings),
-                "findings by rule": table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
+                "findings by rule": metadata_table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
             },
         )
         return store
@@ -96,13 +96,16 @@ def _current_asset(institution: str) -> dg.AssetsDefinition:
     def current(
         context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]
     ) -> dict[str, pd.DataFrame]:
-        """The fields of `pipelines.record_status.RecordStatuses`; instead of the tables `statuses`: `ROW`, `_status`."""
+        """Set the record status of all rows of the institution.
+
+        Tables: those of `pipelines.record_status.RecordStatuses`, with `statuses` (`ROW_COLUMN`, `_status`) in place of its `tables`.
+        """
         with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
             current_state = resolve_statuses(load_validated(institution, validated))
-            statuses = pd.concat([frame[[ROW, "_status"]] for frame in current_state.tables.values()], ignore_index=True).astype(
-                {ROW: "int64"}
+            statuses = pd.concat([frame[[ROW_COLUMN, "_status"]] for frame in current_state.tables.values()], ignore_index=True).astype(
+                {ROW_COLUMN: "int64"}
             )
-        by_delivery = current_state.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
+        by_delivery = current_state.accounting.groupby("delivery")[["read", *ROW_OUTCOMES]].sum()
         sums = by_delivery.sum()
         by_delivery = by_delivery.join(current_state.deliveries.set_index("delivery")["state"], how="right").reset_index()
         add_counts(
@@ -110,7 +113,7 @@ def _current_asset(institution: str) -> dg.AssetsDefinition:
             int(sums["accepted"]),
             {
                 **{f"{name} rows": int(n) for name, n in sums.items()},
-                "rows by delivery": table(by_delivery),
+                "rows by delivery": metadata_table(by_delivery),
             },
         )
         others = {

@@ -1,4 +1,4 @@
-"""Landing: stores every file as received, and writes a receipt for every delivery."""
+"""Landing: store every file as received, and write a receipt for every delivery."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +13,10 @@ from harmonia.feedback.write import write_receipt
 from harmonia.registry import Registry, open_registry, published_seal
 from harmonia.registry.ledger import begin_run
 from harmonia.registry.tables import File, Run
+from pipelines.asset_helpers import WRITER_POOL, add_counts, metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
-from pipelines.checks.deliveries import register_deliveries
-from pipelines.describing import WRITER, add_counts, redact_stage_errors, table
-from pipelines.landing import LandedDelivery, land_deliveries, landed
+from pipelines.checks.delivery_tolerances import register_deliveries
+from pipelines.landing import LandedDelivery, land_deliveries, landed_deliveries
 from pipelines.resources.lake import DataVersion, VersionedOutput
 from pipelines.resources.workplace import Workplace
 from schemas import findings
@@ -64,22 +64,25 @@ def _require_matching_registry(workplace: Workplace, registry: Registry) -> None
 @dg.asset(
     group_name="land",
     kinds={"file", "sqlite"},
-    pool=WRITER,
+    pool=WRITER_POOL,
     description="Files as received, stored by content hash, and a receipt for each delivery.",
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.Output[Any]:
-    """Tables: `deliveries` (all landed deliveries), `findings` (problems of the inbox itself), `run` (its number in the registry)."""
+    """Land the deliveries in the inbox.
+
+    Tables: `deliveries` (all landed deliveries), `findings` (problems of the inbox itself), `run` (its number in the registry).
+    """
     with redact_stage_errors(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:
             _require_matching_registry(workplace, registry)
             run = begin_run(registry)
             report = land_deliveries(workplace.inbox, workplace.home, registry)
-            deliveries = _deliveries_frame(landed(registry, workplace.home), report.new)
+            deliveries = _deliveries_frame(landed_deliveries(registry, workplace.home), report.new)
             _write_receipts(workplace, report.new)
         finally:
             registry.close()
-        found = findings.frame(report.findings)
+        found = findings.build_findings(report.findings)
         register_deliveries(context, deliveries[deliveries["new"]])
     by_institution = deliveries.groupby("institution").agg(deliveries=("delivery", "size"), new=("new", "sum"), files=("files", "sum"))
     add_counts(
@@ -92,7 +95,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             "new bytes": report.new_bytes,
             "left alone (still being written)": report.skipped,
             "findings": len(found),
-            "by institution": table(by_institution.reset_index()),
+            "by institution": metadata_table(by_institution.reset_index()),
         },
     )
     output = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}

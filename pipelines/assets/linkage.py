@@ -11,9 +11,9 @@ from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import Entity, Judgement, Membership
 from harmonia.review.following import current_verdicts
 from harmonia.review.pairs import pair_ids
+from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
 from pipelines.assets.versions import versioned_asset
-from pipelines.crosswalk import with_old_keys
-from pipelines.describing import add_counts, redact_stage_errors, table
+from pipelines.crosswalk import add_old_keys
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.model import named_model
 from pipelines.linkage.places import find_listed_persons, with_first_keys
@@ -25,7 +25,7 @@ from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
 
-def _current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
+def _read_current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
     """Read the judgements of stewards that are in force. list_positions: from `pipelines.linkage.places.find_listed_persons`."""
     registry = open_registry(workplace.registry)
     try:
@@ -34,14 +34,14 @@ def _current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> p
         registry.close()
 
 
-def _unmet_judgements(judged: pd.DataFrame) -> pd.DataFrame:
-    """Judgements that do not hold, or hold against a rule: pair, verdict, outcome."""
-    unmet = judged[judged["outcome"] != "holds"]
+def _select_unmet_judgements(judgements: pd.DataFrame) -> pd.DataFrame:
+    """Return the judgements that do not hold, or hold against a rule. Columns: pair, verdict, outcome."""
+    unmet = judgements[judgements["outcome"] != "holds"]
     return unmet.assign(pair=pair_ids(unmet))[["pair", "verdict", "outcome"]]
 
 
 def _judgements_version(workplace: Workplace) -> object:
-    """Hash all judgements of stewards, and the model and engine that score pairs."""
+    """Return all judgements of stewards, and the model and engine that score pairs."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -52,7 +52,7 @@ def _judgements_version(workplace: Workplace) -> object:
 
 
 def _register_version(workplace: Workplace) -> object:
-    """Hash the state of the register of identities."""
+    """Return the numbers of memberships and entities in the register of identities, which change with the register."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -70,21 +70,21 @@ def _register_version(workplace: Workplace) -> object:
     description="Record linkage: which records are of the same person, and which of the same case.",
 )
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
-    """Clusters of person and case records; the judgements of stewards are constraints."""
+    """Cluster the records of persons and those of cases. Judgements of stewards are constraints."""
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
         model, tables, spark = load_model(), canonical.restricted_to(INPUT), Spark.from_environment()
         list_positions = find_listed_persons(
             states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model
         )
-        judgements = _current_judgements(workplace, list_positions)
+        judgements = _read_current_judgements(workplace, list_positions)
         linked = link(tables, model, judgements, workplace.home.lake / "linkage_memory", list_positions, spark)
     add_counts(
         context,
         len(linked.persons) + len(linked.cases),
         {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics}
         | {"candidate pairs scored": f"by Splink on Spark ({spark.master})" if spark else "in process"}
-        | {"judgements that do not hold, or hold against a rule": table(_unmet_judgements(linked.judged))},
+        | {"judgements that do not hold, or hold against a rule": metadata_table(_select_unmet_judgements(linked.judged))},
     )
     return linked
 
@@ -99,13 +99,16 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
 def identities(
     context: dg.AssetExecutionContext, links: Linked, canonical: Tables, workplace: dg.ResourceParam[Workplace]
 ) -> dict[str, pd.DataFrame]:
-    """Tables: `cases` and `persons` (institution, record_key, and `case_id` or `person_id`, also for replaced records), and `listed` (of
-    `pipelines.linkage.places`, with `person_id`)."""
+    """Assign ids to cases and persons.
+
+    Tables: `cases` and `persons` (institution, record_key, and `case_id` or `person_id`, also for replaced records), and `listed` (from
+    `pipelines.linkage.places`, with `person_id`).
+    """
     with redact_stage_errors(workplace, "assigning ids", context):
         registry = open_registry(workplace.registry)
         try:
             successors = canonical["successors"]
-            cases = assign_ids(registry, "case", with_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
+            cases = assign_ids(registry, "case", add_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
             persons = _assign_persons(links, successors, lambda partition: assign_ids(registry, "person", partition))
         finally:
             registry.close()
@@ -113,15 +116,21 @@ def identities(
     add_counts(
         context,
         len(cases) + len(persons),
-        {"cases": cases["case_id"].nunique(), "persons": persons["person_id"].nunique(), "persons by number of records": table(sizes)},
+        {
+            "cases": cases["case_id"].nunique(),
+            "persons": persons["person_id"].nunique(),
+            "persons by number of records": metadata_table(sizes),
+        },
     )
     listed = links.listed.merge(persons.rename(columns={"record_key": "person_key"}), on=["institution", "person_key"], how="left")
     return {"cases": cases, "persons": persons, "listed": listed}
 
 
-def _assign_persons(links: Linked, successors: pd.DataFrame, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """Return `links.persons` and the replaced records with `person_id`. The register knows a listed person by the key that never
-    changes."""
-    persons = with_old_keys(links.persons, successors, "person")
-    assigned = assign_(with_first_keys(persons, links.listed))
+def _assign_persons(links: Linked, successors: pd.DataFrame, assign_person_ids: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """Return `links.persons` and the replaced records with `person_id`.
+
+    The register of identities knows a listed person by the key that never changes.
+    """
+    persons = add_old_keys(links.persons, successors, "person")
+    assigned = assign_person_ids(with_first_keys(persons, links.listed))
     return assigned.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})

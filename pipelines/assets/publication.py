@@ -1,4 +1,4 @@
-"""Publishing: replaces the warehouse as a whole, and writes feedback for every delivery and scorecards."""
+"""Publishing: replace the whole warehouse, and write feedback for every delivery and scorecards."""
 
 from contextlib import nullcontext
 
@@ -12,13 +12,13 @@ from harmonia.registry.ledger import DeliveryState, deliveries, end_run, record_
 from harmonia.registry.published_seal import remember_seal
 from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
+from pipelines.asset_helpers import WRITER_POOL, add_counts, metadata_table, redact_stage_errors
 from pipelines.assets.feedback_batches import write_reports
 from pipelines.assets.versions import hash_values, versioned_asset
-from pipelines.checks.deliveries import report_evaluations
-from pipelines.describing import WRITER, add_counts, redact_stage_errors, table
-from pipelines.landing import landed
-from pipelines.record_status import ACCOUNTS
-from pipelines.resources import coded
+from pipelines.checks.delivery_tolerances import report_evaluations
+from pipelines.landing import landed_deliveries
+from pipelines.record_status import ROW_OUTCOMES
+from pipelines.resources import encoded_texts
 from pipelines.resources.lake import DataVersion, Tables, read_version, write_version
 from pipelines.resources.workplace import Workplace
 from sources import contract
@@ -30,15 +30,15 @@ from warehouse.reading import current_folder
 from warehouse.releases import folder as releases
 from warehouse.stores import arrange_stores, identified_persons, pseudonym_key
 
-_COUNT_COLUMNS = ["read", *ACCOUNTS]
-_DELIVERY = ["institution", "delivery"]
+_COUNT_COLUMNS = ["read", *ROW_OUTCOMES]
+_DELIVERY_KEY = ["institution", "delivery"]
 _PERSON_COLUMNS = ["status", "case_key", *(c.name for c in tables.PERSONS.columns if c.name not in ("case_id", "person_id"))]
 
 
 def _delivery_states(record_status: Tables) -> list[DeliveryState]:
     """Return the state of each delivery and its rows by record status, for the ledger."""
-    counted = record_status["accounting"].groupby(_DELIVERY)[_COUNT_COLUMNS].sum().reset_index()
-    rows = record_status["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
+    counted = record_status["accounting"].groupby(_DELIVERY_KEY)[_COUNT_COLUMNS].sum().reset_index()
+    rows = record_status["deliveries"].merge(counted, on=_DELIVERY_KEY, how="left").fillna(dict.fromkeys(_COUNT_COLUMNS, 0))
     return [
         DeliveryState(str(row["institution"]), str(row["delivery"]), str(row["state"]), {name: int(row[name]) for name in _COUNT_COLUMNS})
         for row in rows.to_dict("records")
@@ -48,7 +48,7 @@ def _delivery_states(record_status: Tables) -> list[DeliveryState]:
 @dg.asset(
     group_name="publish",
     kinds={"duckdb"},
-    pool=WRITER,
+    pool=WRITER_POOL,
     description="The published warehouse: one file, replaced as a whole or not at all.",
 )
 def warehouse(
@@ -60,9 +60,10 @@ def warehouse(
     statistics: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """Tables: `published` (table, rows); `new` and `changed`, the delivery report (`pipelines.delivery_report`).
+    """Publish the warehouse.
 
-    The registry records the state and rows of each delivery, and that the run published.
+    Tables: `published` (table, rows); `new` and `changed`, the delivery report (`pipelines.delivery_report`). The registry records the
+    state and rows of each delivery, and that the run published.
     """
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
@@ -70,7 +71,7 @@ def warehouse(
         records = {"person_records": canonical.select("person_records", _PERSON_COLUMNS)}
         version, published_version = _publication_version(workplace), read_version(current_folder(home))
         unchanged = version is not None and published_version is not None and published_version.version == version
-        changed = delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS)
+        changed = delivery_report.changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS)
         if unchanged:
             remove_previous(home)  # readers had a whole run to switch; it may contain data erased since
         else:
@@ -99,10 +100,10 @@ def warehouse(
         context.instance.add_run_tags(context.run.run_id, delivery_report.run_tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
     metadata = {
-        "new deliveries": table(new),
-        "yearly totals changed (harmonised)": table(changed),
+        "new deliveries": metadata_table(new),
+        "yearly totals changed (harmonised)": metadata_table(changed),
         "file": dg.MetadataValue.path(str(workplace.home.warehouse)),
-        "rows by table": table(rows),
+        "rows by table": metadata_table(rows),
         "unchanged": unchanged,
     }
     add_counts(context, int(rows["rows"].sum()), metadata)
@@ -110,8 +111,10 @@ def warehouse(
 
 
 def _publication_version(workplace: Workplace) -> str | None:
-    """Return a hash of everything that the published files depend on. Return None if it is unknown, or if a server gets the tables too,
-    where they may be changed."""
+    """Return a hash of everything that the published files depend on.
+
+    Return None if it is unknown, or if the tables are also loaded into a server, where they may be changed.
+    """
     versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
@@ -131,27 +134,27 @@ def feedback(
     canonical: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """Table: `reports`, one row for each delivery."""
+    """Write the feedback on every delivery. Table: `reports`, one row for each delivery."""
     with redact_stage_errors(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
-            landed_deliveries = landed(registry, workplace.home)
+            landed = landed_deliveries(registry, workplace.home)
             with registry.read() as session:
                 received = {
                     (delivery.institution, delivery.name): delivery.receipts[-1].first_seen.date() for delivery in deliveries(session)
                 }
         finally:
             registry.close()
-        found = coded.concatenate([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
-        reports = write_reports(workplace, landed_deliveries, received, record_status, found, canonical)
+        findings_with_answers = encoded_texts.concatenate_encoded([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
+        reports = write_reports(workplace, landed, received, record_status, findings_with_answers, canonical)
         report_evaluations(
             context,
-            findings_to_report(found),
+            findings_to_report(findings_with_answers),
             record_status["deliveries"],
             record_status["accounting"],
-            reports.loc[reports["written"], _DELIVERY],
+            reports.loc[reports["written"], _DELIVERY_KEY],
         )
-    add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
+    add_counts(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": metadata_table(reports)})
     return {"reports": reports}
 
 
@@ -162,13 +165,15 @@ def feedback(
     description="Scorecard of every institution: quality over twelve quarters against tolerance and its own past.",
 )
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
-    """Table: `pages` (institution, pages)."""
+    """Write the scorecard of every institution. Table: `pages` (institution, pages)."""
     with redact_stage_errors(workplace, "scorecards", context):
         quality, yardsticks = statistics["quality"], statistics["yardstick"]
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name, yardsticks))) for name in contract.institutions()]
     newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]
     states = newest.groupby(["dimension", "state"]).size().rename("institutions").reset_index()
     add_counts(
-        context, len(quality), {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": table(states)}
+        context,
+        len(quality),
+        {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": metadata_table(states)},
     )
     return {"pages": pd.DataFrame(rows, columns=["institution", "pages"])}

@@ -1,6 +1,6 @@
 """Pulls: one asset for each source of deliveries, with its job and its schedule.
 
-Does not belong here: pulling itself (`pipelines.pull`); the run over what came, which the sensor `inbox` starts.
+Does not belong here: pulling itself (`pipelines.pull`); the run over the new deliveries, which the sensor `inbox` starts.
 """
 
 from collections import Counter
@@ -10,14 +10,14 @@ import dagster as dg
 import pandas as pd
 
 from harmonia.registry import open_registry
-from pipelines.checks.deliveries import ZONE
-from pipelines.describing import add_counts, redact_stage_errors, table
-from pipelines.jobs import PULL, automated
-from pipelines.pull.declared import configured
+from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.checks.delivery_tolerances import ZONE
+from pipelines.jobs import PULL, is_automated
+from pipelines.pull.configuration import read_sources
+from pipelines.pull.pulling import Outcome, pull_deliveries
 from pipelines.pull.source import SCHEDULE, Source
-from pipelines.pull.steps import Outcome, pull
 from pipelines.resources.workplace import Workplace
-from schemas.declared import DeclarationError
+from schemas.yaml_declarations import DeclarationError
 from sources.contract import institutions
 
 Sources = Mapping[str, Source | DeclarationError]
@@ -30,18 +30,22 @@ class PullConfig(dg.Config):
     dry_run: bool = False
 
 
-def sources_of(workplace: Workplace) -> Sources:
-    """Return the sources of the installation. If its file cannot be read, every institution gets the reason, so that its pull reports
-    it."""
+def configured_sources(workplace: Workplace) -> Sources:
+    """Return the sources of the installation, by institution.
+
+    If the file that declares them cannot be read, every institution gets the error, so that its pull reports it.
+    """
     try:
-        return configured(workplace.home)
+        return read_sources(workplace.home)
     except DeclarationError as error:
         return dict.fromkeys(institutions(), error)
 
 
-def pulled_asset(institution: str) -> dg.AssetsDefinition:
-    """Return the asset `<institution>/pulled`: new deliveries of its source, in the inbox. It fails, with the rule and what to do, if
-    the source did."""
+def build_pulled_asset(institution: str) -> dg.AssetsDefinition:
+    """Return the asset `<institution>/pulled`: new deliveries of the institution's source, in the inbox.
+
+    It fails, with the rule and what to do, if the pull failed.
+    """
 
     @dg.asset(
         key=[institution, "pulled"],
@@ -51,9 +55,9 @@ def pulled_asset(institution: str) -> dg.AssetsDefinition:
     )
     def pulled(context: dg.AssetExecutionContext, config: PullConfig, unlocked_workplace: dg.ResourceParam[Workplace]) -> None:
         with redact_stage_errors(unlocked_workplace, f"{institution}: pulling", context):
-            registry = open_registry(unlocked_workplace.ready().registry)
+            registry = open_registry(unlocked_workplace.prepare().registry)
             try:
-                outcomes = pull(unlocked_workplace, registry, [institution], dry_run=config.dry_run)
+                outcomes = pull_deliveries(unlocked_workplace, registry, [institution], dry_run=config.dry_run)
             finally:
                 registry.close()
         failed = [
@@ -70,20 +74,20 @@ def pulled_asset(institution: str) -> dg.AssetsDefinition:
 
 def _outcome_table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
     columns = ("delivery", "result", "inbox_name", "rule", "detail")
-    return table(
+    return metadata_table(
         pd.DataFrame([[getattr(outcome, column) for column in columns] for outcome in outcomes], columns=list(columns), dtype="str")
     )
 
 
-def landing_after_pulls(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
-    """Return the asset `landing` with the pulls before it in the graph."""
+def add_pulls_before_landing(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
+    """Return the asset `landing` with the pulls as dependencies, so that they are before it in the graph."""
     pulled = [dg.AssetKey([name, "pulled"]) for name in sources]
     return landing.map_asset_specs(lambda spec: spec.merge_attributes(deps=pulled)) if pulled else landing
 
 
-def pull_schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
-    """Return a job and its schedule, `pull_<institution>`, for each source. Schedules are on by default if automation is enabled."""
-    status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
+def build_pull_schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
+    """Return a job with its schedule for each source: `pull_<institution>`. Schedules are on by default if automation is enabled."""
+    status = dg.DefaultScheduleStatus.RUNNING if is_automated() else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(
             job=dg.define_asset_job(f"pull_{name}", selection=[dg.AssetKey([name, "pulled"])], tags=_LONGEST_RUN),

@@ -1,4 +1,4 @@
-"""Figures from cases and persons: findings with their state, and the published tables."""
+"""Figures from cases and persons: the findings with their state, and the published tables."""
 
 import os
 import shutil
@@ -13,10 +13,10 @@ from harmonia import signing
 from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import read
 from harmonia.registry import open_registry
+from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
 from pipelines.assets.finding_states import write_finding_states
 from pipelines.assets.versions import hash_frames, hash_values, versioned_asset
 from pipelines.delivery_report import yearly_totals
-from pipelines.describing import add_counts, redact_stage_errors, table
 from pipelines.landing.yardsticks import yardstick_files
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
@@ -36,7 +36,7 @@ PROBLEMS_TABLE = "yardstick_problem"
 
 
 def _answers_version(workplace: Workplace) -> object:
-    """Hash the answers of institutions and the decisions on them."""
+    """Return a hash of the answers of institutions and the decisions on them."""
     registry = open_registry(workplace.registry)
     try:
         return [hash_frames(read(registry)), hash_values(pseudonym_key(workplace.home.root).hex())]
@@ -56,7 +56,10 @@ def findings(
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Table: `findings` (columns `harmonia.feedback.finding_states.LIVED`, and what was answered: `answer`, `answer_id`)."""
+    """Set the state of all findings.
+
+    Table: `findings` (columns `harmonia.feedback.finding_states.LIVED`, and the answer of the institution: `answer`, `answer_id`).
+    """
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
         try:
@@ -64,7 +67,7 @@ def findings(
         finally:
             registry.close()
         output, counts = write_finding_states(workplace, record_status, comparison, answers, pseudonym_key(workplace.home.root))
-    add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
+    add_counts(context, int(counts["findings"].sum()), {"by institution, severity and state": metadata_table(counts)})
     return output
 
 
@@ -80,7 +83,7 @@ class ModelTable(parquet.BatchStream):
 
 
 def memory_limit() -> str:
-    """Return the memory limit of DuckDB while it counts, beside some 300 MiB of this process: `HARMONIA_COUNTING_MEMORY`, in MiB.
+    """Return the memory limit of DuckDB while it counts (`HARMONIA_COUNTING_MEMORY`, in MiB). This process needs some 300 MiB more.
 
     Raises `HarmoniaError` if it is not a number.
     """
@@ -99,8 +102,8 @@ def _read_signatures(workplace: Workplace) -> pd.DataFrame:
         registry.close()
 
 
-def _yardsticks(workplace: Workplace) -> list[tuple[str, Path]]:
-    """The landed files of figures that institutions published."""
+def _list_yardstick_files(workplace: Workplace) -> list[tuple[str, Path]]:
+    """List the landed files of figures that institutions published: the name of each, and its path in the landing store."""
     registry = open_registry(workplace.registry)
     try:
         return yardstick_files(registry, workplace.home)
@@ -108,13 +111,13 @@ def _yardsticks(workplace: Workplace) -> list[tuple[str, Path]]:
         registry.close()
 
 
-def _versions(workplace: Workplace) -> object:
-    """Hash the signatures, and the yardsticks: a file in the landing store is named by its hash."""
-    return [hash_frames(_read_signatures(workplace)), [(name, place.name) for name, place in _yardsticks(workplace)]]
+def _signatures_and_yardsticks_version(workplace: Workplace) -> object:
+    """Return a hash of the signatures, and the names of the yardstick files: a file in the landing store is named by its hash."""
+    return [hash_frames(_read_signatures(workplace)), [(name, path.name) for name, path in _list_yardstick_files(workplace)]]
 
 
 @versioned_asset(
-    other_inputs=_versions,
+    other_inputs=_signatures_and_yardsticks_version,
     group_name="count",
     kinds={"duckdb", "parquet"},
     description="The published tables: figures as reported and harmonised, the bridge between them, and the facts behind them.",
@@ -127,22 +130,24 @@ def statistics(
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> StoredOutput:
-    """Every table of the warehouse by its name, `ROWS_TABLE` and `PROBLEMS_TABLE`."""
+    """Count. Tables: every table of the warehouse by its name, `ROWS_TABLE` and `PROBLEMS_TABLE`."""
     output, spill_folder = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
             signatures = _read_signatures(workplace)
-            published = pd.concat([read_landed_files(_yardsticks(workplace)), convert_returns(canonical["returns"])], ignore_index=True)
+            published = pd.concat(
+                [read_landed_files(_list_yardstick_files(workplace)), convert_returns(canonical["returns"])], ignore_index=True
+            )
             _write_tables(run_inputs(canonical, identities, record_status, findings, signatures, published), output, spill_folder)
         finally:
             shutil.rmtree(spill_folder, ignore_errors=True)
     figures = parquet.read_table(output.folder / "statistics.parquet")
-    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": table(yearly_totals(figures))})
+    add_counts(context, len(figures), {f"yearly totals ({texts('console')['total']})": metadata_table(yearly_totals(figures))})
     return output
 
 
 def _write_tables(inputs: CountInputs, output: StoredOutput, spill_folder: Path) -> None:
-    """Count, and write every table into `output`. DuckDB spills to `spill_folder`."""
+    """Count, and write every table into `output`. DuckDB writes what exceeds its memory to `spill_folder`."""
     with counting_models(inputs, spill_folder, memory_limit()) as models:
         require_bridges(models)
         names = [*(table.name for table in tables.stored_tables(tables.WAREHOUSE)), ROWS_TABLE, PROBLEMS_TABLE]

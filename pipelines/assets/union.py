@@ -1,4 +1,4 @@
-"""The union of all institutions: canonical records, record status, findings."""
+"""The union of all institutions: their canonical records, record status and findings."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,15 +7,15 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.assets.delivery_frames import ROW, add_record_status, list_files
+from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
+from pipelines.assets.delivery_frames import ROW_COLUMN, add_record_status, list_files
 from pipelines.assets.versions import versioned_asset
-from pipelines.describing import add_counts, redact_stage_errors, table
-from pipelines.record_status import ACCOUNTS, LINEAGE
+from pipelines.record_status import LINEAGE_COLUMNS, ROW_OUTCOMES
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from schemas.canonical import TABLES
-from schemas.findings import COLUMNS, NUMBERS
+from schemas.findings import COLUMNS, NUMBER_COLUMNS
 
 
 def _concatenate_frames(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -26,8 +26,10 @@ def _concatenate_frames(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 class CanonicalTable(parquet.BatchStream):
-    """A canonical table, one institution at a time. stages: the output `harmonised` of each institution; status: `_status` by `ROW` of
-    each."""
+    """A canonical table, which is read one institution at a time.
+
+    stages: the output `harmonised` of each institution. status: `_status` by `ROW_COLUMN`, of each institution.
+    """
 
     def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
         self._stages, self._status, self._name = stages, status, name
@@ -47,7 +49,7 @@ def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> StoredOutput:
         with redact_stage_errors(workplace, "making the union"):
             current = {name: stages[f"{name}_current"] for name in institutions}
-            status = {name: outputs["statuses"].set_index(ROW)["_status"].astype("category") for name, outputs in current.items()}
+            status = {name: outputs["statuses"].set_index(ROW_COLUMN)["_status"].astype("category") for name, outputs in current.items()}
             output = StoredOutput(workplace.home.lake / "canonical")
             tables: dict[str, Any] = {name: CanonicalTable(stages, status, name) for name in TABLES}
             others = {name: _concatenate_frames(outputs[name] for outputs in current.values()) for name in ("successors", "returns")}
@@ -60,11 +62,11 @@ def _canonical_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
 
 
 class ConcatenatedTable(parquet.BatchStream):
-    """A table of several stages, concatenated. columns: of texts, or of numbers (`schemas.findings.NUMBERS`)."""
+    """A table of several stages, concatenated. columns: those with numbers are `schemas.findings.NUMBER_COLUMNS`, all others have texts."""
 
     def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
         self._stages, self._name = stages, name
-        self._schema = pa.schema([(column, pa.int64() if column in NUMBERS else pa.large_string()) for column in columns])
+        self._schema = pa.schema([(column, pa.int64() if column in NUMBER_COLUMNS else pa.large_string()) for column in columns])
 
     def __iter__(self) -> Iterator[pa.Table]:
         for stage_tables in self._stages:
@@ -86,7 +88,7 @@ def record_status_tables(
         "deliveries": _concatenate_frames(outputs["deliveries"] for outputs in current),
         "files": _concatenate_frames(files),
         "accounting": _concatenate_frames(outputs["accounting"] for outputs in current),
-        "lineage": ConcatenatedTable(current, "lineage", (*LINEAGE, "unit", "number")),
+        "lineage": ConcatenatedTable(current, "lineage", (*LINEAGE_COLUMNS, "unit", "number")),
         "quarantined": _concatenate_frames(outputs["quarantined"] for outputs in current),
         "findings": ConcatenatedTable([landing, *current], "findings", COLUMNS),
     }
@@ -111,8 +113,8 @@ def _record_status_asset(institutions: Sequence[str]) -> dg.AssetsDefinition:
             output = StoredOutput(workplace.home.lake / "record_status")
             lake.write_tables(output.folder, record_status_tables(landing, files, [stages[f"{name}_current"] for name in institutions]))
             tables = Tables(output.folder)
-        counts = tables["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
-        add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": table(counts)})
+        counts = tables["accounting"].groupby("institution")[["read", *ROW_OUTCOMES]].sum().reset_index()
+        add_counts(context, None, {"deliveries": len(tables["deliveries"]), "rows by institution": metadata_table(counts)})
         return output
 
     return record_status

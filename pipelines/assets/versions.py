@@ -1,10 +1,10 @@
-"""Skips a stage whose code and inputs have not changed.
+"""Skip a stage whose code and inputs have not changed.
 
 Belongs here: the data version of a stage's output, and an asset that keeps its output if the version is the same. Does not belong here:
 what a stage does, the layout of an output (`pipelines.resources.lake`).
 
-A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`other_inputs`). It is stored with the
-output in the lake. A killed run stores none, and the next run repeats the stage. Dagster shows it as the data version.
+A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`other_inputs`). It is stored with the output
+in the lake. A killed run stores none, so that the next run repeats the stage. Dagster shows it as the data version.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.describing import ROWS
-from pipelines.resources import code
+from pipelines.asset_helpers import ROW_COUNT
+from pipelines.resources import code_digest
 from pipelines.resources.delivery_store import MANIFEST
 from pipelines.resources.lake import DataVersion, StoredOutput, VersionedOutput, read_version
 from pipelines.resources.workplace import Workplace
@@ -30,17 +30,17 @@ _LIBRARIES = ("duckdb", "pandas", "pyarrow", "rapidfuzz", "pandera")
 
 
 def hash_values(*parts: object) -> str:
-    """Hash plain values."""
+    """Return a hash of plain values."""
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def code_version() -> str:
-    """Return a hash of all code that a stage runs, and of the libraries that compute."""
-    return code.digest_code(_CODE, _LIBRARIES)
+    """Return a hash of all code that a stage runs, and of the versions of the libraries that compute."""
+    return code_digest.digest_code(_CODE, _LIBRARIES)
 
 
 def hash_frames(*frames: pd.DataFrame) -> str:
-    """Return a hash of the content of frames, for outputs that depend on more than their inputs."""
+    """Return a hash of the content of frames. It serves as version of outputs that depend on more than their inputs."""
     return hash_values(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
 
 
@@ -51,7 +51,7 @@ def versioned_asset(
     version.
 
     - other_inputs: returns what the stage reads besides its inputs, as plain values
-    - changes_inputs: whether the stage changes `other_inputs` itself. If another process changed them meanwhile, the output gets no
+    - changes_inputs: whether the stage itself changes `other_inputs`. If another process changed them meanwhile, the output gets no
       version, and the next run repeats the stage
     """
 
@@ -63,14 +63,14 @@ def versioned_asset(
             expected = _expected_version(context, workplace, other_inputs)
             stored = read_version(folder)
             if stored and stored.version == expected:
-                rows = {} if stored.rows is None else {ROWS: stored.rows}
+                rows = {} if stored.rows is None else {ROW_COUNT: stored.rows}
                 context.add_output_metadata({**rows, "unchanged": "code and inputs are those of an earlier run"})
                 return dg.Output(StoredOutput(folder), data_version=dg.DataVersion(expected))
             value = function(context, **arguments)
             version = _expected_version(context, workplace, other_inputs)
             if version != expected and not changes_inputs:
                 return dg.Output(value)
-            row_count = (context.op_execution_context.get_output_metadata("result") or {}).get(ROWS)
+            row_count = (context.op_execution_context.get_output_metadata("result") or {}).get(ROW_COUNT)
             return dg.Output(VersionedOutput(value, DataVersion(version, row_count)), data_version=dg.DataVersion(version))
 
         run_if_changed.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
@@ -80,7 +80,7 @@ def versioned_asset(
 
 
 def _expected_version(context: dg.AssetExecutionContext, workplace: Workplace, other_inputs: Callable[[Workplace], object]) -> str:
-    """Return the version that the output of an asset must have to be kept."""
+    """Return the version that the existing output of an asset must have to be kept."""
     keys = sorted(key.path for key in context.assets_def.keys_by_input_name.values())
     inputs = [(key, _input_version(workplace.home.lake.joinpath(*key))) for key in keys]
     return hash_values(code_version(), inputs, other_inputs(workplace))

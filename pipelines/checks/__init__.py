@@ -1,12 +1,12 @@
 """Asset checks in Dagster, with the counts behind each.
 
 Belongs here: the list of checks. Does not belong here: problems of single rows, which are findings (`schemas/rules`). A blocking check
-stops the run before publishing; the others warn.
+stops the run before publishing; the other checks warn.
 
 - `institutions`: rows add up, and each record has one current state
-- `deliveries`: no rule exceeds its tolerance (partitioned by delivery, reported by the run)
+- `delivery_tolerances`: no rule exceeds its tolerance (partitioned by delivery, reported by the run)
 - `pipeline_wide`: nothing is lost between stages, the bridge adds up, the published tables are the counted ones
-- `model`: the linkage model still fits
+- `linkage_model`: the linkage model still fits
 - `quality`: the scores of the newest quarter are within the tolerances
 """
 
@@ -17,15 +17,15 @@ from collections.abc import Sequence
 import dagster as dg
 
 from pipelines.checks import institutions as institution_checks
-from pipelines.checks import model, pipeline_wide, quality
+from pipelines.checks import linkage_model, pipeline_wide, quality
 
 
 def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
     """Return every check, in the order of the stages."""
     return [
         *pipeline_wide.landing_checks(),
-        *(check for name in institutions for check in institution_checks.checks(name)),
-        model.model_still_fits,
+        *(check for name in institutions for check in institution_checks.build_institution_checks(name)),
+        linkage_model.model_still_fits,
         *pipeline_wide.output_checks(),
-        *quality.checks(institutions),
+        *quality.build_quality_checks(institutions),
     ]

@@ -3,16 +3,17 @@
 import dagster as dg
 import pandas as pd
 
-from pipelines.describing import check
-from pipelines.record_status import ACCOUNTS
+from pipelines.asset_helpers import asset_check
+from pipelines.record_status import ROW_OUTCOMES
 from pipelines.resources.lake import Tables
 from schemas.canonical import STATUSES
 
 
 def unbalanced_files(accounting: pd.DataFrame) -> pd.DataFrame:
-    """Return the files whose number of rows read is not the sum of the rows by status (`docs/reference/counting-rules.md`, "Record
-    status")."""
-    return accounting[accounting["read"] != accounting[list(ACCOUNTS)].sum(axis=1)]
+    """Return the files whose number of rows read is not the sum of their rows by status (`docs/reference/counting-rules.md`, "Record
+    status").
+    """
+    return accounting[accounting["read"] != accounting[list(ROW_OUTCOMES)].sum(axis=1)]
 
 
 def count_ambiguous_records(lineage: pd.DataFrame) -> int:
@@ -21,20 +22,20 @@ def count_ambiguous_records(lineage: pd.DataFrame) -> int:
     return int(accepted.duplicated(["entity", "record_key"]).sum())
 
 
-def checks(institution: str) -> list[dg.AssetChecksDefinition]:
+def build_institution_checks(institution: str) -> list[dg.AssetChecksDefinition]:
     """Return the checks on `<institution>/current`."""
     stage = dg.AssetKey([institution, "current"])
 
-    @check(asset=stage, blocking=True, description="Every row read is accounted for.")
+    @asset_check(asset=stage, blocking=True, description="Every row read is accounted for.")
     def rows_add_up(current: Tables) -> dg.AssetCheckResult:
         accounting = current["accounting"]
         unbalanced = unbalanced_files(accounting)
-        sums = {name: int(accounting[name].sum()) for name in ("read", *ACCOUNTS)}
+        sums = {name: int(accounting[name].sum()) for name in ("read", *ROW_OUTCOMES)}
         return dg.AssetCheckResult(
             passed=unbalanced.empty, metadata={"files": len(accounting), "files that do not add up": len(unbalanced), **sums}
         )
 
-    @check(asset=stage, blocking=True, description="Each record has one current state.")
+    @asset_check(asset=stage, blocking=True, description="Each record has one current state.")
     def one_current_state(current: Tables) -> dg.AssetCheckResult:
         lineage = current["lineage"]
         ambiguous = count_ambiguous_records(lineage)

@@ -13,18 +13,18 @@ from harmonia.home import Home
 from harmonia.registry import open_registry, seal
 from harmonia.registry.ledger import removed_hashes
 from harmonia.registry.tables import File
-from pipelines.describing import check, table
+from pipelines.asset_helpers import asset_check, metadata_table
 from pipelines.landing.store import LandingStore
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
-from sources.states import COMPLETE, STATES
+from sources.completeness_states import COMPLETE, STATES
 from warehouse.tables import CONTRACT
 
-_STATE = ["institution", "delivery", "record_key"]
+_STATE_KEY = ["institution", "delivery", "record_key"]
 _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 
-def damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
+def find_damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
     """Return the hashes whose file is missing from the landing store or has other content."""
     store = LandingStore(landing)
     out = []
@@ -40,36 +40,38 @@ def damaged_hashes(hashes: Iterable[str], landing: Path) -> list[str]:
     return out
 
 
-@check(asset="landing", blocking=True, description="Every landed file still matches its content hash.")
+@asset_check(asset="landing", blocking=True, description="Every landed file still matches its content hash.")
 def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Reads the whole landing store."""
+    """Check every file of the landing store."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
             hashes = sorted(set(session.scalars(select(File.sha256))) - removed_hashes(session))
     finally:
         registry.close()
-    differing = damaged_hashes(hashes, workplace.home.landing)
+    damaged = find_damaged_hashes(hashes, workplace.home.landing)
     return dg.AssetCheckResult(
-        passed=not differing, metadata={"files": len(hashes), "damaged or absent": len(differing), "which": differing[:20]}
+        passed=not damaged, metadata={"files": len(hashes), "damaged or absent": len(damaged), "which": damaged[:20]}
     )
 
 
-@check(asset="landing", blocking=True, description="The registry is unchanged since it was written.")
+@asset_check(asset="landing", blocking=True, description="The registry is unchanged since it was written.")
 def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Recomputes every seal (`harmonia.registry.seal`)."""
+    """Compute every seal again, and compare (`harmonia.registry.seal`)."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            differing, (seals, _) = seal.integrity_problems(session), seal.newest_seal(session)
+            problems, (seals, _) = seal.integrity_problems(session), seal.newest_seal(session)
     finally:
         registry.close()
-    return dg.AssetCheckResult(passed=not differing, metadata={"seals": seals, "broken": len(differing), "which": differing[:20]})
+    return dg.AssetCheckResult(passed=not problems, metadata={"seals": seals, "broken": len(problems), "which": problems[:20]})
 
 
-def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Return the institutions and entities of which a number of accepted records was lost. Columns: institution, entity, accepted (by
-    the lineage), harmonised."""
+def count_lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
+    """Return the institutions and entities of which accepted records were lost.
+
+    Columns: institution, entity, accepted (by the lineage), harmonised.
+    """
     accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
     parts = []
     for entity, name in _ENTITIES.items():
@@ -81,24 +83,25 @@ def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
 
 
 def count_without_ids(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
-    """Return the number of records of the published lineage that have no case, or are of a natural person without a person id.
-    Quarantined ones do not count.
+    """Count the records of the published lineage without a case id, and those of natural persons without a person id.
 
-    people: institution, delivery, record_key, kind of every state.
+    Quarantined records are not counted. people: institution, delivery, record_key, kind of every state.
     """
     in_force = lineage[lineage["status"] != "quarantined"]
-    not_natural_persons = pd.MultiIndex.from_frame(people.loc[people["kind"].isin(["legal", "unknown"]), _STATE])
+    not_natural_persons = pd.MultiIndex.from_frame(people.loc[people["kind"].isin(["legal", "unknown"]), _STATE_KEY])
     no_person = (
         (in_force["entity"] == "person")
         & in_force["person_id"].isna()
-        & ~pd.MultiIndex.from_frame(in_force[_STATE]).isin(not_natural_persons)
+        & ~pd.MultiIndex.from_frame(in_force[_STATE_KEY]).isin(not_natural_persons)
     )
     return int((in_force["case_id"].isna() | no_person).sum())
 
 
-def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
-    """Return the indicators and periods in which as_reported plus the bridge is not harmonised. Columns: indicator, period, as_reported,
-    steps, harmonised."""
+def find_bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
+    """Return the indicators and periods for which as_reported plus the steps of the bridge is not harmonised.
+
+    Columns: indicator, period, as_reported, steps, harmonised.
+    """
     dimensions = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
     totals = statistics.loc[(statistics[dimensions] == "total").all(axis=1), ["indicator", "period", "as_reported", "harmonised"]]
     steps = bridge.groupby(["indicator", "period"])["n"].sum().rename("steps").reset_index()
@@ -107,73 +110,76 @@ def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
     return compared[compared["as_reported"] + compared["steps"] != compared["harmonised"]]
 
 
-@check(
+@asset_check(
     asset="statistics",
     blocking=True,
     additional_ins={"canonical": dg.AssetIn("canonical")},
     description="Every accepted record has a canonical record.",
 )
 def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
-    """Compares accepted records with harmonised records, by institution and entity."""
+    """Compare the numbers of accepted and of harmonised records, by institution and entity."""
     lineage = statistics.select("lineage", ["institution", "entity", "status"])
-    lost = lost_records(canonical, lineage)
+    lost = count_lost_records(canonical, lineage)
     accepted = int((lineage["status"] == "accepted").sum())
-    return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": table(lost)})
+    return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": metadata_table(lost)})
 
 
-@check(
+@asset_check(
     asset="statistics",
     blocking=True,
     additional_ins={"canonical": dg.AssetIn("canonical")},
     description="Every record belongs to a case, every record of a natural person to a person.",
 )
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
-    """Checks the lineage as it will be published."""
-    lineage = statistics.select("lineage", [*_STATE, "entity", "status", "case_id", "person_id"])
-    missing = count_without_ids(lineage, canonical.select("person_records", [*_STATE, "kind"]))
+    """Check the lineage as it will be published."""
+    lineage = statistics.select("lineage", [*_STATE_KEY, "entity", "status", "case_id", "person_id"])
+    missing = count_without_ids(lineage, canonical.select("person_records", [*_STATE_KEY, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 
-@check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
+@asset_check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
 def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
-    """Checks all grand totals."""
-    differing = bridge_gaps(statistics["statistics"], statistics["bridge"])
+    """Check all grand totals."""
+    differing = find_bridge_gaps(statistics["statistics"], statistics["bridge"])
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
     return dg.AssetCheckResult(
-        passed=differing.empty, metadata={"do not add up": len(differing), "which": table(differing), "steps by cause": table(by_cause)}
+        passed=differing.empty,
+        metadata={"do not add up": len(differing), "which": metadata_table(differing), "steps by cause": metadata_table(by_cause)},
     )
 
 
-@check(asset="statistics", description="Every institution delivered every published quarter completely.")
+@asset_check(asset="statistics", description="Every institution delivered every published quarter completely.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
-    """Lists incomplete deliveries. Figures of a period with such a delivery are flagged wherever they are shown."""
+    """List incomplete deliveries. Figures of a period with such a delivery are flagged wherever they are shown."""
     coverage = statistics["coverage"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
     gaps = quarters[quarters["state"] != COMPLETE]
     return dg.AssetCheckResult(
         passed=gaps.empty,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={**{state: int((quarters["state"] == state).sum()) for state in STATES}, "not complete": table(gaps)},
+        metadata={**{state: int((quarters["state"] == state).sum()) for state in STATES}, "not complete": metadata_table(gaps)},
     )
 
 
-def rows_published(home: Home) -> dict[str, int]:
-    """Return the number of rows of each contract table in the published warehouse."""
+def count_published_rows(home: Home) -> dict[str, int]:
+    """Count the rows of each table of the contract with readers, in the published warehouse."""
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         return {name: connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in CONTRACT}
 
 
-@check(asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="The published tables are the counted ones.")
+@asset_check(
+    asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="The published tables are the counted ones."
+)
 def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Opens the published file as a reader does and counts its rows."""
-    published = rows_published(workplace.home)
+    """Open the published file as a reader does, and count its rows."""
+    published = count_published_rows(workplace.home)
     counted = statistics.row_counts()
     different_counts = {name: n for name, n in published.items() if name in counted and n != counted[name]}
     return dg.AssetCheckResult(passed=not different_counts, metadata={**published, "tables that differ": len(different_counts)})
 
 
 def landing_checks() -> list[dg.AssetChecksDefinition]:
-    """Return the checks of landing, which run before anything is read."""
+    """Return the checks of landing, which run before any delivery is read."""
     return [bytes_are_as_received, ledger_is_as_entered]
 
 

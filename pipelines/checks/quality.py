@@ -1,6 +1,7 @@
-"""Checks the quality of each institution's newest quarter against its tolerance, from the table `quality`.
+"""Check the quality of each institution's newest quarter against its tolerance, from the table `quality`. The check warns; it never stops a
+run.
 
-Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`). It warns, and blocks nobody.
+Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`).
 """
 
 from collections.abc import Sequence
@@ -8,33 +9,34 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from pipelines.describing import check, table
+from pipelines.asset_helpers import asset_check, metadata_table
 from pipelines.resources.lake import Tables
 from schemas.findings import DIMENSIONS
 
-_SHOWN = ["period", "score", "tolerance", "state", "before", "trend", "records", "faulty", "whole"]
+_SHOWN_COLUMNS = ["period", "score", "tolerance", "state", "before", "trend", "records", "faulty", "whole"]
 
 
 def newest_quality_state(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str, pd.DataFrame]:
-    """Return the state of the newest quarter that the institution delivered (`not_applicable` if there is none), and the rows of its
-    quarters."""
-    own = quality[(quality["institution"] == institution) & (quality["dimension"] == dimension) & quality["unit"].isna()]
-    own = own.sort_values("period")
-    delivered = own[(own["records"] > 0) | (own["whole"] > 0)]
-    return ("not_applicable" if delivered.empty else str(delivered["state"].iloc[-1])), own[_SHOWN]
+    """Return the state of the newest quarter that the institution delivered (`not_applicable` if there is none), and the rows of all its
+    quarters.
+    """
+    scores = quality[(quality["institution"] == institution) & (quality["dimension"] == dimension) & quality["unit"].isna()]
+    scores = scores.sort_values("period")
+    delivered = scores[(scores["records"] > 0) | (scores["whole"] > 0)]
+    return ("not_applicable" if delivered.empty else str(delivered["state"].iloc[-1])), scores[_SHOWN_COLUMNS]
 
 
 def _make_check(institution: str) -> dg.AssetChecksDefinition:
-    @check(
+    @asset_check(
         asset="statistics",
         name=f"{institution}_quality_within_tolerance",
         description=f"Every quality dimension of {institution}'s newest quarter is within its tolerance.",
     )
     def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
         quality = statistics["quality"]
-        found = {name: newest_quality_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
-        exceeding = [name for name, (state, _) in found.items() if state == "beyond"]
-        not_applicable = [name for name, (state, _) in found.items() if state == "not_applicable"]
+        states = {name: newest_quality_state(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
+        exceeding = [name for name, (state, _) in states.items() if state == "beyond"]
+        not_applicable = [name for name, (state, _) in states.items() if state == "not_applicable"]
         sentences = [f"Beyond its own tolerance: {', '.join(exceeding)}."] if exceeding else []
         sentences += [f"Not applicable, and not passed: {', '.join(not_applicable)}: nothing to judge."] if not_applicable else []
         return dg.AssetCheckResult(
@@ -42,14 +44,14 @@ def _make_check(institution: str) -> dg.AssetChecksDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             description=" ".join(sentences) or None,
             metadata={
-                **{name: state for name, (state, _) in found.items()},
-                **{f"{name} by quarter": table(q) for name, (_, q) in found.items()},
+                **{name: state for name, (state, _) in states.items()},
+                **{f"{name} by quarter": metadata_table(q) for name, (_, q) in states.items()},
             },
         )
 
     return within_own_tolerance
 
 
-def checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
-    """Return a check for each institution, over the dimensions that rules judge on records."""
+def build_quality_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+    """Return a check for each institution, over the dimensions that are measured by rules on records."""
     return [_make_check(name) for name in institutions]

@@ -1,16 +1,17 @@
 """Articles of law as typed, and the offence group of an article.
 
-Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their time
-in force and names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
+Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their names
+and the time in which they were in force are data in `schemas/codes/laws.csv`, the articles of the groups in `offences.csv`.
 
-An unknown article in the sense of `counting-rules.md` is: no article; an unlisted code (`KPPK`); or an article outside the offences of
-the code (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article of a code in force is
-known; if it is in no group of `offences.csv`, its group is `other`, whatever the words say. There is one exception: a number typed
-without its code (`139` in 2014) that only another code lists in a group other than `other` refers to that code, which was not in force.
+An article is unknown in the sense of `counting-rules.md` if there is no article, if the code is not listed (`KPPK`), or if the article is
+not among the offences of the code (`first_article` to `last_article` of `laws.csv`; for example 999, or 4 of a criminal code). Every other
+article of a code in force is known. If it is in no group of `offences.csv`, its group is `other`, whatever the words say. There is one
+exception: a number typed without its code (`139` in 2014) that only another code lists in a group other than `other` refers to that code,
+which was not in force.
 
-A law applies to an article that does not name it only if `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the
-day of the offence (`date`), its other laws if only they list the article (`article`). A law that is added to the list with `unnamed_by`
-empty (another country's code, a special law) is found only if it is named, and does not change how any other text is read.
+A law applies to an article that does not name it only if `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the day
+of the offence (`date`), its other laws if only they list the article (`article`). A law with an empty `unnamed_by` (another country's code,
+a special law) is found only if it is named. Adding such a law does not change how any other text is read.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold_text, map_frame, map_values, tidy_text, to_latin
+from pipelines.harmonisation import code_lists
+from pipelines.harmonisation.letters import fold_text, map_frame, map_values, tidy_text, to_latin
 
 COLUMNS = {"law": "str", "law_family": "str", "article": "str", "paragraph": "str", "words": "str", "problem": "str"}
 PROBLEMS = ("unknown_code", "unknown_article", "not_in_force", "no_article")
@@ -55,11 +56,11 @@ _FILLER = re.compile(
 
 
 def parse_articles(text: pd.Series) -> pd.DataFrame:
-    """Read law, article, paragraph and words from each text, on the index of `text`.
+    """Read law, article, paragraph and words from each text. The first article of a text counts.
 
-    Out: `law` (code of `laws.csv`; an unknown name as typed, `KPPK`; null if none is named or only the family is),
-    `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded; null if empty),
-    `problem`: null, `no_article` (a text without an article number), `unknown_code`. Of several articles the first counts.
+    Columns of the result, on the index of `text`: `law` (code of `laws.csv`; an unknown name as typed, `KPPK`; null if the text names no
+    law, or only its family), `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded;
+    null if empty), `problem` (null; `no_article`: a text without an article number; `unknown_code`).
     """
     return map_frame(text, _parse_article, COLUMNS)
 
@@ -74,30 +75,30 @@ def classify_articles(
 ) -> pd.DataFrame:
     """Classify each article by the code that is named, else by the code in force on `date`.
 
-    In: `law`, `law_family`, `article` as `parse_articles` gives them (`law` may be any text), `date` of the offence, `words_group` of
-    `offence_words`, `written`: the latest day on which the row can have been written (the end of the delivered period; null: not known),
-    after which no code that it means came into force; all on one index. Out, on that index:
+    All parameters and the result are on one index. law, law_family, article: as from `parse_articles`; `law` may be any text. date: of the
+    offence. words_group: from `offence_words`. written: the latest day on which the row can have been written (the end of the delivered
+    period; null if unknown); no code that the row means came into force after it. Columns of the result:
 
-    - `law`: the code that was applied, null if none is known;
+    - `law`: the code that was applied, null if none is known
     - `article_group`: null if the article is unknown or was not in force. An unknown code counts as no code: the article is known if the
-      code in force, or the only list that has it, puts it in a group;
-    - `offence_group`: `article_group`, else `words_group`, else `other`;
-    - `problem`: one of `PROBLEMS` or null.
+      code in force, or the only list that has it, puts it in a group
+    - `offence_group`: `article_group`, else `words_group`, else `other`
+    - `problem`: one of `PROBLEMS` or null
 
-    Without a date, time in force is not checked, and if no single code is named, the code whose list has the article applies
-    (no article of a group is in two lists).
+    Without a date, it is not checked whether a law was in force. If then no single code is named, the code whose list has the article
+    applies (no article of a group is in two lists).
     """
-    named = map_values(law, _law_as_listed)
+    named_law = map_values(law, _normalise_law)
     number = pd.to_numeric(article, errors="coerce")
     laws = _laws_by_age().set_index("code")
-    applied = named.where(named.isin(laws.index))
-    meant = _code_listing_article(law_family, article)
+    applied = named_law.where(named_law.isin(laws.index))
+    single_listing_law = _find_listing_law(law_family, article)
     if written is not None:
-        meant = meant.mask(date.isna() & (pd.to_datetime(meant.map(laws["valid_from"])) > written))
-    derived = _code_in_force(law_family, date).fillna(meant.where(date.isna()))
+        single_listing_law = single_listing_law.mask(date.isna() & (pd.to_datetime(single_listing_law.map(laws["valid_from"])) > written))
+    derived = _find_law_in_force(law_family, date).fillna(single_listing_law.where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
 
-    unknown_code = named.notna() & ~named.isin(laws.index)
+    unknown_code = named_law.notna() & ~named_law.isin(laws.index)
     no_article = article.isna()
     first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
@@ -105,8 +106,10 @@ def classify_articles(
     undecided = applied.isna() & date.isna() & ~unknown_code & _article_exists(law_family, number)
     unlisted &= ~undecided
     listed = _lookup_pairs(applied, article, _article_groups())
-    of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
-    out_of_force = ~unknown_code & (of_another | ~_law_in_force(applied, date))
+    belongs_to_other_law = (
+        ~unknown_code & named_law.isna() & listed.isna() & single_listing_law.notna() & (single_listing_law != applied).fillna(False)
+    )
+    out_of_force = ~unknown_code & (belongs_to_other_law | ~_is_law_in_force(applied, date))
 
     problem = pd.Series(None, index=law.index, dtype="str")
     for name, mask in (
@@ -127,18 +130,16 @@ def classify_articles(
     )
 
 
-def _law_as_listed(law: str) -> str:
-    """Return the code of `laws.csv` that the text `law` means, as the list spells it (`kprk 2012`); any other text unchanged."""
+def _normalise_law(law: str) -> str:
+    """Return the code of `laws.csv` that `law` means, as the list spells it (`kprk 2012`); any other text is returned unchanged."""
     plain = re.sub(r"[\s.-]", "", law).upper()
     return plain if plain in _families_of_laws() else law
 
 
 @cache
 def _laws_by_age() -> pd.DataFrame:
-    """Return the laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day. Return the code in
-    force on each date, of the named family or else of those that apply by date. Before a named family was in force, it is the first code
-    of the family."""
-    rows = codes.read_code_list("laws").sort_values("valid_from", kind="stable")
+    """Return the laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
+    rows = code_lists.read_code_list("laws").sort_values("valid_from", kind="stable")
     by_date = rows[rows["unnamed_by"] == "date"]
     overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
     if overlap.any():
@@ -153,70 +154,75 @@ def _laws_by_age() -> pd.DataFrame:
 
 @cache
 def _laws_without_name() -> pd.DataFrame:
-    """Return the laws that can apply to an article typed without a law, or with the family of the law only."""
+    """Return the laws that can apply to an article typed without a law, or with only the family of the law."""
     return _laws_by_age().query("unnamed_by != ''")
 
 
-def _code_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
-    """The code in force on each date, of the named family or else of those that apply by date; before a named family was in force, its
-    first code."""
+def _find_law_in_force(family: pd.Series, date: pd.Series) -> pd.Series:
+    """Return the law in force on each date, of the named family or else of those that apply by date.
+
+    On dates before a named family was in force, it is the first law of the family.
+    """
     out = pd.Series(None, index=date.index, dtype="str")
     for row in _laws_without_name().to_dict("records"):
-        inside = _within_days(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
-        mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
-        out = out.mask(inside & mine, str(row["code"]))
+        in_force = _is_between(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
+        applies = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
+        out = out.mask(in_force & applies, str(row["code"]))
     first = _laws_without_name().drop_duplicates("family").set_index("family")["code"]
     return out.fillna(family.map(first).where(date.notna()))
 
 
-def _code_listing_article(family: pd.Series, article: pd.Series) -> pd.Series:
-    """Return the only code, of the named family or of any, that applies without being named and lists the article in a group other than
-    `other`."""
+def _find_listing_law(family: pd.Series, article: pd.Series) -> pd.Series:
+    """Return the only law that lists the article in a group other than `other`; null if there is none, or several.
+
+    Only laws of the named family are considered (of any family if none is named), and only those that apply without being named.
+    """
     return _lookup_pairs(family, article, _laws_by_article())
 
 
-def _lookup_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> pd.Series:
-    """Return the entry of `known` for the two texts of each row; null if there is none. Each distinct pair is looked up once."""
+def _lookup_pairs(first: pd.Series, second: pd.Series, entries: Mapping[Any, str]) -> pd.Series:
+    """Return the entry of `entries` for the two texts of each row; null if there is none. Each distinct pair is looked up once."""
     (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
     left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
-    once, place = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
-    found = pd.array([known.get((left[pair // len(right)], right[pair % len(right)])) for pair in once], dtype="str")
-    return pd.Series(found.take(place), index=first.index)
+    distinct, position = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
+    values = pd.array([entries.get((left[pair // len(right)], right[pair % len(right)])) for pair in distinct], dtype="str")
+    return pd.Series(values.take(position), index=first.index)
 
 
 @cache
 def _laws_by_article() -> dict[tuple[str | None, str], str]:
-    """Return the only code that lists an article in a group other than `other`, by family (null: none is named) and article. Articles
-    that several codes list are omitted."""
+    """Return the only law that lists an article in a group other than `other`, by family (None: none is named) and article.
+
+    Articles that several laws list are omitted.
+    """
     families = _laws_without_name().set_index("code")["family"]
-    found: dict[tuple[str | None, str], set[str]] = {}
+    laws_by_key: dict[tuple[str | None, str], set[str]] = {}
     for (code, number), group in _article_groups().items():
         if group != "other" and code in families.index:
             for key in (families[code], None):
-                found.setdefault((key, number), set()).add(code)
-    return {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}
+                laws_by_key.setdefault((key, number), set()).add(code)
+    return {key: next(iter(laws)) for key, laws in laws_by_key.items() if len(laws) == 1}
 
 
 def _article_exists(family: pd.Series, number: pd.Series) -> pd.Series:
-    """Return whether a code of the family, or of those that apply by date if none is named, has an offence with that number. Return
-    whether the law was in force on the date; true if either is unknown."""
+    """Return whether a law has an offence with that number: a law of the family, or one that applies by date if no family is named."""
     out = pd.Series(False, index=number.index)
     for row in _laws_without_name().to_dict("records"):
-        mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
-        out |= (number >= row["first_article"]) & (number <= row["last_article"]) & mine
+        applies = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
+        out |= (number >= row["first_article"]) & (number <= row["last_article"]) & applies
     return out
 
 
-def _law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
-    """Whether the law was in force on the date; true if either is unknown."""
+def _is_law_in_force(law: pd.Series, date: pd.Series) -> pd.Series:
+    """Return whether the law was in force on the date; true if either is unknown."""
     out = law.isna() | date.isna()
     for row in _laws_by_age().to_dict("records"):
-        out |= law.eq(row["code"]).fillna(False) & _within_days(date, str(row["valid_from"]), str(row["valid_to"]))
+        out |= law.eq(row["code"]).fillna(False) & _is_between(date, str(row["valid_from"]), str(row["valid_to"]))
     return out
 
 
-def _within_days(date: pd.Series, start: str, end: str) -> pd.Series:
-    """Return whether the day is between two ISO days, both included. An empty one is no limit."""
+def _is_between(date: pd.Series, start: str, end: str) -> pd.Series:
+    """Return whether each day is between two ISO days, both included. An empty start or end is no limit."""
     low = date >= pd.Timestamp(start) if start else date.notna()
     high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
     return low & high
@@ -226,7 +232,7 @@ def _within_days(date: pd.Series, start: str, end: str) -> pd.Series:
 def _article_groups() -> dict[tuple[str, str], str]:
     """Return the offence group of each article of `offences.csv`, by law and article."""
     out: dict[tuple[str, str], str] = {}
-    for row in codes.read_code_list("offences").to_dict("records"):
+    for row in code_lists.read_code_list("offences").to_dict("records"):
         for entry in filter(None, str(row["articles"]).split("|")):
             law, article = entry.split(":")
             out[law, article] = str(row["group"])
@@ -235,14 +241,14 @@ def _article_groups() -> dict[tuple[str, str], str]:
 
 @cache
 def _single_laws() -> dict[str, str]:
-    """Return the law of each family that has only one."""
+    """Return the law of each family that has only one law, by family."""
     return {str(family): rows["code"].iloc[0] for family, rows in _laws_without_name().groupby("family") if len(rows) == 1}
 
 
 @cache
 def _law_names() -> dict[str, str]:
-    """Return the law of each name, in letters and digits; of two laws with the same name the older one."""
-    names = codes.names_of("laws")
+    """Return the law of each name, by the letters and digits of the name. If two laws have the same name, it is the older one."""
+    names = code_lists.list_names("laws")
     out: dict[str, str] = {}
     for code in _laws_by_age()["code"]:
         for name in (code, *names[code]):
@@ -251,12 +257,14 @@ def _law_names() -> dict[str, str]:
 
 
 @cache
-def _listed_names() -> re.Pattern[str]:
+def _pattern_of_laws_named_only() -> re.Pattern[str]:
     """Return the pattern of the folded names of laws that apply only if they are named. A slash may connect the name with the article."""
-    named = _laws_by_age().query("unnamed_by == ''")["code"]
-    every = {fold_text(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
-    own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
-    spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(own, key=len, reverse=True)]
+    codes_named_only = _laws_by_age().query("unnamed_by == ''")["code"]
+    code_by_name = {fold_text(name): code for code, names in code_lists.list_names("laws").items() for name in (code, *names)}
+    names_of_these = [
+        name for name, code in code_by_name.items() if code in set(codes_named_only) and _law_names()[re.sub(r"[\s-]", "", name)] == code
+    ]
+    spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(names_of_these, key=len, reverse=True)]
     return re.compile(rf"(?<!\w)(?P<name>{'|'.join(spelled)})(?!\w)(?:\s*/(?=\s*\d))?" if spelled else r"(?!)")
 
 
@@ -272,24 +280,24 @@ def _parse_article(text: str) -> tuple[str | None, str | None, str | None, str |
         return (None,) * 6
     law, family, rest = _split_law(value)
     main = _CONNECTED.split(rest)[0]
-    found = _NAMED.search(main) or _BARE.search(main)
-    words = _remaining_words(f"{main[: found.start()]} {main[found.end() :]}" if found else main)
-    problem = "unknown_code" if law and family is None else None if found else "no_article"
-    return law, family, found["article"] if found else None, found["paragraph"] if found else None, words, problem
+    match = _NAMED.search(main) or _BARE.search(main)
+    words = _remaining_words(f"{main[: match.start()]} {main[match.end() :]}" if match else main)
+    problem = "unknown_code" if law and family is None else None if match else "no_article"
+    return law, family, match["article"] if match else None, match["paragraph"] if match else None, words, problem
 
 
 def _split_law(value: str) -> tuple[str | None, str | None, str]:
     """Return the law and the family that a folded text names, and the text without their names."""
-    law, family = _named_law(value)
-    for pattern in (_listed_names(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
+    law, family = _find_named_law(value)
+    for pattern in (_pattern_of_laws_named_only(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         value = pattern.sub(" ; ", value)
     law = law or _single_laws().get(str(family))
     return law, _families_of_laws().get(law, None) if law else family, value
 
 
-def _named_law(value: str) -> tuple[str | None, str | None]:
-    """Return (law, null) or (null, family) as the text names it; an unknown law is returned by its name in the text."""
-    if listed := _listed_names().search(value):
+def _find_named_law(value: str) -> tuple[str | None, str | None]:
+    """Return (law, None) or (None, family), as the text names it. An unknown law is returned by its name in the text."""
+    if listed := _pattern_of_laws_named_only().search(value):
         return _law_names()[re.sub(r"[\s-]", "", listed["name"])], None
     if number := _LAW_NUMBER.search(value):
         plain = f"{number[1]}/l{number[2]}"
@@ -305,7 +313,7 @@ def _named_law(value: str) -> tuple[str | None, str | None]:
 
 
 def _remaining_words(rest: str) -> str | None:
-    """Return the rest of the text beside law and article, folded; null if only connecting words are left."""
+    """Return the text without law and article, folded; None if only connecting words are left."""
     tokens = re.findall(r"[a-z]+", rest)
     while tokens and _FILLER.fullmatch(tokens[0]):
         tokens = tokens[1:]

@@ -1,14 +1,14 @@
-"""Functions by which the mappings of institutions build canonical tables.
+"""Functions with which the mappings of institutions build canonical tables.
 
 Every function takes typed rows of a delivered table (with `_delivery`, `_status`, `_period`, `_record`, `_case`) and returns rows of a
-canonical table. Missing columns are added by `schemas.canonical.conform`. Does not belong here: what only one mapping needs.
+canonical table. `schemas.canonical.conform` adds missing columns. Does not belong here: what only one mapping needs.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonisation import codes, names, numbers, personal_numbers
+from pipelines.harmonisation import case_numbers, code_lists, names, personal_numbers
 from schemas import domain
 from schemas.canonical import AGE_CLASSES
 from sources import contract
@@ -17,8 +17,8 @@ IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year",
 """Columns that identify a person in a row without a name (docs/reference/deliveries.md, "Unknown persons")."""
 
 
-def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
-    """Return the first columns of every canonical row, on the index of `frame`. `key`: the column with the record key."""
+def build_key_columns(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
+    """Return the first columns of canonical rows, on the index of `frame`. key: the column with the record key."""
     return pd.DataFrame(
         {
             "institution": pd.Series(institution, index=frame.index, dtype="str"),
@@ -32,7 +32,7 @@ def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.
 
 def code_of(name: str, text: pd.Series) -> pd.Series:
     """Return the code of each text in a code list of `schemas/codes`; null if it is unknown."""
-    return codes.find_codes(name, text)["code"].astype("str")
+    return code_lists.find_codes(name, text)["code"].astype("str")
 
 
 def persons(
@@ -53,8 +53,11 @@ def persons(
     register: str | None = None,
     year_of_impossible_day: bool = True,
 ) -> pd.DataFrame:
-    """Return rows of `person_records`; the parameters name the delivered columns. The contract names the column with the position of a
-    person in the list of the case. `year_of_impossible_day`: the year of a birth date that does not exist (31.02.1995) counts."""
+    """Return rows of `person_records`. The parameters name the delivered columns.
+
+    The contract names the column with the position of a person in the list of the case. year_of_impossible_day: whether the year of a birth
+    date that does not exist (31.02.1995) counts.
+    """
     nothing = pd.Series(None, index=frame.index, dtype="str")
     raw = pd.DataFrame(
         {
@@ -69,7 +72,7 @@ def persons(
         raw["full_name"] = raw["full_name"].where(raw["full_name"] != "", None)
     parsed = names.parse_names(raw if full else raw.assign(full_name=nothing))
     identity = personal_numbers.parse_personal_numbers(frame[number] if number else nothing)
-    out = pd.concat([state(institution, frame), raw, parsed], axis=1)
+    out = pd.concat([build_key_columns(institution, frame), raw, parsed], axis=1)
     out["role"] = role
     out["personal_number"] = identity["number"]
     out["number_valid"] = identity["valid"]
@@ -88,7 +91,7 @@ def persons(
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
-    out["kind"] = names.person_kinds(out, known | _is_redacted(frame, [given, surname, full, parent, number, birthplace]))
+    out["kind"] = names.classify_person_kinds(out, known | _is_redacted(frame, [given, surname, full, parent, number, birthplace]))
     if kind := _declared_column(institution, frame, "person_kind"):
         out["kind"] = frame[kind].where(frame[kind].notna(), out["kind"])
     if age := _declared_column(institution, frame, "age_class"):
@@ -98,20 +101,23 @@ def persons(
 
 
 def _declared_column(institution: str, frame: pd.DataFrame, part: str) -> str | None:
-    """Return the column of `frame` that the contract's tables name as `part` (place, person_kind, age_class); None if there is none."""
-    named = [getattr(table, part) for table in contract.load(institution).tables.values()]
-    return next((column for column in named if column and column in frame), None)
+    """Return the column of `frame` that a table of the contract names as `part` (place, person_kind, age_class); None if there is none."""
+    column_names = [getattr(table, part) for table in contract.load(institution).tables.values()]
+    return next((column for column in column_names if column and column in frame), None)
 
 
 def _is_redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
-    """Return whether the data of the person of each row was erased: a cell was delivered but is empty now."""
+    """Return for each row whether the data of its person was erased: a cell was delivered but is empty now."""
     cells = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
     return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
 
 def read_birth_date(frame: pd.DataFrame, column: str, year_of_impossible_day: bool = True) -> dict[str, pd.Series]:
-    """Return `birth_date`, `birth_year` and `birth_precision`. Of 1 January, or a day that does not exist, only the year is used; an
-    impossible year counts as missing. `birth_stated`: the day as it was delivered, also 1 January."""
+    """Return the columns `birth_date`, `birth_year`, `birth_precision` and `birth_stated` for a delivered `column`.
+
+    If the day is 1 January, or does not exist, only the year is used. An impossible year counts as missing. birth_stated: the day as it was
+    delivered, also 1 January.
+    """
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     if not year_of_impossible_day:
         year = year.mask(frame[f"{column}:unreadable"])
@@ -140,13 +146,13 @@ def events(
     outcome: pd.Series | None = None,
     entry: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Return rows of `events`: one for each row of `frame` with a delivered date, or for which `present` says that the event took place.
+    """Return rows of `events`: one for each row of `frame` that has a date, or for which `present` says that the event took place.
 
-    `entry`: what identifies an entry, if a record has several with this event.
+    entry: what identifies an entry, if a record has several with this event.
     """
     delivered = frame[f"{column}:given"]
     took_place = delivered if present is None else present.fillna(False).astype(bool)
-    out = state(institution, frame)
+    out = build_key_columns(institution, frame)
     out["entity"] = entity
     out["event"] = event
     out["date"] = frame[column]
@@ -160,25 +166,29 @@ def events(
 
 
 def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
-    """Return rows of `references`: one for each number that is found in `column`. `kind`: the kind of number that the form asks for, if
-    it asks for one."""
-    found = numbers.parse_numbers(frame[column])
-    rows = state(institution, frame).loc[found["row"]].reset_index(drop=True)
-    rows["number"] = found["number"].to_numpy()
-    rows["kind"] = found["kind"].to_numpy()
+    """Return rows of `references`: one for each number that is found in `column`.
+
+    kind: the kind of number that the form asks for, if it asks for one; used for numbers whose text does not show their kind.
+    """
+    parsed = case_numbers.parse_numbers(frame[column])
+    rows = build_key_columns(institution, frame).loc[parsed["row"]].reset_index(drop=True)
+    rows["number"] = parsed["number"].to_numpy()
+    rows["kind"] = parsed["kind"].to_numpy()
     if kind:
         rows["kind"] = rows["kind"].where(rows["kind"] != "other", kind)
     return rows
 
 
 def former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
-    """Return the number of `kind`, in normal form, that a case had before, from the note that the contract declares (`former`); null if
-    there is none."""
+    """Return the case number of `kind`, in normal form, that a case had before; null if there is none.
+
+    It is read from the note that the contract declares (`former`).
+    """
     pattern = next(c.former for t in contract.load(institution).tables.values() for c in t.columns if c.name == column and c.former)
-    return numbers.normalise_own(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
+    return case_numbers.normalise_numbers(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
 
 
-def own_number(text: pd.Series, kind: str) -> pd.Series:
+def own_case_number(text: pd.Series, kind: str) -> pd.Series:
     """Return an institution's own case numbers in normal form. An unreadable number keeps its spelling."""
-    normal = numbers.normalise_own(text, kind)
+    normal = case_numbers.normalise_numbers(text, kind)
     return normal.where(normal.notna(), text).astype("str")

@@ -1,4 +1,4 @@
-"""Dates as people write them: reads one date from a text, with its precision and the problem of its form.
+"""Dates as people write them: reading one date from a text, with its precision and the problem of its form.
 
 Does not belong here: whether a date is plausible (future, order of events), and what 1 January means; the caller decides that.
 """
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pipelines.harmonisation.text import fold_text, map_frame, tidy_text
+from pipelines.harmonisation.letters import fold_text, map_frame, tidy_text
 from schemas import domain
 from sources.contract import DateFormat
 
@@ -52,7 +52,7 @@ _MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for star
 _EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
 SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-"}
 _HOURS, _MINUTES = 24, 60
-MIDDLE = 15  # the day used if only the month is known; no month has this number, so day and month are never swapped
+MIDDLE_OF_MONTH = 15  # the day used if only the month is known; no month has this number, so day and month are never swapped
 _PIVOT = 30  # without `latest`, 00-30 are 2000-2030
 
 
@@ -64,28 +64,28 @@ def parse_dates(
     month_only: bool = False,
     latest: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
-    """Read a date from each text, on the index of `text`.
+    """Read a date from each text. No text makes this raise an error.
 
-    In: text, null or empty if nothing was delivered. `format` is the agreed form (`utc`: a moment, whose day in the country counts);
-    `year_only` permits a year alone, `month_only` a month and a year; `latest` (the end of the delivered period) decides the century of
-    two-digit years: not after it.
+    text: null or empty if nothing was delivered. format: the agreed form (`utc`: a moment, whose day in the country counts). year_only: a
+    year alone is permitted. month_only: a month and a year are permitted. latest: the end of the delivered period; a two-digit year is in
+    the last century in which the date is not after it.
 
-    Out: `date` (datetime64[s]), in the middle of the month (`MIDDLE`) if only a month is given and permitted; `year`, also if the day is
-    impossible or missing; `precision` (`day`; `month` or `year` if only these are given and permitted; null if the text is not a date);
-    `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `other_format` (read, but not in the agreed form: Excel
-    serial number, month in words, ISO instead of day first), `not_permitted_year`. Never raises for a text.
+    Columns of the result, on the index of `text`: `date` (datetime64[s]), in the middle of the month (`MIDDLE_OF_MONTH`) if only a month is
+    given and permitted; `year`, also if the day is impossible or missing; `precision` (`day`; `month` or `year` if only these are given and
+    permitted; null if the text is not a date); `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `other_format`
+    (read, but not in the agreed form: Excel serial number, month in words, ISO instead of day first), `not_permitted_year`.
     """
     end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
     return map_frame(text, lambda value: _parse_date(value, format, year_only, month_only, end), COLUMNS)
 
 
 def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """Return the first day that each date can mean: the first of the month if only the month is known (`precision`)."""
-    return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE - 1))
+    """Return the first day that each date can mean: that of the month if only the month is known (`precision`)."""
+    return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE_OF_MONTH - 1))
 
 
 def last_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """Return the last day that each date can mean: the last of the month if only the month is known (`precision`)."""
+    """Return the last day that each date can mean: that of the month if only the month is known (`precision`)."""
     return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
 
 
@@ -93,42 +93,42 @@ def _parse_date(text: str, agreed: str, year_only: bool, month_only: bool, lates
     value = tidy_text(text).strip(" .,;'\"")
     if not value:
         return None, None, None, None
-    if agreed == "utc" and (found := _MOMENT.fullmatch(value)):
-        return _read_moment(found)
-    if found := _ISO.fullmatch(value):
-        return _read_day(found[1], found[2], found[3], None if agreed == "iso" else "other_format", latest)
-    if found := _DAY_FIRST.fullmatch(value):
-        as_agreed = found[2] == SEPARATORS.get(agreed)
-        return _read_day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
-    if found := _YEAR.fullmatch(value):
-        return (None, int(found[1]), "year", None) if year_only else (None, int(found[1]), None, "not_permitted_year")
-    if month_only and (found := _MONTH_YEAR.fullmatch(value)):
-        return _read_month(found, agreed)
-    if found := _YEAR_FIRST.fullmatch(value):
-        return _read_day(found[1], found[2], found[3], "other_format", latest)
-    if found := _COMPACT.fullmatch(value):
-        return _read_day(found["y"] or found["y2"], found["m"] or found["m2"], found["d"] or found["d2"], "other_format", latest)
-    if found := _SERIAL.fullmatch(value):
-        day = _EXCEL_ZERO + dt.timedelta(days=int(found[1]))
+    if agreed == "utc" and (match := _MOMENT.fullmatch(value)):
+        return _read_moment(match)
+    if match := _ISO.fullmatch(value):
+        return _read_day(match[1], match[2], match[3], None if agreed == "iso" else "other_format", latest)
+    if match := _DAY_FIRST.fullmatch(value):
+        as_agreed = match[2] == SEPARATORS.get(agreed)
+        return _read_day(match[4], match[3], match[1], None if as_agreed else "other_format", latest)
+    if match := _YEAR.fullmatch(value):
+        return (None, int(match[1]), "year", None) if year_only else (None, int(match[1]), None, "not_permitted_year")
+    if month_only and (match := _MONTH_YEAR.fullmatch(value)):
+        return _read_month(match, agreed)
+    if match := _YEAR_FIRST.fullmatch(value):
+        return _read_day(match[1], match[2], match[3], "other_format", latest)
+    if match := _COMPACT.fullmatch(value):
+        return _read_day(match["y"] or match["y2"], match["m"] or match["m2"], match["d"] or match["d2"], "other_format", latest)
+    if match := _SERIAL.fullmatch(value):
+        day = _EXCEL_ZERO + dt.timedelta(days=int(match[1]))
         return day, day.year, "day", "other_format"
     return _read_month_name(fold_text(value), latest) or _unreadable_date(value)
 
 
 def _read_day(year: str, month: str, day: str, problem: str | None, latest: dt.datetime | None) -> Parsed:
-    full = int(year)
+    full_year = int(year)
     if len(year) == 2:
         problem = "two_digit_year"
-        full = _full_year(full, int(month), int(day), latest)
+        full_year = _full_year(full_year, int(month), int(day), latest)
     try:
-        return dt.datetime(full, int(month), int(day)), full, "day", problem  # noqa: DTZ001
+        return dt.datetime(full_year, int(month), int(day)), full_year, "day", problem  # noqa: DTZ001
     except ValueError:
-        return None, full or None, None, "impossible"
+        return None, full_year or None, None, "impossible"
 
 
-def _read_moment(found: re.Match[str]) -> Parsed:
-    """Return the day of a moment in the country. A moment without an offset is in UTC."""
-    day = _read_day(found[1], found[2], found[3], None if found[6] else "other_format", None)
-    hour, minute, offset = int(found[4]), int(found[5]), found[6] or "Z"
+def _read_moment(match: re.Match[str]) -> Parsed:
+    """Return the day of a moment, in the country's time zone. A moment without an offset is in UTC."""
+    day = _read_day(match[1], match[2], match[3], None if match[6] else "other_format", None)
+    hour, minute, offset = int(match[4]), int(match[5]), match[6] or "Z"
     if day[0] is None or hour >= _HOURS or minute >= _MINUTES:
         return day if day[0] is None else (None, day[1], None, "impossible")
     shift = (
@@ -146,10 +146,10 @@ def _country_zone() -> ZoneInfo:
     return ZoneInfo(domain.country().time_zone)
 
 
-def _read_month(found: re.Match[str], agreed: str) -> Parsed:
-    """Return the middle of the month that was found in the text."""
-    as_agreed = found["iso"] == "-" if agreed == "iso" else found["dmy"] == SEPARATORS.get(agreed, "")
-    day, year, precision, problem = _read_day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
+def _read_month(match: re.Match[str], agreed: str) -> Parsed:
+    """Return the middle of the month that was matched in the text."""
+    as_agreed = match["iso"] == "-" if agreed == "iso" else match["dmy"] == SEPARATORS.get(agreed, "")
+    day, year, precision, problem = _read_day(match["y"] or match["y2"], match["m"] or match["m2"], str(MIDDLE_OF_MONTH), None, None)
     return day, year, precision and "month", problem or (None if as_agreed else "other_format")
 
 
@@ -160,10 +160,10 @@ def _full_year(year: int, month: int, day: int, latest: dt.datetime | None) -> i
 
 
 def _read_month_name(value: str, latest: dt.datetime | None) -> Parsed | None:
-    if found := _WORDS_DAY_FIRST.fullmatch(value):
-        day, name, year = found.groups()
-    elif found := _WORDS_MONTH_FIRST.fullmatch(value):
-        name, day, year = found.groups()
+    if match := _WORDS_DAY_FIRST.fullmatch(value):
+        day, name, year = match.groups()
+    elif match := _WORDS_MONTH_FIRST.fullmatch(value):
+        name, day, year = match.groups()
     else:
         return None
     month = _MONTHS.get(name[:3])
@@ -171,5 +171,5 @@ def _read_month_name(value: str, latest: dt.datetime | None) -> Parsed | None:
 
 
 def _unreadable_date(value: str) -> Parsed:
-    found = _MONTH_YEAR.fullmatch(value)
-    return None, int(found["y"] or found["y2"]) or None if found else None, None, "unreadable"
+    match = _MONTH_YEAR.fullmatch(value)
+    return None, int(match["y"] or match["y2"]) or None if match else None, None, "unreadable"

@@ -10,8 +10,8 @@ from functools import cache
 
 import pandas as pd
 
-from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold_text, map_frame, map_values, phrase_skeleton, tidy_text, to_latin, token_skeleton
+from pipelines.harmonisation import code_lists
+from pipelines.harmonisation.letters import fold_text, map_frame, map_values, phrase_skeleton, tidy_text, to_latin, token_skeleton
 
 COLUMNS = ("name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton")
 
@@ -37,19 +37,21 @@ _SPLIT = re.compile(r"[^\w'’`]+|_")
 
 
 def name_skeletons(names: pd.Series) -> pd.Series:
-    """Return the skeleton of each text of `names`: those of its tokens in their order, separated by a space (see
-    `pipelines.harmonisation.text`)."""
+    """Return the skeleton of each text of `names`: the skeletons of its tokens in their order, separated by a space.
+
+    See `pipelines.harmonisation.letters`.
+    """
     return map_values(names, lambda text: phrase_skeleton(text) or None)
 
 
 def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Skeletons of names, on the index of `frame`.
+    """Return skeletons of names, on the index of `frame`.
 
-    In: text columns `given_name`, `surname`, `full_name`, `parent_name`; any may be null or absent. `full_name` is read only
-    if given name and surname are missing. Out: `name_tokens` (sorted distinct skeletons of given name and surname,
-    space-separated), `given_skeleton`, `surname_skeleton` (null if the source has one field), `parent_skeleton` (the parent's
-    column, else the name in brackets, after "i biri i", or as an initial between two tokens). An initial elsewhere is a token
-    of one letter. Null if nothing is left, or for the words for an unknown person (`schemas/codes/person_kinds.csv`).
+    frame: text columns `given_name`, `surname`, `full_name`, `parent_name`; any may be null or absent. `full_name` is read only if given
+    name and surname are missing. Columns of the result: `name_tokens` (sorted distinct skeletons of given name and surname, separated by
+    spaces), `given_skeleton`, `surname_skeleton` (null if the source has one field), `parent_skeleton` (from the parent's column, else the
+    name in brackets, after "i biri i", or an initial between two tokens). An initial elsewhere is a token of one letter. All are null if
+    nothing is left, and for the words for an unknown person (`schemas/codes/person_kinds.csv`).
     """
     column = {name: _text_column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
     unknown = _means_unknown(column["given_name"], column["surname"])
@@ -69,13 +71,14 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
+def classify_person_kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
     """Return `natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
 
-    identified: rows with an identifying value other than the name. A row without name and without such a value is an unknown person.
+    identified: whether the row has an identifying value other than the name. A row without a name and without such a value is an unknown
+    person.
     """
-    words = codes.names_of("person_kinds")
-    listed = codes.read_code_list("person_kinds")
+    words = code_lists.list_names("person_kinds")
+    listed = code_lists.read_code_list("person_kinds")
     forms = frozenset("|".join(listed.loc[listed["code"] == "legal", "parts"]).split("|"))
     called = frozenset(map(_folded_letters, words["legal"]))
     company = map_values(
@@ -95,7 +98,7 @@ def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
 
 
 def _is_unknown_person(text: str) -> bool:
-    """Return whether a text is the words for an unknown person, once or in place of both names."""
+    """Return whether a text is the words for an unknown person, written once or as both names."""
     letters = _folded_letters(text)
     half = letters[: len(letters) // 2]
     return letters in _unknown_person_words() or (half * 2 == letters and half in _unknown_person_words())
@@ -103,16 +106,16 @@ def _is_unknown_person(text: str) -> bool:
 
 @cache
 def _unknown_person_words() -> frozenset[str]:
-    return frozenset(map(_folded_letters, codes.names_of("person_kinds")["unknown"]))
+    return frozenset(map(_folded_letters, code_lists.list_names("person_kinds")["unknown"]))
 
 
 @cache
 def _words_without_name() -> frozenset[str]:
-    return _AROUND | {fold_text(text) for text in codes.names_of("person_kinds")["unknown"] if " " not in text}
+    return _AROUND | {fold_text(text) for text in code_lists.list_names("person_kinds")["unknown"] if " " not in text}
 
 
 def _folded_letters(text: str) -> str:
-    """Return the folded letters of a text, without everything else."""
+    """Return the folded letters of a text, without all other characters."""
     return re.sub(r"[\W\d_]", "", fold_text(text))
 
 
@@ -121,17 +124,17 @@ def _text_column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _parse_name(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
-    """Return the skeletons of the tokens of a name in their order, and of the parent's name that is found in it."""
+    """Return the skeletons of the tokens of a name, in their order, and the skeleton of the parent's name if it is found in the text."""
     if _is_unknown_person(text):
         return None, None
     text = to_latin(tidy_text(text))
     parents: list[str] = []
     for pattern in (_PARENT_BRACKET, _PARENT_WORDS):
-        found = pattern.search(text)
-        if found:
-            text = f"{text[: found.start()]} {text[found.end() :]}"
-            if not _is_unknown_person(found["parent"]):
-                parents.append(found["parent"])
+        match = pattern.search(text)
+        if match:
+            text = f"{text[: match.start()]} {text[match.end() :]}"
+            if not _is_unknown_person(match["parent"]):
+                parents.append(match["parent"])
     words = _drop_titles([word for word in _SPLIT.split(text) if word])
     tokens = [s for s in (token_skeleton(word) for word in words) if s]
     if not tokens and parents:  # nothing but brackets: they hold the name itself

@@ -1,8 +1,8 @@
-"""Offence groups and forms of exploitation that are given in words.
+"""Offence groups and forms of exploitation that are stated in words.
 
-Belongs here: the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on
-parts of words, used if no wording is similar; the first rule that matches applies), `forms.csv` (column `parts`: parts of words). Does
-not belong here: articles (`articles`).
+Belongs here: finding the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on
+parts of words, used if no wording is similar; the first rule that matches applies), `forms.csv` (column `parts`: parts of words). Does not
+belong here: articles (`articles`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import cache
 import pandas as pd
 from rapidfuzz import fuzz, process
 
-from pipelines.harmonisation import codes
-from pipelines.harmonisation.text import fold_text, map_values, phrase_skeleton
+from pipelines.harmonisation import code_lists
+from pipelines.harmonisation.letters import fold_text, map_values, phrase_skeleton
 
 _LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for misspelt words
 
@@ -36,21 +36,22 @@ class _WordRule:
         )
 
 
-def offence_groups(text: pd.Series) -> pd.Series:
-    """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null if the words give
-    none."""
+def find_offence_groups(text: pd.Series) -> pd.Series:
+    """Return the offence group (`schemas.canonical.OFFENCE_GROUPS`) of each offence in words, on the same index; null if the words do not
+    show it.
+    """
     return map_values(text, _offence_group)
 
 
-def exploitation_forms(text: pd.Series) -> pd.Series:
-    """Return the form of exploitation (`schemas.canonical.FORMS`) of words or of the prosecution's code, on the same index; null if it
-    is unknown.
+def find_exploitation_forms(text: pd.Series) -> pd.Series:
+    """Return the form of exploitation (`schemas.canonical.FORMS`) of each text, which is in words or the prosecution's code, on the same
+    index.
 
-    Words for an unknown form also give null; the counting rules count it as `unknown`.
+    It is null if the form is not known, also for words that say so; the counting rules count null as `unknown`.
     """
-    found = codes.find_codes("forms", text)["code"]
-    guessed = map_values(text.where(found.isna()), _exploitation_form)
-    return found.fillna(guessed).replace("unknown", None).astype("str")
+    forms = code_lists.find_codes("forms", text)["code"]
+    forms_by_words = map_values(text.where(forms.isna()), _exploitation_form)
+    return forms.fillna(forms_by_words).replace("unknown", None).astype("str")
 
 
 def _offence_group(text: str) -> str | None:
@@ -59,11 +60,11 @@ def _offence_group(text: str) -> str | None:
         return None
     if group := _known_wordings().get(key):
         return group
-    if found := process.extractOne(key, list(_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
-        return _known_wordings()[found[0]]
+    if similar := process.extractOne(key, list(_known_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
+        return _known_wordings()[similar[0]]
     words = f" {fold_text(text)}"
-    ruled = next((rule.group for rule in _word_rules() if rule.is_met_by(words)), None)
-    return ruled or _group_of_contained_wording(set(key.split()))
+    group_by_rule = next((rule.group for rule in _word_rules() if rule.is_met_by(words)), None)
+    return group_by_rule or _group_of_contained_wording(set(key.split()))
 
 
 def _group_of_contained_wording(words: set[str]) -> str | None:
@@ -74,13 +75,13 @@ def _group_of_contained_wording(words: set[str]) -> str | None:
 
 @cache
 def _known_wordings() -> dict[str, str]:
-    groups = dict(codes.read_code_list("offences")[["code", "group"]].itertuples(index=False, name=None))
-    return {phrase_skeleton(text): groups[code] for code, texts in codes.names_of("offences").items() for text in texts}
+    groups = dict(code_lists.read_code_list("offences")[["code", "group"]].itertuples(index=False, name=None))
+    return {phrase_skeleton(text): groups[code] for code, texts in code_lists.list_names("offences").items() for text in texts}
 
 
 @cache
 def _word_rules() -> tuple[_WordRule, ...]:
-    rows = codes.read_code_list("offence_words").to_dict("records")
+    rows = code_lists.read_code_list("offence_words").to_dict("records")
     return tuple(_WordRule(str(row["group"]), *(_split_cell(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows)
 
 
@@ -95,4 +96,4 @@ def _exploitation_form(text: str) -> str | None:
 
 @cache
 def _form_parts() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((str(row["code"]), _split_cell(row["parts"])) for row in codes.read_code_list("forms").to_dict("records"))
+    return tuple((str(row["code"]), _split_cell(row["parts"])) for row in code_lists.read_code_list("forms").to_dict("records"))

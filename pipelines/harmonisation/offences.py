@@ -16,7 +16,10 @@ from schemas.canonical import OFFENCE_GROUPS
 
 @dataclass(frozen=True)
 class OffenceColumns:
-    """The columns of a delivered table that describe an offence. `days`: the first of these that is filled is the day of the offence."""
+    """The columns of a delivered table that describe an offence.
+
+    days: columns, of which the first one that is filled is the day of the offence.
+    """
 
     table: str
     article: str
@@ -27,25 +30,26 @@ class OffenceColumns:
     principal: str | None = None
 
 
-def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
+def classify_offences(frame: pd.DataFrame, columns: OffenceColumns) -> pd.DataFrame:
     """Classify the offence of each row of a typed table.
 
-    Out, on the index of `frame`: `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group`, `problem`.
+    Columns of the result, on the index of `frame`: `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group`,
+    `problem`.
     """
-    parsed = articles.parse_articles(frame[where.article])
+    parsed = articles.parse_articles(frame[columns.article])
     law, family = parsed["law"], parsed["law_family"]
-    if where.law:
-        law = frame[where.law].where(frame[where.law].notna(), frame[f"{where.law}:text"])
-    words = offence_words.offence_groups(frame[where.words] if where.words else parsed["words"])
+    if columns.law:
+        law = frame[columns.law].where(frame[columns.law].notna(), frame[f"{columns.law}:text"])
+    words = offence_words.find_offence_groups(frame[columns.words] if columns.words else parsed["words"])
     day = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[s]")
-    for column in where.days:
+    for column in columns.days:
         day = day.where(day.notna(), frame[column])
     classified = articles.classify_articles(law, family, parsed["article"], day, words, frame["_period_end"])
-    if len(where.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
-        guessed = frame[where.days[0]].isna() & law.isna() & words.notna()
+    if len(columns.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
+        guessed = frame[columns.days[0]].isna() & law.isna() & words.notna()
         classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)
         classified["offence_group"] = classified["offence_group"].mask(guessed, words)
-    paragraph = frame[where.paragraph] if where.paragraph else parsed["paragraph"]
+    paragraph = frame[columns.paragraph] if columns.paragraph else parsed["paragraph"]
     return pd.DataFrame(
         {
             "law": classified["law"],

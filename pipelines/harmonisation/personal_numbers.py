@@ -1,9 +1,9 @@
-"""Personal numbers: repair of known defects, and the check digit.
+"""Personal numbers: repairing known defects, and the check digit.
 
 Belongs here: reading one number. Does not belong here: the person with the number (`pipelines.linkage`).
 
 Number of digits and check digit are those of the country (`country.yaml` of the domain). Of the distinct ten-digit numbers in the sample
-deliveries of Kosovo, 97 % have a valid check digit, against 10 % by chance, so `valid` relies on it.
+deliveries of Kosovo, 97 % have a valid check digit, against 10 % by chance; so `valid` is reliable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation.text import map_frame, tidy_text
+from pipelines.harmonisation.letters import map_frame, tidy_text
 from schemas import domain
 
 COLUMNS = {"number": "str", "valid": "boolean", "repair": "str"}
@@ -21,9 +21,9 @@ REPAIRS = ("spaces", "float", "lost_zero", "too_short", "too_long", "not_digits"
 
 _NUMBER = domain.country().personal_number or domain.PersonalNumber(weights=(1,) * 9)  # without personal numbers none is ever delivered
 _WEIGHTS, _UNCHECKED, _LENGTH = _NUMBER.weights, _NUMBER.unchecked, _NUMBER.digits
-FULL = rf"[0-9]{{{_LENGTH}}}"
+FULL_PATTERN = rf"[0-9]{{{_LENGTH}}}"
 """Pattern of a number with all its digits."""
-_SHORTEST_LOST = 8  # at most two leading zeros are restored: with more, the check digit is not enough evidence
+_MIN_LENGTH_TO_PAD = 8  # at most two leading zeros are restored: with more, the check digit is not enough evidence
 _FLOAT = re.compile(r"(\d+)[.,]0+")
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?0?(\d{1,2})")
 _EXACT_MANTISSA = 8  # digits after the point; fewer means that a spreadsheet has rounded the number away
@@ -35,15 +35,16 @@ _MISREAD = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "|": "1"})
 
 
 def parse_personal_numbers(text: pd.Series) -> pd.DataFrame:
-    """Read a personal number from each text, on the index of `text`.
+    """Read a personal number from each text.
 
-    Out: `number`: ten digits if the number is complete or its repair is certain, else the digits as delivered (a number of another
-    country unchanged); null if there are no digits, or only a placeholder such as `0000000000`. `valid`: ten digits with a valid check
-    digit; null if nothing was delivered. `repair`: null, `spaces`, `float` (`.0`, `1.44050941E9`), `lost_zero` (only if the
-    check digit is then valid), or the fault: `too_short`, `too_long`, `not_digits`, `other_kind` (JMBG, Albania), `placeholder`.
+    Columns of the result, on the index of `text`: `number`: ten digits if the number is complete or its repair is certain, else the digits
+    as delivered (a number of another country unchanged); null if there are no digits, or only a placeholder such as `0000000000`. `valid`:
+    whether it has ten digits with a valid check digit; null if nothing was delivered. `repair`: null, `spaces`, `float` (`.0`,
+    `1.44050941E9`), `lost_zero` (only if the check digit is then valid), or the fault: `too_short`, `too_long`, `not_digits`, `other_kind`
+    (JMBG, Albania), `placeholder`.
     """
     text = text.astype("str")
-    plain = text.str.fullmatch(FULL, na=False).to_numpy(dtype=bool) & ~text.isin(_PLACEHOLDERS).to_numpy()
+    plain = text.str.fullmatch(FULL_PATTERN, na=False).to_numpy(dtype=bool) & ~text.isin(_PLACEHOLDERS).to_numpy()
     out = map_frame(text.mask(plain), _parse_personal_number, COLUMNS)  # only the numbers that are not ten plain digits
     out["number"] = out["number"].where(~plain, text)
     out.loc[plain, "valid"] = _have_valid_check_digit(text.to_numpy(dtype=object)[plain].astype("int64"))
@@ -51,15 +52,15 @@ def parse_personal_numbers(text: pd.Series) -> pd.DataFrame:
 
 
 def _have_valid_check_digit(numbers: np.ndarray) -> np.ndarray:
-    """Return whether each number has a valid check digit, as `check_digit_holds` does for one."""
+    """Return for each number whether it has a valid check digit, as `has_valid_check_digit` does for one."""
     digits = numbers[:, None] // 10 ** np.arange(_LENGTH - 1, -1, -1) % 10
     check = 11 - digits[:, :-1] @ np.array(_WEIGHTS) % 11
     valid: np.ndarray = (digits[:, 0] == (-1 if _UNCHECKED is None else _UNCHECKED)) | (digits[:, -1] == np.where(check >= 10, 0, check))
     return valid
 
 
-def check_digit_holds(number: str) -> bool:
-    """Return whether the last digit of a full number is the right check digit, if it has one."""
+def has_valid_check_digit(number: str) -> bool:
+    """Return whether the last digit of a complete number is the right check digit; true for a number without a check digit."""
     if number[0] == str(_UNCHECKED):
         return True
     check = 11 - sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, number, strict=False)) % 11
@@ -72,10 +73,10 @@ def _parse_personal_number(text: str) -> tuple[str | None, bool | None, str | No
         return None, None, None
     repair = None if value == text else "spaces"
     if scientific := _SCIENTIFIC.fullmatch(value):
-        whole = _expand_scientific(*scientific.groups())
-        if whole is None:
+        digits = _expand_scientific(*scientific.groups())
+        if digits is None:
             return None, False, "not_digits"
-        return _judge_digits(whole, "float")
+        return _judge_digits(digits, "float")
     if floating := _FLOAT.fullmatch(value):
         return _judge_digits(floating[1], "float")
     plain = _SEPARATORS.sub("", value)
@@ -98,21 +99,21 @@ def _expand_scientific(first: str, fraction: str | None, exponent: str) -> str |
 
 def _judge_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
     if len(digits) == _LENGTH:
-        return (None, False, "placeholder") if digits in _PLACEHOLDERS else (digits, check_digit_holds(digits), repair)
+        return (None, False, "placeholder") if digits in _PLACEHOLDERS else (digits, has_valid_check_digit(digits), repair)
     if len(digits) > _LENGTH:
         return digits, False, "other_kind" if _JMBG.fullmatch(digits) else "too_long"
     padded = digits.zfill(_LENGTH)
     if padded in _PLACEHOLDERS or not digits.strip("0"):
         return None, False, "placeholder"
-    if len(digits) >= _SHORTEST_LOST and check_digit_holds(padded):
+    if len(digits) >= _MIN_LENGTH_TO_PAD and has_valid_check_digit(padded):
         return padded, True, "lost_zero"
     return digits, False, "too_short"
 
 
 def _replace_misread_letters(value: str) -> tuple[str | None, bool | None, str | None]:
-    """Return a number in which letters stand for digits. They are replaced only if the check digit is then valid."""
+    """Replace letters that look like digits by these digits, but only if the check digit is then valid."""
     read = value.translate(_MISREAD)
-    if re.fullmatch(FULL, read) and read not in _PLACEHOLDERS and check_digit_holds(read):
+    if re.fullmatch(FULL_PATTERN, read) and read not in _PLACEHOLDERS and has_valid_check_digit(read):
         return read, True, "not_digits"
     digits = re.sub(r"[^0-9]", "", value)
     return digits or None, False, "not_digits"

@@ -9,7 +9,7 @@ import re
 
 import pandas as pd
 
-from pipelines.harmonisation.text import fold_text, map_values
+from pipelines.harmonisation.letters import fold_text, map_values
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
@@ -48,10 +48,10 @@ _LENGTH = re.compile(r"(\d{1,5}(?:[.,]\d+)?)[^\w]*([a-z]+)")
 
 
 def sentence_days(text: pd.Series) -> pd.Series:
-    """Return the length of each sentence in days (float), on the same index: a year is 365.25 days, a month a twelfth of it.
+    """Return the length of each sentence in days (float), on the same index. A year is 365.25 days, a month a twelfth of that.
 
-    In: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units. Null if
-    no length of time can be read; a number without a unit does not count.
+    text: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units. The
+    result is null if no length of time can be read; a number without a unit does not count.
     """
     return map_values(text, _days_of_sentence, "float64")
 

@@ -1,4 +1,4 @@
-"""Landing: stores every delivered file byte for byte, with a receipt for each delivery and findings on the inbox.
+"""Landing: store every delivered file byte for byte, with a receipt for each delivery and findings on the inbox.
 
 Does not belong here: the content of files (`sources`).
 """
@@ -6,6 +6,6 @@ Does not belong here: the content of files (`sources`).
 from __future__ import annotations
 
 from pipelines.landing.ingest import LandingReport, land_deliveries
-from pipelines.landing.receipts import LandedDelivery, landed
+from pipelines.landing.receipts import LandedDelivery, landed_deliveries
 
-__all__ = ["LandedDelivery", "LandingReport", "land_deliveries", "landed"]
+__all__ = ["LandedDelivery", "LandingReport", "land_deliveries", "landed_deliveries"]

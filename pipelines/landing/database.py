@@ -1,7 +1,7 @@
-"""Deliveries from a database server: the delivered file names an environment variable, and the variable contains the URL.
+"""Deliveries from a database server. The delivered file names an environment variable, which contains the URL of the database.
 
-Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump format (`sources.readers.dump`). No message contains
-the URL, the server name or text of the driver.
+Belongs here: everything from `psh.url` to the bytes of a dump. Does not belong here: the dump format (`sources.readers.dump`). No message
+contains the URL, the name of the server or a text of the driver.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sources.readers.dump import SECONDS, try_dump
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
-_OWN = ("HARMONIA_", "DAGSTER_", "PG")
+_RESERVED_PREFIXES = ("HARMONIA_", "DAGSTER_", "PG")
 _NO_DATABASE = (
     "the file does not name a database: it must contain one line with the name of an environment variable, agreed with Harmonia's "
     "operators, that holds a postgresql:// URL (or the same name with _FILE, for a file that holds it)"
@@ -30,8 +30,10 @@ class UnreachableError(Exception):
 
 
 def find_pointer(institution: str, names: set[str]) -> str | None:
-    """Return the file among `names` that points to a database server, by the institution's contract. Return None if there is none, or if
-    its dump is delivered too."""
+    """Return the file among `names` that points to a database server according to the institution's contract.
+
+    Return None if there is none, or if its dump is delivered too.
+    """
     for file in declared_files(institution):
         for name in file.alternatives:
             if file.reader == "database" and name.endswith(".url") and name in names and dump_name(name) not in names:
@@ -45,24 +47,26 @@ def dump_name(pointer: str) -> str:
 
 
 def dump_database(pointer: bytes) -> bytes:
-    """Return the dump of the database that a `.url` file points to. Raises `UnreachableError`."""
+    """Return the dump of the database to which a `.url` file points. pointer: content of the file. Raises `UnreachableError`."""
     url = _database_url(pointer)
     if url is None:
         raise UnreachableError(_NO_DATABASE)
     try:
-        found = request_dump(url)
+        dump = request_dump(url)
     except ExceededError as ended:
         raise UnreachableError(f"the database could not be read ({ended.detail or ended.reason})") from None
-    if isinstance(found, str):
-        raise UnreachableError(found)
-    return found
+    if isinstance(dump, str):
+        raise UnreachableError(dump)
+    return dump
 
 
 def _database_url(pointer: bytes) -> str | None:
-    """Return the URL from the variable, or from the file that `<variable>_FILE` names. Return None on any error, so that the feedback
-    does not reveal which variables exist. Harmonia's own settings are refused."""
+    """Return the URL from the variable that `pointer` names, or from the file that `<variable>_FILE` names.
+
+    Return None on any error, so that the feedback does not reveal which variables exist. Harmonia's own settings are refused.
+    """
     lines = pointer.decode("utf-8-sig", "replace").split()
-    if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_OWN):
+    if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_RESERVED_PREFIXES):
         return None
     url, file = os.environ.get(lines[0]), os.environ.get(f"{lines[0]}_FILE")
     if url is None and file:
@@ -74,6 +78,8 @@ def _database_url(pointer: bytes) -> str | None:
 
 
 def request_dump(url: str) -> bytes | str:
-    """Request the dump of the database at `url` in a process that is killed if the server blocks; return the dump, or the reason why it
-    failed. Raises `ExceededError`."""
+    """Request the dump of the database at `url` in a process that is killed if the server blocks.
+
+    Return the dump, or the reason why it failed. Raises `ExceededError`.
+    """
     return bounded.run_one_task(try_dump, url, _BOUNDS)

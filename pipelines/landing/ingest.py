@@ -1,4 +1,4 @@
-"""Ingestion: from an inbox to bytes in the store and receipts in the registry.
+"""Ingestion: store the bytes of the files in an inbox, and enter receipts into the registry.
 
 Belongs here: which files are ingested or skipped. Does not belong here: reading their content.
 
@@ -22,21 +22,29 @@ from harmonia.registry.ledger import erased_unread, now, removed_hashes, require
 from harmonia.registry.tables import Audit
 from harmonia.user import current_user
 from pipelines.landing.database import UnreachableError, dump_database, dump_name, find_pointer
-from pipelines.landing.names import kind_of, shown
-from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record_landing
+from pipelines.landing.file_names import kind_of, printable_name
+from pipelines.landing.receipts import (
+    CurrentFiles,
+    LandedDelivery,
+    StagedDelivery,
+    StoredFile,
+    current_files,
+    landed_deliveries,
+    record_landing,
+)
 from pipelines.landing.store import ChangingError, LandingStore, StagedBytes, UnreadableError
-from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, open_folder, walk
+from pipelines.landing.walk import DeliveryFolder, FileStat, Finding, InboxWalk, open_folder, walk_inbox
 
-_FRESH = 2.0  # seconds: a file modified more recently may stat be written to
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FRESH_SECONDS = 2.0  # seconds: a file modified more recently may still be written to
+_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REPLACED = "replaced landed bytes that were altered or missing"
-_LARGEST = 1 << 30  # bytes of a file: four times the limit of the readers
-_LONGEST_POINTER = 4096  # bytes of a .url file that are read
+_MAX_FILE_BYTES = 1 << 30  # bytes of a file: four times the limit of the readers
+_MAX_POINTER_BYTES = 4096  # bytes of a .url file that are read
 
 
 @dataclass(frozen=True)
 class LandingReport:
-    """The result of landing: the deliveries with new content, findings for `schemas.findings.frame`, and counts."""
+    """The result of landing: the deliveries with new content, findings for `schemas.findings.build_findings`, and counts."""
 
     new: list[LandedDelivery]
     findings: list[Finding]
@@ -48,46 +56,46 @@ class LandingReport:
 
 
 def land_deliveries(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) -> LandingReport:
-    """Ingest new files of `inbox`: bytes into the store of `home`, receipts into `registry`. Idempotent.
+    """Ingest the new files of `inbox`: their bytes into the store of `home`, their receipts into `registry`. Idempotent.
 
-    New files modified within the last two seconds are watched for `settle` seconds, to detect copying in progress.
-    Raises `HarmoniaError`, and records nothing, if the inbox is missing, the disk is full, or another process is landing for more than a
-    minute. Problems inside the inbox are findings.
+    settle: seconds to wait if a new file was modified within the last two seconds, since it may still be written to. Raises
+    `HarmoniaError`, and records nothing, if the inbox is missing, the disk is full, or another process is landing for more than a minute.
+    Problems inside the inbox are findings.
     """
     home.create()
     if home.root.resolve().is_relative_to(inbox.resolve()):
         raise HarmoniaError(f"home {home.root} is inside the inbox {inbox}: name another folder with --home (or HARMONIA_HOME)")
     moment = now()
     with landing_lock(home):
-        work = _InboxPass(inbox, LandingStore(home.landing))
-        work.store.clean()
+        inbox_pass = _InboxPass(inbox, LandingStore(home.landing))
+        inbox_pass.store.clean()
         try:
             with registry.read() as session:
                 before, erased = current_files(session), removed_hashes(session)
-                work.store.remove(erased_unread(session) | unknown_hashes(session, work.store.unrecorded()))
-            work.store.recorded()
-            staged = work.stage(before, erased)
-            work.wait_until_settled(settle)
-            for one in staged:
-                work.check_unchanged(one)
-            sizes = work.commit(staged)
+                inbox_pass.store.remove(erased_unread(session) | unknown_hashes(session, inbox_pass.store.unrecorded()))
+            inbox_pass.store.recorded()
+            staged = inbox_pass.stage(before, erased)
+            inbox_pass.wait_until_settled(settle)
+            for delivery in staged:
+                inbox_pass.check_unchanged(delivery)
+            sizes = inbox_pass.commit(staged)
             with registry.read() as session:
-                work.note_replaced(staged, required_hashes(session))
+                inbox_pass.note_replaced(staged, required_hashes(session))
         finally:
-            work.store.clean()
+            inbox_pass.store.clean()
         with registry.write() as session:
-            recorded = record_landing(session, work.found, staged, sizes, moment)
-            session.add_all(Audit(at=moment, who=current_user(), action=REPLACED, subject=subject) for subject in work.replaced)
-        work.store.recorded()
-    every = landed(registry, home)
+            recorded = record_landing(session, inbox_pass.found, staged, sizes, moment)
+            session.add_all(Audit(at=moment, who=current_user(), action=REPLACED, subject=subject) for subject in inbox_pass.replaced)
+        inbox_pass.store.recorded()
+    all_deliveries = landed_deliveries(registry, home)
     return LandingReport(
-        new=[one for one in every if (one.institution, str(one.name)) in recorded.new],
+        new=[delivery for delivery in all_deliveries if (delivery.institution, str(delivery.name)) in recorded.new],
         findings=recorded.findings,
-        deliveries=len(every),
-        files=sum(len(one.files) for one in every),
+        deliveries=len(all_deliveries),
+        files=sum(len(delivery.files) for delivery in all_deliveries),
         new_files=recorded.new_files,
         new_bytes=recorded.new_bytes,
-        skipped=sum(len(one.skipped) for one in staged),
+        skipped=sum(len(delivery.skipped) for delivery in staged),
     )
 
 
@@ -97,78 +105,84 @@ class _InboxPass:
     def __init__(self, inbox: Path, store: LandingStore) -> None:
         self.inbox, self.store = inbox, store
         self.started, self._begun = time.time(), time.monotonic()
-        self.found: InboxWalk = walk(inbox)
+        self.found: InboxWalk = walk_inbox(inbox)
         self.staged: dict[str, StagedBytes] = {}
         self.replaced: list[str] = []  # landed bytes that were damaged or missing and were delivered again
         self._unreachable: dict[bytes, UnreachableError] = {}  # by pointer; each database is tried once per run
 
     def stage(self, before: CurrentFiles, erased: Collection[str] = ()) -> list[StagedDelivery]:
-        """Stage the files of all deliveries, except unchanged files whose bytes an erasure removed (`erased`)."""
+        """Stage the files of all deliveries.
+
+        before: from `current_files`. erased: hashes of bytes that an erasure removed; unchanged files with these hashes are left out.
+        """
         deliveries = []
         for folder in self.found.folders:
-            one = StagedDelivery(folder, {}, set())
-            known = {file.sha256 for file in before.get(one.place, {}).values()}.intersection(erased)
+            delivery = StagedDelivery(folder, {}, set())
+            known = {file.sha256 for file in before.get(delivery.key, {}).values()}.intersection(erased)
             for name, stat in folder.files.items():
                 kind = "nested" if "/" in name else kind_of(name)
-                if stat.size > _LARGEST:
-                    self._skip_file(one, shown(name), "delivery-file-too-large", f"> {_LARGEST >> 20:,} MiB")
+                if stat.size > _MAX_FILE_BYTES:
+                    self._skip_file(delivery, printable_name(name), "delivery-file-too-large", f"> {_MAX_FILE_BYTES >> 20:,} MiB")
                     continue
                 try:
-                    self._add_file(one, shown(name), kind, self._read_file(folder, name, stat, known))
+                    self._add_file(delivery, printable_name(name), kind, self._read_file(folder, name, stat, known))
                 except ChangingError:
-                    self._skip_file(one, shown(name), "delivery-file-changing")
+                    self._skip_file(delivery, printable_name(name), "delivery-file-changing")
                 except UnreadableError as error:
-                    self._skip_file(one, shown(name), "delivery-file-unreadable", str(error))
-            self._dump_database(one, before.get(one.place, {}))
-            deliveries.append(one)
+                    self._skip_file(delivery, printable_name(name), "delivery-file-unreadable", str(error))
+            self._dump_database(delivery, before.get(delivery.key, {}))
+            deliveries.append(delivery)
         return deliveries
 
     def wait_until_settled(self, settle: float) -> None:
         """Wait if a new file is so recent that its sender may still be writing to it."""
         youngest = max((stat.changed[0] for folder in self.found.folders for stat in folder.files.values()), default=0)
-        if any(one.temporary is not None for one in self.staged.values()) and youngest > (self.started - _FRESH) * 1e9:
+        if any(staged.temporary is not None for staged in self.staged.values()) and youngest > (self.started - _FRESH_SECONDS) * 1e9:
             time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # not wall-clock time, which may be set back
 
-    def check_unchanged(self, one: StagedDelivery) -> None:
-        """Check the files of a delivery again and skip those that changed."""
-        for name, stat in one.folder.files.items():
-            if shown(name) in one.files and not self._is_unchanged(one.folder, name, stat):
-                self._skip_file(one, shown(name), "delivery-file-changing")
-        pointer = find_pointer(one.folder.institution, one.skipped)
+    def check_unchanged(self, delivery: StagedDelivery) -> None:
+        """Check the files of a delivery again, and skip those that changed."""
+        for name, stat in delivery.folder.files.items():
+            if printable_name(name) in delivery.files and not self._is_unchanged(delivery.folder, name, stat):
+                self._skip_file(delivery, printable_name(name), "delivery-file-changing")
+        pointer = find_pointer(delivery.folder.institution, delivery.skipped)
         if pointer is not None:  # the dump is skipped with its pointer
-            one.files.pop(dump_name(pointer), None)
-            one.skipped.add(dump_name(pointer))
+            delivery.files.pop(dump_name(pointer), None)
+            delivery.skipped.add(dump_name(pointer))
 
     def commit(self, staged: list[StagedDelivery]) -> dict[str, int]:
-        """Commit the files of the deliveries to the store; return their sizes by hash."""
-        wanted = {file.sha256 for one in staged for file in one.files.values()} & self.staged.keys()
+        """Commit the files of the deliveries to the store. Return their sizes, by hash."""
+        wanted = {file.sha256 for delivery in staged for file in delivery.files.values()} & self.staged.keys()
         self.store.commit([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
     def note_replaced(self, staged: list[StagedDelivery], required: Collection[str]) -> None:
-        """Report bytes that the store should have had (`required`) but had lost or damaged, and that were received again."""
-        for one in staged:
-            for name, file in one.files.items():
+        """Report bytes that were received again after the store had lost or damaged them.
+
+        required: hashes of the bytes that the store should have.
+        """
+        for delivery in staged:
+            for name, file in delivery.files.items():
                 bytes_ = self.staged.get(file.sha256)  # None for a dump landed before
                 if file.sha256 in required and bytes_ is not None and bytes_.temporary is not None:
-                    self.found.note("landing-bytes-replaced", None, None, f"{one.place[0]}/{one.place[1]}/{name}")
-                    self.replaced.append(f"{one.place[0]} {one.place[1]}: {file.sha256}")
+                    self.found.note("landing-bytes-replaced", None, None, f"{delivery.key[0]}/{delivery.key[1]}/{name}")
+                    self.replaced.append(f"{delivery.key[0]} {delivery.key[1]}: {file.sha256}")
 
     def _read_file(self, folder: DeliveryFolder, name: str, stat: FileStat, known: Collection[str]) -> StagedBytes:
-        """Stage a file. Raises an error if the file changed while it was read."""
+        """Stage a file. Raises `ChangingError` if it changed while it was read, `UnreadableError` if it cannot be opened."""
         *parts, base = name.split("/")
         try:
-            with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as place:
-                file = os.open(base, _FILE, dir_fd=place)
+            with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as folder_descriptor:
+                file = os.open(base, _OPEN_FLAGS, dir_fd=folder_descriptor)
         except FileNotFoundError:
             raise ChangingError from None
         except OSError as error:
             raise UnreadableError(error.strerror or type(error).__name__) from None
         try:
-            if FileStat.of(os.fstat(file)) != stat:
+            if FileStat.from_status(os.fstat(file)) != stat:
                 raise ChangingError
             staged = self.store.stage(file, known)
-            if FileStat.of(os.fstat(file)) != stat:
+            if FileStat.from_status(os.fstat(file)) != stat:
                 raise ChangingError
             return staged
         finally:
@@ -178,42 +192,45 @@ class _InboxPass:
         """Return whether a file still has the attributes that the walk found."""
         *parts, base = name.split("/")
         try:
-            with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as place:
-                return FileStat.of(os.stat(base, dir_fd=place, follow_symlinks=False)) == stat
+            with open_folder(self.inbox, folder.institution, str(folder.name), *parts) as folder_descriptor:
+                return FileStat.from_status(os.stat(base, dir_fd=folder_descriptor, follow_symlinks=False)) == stat
         except OSError:
             return False
 
-    def _add_file(self, one: StagedDelivery, name: str, kind: str, staged: StagedBytes) -> None:
-        one.files[name] = StoredFile(staged.sha256, kind)
+    def _add_file(self, delivery: StagedDelivery, name: str, kind: str, staged: StagedBytes) -> None:
+        delivery.files[name] = StoredFile(staged.sha256, kind)
         if staged.temporary is not None or staged.sha256 not in self.staged:
             self.staged[staged.sha256] = staged  # duplicates: either copy will do, the other is cleaned up
 
-    def _skip_file(self, one: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
-        one.files.pop(name, None)
-        one.skipped.add(name)
-        self.found.note(rule, *one.place, name, detail)
+    def _skip_file(self, delivery: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
+        delivery.files.pop(name, None)
+        delivery.skipped.add(name)
+        self.found.note(rule, *delivery.key, name, detail)
 
-    def _dump_database(self, one: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
-        """Dump the database that a delivery points to, unless its dump was landed with the same pointer."""
-        pointer = find_pointer(one.folder.institution, set(one.files) | one.skipped)
+    def _dump_database(self, delivery: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
+        """Dump the database to which a delivery points, unless its dump was landed with the same pointer."""
+        pointer = find_pointer(delivery.folder.institution, set(delivery.files) | delivery.skipped)
         if pointer is None:
             return
         name = dump_name(pointer)
-        if pointer in one.skipped:
-            one.skipped.add(name)
-        elif name in before and before.get(pointer) == one.files[pointer]:
-            one.files[name] = before[name]
+        if pointer in delivery.skipped:
+            delivery.skipped.add(name)
+        elif name in before and before.get(pointer) == delivery.files[pointer]:
+            delivery.files[name] = before[name]
         else:
             try:
                 self._add_file(
-                    one, name, "dump", self.store.stage_bytes(self._dump_or_report(self._stored_content(one.files[pointer].sha256)))
+                    delivery,
+                    name,
+                    "dump",
+                    self.store.stage_bytes(self._dump_or_report(self._stored_content(delivery.files[pointer].sha256))),
                 )
             except UnreachableError as error:
-                self.found.note("delivery-database-unreachable", *one.place, pointer, str(error))
-                one.skipped.add(name)
+                self.found.note("delivery-database-unreachable", *delivery.key, pointer, str(error))
+                delivery.skipped.add(name)
                 if name in before:  # pointer and dump belong together: keep both earlier versions
-                    one.skipped.add(pointer)
-                    del one.files[pointer]
+                    delivery.skipped.add(pointer)
+                    del delivery.files[pointer]
 
     def _dump_or_report(self, pointer: bytes) -> bytes:
         if pointer in self._unreachable:
@@ -227,4 +244,4 @@ class _InboxPass:
     def _stored_content(self, sha256: str) -> bytes:
         staged = self.staged[sha256]
         with storage(self.store.folder), (staged.temporary or self.store.path(sha256)).open("rb") as file:
-            return file.read(_LONGEST_POINTER)
+            return file.read(_MAX_POINTER_BYTES)

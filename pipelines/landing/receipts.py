@@ -1,4 +1,4 @@
-"""Receipts: the files of each delivery, now and before, and findings from this history.
+"""Receipts: the files of each delivery, now and before, and the findings from this history.
 
 Belongs here: registry entries of landing, the list of landed deliveries. Does not belong here: copying bytes. Deliveries are ordered by
 quarter, then version, never by arrival (docs/reference/counting-rules.md, "Record status").
@@ -21,14 +21,14 @@ from harmonia.home import Home
 from harmonia.registry import Registry, pulls
 from harmonia.registry.ledger import deliveries, received, record_problems, redactions
 from harmonia.registry.tables import Delivery, DeliveryFile, File, Receipt
-from pipelines.landing.names import READ, kind_of
+from pipelines.landing.file_names import READ_KINDS, kind_of
 from pipelines.landing.store import LandingStore
 from pipelines.landing.walk import DeliveryFolder, Finding, InboxWalk
 from sources.contract import DeliveryName
 from sources.periods import last_day
 from sources.readers.result import SourceFile
 
-_CONTENT = ("file", "dump")  # kinds that are the content of a delivery
+_CONTENT_KINDS = ("file", "dump")  # kinds that are the content of a delivery
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,24 @@ class StoredFile:
 
 @dataclass
 class StagedDelivery:
-    """The files of one delivery folder that a run staged, by shown name, and the names of skipped files."""
+    """The files of one delivery folder that a run staged, by printable name, and the names of the skipped files."""
 
     folder: DeliveryFolder
     files: dict[str, StoredFile]
     skipped: set[str]
 
     @property
-    def place(self) -> tuple[str, str]:
+    def key(self) -> tuple[str, str]:
         """The institution and the name of the delivery."""
         return self.folder.institution, str(self.folder.name)
 
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """A landed delivery. `receipt` changes only with its content, so that it is a cache key.
+    """A landed delivery.
 
-    `reading`: the redacted reading that replaces `files` if a person in them was erased (`harmonia.operations.erasure.reading`).
+    receipt: changes only if the content changes, so that it can be a cache key. reading: the redacted reading that replaces `files` if a
+    person in them was erased (`harmonia.operations.erasure.reading`).
     """
 
     institution: str
@@ -70,7 +71,7 @@ class LandedDelivery:
 
 @dataclass(frozen=True)
 class RecordedLanding:
-    """The result of `record_landing`: deliveries (institution, name) with new content, all findings, number of new files and bytes."""
+    """The result of `record_landing`: deliveries (institution, name) with new content, all findings, the numbers of new files and bytes."""
 
     new: set[tuple[str, str]]
     findings: list[Finding]
@@ -82,24 +83,23 @@ CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 
 def current_files(session: Session) -> CurrentFiles:
-    """Return the files of each delivery by its newest receipt: (institution, delivery) -> shown file name -> file."""
+    """Return the files of each delivery by its newest receipt: (institution, delivery) → printable file name → file."""
     return {(d.institution, d.name): _receipt_files(d.receipts[-1]) for d in received(session)}
 
 
-def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
-    """Return all landed deliveries by institution, period and version, with the paths of their bytes, including those without readable
-    files.
+def landed_deliveries(registry: Registry, home: Home) -> list[LandedDelivery]:
+    """Return all landed deliveries, with the paths of their bytes, by institution, period and version.
 
-    Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
+    Deliveries without readable files are included. Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
     store = LandingStore(home.landing)
     with registry.read() as session:
-        found = deliveries(session)
+        all_deliveries = deliveries(session)
         sizes = dict(session.execute(select(File.sha256, File.size)).all())
         readings = redactions(session)
     out = []
-    for delivery in found:
-        read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ), key=lambda file: file.name)
+    for delivery in all_deliveries:
+        read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ_KINDS), key=lambda file: file.name)
         reading = readings.get(delivery.receipts[-1].id)
         for name, sha256 in [("redacted reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
             store.existing_path(sha256, sizes[sha256], f"{delivery.institution} {delivery.name} {name}")
@@ -110,57 +110,62 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
 
 
 def record_landing(
-    session: Session, found: InboxWalk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
+    session: Session, inbox_walk: InboxWalk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime
 ) -> RecordedLanding:
-    """Record the files (`sizes` by hash), receipts and problems of a run. The findings include those from the history of deliveries."""
+    """Record the files, receipts and problems of a run. sizes: size of each committed file, by hash.
+
+    The findings include those from the history of deliveries.
+    """
     known = {(d.institution, d.name): d for d in received(session)}
     new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
     session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in new_files)
     session.flush()
     new = set()
-    for one in staged:
-        delivery = known.get(one.place)
+    for staged_delivery in staged:
+        delivery = known.get(staged_delivery.key)
         before = delivery.receipts[-1] if delivery else None
-        files = _merge_files(found, one, _receipt_files(before) if before else {})
+        files = _merge_files(inbox_walk, staged_delivery, _receipt_files(before) if before else {})
         if files:
-            delivery = delivery or _find_or_add_delivery(session, one, moment)
-            absent = [name for name in one.skipped if name not in files and "/" not in name and kind_of(name) == "file"]
+            delivery = delivery or _find_or_add_delivery(session, staged_delivery, moment)
+            absent = [name for name in staged_delivery.skipped if name not in files and "/" not in name and kind_of(name) == "file"]
             if _add_receipt(delivery, before, files, bool(absent), moment):
-                new.add(one.place)
-    _record_presence(found, known, moment)
+                new.add(staged_delivery.key)
+    _record_presence(inbox_walk, known, moment)
     session.flush()
-    findings = _sort_findings([*found.findings, *_history_findings(deliveries(session)), *pulls.open_pull_problems(session)])
+    findings = _sort_findings([*inbox_walk.findings, *_history_findings(deliveries(session)), *pulls.open_pull_problems(session)])
     record_problems(session, findings, moment)
     return RecordedLanding(new, findings, len(new_files), sum(sizes[sha256] for sha256 in new_files))
 
 
-def _find_or_add_delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delivery:
-    (institution, name), parsed = one.place, one.folder.name
+def _find_or_add_delivery(session: Session, staged: StagedDelivery, moment: datetime) -> Delivery:
+    (institution, name), parsed = staged.key, staged.folder.name
     delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
     session.add(delivery)
     return delivery
 
 
-def _merge_files(found: InboxWalk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
-    """Return the current files of a delivery: the staged files, and the earlier version of skipped files.
+def _merge_files(inbox_walk: InboxWalk, staged: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
+    """Return the current files of a delivery: the staged files, and the earlier version of each skipped file.
 
-    If files disappeared and none were added, the earlier files are kept: clearing a folder loses nothing.
+    If files disappeared and none were added, the earlier files are kept, so that clearing a folder loses nothing.
     """
-    files = dict(one.files)
-    files.update({name: before[name] for name in one.skipped if name in before})
-    gone = [name for name, file in before.items() if file.kind in _CONTENT and name not in one.files and name not in one.skipped]
-    added = [name for name, file in one.files.items() if file.kind in _CONTENT and name not in before]
+    files = dict(staged.files)
+    files.update({name: before[name] for name in staged.skipped if name in before})
+    gone = [
+        name for name, file in before.items() if file.kind in _CONTENT_KINDS and name not in staged.files and name not in staged.skipped
+    ]
+    added = [name for name, file in staged.files.items() if file.kind in _CONTENT_KINDS and name not in before]
     if gone and not added:
         files.update({name: before[name] for name in gone})
         for name in gone:
-            if before[name].kind == "file" and not one.folder.closed:
-                found.note("delivery-file-gone", one.place[0], one.place[1], name)
+            if before[name].kind == "file" and not staged.folder.closed:
+                inbox_walk.note("delivery-file-gone", staged.key[0], staged.key[1], name)
     return files
 
 
 def _add_receipt(delivery: Delivery, before: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
-    """Add a receipt if the delivery changed; return whether its content is new."""
-    hash_, content = hash_of_files(files), hash_of_files({name: file for name, file in files.items() if file.kind in _CONTENT})
+    """Add a receipt if the files of the delivery changed. Return whether its content is new."""
+    hash_, content = hash_files(files), hash_files({name: file for name, file in files.items() if file.kind in _CONTENT_KINDS})
     if before is not None and before.hash == hash_:
         if before.incomplete != incomplete:
             before.incomplete = incomplete
@@ -181,56 +186,56 @@ def _add_receipt(delivery: Delivery, before: Receipt | None, files: Mapping[str,
     return new
 
 
-def _record_presence(found: InboxWalk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
+def _record_presence(inbox_walk: InboxWalk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
     """Record which deliveries disappeared from the inbox, and which returned."""
-    here = {(folder.institution, str(folder.name)) for folder in found.folders}
-    for place, delivery in known.items():
-        gone = place not in here
-        if gone == (delivery.gone_since is None) and not (gone and delivery.institution in found.closed):
+    in_inbox = {(folder.institution, str(folder.name)) for folder in inbox_walk.folders}
+    for key, delivery in known.items():
+        gone = key not in in_inbox
+        if gone == (delivery.gone_since is None) and not (gone and delivery.institution in inbox_walk.closed):
             delivery.gone_since = moment if gone else None
 
 
-def _history_findings(every: Iterable[Delivery]) -> list[Finding]:
+def _history_findings(all_deliveries: Iterable[Delivery]) -> list[Finding]:
     """Return findings from the ledger. Only the finding on a delivery that was changed in place depends on the order of arrival."""
     findings = InboxWalk()
     versions: dict[tuple[str, str], set[int]] = {}
     contents: dict[tuple[str, str], list[Delivery]] = {}
-    for delivery in every:
-        place = (delivery.institution, delivery.name)
+    for delivery in all_deliveries:
+        key = (delivery.institution, delivery.name)
         if delivery.gone_since is not None:
-            findings.note("delivery-gone", *place)
+            findings.note("delivery-gone", *key)
         changes = [_describe_changes(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
         if changes:
-            findings.note("delivery-changed-in-place", *place, detail=changes[-1])
+            findings.note("delivery-changed-in-place", *key, detail=changes[-1])
         if delivery.receipts[-1].first_seen.date() <= last_day(delivery.period):
-            findings.note("delivery-before-quarter-end", *place)
-        known = versions.setdefault((delivery.institution, delivery.period), set())
-        absent = [str(DeliveryName(delivery.period, v)) for v in range(max(known, default=0) + 1, delivery.version)]
+            findings.note("delivery-before-quarter-end", *key)
+        versions_of_period = versions.setdefault((delivery.institution, delivery.period), set())
+        absent = [str(DeliveryName(delivery.period, v)) for v in range(max(versions_of_period, default=0) + 1, delivery.version)]
         if absent:
-            findings.note("delivery-version-gap", *place, detail=", ".join(absent[:5]))
-        known.add(delivery.version)
+            findings.note("delivery-version-gap", *key, detail=", ".join(absent[:5]))
+        versions_of_period.add(delivery.version)
         contents.setdefault((delivery.institution, delivery.receipts[-1].content), []).append(delivery)
-    for same in contents.values():
-        for delivery in same[1:]:
-            rule = "delivery-repeats-quarter" if delivery.period != same[0].period else "delivery-same-bytes"
-            if any(file.kind in _CONTENT for file in delivery.receipts[-1].files):
-                findings.note(rule, delivery.institution, delivery.name, detail=same[0].name)
+    for equal in contents.values():
+        for delivery in equal[1:]:
+            rule = "delivery-repeats-quarter" if delivery.period != equal[0].period else "delivery-same-bytes"
+            if any(file.kind in _CONTENT_KINDS for file in delivery.receipts[-1].files):
+                findings.note(rule, delivery.institution, delivery.name, detail=equal[0].name)
     return findings.findings
 
 
 def _describe_changes(before: Receipt, after: Receipt) -> str:
-    """Describe which files were changed, added or removed between two receipts."""
+    """Describe in words which files were changed, added or removed between two receipts."""
     old, new = _receipt_files(before), _receipt_files(after)
     parts = (
         ("changed", sorted(name for name in old.keys() & new.keys() if old[name].sha256 != new[name].sha256)),
         ("added", sorted(new.keys() - old.keys())),
         ("removed", sorted(old.keys() - new.keys())),
     )
-    return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
+    return "; ".join(f"{change}: {', '.join(names)}" for change, names in parts if names)
 
 
 def _landed_delivery(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
-    content = reading.name if reading else hash_of_files({file.name: StoredFile(file.sha256, file.kind) for file in read})
+    content = reading.name if reading else hash_files({file.name: StoredFile(file.sha256, file.kind) for file in read})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
@@ -240,10 +245,10 @@ def _receipt_files(receipt: Receipt) -> dict[str, StoredFile]:
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 
-def hash_of_files(files: Mapping[str, StoredFile]) -> str:
-    """Hash the names, hashes and kinds of the files of a receipt."""
-    listed = sorted((name, file.sha256, file.kind) for name, file in files.items())
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+def hash_files(files: Mapping[str, StoredFile]) -> str:
+    """Return a hash of the names, hashes and kinds of the files of a receipt."""
+    entries = sorted((name, file.sha256, file.kind) for name, file in files.items())
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def _sort_findings(findings: list[Finding]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""The landing store: bytes by their hash, stored once, never changed.
+"""The landing store: bytes by their hash, stored once and never changed.
 
 Belongs here: writing bytes to `landing/<aa>/<sha256>` atomically. Does not belong here: their meaning.
 """
@@ -16,7 +16,7 @@ from harmonia.errors import HarmoniaError, storage
 from harmonia.swap import sync
 
 _CHUNK = 1 << 20
-_INCOMING, _KEEPING = ".incoming", ".keeping"
+_INCOMING, _UNRECORDED = ".incoming", ".keeping"
 
 
 class ChangingError(Exception):
@@ -29,7 +29,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class StagedBytes:
-    """Bytes that are ready to be committed. `temporary` is None if the store already has them."""
+    """Bytes that are ready to be committed. temporary: their path until then; None if the store already has them."""
 
     sha256: str
     size: int
@@ -37,7 +37,7 @@ class StagedBytes:
 
 
 class LandingStore:
-    """The landing folder of a home. To be used under the landing lock."""
+    """The landing folder of a home. It must be used under the landing lock."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,15 +47,17 @@ class LandingStore:
         return self.folder / sha256[:2] / sha256
 
     def has(self, sha256: str, size: int) -> bool:
-        """Return whether the complete bytes are stored. Bytes of another size are damaged, and are replaced when they are delivered
-        again."""
+        """Return whether the complete bytes are stored.
+
+        Bytes of another size are damaged; they are replaced when they are delivered again.
+        """
         try:
             return self.path(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
 
     def existing_path(self, sha256: str, size: int, file: str) -> Path:
-        """Return the path of stored bytes. Raises `HarmoniaError`, which names `file`, if they are missing or of another size."""
+        """Return the path of stored bytes. Raises `HarmoniaError`, which names `file`, if they are missing or have another size."""
         path = self.path(sha256)
         if not self.has(sha256, size):
             raise HarmoniaError(
@@ -65,9 +67,10 @@ class LandingStore:
         return path
 
     def stage(self, source: int, known: Collection[str] = ()) -> StagedBytes:
-        """Stage an open file, which is read twice. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (disk full).
+        """Stage an open file, which is read twice.
 
-        known: hashes of bytes that an erasure removed, which must not be stored again.
+        known: hashes of bytes that an erasure removed, which must not be stored again. Raises `ChangingError`, `UnreadableError`, or
+        `HarmoniaError` if the disk is full.
         """
         digest, size = hashlib.sha256(), 0
         for chunk in _read_chunks(source):
@@ -79,7 +82,7 @@ class LandingStore:
         return self._write_temporary(sha256, size, _read_chunks(source))
 
     def stage_bytes(self, content: bytes) -> StagedBytes:
-        """Stage bytes that do not come from a file (the dump of a database)."""
+        """Stage bytes that do not come from a file, such as the dump of a database."""
         sha256 = hashlib.sha256(content).hexdigest()
         if self.has(sha256, len(content)):
             return StagedBytes(sha256, len(content), None)
@@ -87,14 +90,14 @@ class LandingStore:
 
     def commit(self, staged: list[StagedBytes]) -> None:
         """Move staged bytes to their final path, durably. Call `recorded` once the ledger has them. Raises `HarmoniaError`."""
-        self._mark_unrecorded({one.sha256 for one in staged if one.temporary is not None})
+        self._mark_unrecorded({staged_bytes.sha256 for staged_bytes in staged if staged_bytes.temporary is not None})
         folders = set()
-        for one in staged:
-            if one.temporary is not None:
-                target = self.path(one.sha256)
+        for staged_bytes in staged:
+            if staged_bytes.temporary is not None:
+                target = self.path(staged_bytes.sha256)
                 with storage(target):
                     target.parent.mkdir(mode=0o700, exist_ok=True)
-                    one.temporary.replace(target)
+                    staged_bytes.temporary.replace(target)
                 folders.add(target.parent)
         for folder in (*folders, *((self.folder,) if folders else ())):
             with storage(folder):
@@ -102,19 +105,19 @@ class LandingStore:
 
     def unrecorded(self) -> set[str]:
         """Return the hashes of bytes that a killed run committed but may not have recorded in the ledger."""
-        return {path.name for path in (self.folder / _KEEPING).glob("*")}
+        return {path.name for path in (self.folder / _UNRECORDED).glob("*")}
 
     def recorded(self) -> None:
-        """Forget the hashes of `unrecorded`: all committed bytes are in the ledger, or were removed."""
+        """Forget the hashes of `unrecorded`, since all committed bytes are in the ledger, or were removed."""
         with storage(self.folder):
-            for note in (self.folder / _KEEPING).glob("*"):
+            for note in (self.folder / _UNRECORDED).glob("*"):
                 note.unlink(missing_ok=True)
 
     def clean(self) -> None:
         """Remove staged bytes that were not committed, also those of killed runs."""
         with storage(self.folder):
-            for left in (self.folder / _INCOMING).glob("*"):
-                left.unlink(missing_ok=True)
+            for leftover in (self.folder / _INCOMING).glob("*"):
+                leftover.unlink(missing_ok=True)
 
     def remove(self, hashes: Collection[str]) -> None:
         """Remove bytes, after an erasure."""
@@ -123,10 +126,10 @@ class LandingStore:
                 self.path(sha256).unlink(missing_ok=True)
 
     def _mark_unrecorded(self, hashes: Collection[str]) -> None:
-        """Note hashes before bytes are moved, so that after a kill no bytes remain that ledger and erasure do not know."""
+        """Note hashes before their bytes are moved, so that after a kill no bytes remain that are unknown to ledger and erasure."""
         if not hashes:
             return
-        notes = self.folder / _KEEPING
+        notes = self.folder / _UNRECORDED
         with storage(self.folder):
             notes.mkdir(mode=0o700, exist_ok=True)
             for sha256 in hashes:

@@ -1,10 +1,10 @@
-"""Lists an inbox without opening files.
+"""List the content of an inbox without opening files.
 
 Belongs here: walking `<inbox>/<institution>/<delivery>/`, findings on misplaced entries. Does not belong here: copying (`store.py`),
 comparison with earlier runs (`ingest.py`, `receipts.py`).
 
-Symbolic links are never followed, even within the inbox: a link could show one institution's data in another's feedback. Folders are
-opened relative to their parent, so that none can be replaced by a link meanwhile.
+Symbolic links are never followed, even within the inbox: a link could show one institution's data in another's feedback. Folders are opened
+relative to their parent, so that none can be replaced by a link meanwhile.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from typing import Any
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry.ledger import YARDSTICKS
-from pipelines.landing.names import BESIDE, is_odd, kind_of, shown
+from pipelines.landing.file_names import IGNORED_FOLDERS, kind_of, needs_escaping, printable_name
 from sources import contract
 from sources.contract import DeliveryName
 
 Finding = dict[str, Any]
 Entry = tuple[str, os.stat_result | None]
-Place = tuple[str | None, DeliveryName | None]
+Location = tuple[str | None, DeliveryName | None]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 16  # folder levels within a delivery; deeper folders are reported, not read
-_MOST = 1_000  # files and folders of a delivery that are listed, declared ones first
+_MAX_DEPTH = 16  # folder levels within a delivery; deeper folders are reported, not read
+_MAX_ENTRIES = 1_000  # files and folders of a delivery that are listed, declared ones first
 
 
 @dataclass(frozen=True)
 class FileStat:
-    """Attributes of a file that do not change while nobody writes to it."""
+    """Attributes of a file that do not change while no process writes to it."""
 
     size: int
     changed: tuple[int, int]  # modification and status change, ns
     place: tuple[int, int]  # device, inode
 
     @classmethod
-    def of(cls, status: os.stat_result) -> FileStat:
+    def from_status(cls, status: os.stat_result) -> FileStat:
         """Take the attributes of a file from an `os.stat_result`."""
         return cls(status.st_size, (status.st_mtime_ns, status.st_ctime_ns), (status.st_dev, status.st_ino))
 
@@ -58,7 +58,7 @@ class DeliveryFolder:
     seen: int = 0  # files and folders in it
 
     def fingerprint(self) -> str:
-        """A hash of the files in the folder: paths, sizes, times, inodes. No file is opened."""
+        """Return a hash of the files in the folder: paths, sizes, times, inodes. No file is opened."""
         stats = sorted((name, file.size, file.changed, file.place) for name, file in self.files.items())
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
@@ -71,20 +71,23 @@ class InboxWalk:
     findings: list[Finding] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
 
-    def report(self, rule: str, place: Place = (None, None), name: str | None = None, detail: str = "") -> None:
-        """Add a finding about the unescaped `name` in an inbox, institution or delivery folder."""
-        institution, delivery = place
-        self.note(rule, institution, str(delivery) if delivery else None, shown(name) if name is not None else None, detail)
+    def report(self, rule: str, location: Location = (None, None), name: str | None = None, detail: str = "") -> None:
+        """Add a finding on an entry of an inbox, institution or delivery folder. name: unescaped."""
+        institution, delivery = location
+        self.note(rule, institution, str(delivery) if delivery else None, printable_name(name) if name is not None else None, detail)
 
     def note(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
-        """Add a finding about a file by its shown name; a yardstick belongs to no institution, and is named by its path in the inbox."""
+        """Add a finding on a file.
+
+        file: its printable name. A yardstick belongs to no institution; it is named by its path in the inbox.
+        """
         if institution == YARDSTICKS:
             institution, delivery, file = None, None, "/".join(part for part in (institution, delivery, file) if part)
         self.findings.append({"institution": institution, "delivery": delivery, "file": file, "rule": rule, "detail": detail or None})
 
 
 def declared_files(institution: str) -> Sequence[contract.FileSpec]:
-    """Return the files that the contract declares; none of yardsticks, which have no contract."""
+    """Return the files that the contract declares; none for yardsticks, which have no contract."""
     return () if institution == YARDSTICKS else contract.load(institution).files
 
 
@@ -102,9 +105,12 @@ def open_folder(inbox: Path, *parts: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def walk(inbox: Path) -> InboxWalk:
-    """Walk an inbox. Raises `HarmoniaError` if it does not exist or cannot be opened; problems inside it are findings."""
-    found = InboxWalk()
+def walk_inbox(inbox: Path) -> InboxWalk:
+    """List the deliveries of an inbox.
+
+    Raises `HarmoniaError` if the inbox does not exist or cannot be opened. Problems inside it are findings.
+    """
+    result = InboxWalk()
     known = contract.institutions()
     try:
         with open_folder(inbox) as top:
@@ -114,98 +120,98 @@ def walk(inbox: Path) -> InboxWalk:
     except OSError as error:
         raise HarmoniaError(f"inbox {inbox} cannot be opened ({error.strerror}): name a folder that this user may read") from None
     for name, status in entries:
-        if name in BESIDE and _is_folder(status):
+        if name in IGNORED_FOLDERS and _is_folder(status):
             continue
         if not _is_folder(status):
-            _note_stray(found, (None, None), name, status)
+            _note_stray(result, (None, None), name, status)
         elif name in known or name == YARDSTICKS:
-            _walk_institution(found, inbox, name)
+            _walk_institution(result, inbox, name)
         else:
             near = name.strip().lower()
-            found.report("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
-    found.folders.sort(key=lambda folder: (folder.institution, folder.name))
-    return found
+            result.report("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
+    result.folders.sort(key=lambda folder: (folder.institution, folder.name))
+    return result
 
 
-def _walk_institution(found: InboxWalk, inbox: Path, institution: str) -> None:
-    place = (institution, None)
+def _walk_institution(result: InboxWalk, inbox: Path, institution: str) -> None:
+    location = (institution, None)
     try:
         with open_folder(inbox, institution) as descriptor:
             entries = _folder_entries(descriptor)
     except OSError as error:
-        found.closed.add(institution)
-        found.report("delivery-file-unreadable", place, institution, error.strerror or "")
+        result.closed.add(institution)
+        result.report("delivery-file-unreadable", location, institution, error.strerror or "")
         return
     cadence = None if institution == YARDSTICKS else contract.load(institution).cadence
     for name, status in entries:
         delivery = DeliveryName.parse(name, cadence)
         if not _is_folder(status):
-            _note_stray(found, place, name, status)
+            _note_stray(result, location, name, status)
         elif delivery is None:
-            found.report("delivery-name-no-period", place, name)
+            result.report("delivery-name-no-period", location, name)
         else:
-            _walk_delivery(found, inbox, DeliveryFolder(institution, delivery))
+            _walk_delivery(result, inbox, DeliveryFolder(institution, delivery))
 
 
-def _walk_delivery(found: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
+def _walk_delivery(result: InboxWalk, inbox: Path, folder: DeliveryFolder) -> None:
     declared = {n.lower() for file in declared_files(folder.institution) for n in (file.name, *file.alternatives)}
-    earlier = len(found.findings)
-    found.folders.append(folder)
-    _walk_files(found, inbox, folder, (), declared)
-    if folder.seen > _MOST:
+    findings_before = len(result.findings)
+    result.folders.append(folder)
+    _walk_files(result, inbox, folder, (), declared)
+    if folder.seen > _MAX_ENTRIES:
         folder.closed = True
-        found.report("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MOST:,}")
+        result.report("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MAX_ENTRIES:,}")
     has_files = any("/" in name or kind_of(name) != "system" for name in folder.files)
-    if not has_files and all(f["rule"] == "delivery-system-file" for f in found.findings[earlier:]):
-        found.report("delivery-empty", (folder.institution, folder.name))
+    if not has_files and all(f["rule"] == "delivery-system-file" for f in result.findings[findings_before:]):
+        result.report("delivery-empty", (folder.institution, folder.name))
 
 
-def _walk_files(found: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
-    """Find the files of a delivery folder, and those of its subfolders, whose bytes are stored although they are misplaced."""
-    place = (folder.institution, folder.name)
-    inner = "/".join(parts)
+def _walk_files(result: InboxWalk, inbox: Path, folder: DeliveryFolder, parts: tuple[str, ...], declared: set[str]) -> None:
+    """Find the files of a delivery folder and of its subfolders. Files in subfolders are stored although they are misplaced."""
+    location = (folder.institution, folder.name)
+    subfolder = "/".join(parts)
     try:
         with open_folder(inbox, folder.institution, str(folder.name), *parts) as descriptor:
             entries = _folder_entries(descriptor)
     except OSError as error:
         folder.closed = True
-        found.report("delivery-file-unreadable", place, inner or str(folder.name), error.strerror or "")
+        result.report("delivery-file-unreadable", location, subfolder or str(folder.name), error.strerror or "")
         return
     for name, status in sorted(entries, key=lambda entry: entry[0].lower() not in declared):
         folder.seen += 1
-        if folder.seen > _MOST:
+        if folder.seen > _MAX_ENTRIES:
             return
-        path = f"{inner}/{name}" if parts else name
+        path = f"{subfolder}/{name}" if parts else name
         if status is None:
             folder.closed = True
-            found.report("delivery-file-unreadable", place, path)
+            result.report("delivery-file-unreadable", location, path)
         elif stat.S_ISDIR(status.st_mode):
             if not parts:
-                found.report("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", place, path)
-            if len(parts) < _DEEPEST:
-                _walk_files(found, inbox, folder, (*parts, name), declared)
+                result.report("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", location, path)
+            if len(parts) < _MAX_DEPTH:
+                _walk_files(result, inbox, folder, (*parts, name), declared)
             else:
-                found.report("delivery-nested-folder", place, path, "too deep: not stored")
+                result.report("delivery-nested-folder", location, path, "too deep: not stored")
         elif not stat.S_ISREG(status.st_mode):
-            found.report("delivery-special-file", place, path, _file_type(status.st_mode))
+            result.report("delivery-special-file", location, path, _file_type(status.st_mode))
         else:
-            _note_file(found, folder, path, status)
+            _note_file(result, folder, path, status)
 
 
-def _note_file(found: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
-    place = (folder.institution, folder.name)
-    folder.files[path] = FileStat.of(status)
+def _note_file(result: InboxWalk, folder: DeliveryFolder, path: str, status: os.stat_result) -> None:
+    location = (folder.institution, folder.name)
+    folder.files[path] = FileStat.from_status(status)
     if "/" not in path and kind_of(path) == "system":
-        found.report("delivery-system-file", place, path)
-    elif is_odd(path):
-        found.report("delivery-file-name", place, path)
+        result.report("delivery-system-file", location, path)
+    elif needs_escaping(path):
+        result.report("delivery-file-name", location, path)
 
 
-def _note_stray(found: InboxWalk, place: Place, name: str, status: os.stat_result | None) -> None:
+def _note_stray(result: InboxWalk, location: Location, name: str, status: os.stat_result | None) -> None:
     if status is not None and not stat.S_ISREG(status.st_mode):
-        found.report("delivery-special-file", place, name, _file_type(status.st_mode))
+        result.report("delivery-special-file", location, name, _file_type(status.st_mode))
     else:
-        found.report("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", place, name)
+        result.report("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", location, name)
 
 
 def _folder_entries(descriptor: int) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Yardsticks as landed: `<inbox>/yardsticks/<period>[_vN]/*.csv`, figures that institutions published themselves.
+"""Landed yardsticks: figures that institutions published themselves, from `<inbox>/yardsticks/<period>[_vN]/*.csv`.
 
 Belongs here: which landed files are current. Does not belong here: their content (`warehouse/yardsticks.py`).
 """
@@ -13,22 +13,25 @@ from harmonia.home import Home
 from harmonia.registry import Registry
 from harmonia.registry.ledger import YARDSTICKS, received
 from harmonia.registry.tables import File
-from pipelines.landing.names import kind_of
+from pipelines.landing.file_names import kind_of
 from pipelines.landing.store import LandingStore
 
 
 def yardstick_files(registry: Registry, home: Home) -> list[tuple[str, Path]]:
-    """Path in the inbox and place of the bytes of every current file of yardsticks: of each period those of the newest version.
+    """List the current files of yardsticks, which are those of the newest version of each period: path in the inbox, and path of the stored
+    bytes.
 
     Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
     store = LandingStore(home.landing)
     with registry.read() as session:
-        newest = {one.period: one for one in received(session) if one.institution == YARDSTICKS}
+        newest = {delivery.period: delivery for delivery in received(session) if delivery.institution == YARDSTICKS}
         sizes = dict(session.execute(select(File.sha256, File.size)).all())
-        files = [(f"{YARDSTICKS}/{one.name}/{file.name}", file) for one in newest.values() for file in one.receipts[-1].files]
+        files = [
+            (f"{YARDSTICKS}/{delivery.name}/{file.name}", file) for delivery in newest.values() for file in delivery.receipts[-1].files
+        ]
     out = []
-    for name, file in sorted(files, key=lambda found: found[0]):
+    for name, file in sorted(files, key=lambda entry: entry[0]):
         if file.kind == "file" and kind_of(file.name) == "file":
             out.append((name, store.existing_path(file.sha256, sizes[file.sha256], name)))
     return out

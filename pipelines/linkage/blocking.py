@@ -22,7 +22,7 @@ from pipelines.linkage.hashing import mix_hashes, open_cursor
 from pipelines.linkage.score import Likelihoods
 from pipelines.linkage.sharing import Groups, Pairs, concatenate_groups, drop_unique_hashes, group_rows
 from pipelines.linkage.states import first_rows
-from pipelines.resources.flat import RowIndexByOwner
+from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # A value that more records share than this is refused: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
@@ -254,7 +254,7 @@ class _Evaluator:
         # Sorted before each value is repeated for every record that has it.
         hashed = np.asarray(found["h"], dtype="uint64")
         order = np.argsort(hashed)
-        entry, row = RowIndexByOwner(place, int(place.max(initial=-1)) + 1).of(found["id"][order])
+        entry, row = RowIndexByOwner(place, int(place.max(initial=-1)) + 1).rows_of(found["id"][order])
         return hashed[order][entry], row
 
     def hashes(self, expression: str) -> np.ndarray:

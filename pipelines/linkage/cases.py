@@ -20,7 +20,7 @@ from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import map_to_numbers
-from pipelines.resources.flat import CodeLookup, RowIndexByOwner, distinct_numbers, first_largest_rows, value_per_name
+from pipelines.resources.integer_arrays import CodeLookup, RowIndexByOwner, compute_per_name, distinct_numbers, first_largest_rows
 from sources import contract
 
 PARTS = ("prior", "persons", "citation", "together", "apart", "another")
@@ -126,7 +126,7 @@ def _add_detained_together(
     found = orient_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
     known = _pair_codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     found = found[~np.isin(_pair_codes(records, found["a"].to_numpy(), found["b"].to_numpy()), known)]
-    registers = records.files["institution"].isin(contract.at("registration")).to_numpy()
+    registers = records.files["institution"].isin(contract.institutions_at("registration")).to_numpy()
     arrested = pairs.loc[(pairs["weight"] > 0) & (registers[pairs["a"]] | registers[pairs["b"]]), ["a", "b"]].to_numpy()
     found = found[~found[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
     if found.empty:
@@ -170,8 +170,8 @@ def gather_file_pairs(
     cites, joins, together = ties.cites, ties.joins, ties.together
     pairs = candidate_files(records, people, model, before.persons, ties, extra) if chosen is None else chosen
     kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    expected = value_per_name(names, kinds, lambda kind: expected_overlap(kind, model).expected)
-    coverage = value_per_name(names, kinds, lambda kind: expected_overlap(kind, model).coverage)
+    expected = compute_per_name(names, kinds, lambda kind: expected_overlap(kind, model).expected)
+    coverage = compute_per_name(names, kinds, lambda kind: expected_overlap(kind, model).coverage)
     cited = _cited_about_victim(records, pairs, cites)
     coverage = np.where(cited, np.maximum(coverage, CITED_NAMES), coverage)
     pairs = _add_person_bits(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
@@ -185,7 +185,7 @@ def gather_file_pairs(
 def expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
     """Return what is expected of a pair of institutions (`pair_kinds`): the entry of the model, else an entry that depends only on
     whether they open a file for each person."""
-    persons = sum(name in contract.of_one_person() for name in kind.split("-"))
+    persons = sum(name in contract.institutions_with_file_per_person() for name in kind.split("-"))
     return model.between.get(kind) or UNKNOWN_PAIR[persons]
 
 
@@ -208,7 +208,7 @@ def orient_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame
 def _upstream_rank(records: Records) -> np.ndarray:
     """Rank the files by the stage of their institution; in a pair the file with the lower rank comes first."""
     files, persons = records.files, records.persons
-    rank = map_to_numbers(files["institution"], contract.place_of(), len(contract.place_of()))
+    rank = map_to_numbers(files["institution"], contract.position_of(), len(contract.position_of()))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
     place = np.empty(len(files), dtype="int64")
@@ -235,7 +235,7 @@ def candidate_files(
     if person_cluster is not None:
         mates = RowIndexByOwner(person_cluster, int(person_cluster.max(initial=-1)) + 1)
         clusters = np.flatnonzero((mates.sizes > 1) & (mates.sizes <= MOST_MATES))
-        _, one, other = mates.across(clusters, clusters)
+        _, one, other = mates.combine_rows(clusters, clusters)
         left, right = np.concatenate([left, one[one < other]]), np.concatenate([right, other[one < other]])
     file = records.persons["file"].to_numpy()
     sources = [ties.cites, ties.joins, ties.together, *([] if extra is None else [extra])]
@@ -251,7 +251,7 @@ def _file_counts(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Count the files of both institutions of each pair, and return the larger count."""
     code, names = number_institutions(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
-    count = value_per_name(names, code, lambda name: float(counts[name]))
+    count = compute_per_name(names, code, lambda name: float(counts[name]))
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
 
 
@@ -298,13 +298,16 @@ def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarr
 def _about_one_victim(records: Records) -> np.ndarray:
     """Return whether each file is about one victim."""
     code, names = number_institutions(records)
-    return np.array([name in contract.of_one_person() and name in contract.naming("victim") for name in names], dtype=bool)[code]
+    return np.array(
+        [name in contract.institutions_with_file_per_person() and name in contract.institutions_naming("victim") for name in names],
+        dtype=bool,
+    )[code]
 
 
 def _cited_about_victim(records: Records, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
     """Return whether one file of each pair is about one victim and cites the other, whose institution names victims."""
     code, names = number_institutions(records)
-    naming = np.array([name in contract.naming("victim") for name in names], dtype=bool)[code]
+    naming = np.array([name in contract.institutions_naming("victim") for name in names], dtype=bool)[code]
     citing, cited = cites["a"].to_numpy("int64"), cites["b"].to_numpy("int64")
     about = _about_one_victim(records)[citing] & naming[cited]
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
@@ -345,16 +348,16 @@ def _reference_bits(
     for frame, surer in ((cites[~cites["near"]], 0.0), (joins, MERGED_BITS)):
         table = _smallest_by_pair(records, frame, "bearers")
         for direction in directions:
-            bearers = table.at(direction)
+            bearers = table.values_at(direction)
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
     citation += np.where(separated_pairs(records, pairs), SEPARATED_BITS, 0.0)
     table = _smallest_by_pair(records, cites[cites["near"]], "bearers")
-    use = (np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))) & (citation == 0)
+    use = (np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
     table = _smallest_by_pair(records, together, "citing")
-    both = np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))
+    both = np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
     apart = references.cite_different_numbers(records, pairs) | (_name_no_second_file(records, pairs) & ~both)
@@ -366,7 +369,7 @@ def _reference_bits(
 def _name_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return which pairs of files of a prosecution mention no second file. A prosecution has two files of one case only if a party is
     separated or cases are joined, and its files record both."""
-    silent = records.files["institution"].isin(contract.at("prosecution")).to_numpy().copy()
+    silent = records.files["institution"].isin(contract.institutions_at("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
     a, b, left, right = (pairs[name].to_numpy("int64") for name in ("a", "b", "left", "right"))
@@ -377,8 +380,10 @@ def _cites_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return which pairs are of a file of an institution that opens cases and of a file about one victim that cites no case. A victim's
     file belongs to the case that it cites; without a citation it is more often a matter that those institutions do not know."""
     code, names = number_institutions(records)
-    opens = np.array([name in contract.at("registration", "prosecution") for name in names], dtype=bool)[code]
-    kinds = [kind for kind, name in contract.bearers().items() if name not in contract.of_one_person()]
+    opens = np.array([name in contract.institutions_at("registration", "prosecution") for name in names], dtype=bool)[code]
+    kinds = [
+        kind for kind, name in contract.institution_of_number_kind().items() if name not in contract.institutions_with_file_per_person()
+    ]
     silent = _about_one_victim(records)
     silent[records.references.loc[records.references["kind"].isin(kinds), "file"].to_numpy("int64")] = False
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
@@ -404,7 +409,7 @@ def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd
         np.concatenate([_pair_codes(records, one, other), _pair_codes(records, other, one)]), np.concatenate([weight, weight])
     )
     a, b, citation = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["citation"].to_numpy("float64")
-    own = np.maximum(known.at(_pair_codes(records, a, b), UNTIED), 0.0)
+    own = np.maximum(known.values_at(_pair_codes(records, a, b), UNTIED), 0.0)
     out = np.zeros(len(pairs))
     for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing)):
         tied_to = RowIndexByOwner(one, size)
@@ -412,8 +417,8 @@ def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd
             pair, third, both = _third_files(records, first, second, tied_to, other)
             if name == "cited_by_another":  # many may cite one file
                 pair, third, both = pair[~both], third[~both], both[~both]
-            tied = known.at(_pair_codes(records, first[pair], third), UNTIED) - np.where(both, own[pair], 0.0)
-            between = known.at(_pair_codes(records, second[pair], third), UNTIED)
+            tied = known.values_at(_pair_codes(records, first[pair], third), UNTIED) - np.where(both, own[pair], 0.0)
+            between = known.values_at(_pair_codes(records, second[pair], third), UNTIED)
             most = model.cases[name] - np.where(both, citation[pair], 0.0)
             np.minimum.at(out, pair, most * _as_probability(tied) * (1 - _as_probability(between)))
     return out
@@ -425,12 +430,14 @@ def _third_files(
     """Find the other files of the institution of `second` to which the file `first` of a pair is tied. Return the row of the pair, the
     file, and whether `first` is also tied to `second`."""
     institution, _ = number_institutions(records)
-    pair, tie = tied_to.of(first)
+    pair, tie = tied_to.rows_of(first)
     third = other[tie]
     own = np.zeros(len(first), dtype=bool)
     own[pair[third == second[pair]]] = True
     _, names = number_institutions(records)
-    several = np.array([name in contract.of_one_person() for name in names], dtype=bool)  # other files of the case there are no rivals
+    several = np.array(
+        [name in contract.institutions_with_file_per_person() for name in names], dtype=bool
+    )  # other files of the case there are no rivals
     others = (institution[third] == institution[second[pair]]) & (third != second[pair]) & ~several[institution[third]]
     return pair[others], third[others], own[pair[others]]
 
@@ -445,7 +452,7 @@ def _cluster_files(records: Records, model: Model, pairs: pd.DataFrame, constrai
     setting = model.cases
     rules = cluster.JoiningRules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    spine = [name for name in contract.bearers().values() if name not in contract.of_one_person()]
+    spine = [name for name in contract.institution_of_number_kind().values() if name not in contract.institutions_with_file_per_person()]
     kind = map_to_numbers(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     found = replace(cluster.pairs_from_weights(a, b, pairs["weight"].to_numpy("float64")), strong=strong)

@@ -46,7 +46,7 @@ def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
 def _opening_institutions(records: Records, groups: np.ndarray) -> np.ndarray:
     """Return, as bits, the institutions that open cases and have a file in each group. Such an institution keeps one file per case,
     while a court may divide a case."""
-    origins = contract.at("registration", "prosecution")
+    origins = contract.institutions_at("registration", "prosecution")
     code, names = number_institutions(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
     bits = np.zeros(len(groups), dtype="int64")

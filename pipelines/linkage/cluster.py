@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.linkage.constraints import Constraints
-from pipelines.resources.flat import is_run_start
+from pipelines.resources.integer_arrays import is_run_start
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.partition import Partition
 from pipelines.linkage.persons import lacks_identity, prior_between_cases
 from pipelines.linkage.tasks import Setting, unpack_records
-from pipelines.resources.flat import find_positions
+from pipelines.resources.integer_arrays import find_positions
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pipelines.linkage.cases import PARTS, Cases
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, share_again
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import find_positions
+from pipelines.resources.integer_arrays import find_positions
 
 KEY = {"institution": "institution", "key": "record_key"}
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")

@@ -1,7 +1,7 @@
 """Model drift: the comparison levels that records reach, by institution and period of delivery, against those of the training data.
 
 Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm. Does
-not belong here: training (`training`), presentation (`pipelines.checks.model`).
+not belong here: training (`training`), presentation (`pipelines.checks.linkage_model`).
 
 A delivery with shifted birth dates, or with names in another script, links worse but does not fail. Its records then reach other
 comparison levels, in pairs with those of other institutions, than earlier records did.
@@ -19,7 +19,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records, build_features
 from pipelines.linkage.states import first_rows, number_rows
-from pipelines.resources.flat import RowIndexByOwner
+from pipelines.resources.integer_arrays import RowIndexByOwner
 
 COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL = ["institution", "period", "field"]
@@ -53,7 +53,7 @@ def linked_pairs(records: Records, people: PersonPairs, cluster: np.ndarray) -> 
     own = RowIndexByOwner(cluster, int(cluster.max(initial=-1)) + 1)
     institution = pd.factorize(records.persons["institution"])[0]
     several = np.flatnonzero((own.sizes > 1) & (own.sizes <= MOST_IN_CLUSTER))
-    _, left, right = own.across(several, several)
+    _, left, right = own.combine_rows(several, several)
     chosen = (left < right) & (institution[left] != institution[right])
     left, right = left[chosen], right[chosen]
     return pd.concat([pd.DataFrame({"a": left, "b": right}), people.levels(left, right)], axis=1)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipelines.linkage.model import Evidence, Model
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import RowIndexByOwner
+from pipelines.resources.integer_arrays import RowIndexByOwner
 
 RANDOM_PAIRS = 4000
 MOST_BITS = 6.0
@@ -162,7 +162,7 @@ class Weigher:
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
             if evidence.between not in number_of:
                 continue
-            _, rows = of_kind.of(np.array([number_of[evidence.between]]))
+            _, rows = of_kind.rows_of(np.array([number_of[evidence.between]]))
             if not len(rows):
                 continue
             level = evidence_levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)

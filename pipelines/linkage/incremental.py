@@ -23,7 +23,7 @@ from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.partition import Partition
 from pipelines.linkage.solving import Solved, alternate_rounds
 from pipelines.linkage.tasks import Frames, Setting, pack_records, run_tasks, unpack_records
-from pipelines.resources.flat import RowIndexByOwner, find_positions
+from pipelines.resources.integer_arrays import RowIndexByOwner, find_positions
 
 # Number of records decided at a time, so that memory use does not grow with history.
 BATCH = 30_000
@@ -59,7 +59,7 @@ class RowIndex:
         out = np.empty(len(component), dtype="int64")
         for which, rows in self._rows.items():
             mine = person == which
-            out[mine] = rows.at(component[mine], rank[mine])
+            out[mine] = rows.row_at(component[mine], rank[mine])
         return out
 
 

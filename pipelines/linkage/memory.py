@@ -24,9 +24,9 @@ from pipelines.linkage.common import CommonStatistics
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies
-from pipelines.resources.code import digest_code
+from pipelines.resources.code_digest import digest_code
 
-_CODE = ("pipelines/linkage/*.py", "pipelines/resources/flat.py")
+_CODE = ("pipelines/linkage/*.py", "pipelines/resources/integer_arrays.py")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
 _MANIFEST, _COMMON = "manifest.json", "common.json"
 

@@ -14,7 +14,7 @@ from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import distinct_numbers, find_positions
+from pipelines.resources.integer_arrays import distinct_numbers, find_positions
 
 
 class PersonPairs:

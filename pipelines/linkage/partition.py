@@ -23,7 +23,7 @@ from pipelines.linkage.score import close_pairs
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.tasks import Frames, Setting, count_processes, run_tasks
-from pipelines.resources.flat import find_positions, run_starts
+from pipelines.resources.integer_arrays import find_positions, run_starts
 
 # Number of pairs of files weighed at a time, so that memory use does not grow with history.
 AT_ONCE = 50_000

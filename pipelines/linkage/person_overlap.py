@@ -14,7 +14,7 @@ from pipelines.linkage.evidence import number_institutions
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import lacks_identity
 from pipelines.linkage.standardise import Records
-from pipelines.resources.flat import RowIndexByOwner, is_run_start
+from pipelines.resources.integer_arrays import RowIndexByOwner, is_run_start
 from sources import contract
 
 # Pairs of files with more pairs of persons than this are decided only by references, dates and seats.
@@ -53,12 +53,15 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     )
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
-    pair, left, right = of_file.across(a[rows], b[rows])
+    pair, left, right = of_file.combine_rows(a[rows], b[rows])
     pair = rows[pair]
     # Only institutions whose contracts have a code for victims and witnesses have them in their files.
     code, names = number_institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
-    naming = {side: contract.naming(side) if side in ("victim", "witness") else contract.naming_accused() for side in sides}
+    naming = {
+        side: contract.institutions_naming(side) if side in ("victim", "witness") else contract.institutions_naming_accused()
+        for side in sides
+    }
     knows = np.array([[name in naming.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]

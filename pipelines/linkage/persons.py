@@ -17,7 +17,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import number_rows
-from pipelines.resources.flat import RowIndexByOwner
+from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # Up to this number all persons of one case are compared with each other; in larger cases only blocked pairs.
 MOST_IN_CASE = 150
@@ -103,7 +103,7 @@ def _pairs_within_cases(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all pairs of person records in one case, except in cases with too many records."""
     rows = RowIndexByOwner(case, int(case.max(initial=-1)) + 1)
     cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MOST_IN_CASE))
-    _, left, right = rows.across(cases, cases)
+    _, left, right = rows.combine_rows(cases, cases)
     return left[left < right], right[left < right]
 
 

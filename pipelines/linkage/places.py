@@ -27,7 +27,7 @@ from pipelines.linkage.persons import lacks_identity, prior_within_case
 from pipelines.linkage.score import Frequencies, compute_likelihoods, encode_persons, token_frequencies
 from pipelines.linkage.standardise import STATE, compared_fields
 from pipelines.linkage.states import number_rows, read_deliveries, value_of_delivery
-from pipelines.resources.flat import RowIndexByOwner, distinct_numbers
+from pipelines.resources.integer_arrays import RowIndexByOwner, distinct_numbers
 
 COLUMNS = [*STATE, "status", "person_key", "first_key"]
 # Log2 prior odds that a repeated position is the same person's: 92 of 100 in a real register.
@@ -121,7 +121,7 @@ def _member_pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     group = np.where(long, file.max() + 1 + number_rows(members[["record_key"]])[0], file)
     rows = RowIndexByOwner(group, int(group.max()) + 1)
     several = np.flatnonzero(rows.sizes > 1)
-    _, left, right = rows.across(several, several)
+    _, left, right = rows.combine_rows(several, several)
     return left[left < right], right[left < right]
 
 
@@ -130,7 +130,7 @@ def _pairs_in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> n
     lists, many = number_rows(states[["file", "delivery"]])
     rows = RowIndexByOwner(lists, many)
     several = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= LONGEST))
-    _, a, b = rows.across(several, several)
+    _, a, b = rows.combine_rows(several, several)
     a, b = member[a], member[b]
     return distinct_numbers((a * size + b)[a < b])
 

@@ -1,7 +1,7 @@
 """Case numbers as evidence: which file cites which, and which files cite the same number.
 
 Belongs here: finding the files that bear a number, including numbers without register and with one wrong character. Does not belong
-here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonisation.numbers`).
+here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonisation.case_numbers`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipelines.linkage.hashing import open_cursor
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import is_among, number_rows
-from pipelines.resources.flat import RowIndexByOwner
+from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # A number that more files cite is no evidence for a pair of them.
 MOST_CITING = 300
@@ -107,7 +107,7 @@ def detained_together(records: Records) -> pd.DataFrame:
 def cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return whether both files of each of `pairs` (`a, b`) cite numbers of one kind, and have no cited number of any kind in common."""
     rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _index_citations(records))
-    pair, one, other = rows.across(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    pair, one, other = rows.combine_rows(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
     pair, one, other = pair[alike], one[alike], other[alike]
     found = np.zeros(len(pairs), dtype=bool)

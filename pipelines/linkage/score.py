@@ -25,7 +25,7 @@ from pipelines.linkage.compare import MISSING, Values
 from pipelines.linkage.encoded import Comparer, encode_values
 from pipelines.linkage.model import Field
 from pipelines.linkage.sharing import Pairs
-from pipelines.resources.flat import RowIndexByOwner
+from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # Given name and surname are also compared swapped; a swap costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
@@ -123,7 +123,7 @@ def token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQU
             both = (text >= 0) & (group >= 0)
             size = np.bincount(group[both], minlength=len(groups))
             cells, many = np.unique(text[both] * len(groups) + group[both], return_counts=True)
-            cell, place = RowIndexByOwner(owner, len(texts)).of(cells // len(groups))
+            cell, place = RowIndexByOwner(owner, len(texts)).rows_of(cells // len(groups))
             pairs, where = np.unique(token[place] * len(groups) + (cells % len(groups))[cell], return_inverse=True)
             for pair, n in zip(pairs.tolist(), np.bincount(where, weights=many[cell]).tolist(), strict=True):
                 word, g = tokens[pair // len(groups)], pair % len(groups)

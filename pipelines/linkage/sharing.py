@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.linkage.hashing import mix_hashes
-from pipelines.resources.flat import concatenate_ranges, distinct_numbers, is_run_start, run_starts
+from pipelines.resources.integer_arrays import concatenate_ranges, distinct_numbers, is_run_start, run_starts
 
 CHUNK = 1 << 19
 _ROW_BITS = 32

@@ -30,7 +30,7 @@ import pyarrow as pa
 from pipelines.linkage.model import Field, Level, Model
 from pipelines.linkage.score import FIRST_NAME, GROUP, Frequencies, exchanged_fields
 from pipelines.linkage.sharing import Groups
-from pipelines.resources.flat import run_starts
+from pipelines.resources.integer_arrays import run_starts
 
 HERE = "_here"
 UNIQUE_ID = "unique_id"

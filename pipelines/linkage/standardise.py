@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.crosswalk import SUCCESSORS, with_new_keys
+from pipelines.crosswalk import SUCCESSOR_COLUMNS, apply_new_keys
 from pipelines.linkage.states import (
     RECORD,
     first_rows,
@@ -56,7 +56,7 @@ READ: dict[str, list[str]] = {
     "events": [*_STATE, "record_key", "entity", "event", "date"],
     "references": [*_STATE, "case_key", "kind", "number", "seat"],
 }
-INPUT: dict[str, list[str]] = {**READ, "successors": list(SUCCESSORS)}
+INPUT: dict[str, list[str]] = {**READ, "successors": list(SUCCESSOR_COLUMNS)}
 STATE = ["institution", "delivery", "record_key"]
 PERSON_EVENTS = ("supported", "arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
@@ -132,7 +132,7 @@ def read_columns(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFram
         name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_column_types(name)).reset_index(drop=True)
         for name, columns in READ.items()
     }
-    return with_new_keys(tables, canonical.get("successors", pd.DataFrame()))
+    return apply_new_keys(tables, canonical.get("successors", pd.DataFrame()))
 
 
 @cache

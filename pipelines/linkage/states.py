@@ -146,7 +146,7 @@ def record_states(states: pd.DataFrame) -> RecordStates:
 
 def _rank_of_institution(names: pd.Series) -> np.ndarray:
     code, distinct = pd.factorize(names)
-    known, named = contract.place_of(), [str(name) for name in distinct]
+    known, named = contract.position_of(), [str(name) for name in distinct]
     order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
     return np.argsort(order)[code] if len(order) else code
 

@@ -1,6 +1,6 @@
-"""`harmonia pull`: options and output.
+"""The command `harmonia pull`: its options and output.
 
-Does not belong here: pulling. Heavy modules are imported inside.
+Does not belong here: pulling. Heavy modules are imported inside the command.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def pull(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Fetch new deliveries from the institutions' servers into the inbox. Exit 1 when a source failed, else 0."""
-    workplace = Workplace.of(inbox, home, registry_url).ready()
+    workplace = Workplace.from_paths(inbox, home, registry_url).prepare()
     from harmonia.registry import open_registry
-    from pipelines.pull.steps import pull as pull_deliveries
+    from pipelines.pull.pulling import pull_deliveries
 
     registry = open_registry(workplace.registry)
     try:
@@ -44,15 +44,23 @@ def pull(
         out.print("No institution declares a source: see docs/how-to/pull-deliveries.md.")
         return
     table = grid("institution", "source", "delivery", "result", "in the inbox as", "rule", "detail")
-    for one in outcomes:
-        cells = (one.institution, one.kind, one.delivery or "", one.result, one.inbox_name or "", one.rule or "", one.detail)
-        table.add_row(*cells, style=_COLOURS[one.result])
+    for outcome in outcomes:
+        cells = (
+            outcome.institution,
+            outcome.kind,
+            outcome.delivery or "",
+            outcome.result,
+            outcome.inbox_name or "",
+            outcome.rule or "",
+            outcome.detail,
+        )
+        table.add_row(*cells, style=_COLOURS[outcome.result])
     out.print(table)
-    for rule, remedy in {one.rule: one.remedy for one in outcomes if one.rule}.items():
+    for rule, remedy in {outcome.rule: outcome.remedy for outcome in outcomes if outcome.rule}.items():
         out.print(f"{rule}: {remedy}", soft_wrap=True)
-    new = [one for one in outcomes if one.result in ("pulled", "new")]
+    new = [outcome for outcome in outcomes if outcome.result in ("pulled", "new")]
     if dry_run:
         out.print(f"Dry run: nothing was fetched; {count(len(new), 'delivery', 'deliveries')} would be.")
     else:
         out.print(f"{count(len(new), 'delivery', 'deliveries')} pulled{'; next: harmonia run' if new else ''}.")
-    raise typer.Exit(any(one.result == "failed" for one in outcomes))
+    raise typer.Exit(any(outcome.result == "failed" for outcome in outcomes))

@@ -1,8 +1,7 @@
-"""Databases as sources: the tables of a contract are read in one consistent snapshot and written as files. SQLAlchemy over PostgreSQL,
-MariaDB or MySQL, SQL Server, Oracle.
+"""Databases as sources: the tables of a contract are read in one consistent snapshot, and written as files.
 
-Belongs here: connection, snapshot, statements. Does not belong here: the form of the files (`table_files`), when a snapshot is due
-(`steps`). Only the columns that the contract declares are read.
+Belongs here: connection, snapshot, statements. SQLAlchemy is used for PostgreSQL, MariaDB or MySQL, SQL Server and Oracle. Does not belong
+here: the form of the files (`table_files`), when a snapshot is due (`pulling`). Only the columns that the contract declares are read.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchTableError, Operati
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import BLOB, CLOB, JSON, LargeBinary, Text
 
-from pipelines.pull.failure import PullError, as_pull_error
+from pipelines.pull.errors import PullError, convert_errors
 from pipelines.pull.source import ANSWER_SECONDS, CLOSED, MIB, Look, Offer, Problem, Request, SecretLocation, Secrets, Source
-from pipelines.pull.table_files import ROWS, Rows, write_delimited, write_sqlite
+from pipelines.pull.table_files import BATCH_ROWS, Rows, write_delimited, write_sqlite
 from sources.contract import Contract, FileSpec, TableSpec
 
 Kind = Literal["postgresql", "mariadb", "mysql", "sqlserver", "oracle"]
@@ -38,10 +37,10 @@ _NOT_TRANSACTIONAL = (
 
 @dataclass(frozen=True)
 class TableSource:
-    """Where a table of the contract is in the database.
+    """The location of a table of the contract in the database.
 
     - `name`: the table or view
-    - `columns`: declared column -> the column in the database, if the names differ
+    - `columns`: declared column → the column in the database, if the names differ
     - `day`: the column that limits the rows to the period
     - `changed`: a column that grows with every change, so that an unchanged table is not read again
     """
@@ -56,8 +55,11 @@ class TableSource:
 
 @dataclass(frozen=True)
 class Server:
-    """What one database product needs: SQLAlchemy's driver, the statements that begin a snapshot, and its error codes for a refused
-    login and an impossible snapshot."""
+    """The properties of a database product.
+
+    driver: that of SQLAlchemy. begin: the statements that begin a snapshot. refused, no_snapshot: error codes for a refused login and for
+    an impossible snapshot.
+    """
 
     driver: str
     begin: tuple[str, ...]
@@ -112,7 +114,7 @@ _CERTIFICATE = re.compile("certificate|SSL", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """A table as it is in the database. `columns`: the columns that the contract and `TableSource` name, by that name."""
+    """A table of the database. columns: the columns that the contract and `TableSource` name, by that name."""
 
     spec: TableSpec
     table: sa.TableClause
@@ -121,9 +123,11 @@ class DatabaseTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Database(Source):
-    """The declaration of a database as a source. `days`: days after the end of a period on which a snapshot is due (default: the
-    contract's `due_days`); `tables`: table of the contract -> where it is (default: the table of the same name); `ca`: certificates by
-    which the server is verified."""
+    """The declaration of a database as a source.
+
+    days: the numbers of days after the end of a period at which a snapshot is due (default: the contract's `due_days`). tables: table of
+    the contract → its location (default: the table of the same name). ca: certificates for the verification of the server.
+    """
 
     secret: ClassVar = ("password",)
 
@@ -140,11 +144,14 @@ class Database(Source):
 
     @property
     def server(self) -> Server:
-        """The needs of the database product."""
+        """The properties of the database product."""
         return SERVERS["mysql" if self.kind == "mariadb" else self.kind]
 
     def look(self, secrets: Secrets, request: Request) -> Look:
-        """Offer the period that is due, if there is one. The state of the offer is known only if every table declares `changed`."""
+        """Offer the period that is due, if there is one.
+
+        The state of the offer is known only if every table declares `changed`.
+        """
         if request.period is None or request.days is None:
             return Look()
         for attempt in self.retrying():
@@ -153,7 +160,7 @@ class Database(Source):
                 counts = {table.spec.name: self._count_rows(db, table, request.days) for table in tables}
                 if not any(rows for rows, _ in counts.values()):
                     return Look(problems=[Problem(request.period, "pull-folder-empty", "no table has a row")])
-                certain = all((at := self.tables.get(name)) and at.changed for name in counts)
+                certain = all((table_source := self.tables.get(name)) and table_source.changed for name in counts)
                 state = hashlib.sha256(json.dumps([request.period, counts], sort_keys=True).encode()).hexdigest()
                 return Look([Offer(request.period, state if certain else None)])
         raise AssertionError  # the last attempt raises
@@ -172,7 +179,7 @@ class Database(Source):
         return write_delimited(*tables[0], file.options, target, self.largest * MIB)
 
     def connection_url(self, secrets: Secrets) -> sa.URL:
-        """Return the address with the login. The path of a socket is passed as a query."""
+        """Return the address with the login. The path of a socket is passed as a query parameter."""
         socket = self.host is not None and self.host.startswith("/")
         query = {"host" if self.kind == "postgresql" else "unix_socket": self.host or ""} if socket else {}
         name = {"query": {"service_name": self.database}} if self.kind == "oracle" else {"database": self.database, "query": query}
@@ -199,12 +206,12 @@ class Database(Source):
     @contextmanager
     def _open_snapshot(self, secrets: Secrets) -> Iterator[sa.Connection]:
         """Open a connection in one read-only, consistent snapshot. Raises `PullError`."""
-        with as_pull_error():
+        with convert_errors():
             engine = self._create_engine(secrets)
             try:
                 with engine.connect() as db:
-                    for select_statement in self.server.begin:
-                        db.exec_driver_sql(select_statement)
+                    for statement in self.server.begin:
+                        db.exec_driver_sql(statement)
                     if self.server is SERVERS["mysql"]:
                         self._require_innodb(db)
                     yield db
@@ -214,15 +221,17 @@ class Database(Source):
                 engine.dispose()
 
     def _require_innodb(self, db: sa.Connection) -> None:
-        """Raise `PullError` for tables in other engines than InnoDB, in which every statement sees another state."""
-        used = {at.name or name for name, at in self.tables.items()}
-        place = {"place": self.schema or self.database}
-        odd = sorted(name for (name,) in db.execute(sa.text(_NOT_TRANSACTIONAL), place) if not used or name in used)
-        if odd:
-            raise PullError("pull-snapshot", f"{odd[0]}: not InnoDB")
+        """Raise `PullError` if a table is in another engine than InnoDB: in such an engine every statement sees another state of the
+        tables.
+        """
+        used = {table_source.name or name for name, table_source in self.tables.items()}
+        parameters = {"place": self.schema or self.database}
+        not_innodb = sorted(name for (name,) in db.execute(sa.text(_NOT_TRANSACTIONAL), parameters) if not used or name in used)
+        if not_innodb:
+            raise PullError("pull-snapshot", f"{not_innodb[0]}: not InnoDB")
 
     def _as_pull_error(self, error: DBAPIError) -> PullError:
-        """Return the rule that an error of a driver breaks, by the codes of the product."""
+        """Convert an error of a driver to the rule that it breaks, by the error codes of the product."""
         codes = _error_codes(error.orig)
         if codes.intersection(self.server.refused):
             return PullError("pull-refused")
@@ -238,46 +247,52 @@ class Database(Source):
         return PullError("pull-failed", type(error.orig).__name__)
 
     def _find_tables(self, db: sa.Connection, agreed: Contract, file: FileSpec) -> list[DatabaseTable]:
-        """Return the tables of a file. A crosswalk exists only if records were renumbered. Raises `PullError` if another table is
-        missing."""
-        found = ((agreed.tables[name], self._find_table(db, agreed.tables[name])) for name in file.tables)
-        there = [(spec, table) for spec, table in found if table is not None or spec.crosswalk is None]
-        if missing := [self._name_of(spec) for spec, table in there if table is None]:
+        """Return the tables of a file. A crosswalk may be missing, since it exists only if records were renumbered.
+
+        Raises `PullError` if another table is missing.
+        """
+        candidates = ((agreed.tables[name], self._find_table(db, agreed.tables[name])) for name in file.tables)
+        expected = [(spec, table) for spec, table in candidates if table is not None or spec.crosswalk is None]
+        if missing := [self._name_of(spec) for spec, table in expected if table is None]:
             raise PullError("pull-table-missing", ", ".join(missing))
-        return [table for _, table in there if table is not None]
+        return [table for _, table in expected if table is not None]
 
     def _name_of(self, spec: TableSpec) -> str:
         return self.tables.get(spec.name, TableSource()).name or spec.name
 
     def _find_table(self, db: sa.Connection, spec: TableSpec) -> DatabaseTable | None:
         """Return the table with the declared columns; None if it does not exist. Raises `PullError` if a column is missing."""
-        at = self.tables.get(spec.name, TableSource())
+        table_source = self.tables.get(spec.name, TableSource())
         name = self._name_of(spec)
         try:
-            there = {str(column["name"]): column["type"] for column in sa.inspect(db).get_columns(name, schema=self.schema)}
+            types = {str(column["name"]): column["type"] for column in sa.inspect(db).get_columns(name, schema=self.schema)}
         except NoSuchTableError:
             return None
-        if not there:
+        if not types:
             return None
-        folded = {one.casefold(): one for one in there}
-        wanted = {column.name: at.columns.get(column.name, column.name) for column in spec.columns}
-        limits = [one for one in (at.day, at.changed) if one]
-        missing = [one for one in (*wanted.values(), *limits) if one.casefold() not in folded]
+        folded = {column_name.casefold(): column_name for column_name in types}
+        wanted = {column.name: table_source.columns.get(column.name, column.name) for column in spec.columns}
+        limits = [column_name for column_name in (table_source.day, table_source.changed) if column_name]
+        missing = [column_name for column_name in (*wanted.values(), *limits) if column_name.casefold() not in folded]
         if missing:
             raise PullError("pull-column-missing", f"{name}: {', '.join(sorted(missing))}")
-        found = {declared: folded[one.casefold()] for declared, one in wanted.items()} | {one: folded[one.casefold()] for one in limits}
-        columns = [sa.column(one, there[one]) for one in dict.fromkeys(found.values())]
+        names = {declared: folded[column_name.casefold()] for declared, column_name in wanted.items()} | {
+            column_name: folded[column_name.casefold()] for column_name in limits
+        }
+        columns = [sa.column(column_name, types[column_name]) for column_name in dict.fromkeys(names.values())]
         table = sa.table(name, *columns, schema=self.schema)
-        return DatabaseTable(spec, table, {declared: table.c[one] for declared, one in found.items()})
+        return DatabaseTable(spec, table, {declared: table.c[column_name] for declared, column_name in names.items()})
 
     def _fetch_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date] | None) -> Rows:
         """Yield the rows of a table in a fixed order, `ROWS` at a time."""
-        with db.execution_options(stream_results=True, max_row_buffer=ROWS).execute(self.select_statement(table, days)) as result:
-            yield from (rows for rows in result.yield_per(ROWS).partitions())
+        with db.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS).execute(self.select_statement(table, days)) as result:
+            yield from (rows for rows in result.yield_per(BATCH_ROWS).partitions())
 
     def select_statement(self, table: DatabaseTable, days: tuple[date, date] | None) -> sa.Select[Any]:
-        """Return the statement that selects the declared columns, ordered by key and then by all other columns, so that the same rows
-        give the same bytes."""
+        """Return the statement that selects the declared columns of a table.
+
+        Rows are ordered by key and then by all other columns, so that the same rows give the same bytes.
+        """
         spec = table.spec
         columns = [table.columns[column.name].label(column.name) for column in spec.columns]
         order = [table.columns[name] for name in dict.fromkeys((*spec.key, *(column.name for column in spec.columns)))]
@@ -285,24 +300,24 @@ class Database(Source):
         return sa.select(*columns).where(*self._period_limits(table, days)).order_by(*sortable)
 
     def _period_limits(self, table: DatabaseTable, days: tuple[date, date] | None) -> list[sa.ColumnElement[bool]]:
-        at = self.tables.get(table.spec.name)
-        if at is None or at.day is None or days is None:
+        table_source = self.tables.get(table.spec.name)
+        if table_source is None or table_source.day is None or days is None:
             return []
-        column = table.columns[at.day]
+        column = table.columns[table_source.day]
         return [column >= days[0], column < days[1] + timedelta(days=1)]
 
     def _count_rows(self, db: sa.Connection, table: DatabaseTable, days: tuple[date, date]) -> tuple[int, str]:
-        """Return the number of rows in the period, and the largest value of the column `changed`."""
-        at = self.tables.get(table.spec.name)
-        mark = sa.func.max(table.columns[at.changed]) if at and at.changed else sa.null()
+        """Return the number of rows in the period, and the largest value of the column `changed` as text."""
+        table_source = self.tables.get(table.spec.name)
+        mark = sa.func.max(table.columns[table_source.changed]) if table_source and table_source.changed else sa.null()
         row = db.execute(sa.select(sa.func.count(), mark).select_from(table.table).where(*self._period_limits(table, days))).one()
         return int(row[0]), str(row[1])
 
 
 def _error_codes(error: Any) -> set[str]:
-    """Return the codes of a driver's error: SQLSTATE, or the number with or without leading words (`ORA-01017`)."""
-    found = {str(getattr(error, "sqlstate", None)), str(getattr(error, "number", None))}
-    for one in getattr(error, "args", ()):
-        found.add(str(one[0]) if isinstance(one, tuple) and one else str(one))
-        found.add(str(getattr(one, "code", None)))  # oracledb
-    return found
+    """Return the error codes of a driver's error: SQLSTATE, or the number with or without a prefix (`ORA-01017`)."""
+    error_codes = {str(getattr(error, "sqlstate", None)), str(getattr(error, "number", None))}
+    for argument in getattr(error, "args", ()):
+        error_codes.add(str(argument[0]) if isinstance(argument, tuple) and argument else str(argument))
+        error_codes.add(str(getattr(argument, "code", None)))  # oracledb
+    return error_codes

@@ -1,7 +1,7 @@
-"""HTTPS as a source: folders are the pages of links that web servers make of them (Apache, nginx, `python -m http.server`). Uses
-requests.
+"""HTTPS as a source: folders are the pages of links that web servers make of them (Apache, nginx, `python -m http.server`).
 
-Belongs here: the connection. fsspec's own file system for HTTP is not used: it takes any error for an absent file and follows redirects.
+Belongs here: the connection, by `requests`. fsspec's own file system for HTTP is not used: it treats any error as a missing file, and
+follows redirects.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from pydantic import Field
 
-from pipelines.pull.failure import PullError
-from pipelines.pull.files import CHUNK, Entry, FileSource
+from pipelines.pull.errors import PullError
+from pipelines.pull.file_source import CHUNK_BYTES, Entry, FileSource
 from pipelines.pull.source import ANSWER_SECONDS, MIB, SecretLocation, Secrets
 
-_LARGEST_PAGE = 4 * MIB
-_REFUSED, _ABSENT = (401, 403, 407), (404, 410)
+_MAX_PAGE_BYTES = 4 * MIB
+_REFUSED_STATUSES, _MISSING_STATUSES = (401, 403, 407), (404, 410)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Https(FileSource):
-    """The declaration of an HTTPS server. `ca`: certificates by which the server is verified, else the system's; `certificate` and
-    `key`: of this client; `token`: sent as `Authorization: Bearer`."""
+    """The declaration of an HTTPS server.
+
+    ca: certificates for the verification of the server; default: those of the system. certificate, key: those of this client. token: sent
+    as `Authorization: Bearer`.
+    """
 
     secret: ClassVar = ("token",)
 
@@ -58,13 +61,13 @@ class Https(FileSource):
 
 
 class _HttpsConnection:
-    """Folders and files below a URL."""
+    """An open session, with the folders and files below a URL."""
 
     def __init__(self, session: Any, root: str) -> None:
         self._session, self._root = session, root
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return the files and folders to which the page of a folder links; size and mark of each file come from a HEAD request."""
+        """Return the files and folders to which the page of a folder links. Size and mark of each file come from a HEAD request."""
         from lxml import html
 
         url = self._url(f"{folder}/" if folder else "")
@@ -72,19 +75,19 @@ class _HttpsConnection:
             page = b"".join(_read_page(answer))
         if not page.strip():
             return []
-        found: dict[str, Entry] = {}
+        entries: dict[str, Entry] = {}
         for anchor in html.fromstring(page).iter("a"):
             target = urlsplit(urljoin(url, anchor.get("href", "")))
             inside = target.geturl().startswith(url) and not target.query and not target.fragment
             name = unquote(target.path[len(urlsplit(url).path) :]) if inside else ""
             if name.rstrip("/") and "/" not in name[:-1]:
-                found[name] = Entry(name[:-1], "folder") if name.endswith("/") else self._head_file(folder, name)
-        return list(found.values())
+                entries[name] = Entry(name[:-1], "folder") if name.endswith("/") else self._head_file(folder, name)
+        return list(entries.values())
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of a file. Fewer bytes than the server announced are an error."""
+        """Yield the bytes of a file. It is an error if there are fewer bytes than the server announced."""
         with self._request("get", self._url(path)) as answer:
-            yield from answer.iter_content(CHUNK)
+            yield from answer.iter_content(CHUNK_BYTES)
 
     def _head_file(self, folder: str, name: str) -> Entry:
         with self._request("head", self._url(f"{folder}/{name}" if folder else name)) as answer:
@@ -99,9 +102,9 @@ class _HttpsConnection:
     def _request(self, method: str, url: str) -> Iterator[Any]:
         timeout = (ANSWER_SECONDS, ANSWER_SECONDS)
         with self._session.request(method, url, stream=True, allow_redirects=False, timeout=timeout) as answer:
-            if answer.status_code in _REFUSED:
+            if answer.status_code in _REFUSED_STATUSES:
                 raise PullError("pull-refused", f"status {answer.status_code}")
-            if answer.status_code in _ABSENT:
+            if answer.status_code in _MISSING_STATUSES:
                 raise PullError("pull-folder-missing", f"status {answer.status_code}")
             if answer.status_code != 200:
                 transient = answer.status_code >= 500 or answer.status_code == 429
@@ -111,9 +114,9 @@ class _HttpsConnection:
 
 
 def _read_page(answer: Any) -> Iterator[bytes]:
-    room = _LARGEST_PAGE
+    room = _MAX_PAGE_BYTES
     for chunk in answer.iter_content(64 << 10):
         room -= len(chunk)
         if room < 0:
-            raise PullError("pull-too-large", f"the page of a folder: more than {_LARGEST_PAGE // MIB} MiB")
+            raise PullError("pull-too-large", f"the page of a folder: more than {_MAX_PAGE_BYTES // MIB} MiB")
         yield chunk

@@ -1,7 +1,7 @@
-"""Puts a pulled delivery into the inbox: it is built in a separate folder, named, and moved in one step.
+"""Put a pulled delivery into the inbox: it is built in a separate folder, named, and moved in one step.
 
-Belongs here: the folder in which deliveries are built, the name that a delivery gets, whether it is new at all. Whenever the process is
-killed, the inbox has a delivery completely or not at all, and the next pull finds what came.
+Belongs here: the folder in which deliveries are built, the name that a delivery gets, whether it is new. At whatever moment the process is
+killed, the inbox contains a delivery completely or not at all, and the next pull finds the delivery.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from pathlib import Path
 
 from harmonia.errors import storage
 from harmonia.swap import sync
-from pipelines.landing.names import STAGING, kind_of, shown
+from pipelines.landing.file_names import PULL_FOLDER, kind_of, printable_name
 from pipelines.landing.receipts import CurrentFiles
-from pipelines.pull.failure import PullError
+from pipelines.pull.errors import PullError
 from sources.contract import DeliveryName
 
-_TRIES = 3  # at a name that somebody else takes meanwhile
+_MAX_ATTEMPTS = 3  # at a name that somebody else takes meanwhile
 
 
 @contextmanager
-def staging(inbox: Path, institution: str) -> Iterator[Path]:
-    """A folder of this institution's pull, in the inbox's file system; without what a killed pull left. Use it under `pull_lock`."""
-    parent = inbox / STAGING
+def staging_folder(inbox: Path, institution: str) -> Iterator[Path]:
+    """Create an empty folder for this institution's pull, in the file system of the inbox, and remove it after the block.
+
+    What a killed pull left in it is removed. The caller must hold `pull_lock`.
+    """
+    parent = inbox / PULL_FOLDER
     with storage(parent):
         parent.mkdir(mode=0o700, exist_ok=True)
     folder = parent / institution
@@ -41,32 +44,33 @@ def staging(inbox: Path, institution: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_delivery_folder(staging_folder: Path, delivery: str) -> Path:
-    """Make a new folder for the files of one delivery in the staging folder."""
-    with storage(staging_folder):
-        return Path(tempfile.mkdtemp(prefix=f"{delivery}-", dir=staging_folder))
+def make_delivery_folder(parent: Path, delivery: str) -> Path:
+    """Make a new folder in `parent`, the staging folder, for the files of one delivery."""
+    with storage(parent):
+        return Path(tempfile.mkdtemp(prefix=f"{delivery}-", dir=parent))
 
 
 def hash_content(hashes: Mapping[str, str]) -> str:
-    """Return a hash over the names and SHA-256 of files."""
-    return hashlib.sha256(json.dumps(sorted((shown(name), sha256) for name, sha256 in hashes.items())).encode()).hexdigest()
+    """Return a hash of the names and SHA-256 hashes of files. hashes: name → SHA-256."""
+    return hashlib.sha256(json.dumps(sorted((printable_name(name), sha256) for name, sha256 in hashes.items())).encode()).hexdigest()
 
 
 def put_delivery(
-    inbox: Path, institution: str, offered: DeliveryName, folder: Path, new: str, landed: CurrentFiles, again: bool
+    inbox: Path, institution: str, offered: DeliveryName, folder: Path, content: str, landed: CurrentFiles, pulled_before: bool
 ) -> tuple[str, bool]:
-    """Move a folder with the content `new` into the inbox. Return the name of the delivery with this content, and whether it is new.
+    """Move a folder with a delivery into the inbox. Return the name of the delivery with this content, and whether it is new.
 
-    A changed delivery becomes the next version. `again`: this name was pulled before with other content.
+    A changed delivery becomes the next version. content: hash of the files in `folder`. landed: files of landed deliveries. pulled_before:
+    whether the offered name was pulled before with other content.
     """
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         versions = _existing_versions(inbox, institution, offered.period, landed)
         latest = max(versions, default=0)
-        for version in {latest} if again else {latest, offered.version}:
+        for version in {latest} if pulled_before else {latest, offered.version}:
             name = DeliveryName(offered.period, version)
-            if version in versions and _content_of(inbox, institution, name, landed) == new:
+            if version in versions and _hash_version(inbox, institution, name, landed) == content:
                 return str(name), False
-        name = DeliveryName(offered.period, latest + 1 if again or offered.version in versions else offered.version)
+        name = DeliveryName(offered.period, latest + 1 if pulled_before or offered.version in versions else offered.version)
         if _move_folder(folder, inbox / institution / str(name)):
             return str(name), True
     raise PullError("pull-inbox", "another process writes there too")
@@ -74,15 +78,15 @@ def put_delivery(
 
 def _existing_versions(inbox: Path, institution: str, period: str, landed: CurrentFiles) -> set[int]:
     """Return the versions of a period that are in the inbox or were landed."""
-    place = inbox / institution
-    there = {path.name for path in place.iterdir()} if place.is_dir() else set()
-    names = there | {delivery for whose, delivery in landed if whose == institution}
+    institution_folder = inbox / institution
+    in_inbox = {path.name for path in institution_folder.iterdir()} if institution_folder.is_dir() else set()
+    names = in_inbox | {delivery for owner, delivery in landed if owner == institution}
     parsed = (DeliveryName.parse(name) for name in names)
     return {name.version for name in parsed if name is not None and name.period == period}
 
 
-def _content_of(inbox: Path, institution: str, name: DeliveryName, landed: CurrentFiles) -> str:
-    """Return the content hash of a version: of its folder in the inbox, else as it was landed."""
+def _hash_version(inbox: Path, institution: str, name: DeliveryName, landed: CurrentFiles) -> str:
+    """Return the hash of the content of a version: that of its folder in the inbox, else that of its landed files."""
     folder = inbox / institution / str(name)
     if folder.is_dir():
         files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and kind_of(path.name) == "file"]
@@ -97,8 +101,10 @@ def _hash_file(path: Path) -> str:
 
 
 def _move_folder(folder: Path, target: Path) -> bool:
-    """Move a complete folder to its place, durably. Return False if something is there already. Raises `PullError` if it may not be
-    moved there."""
+    """Move a complete folder to `target`, durably. Return False if there is something at `target`.
+
+    Raises `PullError` if the folder cannot be moved.
+    """
     try:
         target.parent.mkdir(exist_ok=True)
         folder.chmod(0o750)

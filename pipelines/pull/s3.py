@@ -1,4 +1,4 @@
-"""S3 and stores with the same protocol (MinIO, Ceph) as a source. Uses s3fs."""
+"""S3, and stores with the same protocol (MinIO, Ceph), as a source. It uses s3fs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.pull.files import CHUNK, FileSource
-from pipelines.pull.filesystem import FileSystem
+from pipelines.pull.file_source import CHUNK_BYTES, FileSource
+from pipelines.pull.fsspec_folder import FileSystem
 from pipelines.pull.source import ANSWER_SECONDS, SecretLocation, Secrets
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3(FileSource):
-    """The declaration of an S3 store. `path`: bucket and prefix; `endpoint`: of another store than Amazon's; `ca`: certificates by which
-    it is verified."""
+    """The declaration of an S3 store.
+
+    path: bucket and prefix. endpoint: of a store that is not Amazon's. ca: certificates for the verification of the store.
+    """
 
     secret: ClassVar = ("access_key", "secret_key")
 
@@ -32,7 +34,7 @@ class S3(FileSource):
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """Open a connection with these keys only: no profile, no role of the machine."""
+        """Open a connection with the declared keys only: no profile and no role of the machine is used."""
         from s3fs import S3FileSystem
 
         system = S3FileSystem(
@@ -46,4 +48,4 @@ class S3(FileSource):
             skip_instance_cache=True,
         )
         system.retries = 1
-        yield FileSystem(system, self.path, block_size=CHUNK)
+        yield FileSystem(system, self.path, block_size=CHUNK_BYTES)

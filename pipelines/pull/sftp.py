@@ -1,4 +1,4 @@
-"""SFTP as a source, with one key for each institution and the server's key pinned. Uses asyncssh through fsspec's `sshfs`."""
+"""SFTP as a source, with one key for each institution and a fixed key of the server. It uses asyncssh through fsspec's `sshfs`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.pull.files import FileSource
-from pipelines.pull.filesystem import FileSystem
+from pipelines.pull.file_source import FileSource
+from pipelines.pull.fsspec_folder import FileSystem
 from pipelines.pull.source import ANSWER_SECONDS, SecretLocation, Secrets
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sftp(FileSource):
-    """The declaration of an SFTP server. `host_key`: the server's public key as in `known_hosts` (`ssh-ed25519 AAAA…`); no other key is
-    accepted, and none is learnt."""
+    """The declaration of an SFTP server.
+
+    host_key: the server's public key as in `known_hosts` (`ssh-ed25519 AAAA…`). No other key is accepted, and no key is learnt.
+    """
 
     secret: ClassVar = ("key", "passphrase")
 
@@ -32,7 +34,7 @@ class Sftp(FileSource):
 
     @contextmanager
     def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
-        """Open a connection that uses nothing of the user's own SSH settings, agent or known hosts."""
+        """Open a connection that uses none of the user's SSH settings, agents or known hosts."""
         import asyncssh
         from sshfs import SSHFileSystem
 

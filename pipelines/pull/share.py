@@ -1,4 +1,4 @@
-"""A share that the system has mounted (SMB, NFS), or any folder, as a source. Uses fsspec's local file system."""
+"""A mounted share (SMB, NFS), or any folder, as a source. It uses fsspec's local file system."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.landing.walk import open_folder
-from pipelines.pull.failure import PullError
-from pipelines.pull.files import CHUNK, FileSource
-from pipelines.pull.filesystem import FileSystem
+from pipelines.pull.errors import PullError
+from pipelines.pull.file_source import CHUNK_BYTES, FileSource
+from pipelines.pull.fsspec_folder import FileSystem
 from pipelines.pull.source import Secrets
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -22,7 +22,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, kw_only=True)
 class Share(FileSource):
-    """The declaration of a share. `path`: where the share is mounted; its login is that of the mount."""
+    """The declaration of a share. path: where the share is mounted; the mount contains the login."""
 
     kind: Literal["share"]
     path: Path
@@ -36,7 +36,7 @@ class Share(FileSource):
 
 
 class _SharedFolder(FileSystem):
-    """A folder that others write to: no link in it is followed, not even one that takes a file's place meanwhile."""
+    """A folder to which others write. No link in it is followed, not even a link that replaces a file meanwhile."""
 
     def __init__(self, system: Any, root: Path) -> None:
         super().__init__(system, str(root))
@@ -55,5 +55,5 @@ class _SharedFolder(FileSystem):
         with os.fdopen(file, "rb", buffering=0) as content:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise PullError("pull-file-growing", "another kind of file took its place")
-            while chunk := content.read(CHUNK):
+            while chunk := content.read(CHUNK_BYTES):
                 yield chunk

@@ -1,6 +1,6 @@
 """What all kinds of sources have in common: their declaration, their secrets, and what they offer.
 
-Belongs here: the types that the kinds share. Does not belong here: a kind (`sftp`, `https`, `s3`, `share`, `database`).
+Belongs here: the types that the kinds share. Does not belong here: a kind of source (`sftp`, `https`, `s3`, `share`, `database`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from pipelines.pull.failure import PullError
+from pipelines.pull.errors import PullError
 from sources.contract import Contract
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
 MIB = 1 << 20
 ANSWER_SECONDS = 30  # within which a server must answer or send the next bytes
-LONGEST_SECRET = 64 << 10  # bytes
+MAX_SECRET_BYTES = 64 << 10  # bytes
 
 SCHEDULE = "20 */6 * * *"
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # minute, hour, day, month, day of the week
@@ -34,10 +34,12 @@ Secrets = Mapping[str, str]
 
 
 def _check_cron(text: str) -> str:
-    """Return a time in cron syntax, in numbers, unchanged. Raises `ValueError` for any other text."""
+    """Return `text` unchanged if it is a time in cron syntax, in numbers. Raises `ValueError` for any other text."""
     parts = text.split()
     bounded = list(zip(parts, _CRON, strict=False))
-    if len(parts) != len(_CRON) or not all(_is_within(one, *bounds) for part, bounds in bounded for one in part.split(",")):
+    if len(parts) != len(_CRON) or not all(
+        _is_within(part_of_list, *bounds) for part, bounds in bounded for part_of_list in part.split(",")
+    ):
         raise ValueError(f"should be five fields of cron in numbers, for example {SCHEDULE}")
     return text
 
@@ -51,7 +53,7 @@ def _is_within(part: str, least: int, most: int) -> bool:
 
 @dataclass(frozen=True)
 class SecretLocation:
-    """Where a secret is: in an environment variable or in a file. The secret itself is never declared."""
+    """The location of a secret: an environment variable or a file. The secret itself is never declared."""
 
     __pydantic_config__: ClassVar = CLOSED
 
@@ -59,13 +61,13 @@ class SecretLocation:
     file: Path | None = None
 
     def read(self, name: str) -> str:
-        """Return the secret. Raises `PullError` (`pull-no-secret`), which only names the key of the declaration."""
+        """Return the secret. Raises `PullError` (`pull-no-secret`), which contains only the key of the declaration."""
         if (self.environment is None) == (self.file is None):
             raise PullError("pull-no-secret", f"{name}: needs either `environment` or `file`")
-        found = os.environ.get(self.environment, "") if self.environment else self._read_file(name, self.file or Path())
-        if not found.strip():
+        secret = os.environ.get(self.environment, "") if self.environment else self._read_file(name, self.file or Path())
+        if not secret.strip():
             raise PullError("pull-no-secret", f"{name}: its {'variable' if self.environment else 'file'} is not set or empty")
-        return found if "-----BEGIN" in found else found.strip()
+        return secret if "-----BEGIN" in secret else secret.strip()
 
     @staticmethod
     def _read_file(name: str, path: Path) -> str:
@@ -73,15 +75,14 @@ class SecretLocation:
             if path.stat().st_mode & 0o007:
                 raise PullError("pull-no-secret", f"{name}: everybody can read its file; chmod it to 0600")
             with path.open(encoding="utf-8") as file:
-                return file.read(LONGEST_SECRET)
+                return file.read(MAX_SECRET_BYTES)
         except (OSError, UnicodeError):
             raise PullError("pull-no-secret", f"{name}: its file cannot be read") from None
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that a source offers. `size`: in bytes, None if the source does not tell it; `mark`: a text that changes with the content
-    (time, ETag)."""
+    """A file that a source offers. size: in bytes, None if unknown. mark: a text that changes with the content (time, ETag)."""
 
     name: str
     path: str
@@ -91,7 +92,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Offer:
-    """A delivery that a source offers. `state` is the same as long as nothing of the delivery changes; None if the source cannot tell."""
+    """A delivery that a source offers. state: the same as long as nothing of the delivery changes; None if the source cannot tell."""
 
     delivery: str
     state: str | None
@@ -100,7 +101,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem of a source (`delivery` None) or of one of its deliveries: the rule of the finding, and a detail."""
+    """A problem of a source, or of one of its deliveries: the rule of the finding, and a detail.
+
+    delivery: None for a problem of the source.
+    """
 
     delivery: str | None
     rule: str
@@ -109,7 +113,7 @@ class Problem:
 
 @dataclass
 class Look:
-    """The result of looking at a source: what it offers now, and what is wrong with it."""
+    """The result of looking at a source: its offers and its problems."""
 
     offers: list[Offer] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -117,7 +121,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Request:
-    """What a source is asked for: the contract, and for a database the period of the snapshot with its first and last day."""
+    """What to fetch from a source: the files of the contract; from a database, the period of the snapshot with its first and last day."""
 
     contract: Contract
     period: str | None = None
@@ -126,7 +130,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """The declaration of a source: address, login, form. Each subclass is a kind of source."""
+    """The declaration of a source: address, login, layout. Each subclass is a kind of source."""
 
     __pydantic_config__: ClassVar = CLOSED
     secret: ClassVar[tuple[str, ...]] = ()  # fields with a SecretLocation
@@ -138,12 +142,12 @@ class Source(ABC):
     pause: Annotated[float, Field(ge=0, le=60)] = 2.0  # seconds before the second attempt
 
     def secrets(self) -> dict[str, str]:
-        """Return the secrets of the declaration by field. Raises `PullError`."""
-        places = {one.name: getattr(self, one.name) for one in fields(self) if one.name in self.secret}
-        return {name: place.read(name) for name, place in places.items() if place is not None}
+        """Return the secrets, by field of the declaration. Raises `PullError`."""
+        locations = {field.name: getattr(self, field.name) for field in fields(self) if field.name in self.secret}
+        return {name: location.read(name) for name, location in locations.items() if location is not None}
 
     def retrying(self) -> Retrying:
-        """Return the attempts by which a transient failure is retried."""
+        """Return the attempts with which a transient failure is retried."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
         return Retrying(
@@ -155,9 +159,11 @@ class Source(ABC):
 
     @abstractmethod
     def look(self, secrets: Secrets, request: Request) -> Look:
-        """Look at the source, and return what it offers. Raises `PullError`."""
+        """Look at the source. Return its offers and problems. Raises `PullError`."""
 
     @abstractmethod
     def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
-        """Write the files of an offer into `folder`, and return their SHA-256 by name. Raises `PullError`; then the folder may contain
-        anything."""
+        """Write the files of an offer into `folder`. Return their SHA-256, by name.
+
+        Raises `PullError`; then `folder` may be in any state.
+        """

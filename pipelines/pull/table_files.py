@@ -1,6 +1,7 @@
-"""Writes rows of a database as a file in the form that the contract's reader takes: delimited text or SQLite, every value as text.
+"""Write rows of a database as a file that the contract's reader can read: delimited text or SQLite, with every value as text.
 
-Belongs here: values to text, the two forms. The same rows give the same bytes; only a batch of rows is in memory at a time.
+Belongs here: converting values to text, the two file formats. The same rows give the same bytes; only a batch of rows is in memory at a
+time.
 """
 
 from __future__ import annotations
@@ -18,21 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import storage
-from pipelines.landing.names import shown
-from pipelines.pull.failure import PullError
+from pipelines.landing.file_names import printable_name
+from pipelines.pull.errors import PullError
 from pipelines.pull.source import MIB
 from sources.contract import ColumnSpec, TableSpec
 
-ROWS = 2_000  # that are held at a time
+BATCH_ROWS = 2_000  # that are held at a time
 _DATES = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d"}
-_FORM = {"encoding", "delimiter", "line_end"}
+_DIALECT_KEYS = {"encoding", "delimiter", "line_end"}
 
 Rows = Iterator[Sequence[Sequence[Any]]]
 
 
 def value_as_text(value: Any, column: ColumnSpec) -> str | None:
-    """Return a value as the institution would deliver it: dates in the declared form, whole numbers without a point, booleans as 1 and
-    0."""
+    """Convert a value to the text that the institution would deliver: dates in the declared form, whole numbers without a point, booleans
+    as 1 and 0.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -50,29 +52,31 @@ def value_as_text(value: Any, column: ColumnSpec) -> str | None:
     return str(value)
 
 
-def rows_as_text(batches: Rows, columns: Sequence[ColumnSpec], what: str, room: int) -> Iterator[list[list[str | None]]]:
-    """Yield batches of rows as text. Raises `PullError` after `room` bytes. `what`: the name that the error shows."""
+def rows_as_text(batches: Rows, columns: Sequence[ColumnSpec], name: str, max_bytes: int) -> Iterator[list[list[str | None]]]:
+    """Yield batches of rows as text. Raises `PullError`, which shows `name`, after `max_bytes` bytes."""
     for rows in batches:
-        found = [[value_as_text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
-        room -= sum(len(value) + 1 for row in found for value in row if value is not None)
-        if room < 0:
-            raise PullError("pull-too-large", shown(what))
-        yield found
+        texts = [[value_as_text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
+        max_bytes -= sum(len(value) + 1 for row in texts for value in row if value is not None)
+        if max_bytes < 0:
+            raise PullError("pull-too-large", printable_name(name))
+        yield texts
 
 
 def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, largest: int) -> str:
-    """Write delimited text with a header in the declared dialect; in UTF-8 if the declared encoding lacks a character. Return the
-    SHA-256 of the file."""
-    form = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _FORM & set(options)}
+    """Write delimited text with a header, in the declared dialect. Return the SHA-256 of the file.
+
+    The encoding is UTF-8 if the declared encoding lacks a character.
+    """
+    dialect = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _DIALECT_KEYS & set(options)}
     encodable, plain = True, target.with_suffix(".utf-8")
     with storage(plain):
         out = plain.open("w", encoding="utf-8", errors="replace", newline="")
     with out:
-        for block in _format_blocks(table, rows_as_text(rows, table.columns, target.name, largest), form):
-            encodable = encodable and _is_encodable(block, form["encoding"])
+        for block in _format_blocks(table, rows_as_text(rows, table.columns, target.name, largest), dialect):
+            encodable = encodable and _is_encodable(block, dialect["encoding"])
             with storage(plain):
                 out.write(block)
-    encoding = form["encoding"] if encodable else "utf-8"
+    encoding = dialect["encoding"] if encodable else "utf-8"
     with storage(target), plain.open(encoding="utf-8", newline="") as source, target.open("w", encoding=encoding, newline="") as copy:
         while block := source.read(MIB):
             copy.write(block)
@@ -81,7 +85,7 @@ def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], ta
 
 
 def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest: int) -> str:
-    """Write a SQLite file with a table of text columns for each table. Return the SHA-256 of the file."""
+    """Write a SQLite file in which each table has text columns. Return the SHA-256 of the file."""
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(target, isolation_level=None)) as db:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384"):  # KiB
@@ -101,9 +105,9 @@ def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _format_blocks(table: TableSpec, batches: Iterable[list[list[str | None]]], form: Mapping[str, str]) -> Iterator[str]:
+def _format_blocks(table: TableSpec, batches: Iterable[list[list[str | None]]], dialect: Mapping[str, str]) -> Iterator[str]:
     out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=form["delimiter"], lineterminator=form["line_end"])
+    writer = csv.writer(out, delimiter=dialect["delimiter"], lineterminator=dialect["line_end"])
     writer.writerow([column.name for column in table.columns])
     for rows in batches:
         writer.writerows(rows)
@@ -122,9 +126,9 @@ def _is_encodable(block: str, encoding: str) -> bool:
 
 
 def _finish_file(target: Path, largest: int) -> str:
-    """Make a file durable and hash it. Raises `PullError` if it is larger than `largest`."""
+    """Make a file durable and return its SHA-256. Raises `PullError` if it is larger than `largest` bytes."""
     if target.stat().st_size > largest:
-        raise PullError("pull-too-large", shown(target.name))
+        raise PullError("pull-too-large", printable_name(target.name))
     with storage(target), target.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()

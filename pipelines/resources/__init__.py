@@ -1,1 +1,1 @@
-"""What the assets work with: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""
+"""The resources of the assets: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""

@@ -1,6 +1,6 @@
 """Processes with limits of time and memory, for work on untrusted deliveries.
 
-Belongs here: the processes, their limits, the reason why one was ended. Does not belong here: the work, and the finding on a delivery
+Belongs here: the processes, their limits, the reason why a process ended. Does not belong here: the work, and the finding on a delivery
 that exceeded a limit (`pipelines.assets.delivery_batches`). A process does one task after another; a process that dies is replaced.
 """
 
@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, Literal, TypeVar
 
 from harmonia.errors import HarmoniaError
-from pipelines.failures import describe, disk_full
+from pipelines.failures import describe_error, is_disk_full
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,8 +33,10 @@ _PRELOADED = ["__main__", "pipelines.assets.delivery_batches"]
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits for one delivery in a stage: CPU seconds, MiB of memory, number of rows, number of findings. Wall-clock time is limited to
-    `patience` times the CPU seconds, since disks, servers and other processes take time."""
+    """The limits for one delivery in a stage: CPU seconds, MiB of memory, number of rows, number of findings.
+
+    patience: wall-clock time is limited to this multiple of the CPU seconds, since disks, servers and other processes take time.
+    """
 
     seconds: int = 60
     memory: int = 1536
@@ -44,8 +46,10 @@ class Bounds:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
-        """Read the limits from `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`. Raises `HarmoniaError` if one is
-        not a number."""
+        """Read the limits from `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`.
+
+        Raises `HarmoniaError` if one is not a number.
+        """
         limits = {}
         for name in ("seconds", "memory", "rows", "findings"):
             variable = f"HARMONIA_DELIVERY_{name.upper()}"
@@ -61,9 +65,11 @@ class Bounds:
 
 
 class ExceededError(Exception):
-    """Raised if a task was ended: it took too long or too much memory, its delivery has too many rows or findings (`size`), its process
-    was killed from outside, or it failed. Contains no value of a delivery. `detail`: text for a finding; `permanent`: another attempt on
-    the same machine would end in the same way."""
+    """Raised if a task was ended. It contains no value of a delivery.
+
+    The task took too long or too much memory, its delivery has too many rows or findings (`size`), its process was killed from outside, or
+    it failed. detail: text for a finding. permanent: another attempt on the same machine would end in the same way.
+    """
 
     def __init__(self, reason: Reason, detail: str, permanent: bool = False) -> None:
         super().__init__(reason, detail, permanent)
@@ -72,7 +78,7 @@ class ExceededError(Exception):
 
 @dataclass
 class TaskResult(Generic[T]):
-    """A task with its result, or the reason why it was ended."""
+    """A task with its result. ended: the reason if the task was ended instead."""
 
     task: T
     result: Any = None
@@ -114,8 +120,10 @@ class _Worker:
         self.pipe.send((work, task, bounds))
 
     def result_of_work(self) -> Any:
-        """Return the result of the task; to be called once the pipe can be read or the time is over. Raises `ExceededError` and
-        `HarmoniaError`."""
+        """Return the result of the task. It must be called only when the pipe can be read, or the time is over.
+
+        Raises `ExceededError`, and `HarmoniaError` if the task raised it.
+        """
         kind: Any = "seconds"
         value: Any = None
         permanent = False  # exceeded wall-clock time: a retry may be faster
@@ -177,18 +185,18 @@ os.register_at_fork(after_in_child=_workers.clear)  # they belong to the parent
 
 def run_one_task(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
     """Run `work` on one task and return the result. Raises `ExceededError`, and `HarmoniaError` if `work` raises it."""
-    done = next(iter(run_each(work, [task], bounds)))
-    if done.ended:
-        raise done.ended
-    result: R = done.result
+    outcome = next(iter(run_each(work, [task], bounds)))
+    if outcome.ended:
+        raise outcome.ended
+    result: R = outcome.result
     return result
 
 
 def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
-    """Run `work` on every task, each within `bounds`, with `processes` at a time. Yields the results in the order of completion.
+    """Run `work` on every task, each within `bounds`, and `processes` tasks at a time. Yield the results in the order of completion.
 
-    `work` is a module-level function; tasks and results can be pickled. If `work` raises `HarmoniaError`, it is raised here, and running
-    tasks are ended.
+    work: a module-level function; tasks and results must be picklable. If `work` raises `HarmoniaError`, this function raises it too, and
+    running tasks are ended.
     """
     waiting, running = list(tasks)[::-1], dict[_Worker, T]()
     try:
@@ -253,14 +261,16 @@ def _run_task(work: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[st
     except MemoryError:
         return "memory", None
     except BaseException as error:  # noqa: BLE001 - libraries in Rust panic with a BaseException
-        return ("error", HarmoniaError(describe(error))) if disk_full(error) else ("failed", type(error).__name__)
+        return ("error", HarmoniaError(describe_error(error))) if is_disk_full(error) else ("failed", type(error).__name__)
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def _set_limits(bounds: Bounds) -> None:
-    """Limit memory and CPU time of this process from now on. A library without memory may abort the process; the system ends the process
-    after its CPU time."""
+    """Limit memory and CPU time of this process from now on.
+
+    A library that gets no memory may abort the process. The system ends the process after its CPU time.
+    """
     with open("/proc/self/statm") as file:  # noqa: PTH123
         used_bytes = int(file.read().split()[5]) * resource.getpagesize()
     hard_limit = resource.getrlimit(resource.RLIMIT_DATA)[1]

@@ -1,11 +1,12 @@
 """The output of a stage by delivery, stored in the lake, so that the next run processes only new deliveries.
 
-Belongs here: frames by delivery and key in few files, and which of them are current. Does not belong here: what the frames mean, what a
-key contains (`stage_key`). A stored output is used again only if its key is the same.
+Belongs here: frames by delivery and key in few files, and which of them are current. Does not belong here: the meaning of the frames, what
+a key contains (`stage_key`). A stored output is used again only if its key is the same.
 
-The stage's folder has numbered folders of Parquet files. Each is written as a whole and contains the outputs of one or more deliveries.
-A run adds a folder; two neighbours are merged when the newer has grown to at least half the size of the older, so that there are never
-many. `manifest.json` lists the current outputs in order. Everything here may be deleted at any time: the next run makes it again.
+The stage's folder has numbered folders of Parquet files. Each folder is written completely or not at all, and contains the outputs of one
+or more deliveries. A run adds a folder. Two neighbours are merged when the newer one is at least half the size of the older one, so that
+there are never many. `manifest.json` lists the current outputs in order. Everything in the folder may be deleted at any time; the next run
+makes it again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.resources import code, lake, parquet
+from pipelines.resources import code_digest, lake, parquet
 from pipelines.resources.lake import Frames, StoredOutput
 
 DELIVERY = "_portion"  # column of every stored frame: the delivery of the row
@@ -38,19 +39,23 @@ def _select_all(*_: str) -> bool:
 
 
 def code_version() -> str:
-    """Return a hash of the code and data that turn bytes into validated rows: readers, contracts, rules, code lists, validation,
-    harmonisation, libraries."""
-    return code.digest_code(_CODE, _LIBRARIES)
+    """Return a hash of the code and data that turn bytes into validated rows.
+
+    They are readers, contracts, rules, code lists, validation, harmonisation and libraries.
+    """
+    return code_digest.digest_code(_CODE, _LIBRARIES)
 
 
 def stage_key(receipt: str, incomplete: bool) -> str:
-    """Return the key of an output that depends only on the bytes of a delivery. receipt, incomplete: of
-    `pipelines.landing.LandedDelivery`."""
+    """Return the key of an output that depends only on the bytes of a delivery.
+
+    receipt, incomplete: from `pipelines.landing.LandedDelivery`.
+    """
     return hashlib.sha256(f"{receipt} {incomplete} {code_version()}".encode()).hexdigest()
 
 
 class DeliveryStore(StoredOutput):
-    """The output of one stage by delivery. `manifest`: delivery -> key of the current outputs, in order."""
+    """The output of one stage by delivery. manifest: delivery → key of the current outputs, in order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -58,14 +63,15 @@ class DeliveryStore(StoredOutput):
         self.manifest: dict[str, str] = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
 
     def missing(self, wanted: Mapping[str, str]) -> list[str]:
-        """Return the deliveries of `wanted` (delivery -> key) for which no output with that key is stored."""
+        """Return the deliveries of `wanted` (delivery → key) for which no output with that key is stored."""
         stored = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
         return [delivery for delivery, key in wanted.items() if (delivery, key) not in stored]
 
     def add(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
-        """Store outputs. frames: with the delivery of each row in `DELIVERY`; keys: delivery -> key, also of deliveries without rows.
+        """Store outputs.
 
-        number: number of the folder (`next_number` or above), for several processes that add outputs at a time.
+        keys: delivery → key, also of deliveries without rows. frames: with the delivery of each row in the column `DELIVERY`. number: of
+        the new folder, at least `next_number`; used by processes that add outputs at the same time.
         """
         index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
@@ -81,8 +87,10 @@ class DeliveryStore(StoredOutput):
             shutil.rmtree(path)
 
     def set_current(self, wanted: Mapping[str, str]) -> None:
-        """Make `wanted` (delivery -> key) the current outputs, in this order. Folders without current outputs are removed, and small
-        folders merged."""
+        """Make `wanted` (delivery → key) the current outputs, in this order.
+
+        Remove folders without current outputs, and merge small folders.
+        """
         self.manifest = dict(wanted)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
@@ -96,10 +104,9 @@ class DeliveryStore(StoredOutput):
         partial.replace(self.folder / MANIFEST)
 
     def load(self, names: Callable[[str], bool] = _select_all, columns: Callable[[str, str], bool] = _select_all) -> Frames:
-        """Return the current frames without `DELIVERY`, with rows in the order of the deliveries.
+        """Return the current frames without the column `DELIVERY`, with rows in the order of the deliveries.
 
-        names: selects frames by name; columns: selects columns by frame and column. Raises `FileNotFoundError` if some outputs are
-        missing.
+        names: selects frames by name. columns: selects columns by frame and column. Raises `FileNotFoundError` if some outputs are missing.
         """
         parts = self._all_current_parts()
         out: Frames = {}
@@ -110,8 +117,10 @@ class DeliveryStore(StoredOutput):
         return out
 
     def table(self, name: str) -> pa.Table | None:
-        """Return one frame as `load` does, as an Arrow table; None if there is no such frame. Raises `FileNotFoundError` if some outputs
-        are missing."""
+        """Return one frame, as `load` does, as an Arrow table; None if there is no such frame.
+
+        Raises `FileNotFoundError` if some outputs are missing.
+        """
         tables, order = self._tables_and_order(name, self._all_current_parts(), _select_all)
         if not tables:
             return None
@@ -120,21 +129,22 @@ class DeliveryStore(StoredOutput):
 
     def _all_current_parts(self) -> list[_CurrentPart]:
         parts = list(self._current_parts(None))
-        if sum(len(own) for _, _, own in parts) < len(self.manifest):
+        if sum(len(current) for _, _, current in parts) < len(self.manifest):
             raise FileNotFoundError(f"{self.folder} does not hold all that its manifest names: run everything")
         return parts
 
     def _tables_and_order(
         self, name: str, parts: list[_CurrentPart], columns: Callable[[str, str], bool]
     ) -> tuple[list[pa.Table], np.ndarray]:
-        """Return one frame as a table for each folder, without `DELIVERY`, and for each row the position of its delivery in the
-        manifest."""
+        """Return one frame as a table for each folder, without `DELIVERY`, and the position of each row's delivery in the manifest."""
         tables = []
-        for path, index, own in parts:
+        for path, index, current in parts:
             if (file := path / f"{name}.parquet").exists():
                 table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == DELIVERY or columns(name, c)])
-                is_whole_folder = len(own) == len(index)
-                tables.append(table if is_whole_folder else table.filter(pc.is_in(table[DELIVERY], value_set=pa.array(own["delivery"]))))
+                is_whole_folder = len(current) == len(index)
+                tables.append(
+                    table if is_whole_folder else table.filter(pc.is_in(table[DELIVERY], value_set=pa.array(current["delivery"])))
+                )
         delivery_of_row = pa.chunked_array([chunk for table in tables for chunk in table[DELIVERY].cast(pa.string()).chunks], pa.string())
         coded = delivery_of_row.combine_chunks().dictionary_encode()
         order = pd.Index(list(self.manifest)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
@@ -142,22 +152,24 @@ class DeliveryStore(StoredOutput):
 
     def keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
         """Return, for each folder, the keys of those of `deliveries` that it stores, and its number of rows."""
-        return [(_keys_of_index(own), int(index["rows"].max())) for _, index, own in self._current_parts(set(deliveries))]
+        return [(_keys_of_index(current), int(index["rows"].max())) for _, index, current in self._current_parts(set(deliveries))]
 
     def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
         """Yield the current outputs of `deliveries`, one folder at a time: their keys, and the frames with `DELIVERY`."""
-        yield from ((_keys_of_index(own), _read_outputs(path, index, own)) for path, index, own in self._current_parts(set(deliveries)))
+        yield from (
+            (_keys_of_index(current), _read_outputs(path, index, current)) for path, index, current in self._current_parts(set(deliveries))
+        )
 
     def _current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
         """Yield the folders with current outputs of `deliveries` (None: of all deliveries)."""
         seen: set[str] = set()
         for path, index in self._parts():
-            own = index[self._is_current(index) & ~index["delivery"].isin(seen)]
+            current = index[self._is_current(index) & ~index["delivery"].isin(seen)]
             if deliveries is not None:
-                own = own[own["delivery"].isin(deliveries)]
-            seen |= set(own["delivery"])
-            if len(own):
-                yield path, index, own
+                current = current[current["delivery"].isin(deliveries)]
+            seen |= set(current["delivery"])
+            if len(current):
+                yield path, index, current
 
     def _is_current(self, index: pd.DataFrame) -> pd.Series:
         return index["delivery"].map(self.manifest).eq(index["key"])
@@ -195,7 +207,7 @@ def _keys_of_index(index: pd.DataFrame) -> dict[str, str]:
 
 
 def _remove_folder(path: Path) -> None:
-    """Remove a folder as a whole or not at all."""
+    """Remove a folder completely or not at all."""
     renamed = path.rename(path.with_name(f".{path.name}.old"))
     shutil.rmtree(renamed)
 
@@ -218,13 +230,15 @@ def _is_ascending(order: np.ndarray) -> bool:
 def _read_outputs(
     path: Path,
     index: pd.DataFrame,
-    own: pd.DataFrame,
+    outputs: pd.DataFrame,
     names: Callable[[str], bool] = _select_all,
     columns: Callable[[str, str], bool] = _select_all,
 ) -> Frames:
-    """Return the frames of one folder: the outputs `own` among all that the folder stores (`index`)."""
+    """Return the frames of one folder with the rows of `outputs` only. index: all outputs that the folder stores."""
     out: Frames = {}
     for file in _frame_files(path, names):
         frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or columns(file.stem, c)])
-        out[file.stem] = frame if len(own) == len(index) else frame[frame[DELIVERY].isin(set(own["delivery"]))].reset_index(drop=True)
+        out[file.stem] = (
+            frame if len(outputs) == len(index) else frame[frame[DELIVERY].isin(set(outputs["delivery"]))].reset_index(drop=True)
+        )
     return out

@@ -18,7 +18,7 @@ from typing import Any
 from harmonia.errors import HarmoniaError, storage
 from harmonia.home import Home
 
-URL = "HARMONIA_DAGSTER_URL"
+URL_SETTING = "HARMONIA_DAGSTER_URL"
 _DRIVER = "postgresql+psycopg2://"
 _STORAGE = re.compile(r"^storage:", re.MULTILINE)
 _POSTGRES_STORAGE = f"""
@@ -26,7 +26,7 @@ _POSTGRES_STORAGE = f"""
 storage:
   postgres:
     postgres_url:
-      env: {URL}
+      env: {URL_SETTING}
 """
 
 
@@ -42,17 +42,19 @@ def install_dagster(home: Home) -> Path:
         if not settings.exists():
             shutil.copyfile(Path(__file__).parent / "dagster.yaml", settings)
         text = settings.read_text("utf-8")
-        if os.environ.get(URL) and not _STORAGE.search(text):
+        if os.environ.get(URL_SETTING) and not _STORAGE.search(text):
             text += _POSTGRES_STORAGE
             settings.write_text(text, "utf-8")
-    if f"env: {URL}" in text:
-        url = os.environ.get(URL)
+    if f"env: {URL_SETTING}" in text:
+        url = os.environ.get(URL_SETTING)
         if not url:
-            raise HarmoniaError(f"{settings} keeps Dagster's history in the database that {URL} names: set it, or remove `storage` there")
+            raise HarmoniaError(
+                f"{settings} keeps Dagster's history in the database that {URL_SETTING} names: set it, or remove `storage` there"
+            )
         if not url.startswith(_DRIVER):  # SQLAlchemy 2.1 takes psycopg 3 for postgresql://, dagster-postgres speaks to psycopg2
-            raise HarmoniaError(f"{URL} must begin with {_DRIVER}: that is the driver of dagster-postgres")
+            raise HarmoniaError(f"{URL_SETTING} must begin with {_DRIVER}: that is the driver of dagster-postgres")
         if find_spec("dagster_postgres") is None:
-            raise HarmoniaError(f"{URL} needs `.venv/bin/uv sync --inexact --extra server` (dagster-postgres)")
+            raise HarmoniaError(f"{URL_SETTING} needs `.venv/bin/uv sync --inexact --extra server` (dagster-postgres)")
     return home.dagster
 
 

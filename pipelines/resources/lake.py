@@ -1,11 +1,11 @@
 """The lake: the outputs of the stages as Parquet files, `home/lake/<institution>/<stage>/<table>.parquet`.
 
-Belongs here: turning the value of a stage into frames and back, writing it as a whole or not at all, reading it. Does not belong here:
-what the frames mean, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, and the next run writes it again.
+Belongs here: converting the value of a stage to frames and back, writing it completely or not at all, reading it. Does not belong here: the
+meaning of the frames, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, and the next run writes it again.
 
-A value is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses.
-Nothing is pickled: any tool can read a lake, and reading it runs no code. A large value is not kept in memory for the rest of a run:
-each reader loads the frames that it needs.
+A value is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. Nothing
+is pickled: any tool can read a lake, and reading it runs no code. A large value is not kept in memory for the rest of a run; each reader
+loads the frames that it needs.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from harmonia.swap import share
-from pipelines.resources import coded, parquet
+from pipelines.resources import encoded_texts, parquet
 
 Frames = dict[str, pd.DataFrame]
 
 # pyarrow's own pool keeps most of what is freed: a fifth of the memory of a large step.
 pa.set_memory_pool(pa.system_memory_pool())
 
-ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types of its frames
-ITEM = "_item"  # which row of `_items` a row of a frame belongs to
+ITEMS_FRAME = "_items"  # one row per dataclass: its plain values, and the columns and types of its frames
+ITEM_COLUMN = "_item"  # which row of `_items` a row of a frame belongs to
 _BATCH_ROWS = 250_000
 MAX_SMALL_BYTES, MAX_SMALL_CELLS = 4_000_000, 4_000_000
 """Bytes in the lake and cells (some 15 bytes of memory each) up to which an output stays in memory for the rest of a run. Repeated values
@@ -54,7 +54,7 @@ class _CachedFrames(Frames):
 
 
 class Tables(Mapping[str, pd.DataFrame]):
-    """Frames by name, which are in memory, or are read from a stage's folder on every access."""
+    """Frames by name. They are in memory, or are read from a stage's folder on every access."""
 
     def __init__(self, source: Frames | Path, without: Collection[str] = (), only: Mapping[str, Collection[str]] | None = None) -> None:
         self._source, self._excluded, self._selected = source, without, only
@@ -67,7 +67,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         if name not in self._names:
             raise KeyError(name)
         source = self._source
-        columns = [str(column) for column in source[name]] if isinstance(source, dict) else parquet.columns_of(self._file(name))
+        columns = [str(column) for column in source[name]] if isinstance(source, dict) else parquet.list_columns(self._file(name))
         selected = columns if self._selected is None else self._selected[name]
         return self.select(name, [column for column in columns if column in selected and column not in self._excluded])
 
@@ -78,22 +78,24 @@ class Tables(Mapping[str, pd.DataFrame]):
     def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Return some columns of the frame `name` as an Arrow table."""
         return (
-            as_arrow(self._source, name, columns)
+            read_as_arrow(self._source, name, columns)
             if isinstance(self._source, dict)
             else pq.read_table(self._file(name), columns=list(columns))
         )
 
     def encoded(self, name: str, columns: Sequence[str]) -> pa.Table:
-        """Return some columns of the frame `name`, with texts dictionary-encoded (`pipelines.resources.coded`)."""
+        """Return some columns of the frame `name`, with texts dictionary-encoded (`pipelines.resources.encoded_texts`)."""
         return (
-            coded.encode_frame(self._source[name][list(columns)])
+            encoded_texts.encode_frame(self._source[name][list(columns)])
             if isinstance(self._source, dict)
-            else coded.read_encoded(self._file(name), columns)
+            else encoded_texts.read_encoded(self._file(name), columns)
         )
 
     def batches(self, name: str, rows: int, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
-        """Yield the rows of the frame `name`, or some of its columns, in order, `rows` at a time. A frame without rows gives one empty
-        batch."""
+        """Yield the rows of the frame `name`, or some of its columns, in order, `rows` at a time.
+
+        A frame without rows gives one empty batch.
+        """
         if isinstance(self._source, dict):
             frame = self._source[name] if columns is None else self._source[name][columns]
             yield from (frame.iloc[first : first + rows].reset_index(drop=True) for first in range(0, max(len(frame), 1), rows))
@@ -110,8 +112,10 @@ class Tables(Mapping[str, pd.DataFrame]):
         return {name: len(self._source[name]) for name in self._names}
 
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
-        """Return the frame `name`, with all its columns, in a form that DuckDB can query. A frame that is not in memory is not read as a
-        whole."""
+        """Return the frame `name`, with all its columns, in a form that DuckDB can query.
+
+        A frame that is not in memory is not loaded completely.
+        """
         return self._source[name] if isinstance(self._source, dict) else parquet.open_dataset([self._file(name)])
 
     def without(self, columns: Collection[str]) -> Tables:
@@ -135,17 +139,17 @@ class Tables(Mapping[str, pd.DataFrame]):
 
 
 def read_columns(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return some columns of a frame of `tables`, which may be in the lake or in memory."""
+    """Return some columns of a frame of `tables`, whether the frame is in the lake or in memory."""
     return tables.select(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
 
 
-def as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
+def read_as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
     """Return some columns of a frame of `tables` as an Arrow table, whether the frame is in the lake or in memory."""
     return tables.as_arrow(name, columns) if isinstance(tables, Tables) else parquet.to_arrow(name, tables[name][list(columns)])
 
 
 def read_matching_rows(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
-    """Return the rows of a frame of `tables` that have these `values` (column -> value), with some of their columns."""
+    """Return the rows of a frame of `tables` that have these `values` (column → value), with some of their columns."""
     parts = tables.batches(name, _BATCH_ROWS, list(columns)) if isinstance(tables, Tables) else iter([tables[name][list(columns)]])
     frames_ = [part[(part[list(values)] == pd.Series(values)).all(axis=1)] for part in parts]
     return pd.concat(frames_, ignore_index=True)
@@ -158,12 +162,15 @@ class StoredOutput:
         self.folder = folder
 
 
-VERSION = "version.json"
+VERSION_FILE = "version.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class DataVersion:
-    """The data version of a stage's output: a hash of everything that the output depends on, and the number of rows that Dagster shows."""
+    """The data version of a stage's output: a hash of everything that the output depends on.
+
+    rows: the number of rows that Dagster shows.
+    """
 
     version: str
     rows: int | None
@@ -171,7 +178,7 @@ class DataVersion:
 
 @dataclasses.dataclass(frozen=True)
 class VersionedOutput:
-    """An output, with the version that is written into its folder."""
+    """An output, with the version that will be written into its folder."""
 
     value: Any
     version: DataVersion
@@ -179,21 +186,21 @@ class VersionedOutput:
 
 def write_version(folder: Path, version: DataVersion) -> None:
     """Write the version of the output in `folder`."""
-    partial = folder / f".{VERSION}.part"
+    partial = folder / f".{VERSION_FILE}.part"
     partial.write_text(json.dumps(dataclasses.asdict(version)), "utf-8")
-    partial.replace(folder / VERSION)
+    partial.replace(folder / VERSION_FILE)
 
 
 def read_version(folder: Path) -> DataVersion | None:
     """Return the version of the output in `folder`; None if it is missing or cannot be read."""
     try:
-        return DataVersion(**json.loads((folder / VERSION).read_text("utf-8")))
+        return DataVersion(**json.loads((folder / VERSION_FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
 def _frames_and_values(value: Any) -> tuple[Frames, dict[str, Any]]:
-    """Return the frames of a dataclass (by `field` or `field.key`), and its plain values by field."""
+    """Return the frames of a dataclass, by `field` or `field.key`, and its plain values, by field."""
     frames: Frames = {}
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(value):
@@ -215,8 +222,10 @@ def _json_default(value: Any) -> Any:
 
 
 def pack_frames(value: Any) -> Frames:
-    """Convert a stage's value to frames by name. A list of dataclasses becomes one frame per name over all of them, with the column
-    `_item`."""
+    """Convert a stage's value to frames by name.
+
+    A list of dataclasses becomes one frame per name over all of them, with the column `_item`.
+    """
     if isinstance(value, Mapping):
         return dict(value)
     items = value if isinstance(value, Sequence) else [value]
@@ -228,18 +237,19 @@ def pack_frames(value: Any) -> Frames:
         }
         for frames, plain in parts
     ]
-    out: Frames = {ITEMS: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}
+    out: Frames = {ITEMS_FRAME: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}
     for name in dict.fromkeys(name for frames, _ in parts for name in frames):
-        numbered = [frames[name].assign(**{ITEM: i}) for i, (frames, _) in enumerate(parts) if name in frames]
+        numbered = [frames[name].assign(**{ITEM_COLUMN: i}) for i, (frames, _) in enumerate(parts) if name in frames]
         filled = [frame for frame in numbered if len(frame)]
         out[name] = pd.concat(filled, ignore_index=True) if filled else numbered[0]
     return out
 
 
-def _build_value(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
-    hints = get_type_hints(shape)
+def _build_dataclass(dataclass_type: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
+    """Build a dataclass from its frames and plain values (see `_frames_and_values`)."""
+    hints = get_type_hints(dataclass_type)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(shape):
+    for field in dataclasses.fields(dataclass_type):
         if hints[field.name] is pd.DataFrame:
             values[field.name] = frames[field.name]
         elif field.name in plain:
@@ -248,42 +258,42 @@ def _build_value(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
         else:
             prefix = f"{field.name}."
             values[field.name] = {name.removeprefix(prefix): frame for name, frame in frames.items() if name.startswith(prefix)}
-    return shape(**values)
+    return dataclass_type(**values)
 
 
 def _sort_by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the rows sorted by item, and the position at which each item begins and the last item ends."""
-    item_of_row = frame[ITEM].to_numpy()
-    if not frame[ITEM].is_monotonic_increasing:
+    item_of_row = frame[ITEM_COLUMN].to_numpy()
+    if not frame[ITEM_COLUMN].is_monotonic_increasing:
         order = np.argsort(item_of_row, kind="stable")
         frame, item_of_row = frame.iloc[order], item_of_row[order]
     return frame, np.searchsorted(item_of_row, np.arange(items + 1))
 
 
-def unpack_frames(shape: Any, frames: Frames) -> Any:
-    """Return the value of which `pack_frames` made the frames. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
-    if shape is dict or get_origin(shape) is dict:
+def unpack_frames(value_type: Any, frames: Frames) -> Any:
+    """Convert frames from `pack_frames` back to a value. value_type: `dict`, a dataclass, or `list[dataclass]`."""
+    if value_type is dict or get_origin(value_type) is dict:
         return frames
-    item_type = get_args(shape)[0] if get_origin(shape) is list else shape
-    by_name = {name: _sort_by_item(frame, len(frames[ITEMS])) for name, frame in frames.items() if name != ITEMS}
+    item_type = get_args(value_type)[0] if get_origin(value_type) is list else value_type
+    by_name = {name: _sort_by_item(frame, len(frames[ITEMS_FRAME])) for name, frame in frames.items() if name != ITEMS_FRAME}
     values = []
-    for i, row in enumerate(frames[ITEMS].itertuples(index=False)):
+    for i, row in enumerate(frames[ITEMS_FRAME].itertuples(index=False)):
         item_frames = {}
         for name, dtypes in json.loads(str(row.dtypes)).items():
             frame, starts = by_name[name]
-            own = frame.iloc[starts[i] : starts[i + 1]].reset_index(drop=True)
-            item_frames[name] = own[list(dtypes)].astype(
-                {column: dtype for column, dtype in dtypes.items() if str(own.dtypes[column]) != dtype}
+            rows = frame.iloc[starts[i] : starts[i + 1]].reset_index(drop=True)
+            item_frames[name] = rows[list(dtypes)].astype(
+                {column: dtype for column, dtype in dtypes.items() if str(rows.dtypes[column]) != dtype}
             )
-        values.append(_build_value(item_type, item_frames, json.loads(str(row.plain))))
-    return values if get_origin(shape) is list else values[0]
+        values.append(_build_dataclass(item_type, item_frames, json.loads(str(row.plain))))
+    return values if get_origin(value_type) is list else values[0]
 
 
 def write_tables(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.BatchStream | Path]) -> int:
     """Replace the tables in `folder` by `frames`, all or none. Return the number of bytes written. Raises `OSError`.
 
-    A `Path` is a finished Parquet file that is never modified: it is linked instead of copied if the file system allows that. Requires
-    the run lock, since leftovers of killed runs beside `folder` are removed.
+    A `Path` is a finished Parquet file that is never modified. It is linked instead of copied if the file system allows that. The caller
+    must have the run lock, since leftovers of killed runs beside `folder` are removed.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     for leftover in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
@@ -330,13 +340,13 @@ def read_tables(folder: Path) -> Frames:
     return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
-def open_output(shape: Any, folder: Path) -> Any:
-    """Return the output of type `shape` that is stored in `folder`. Frames by name are `Tables`, which keep small frames in memory."""
-    if isinstance(shape, type) and issubclass(shape, StoredOutput):
-        return shape(folder)
-    if shape is dict:
+def open_output(value_type: Any, folder: Path) -> Any:
+    """Return the output of type `value_type` that is stored in `folder`. Frames by name are `Tables`, which keep small frames in memory."""
+    if isinstance(value_type, type) and issubclass(value_type, StoredOutput):
+        return value_type(folder)
+    if value_type is dict:
         return Tables(_CachedFrames(folder) if is_small(folder) else folder)
-    return unpack_frames(shape, read_tables(folder))
+    return unpack_frames(value_type, read_tables(folder))
 
 
 class RunOutputs(Mapping[str, Any]):

@@ -1,6 +1,6 @@
 """The lake as Dagster's IO manager, which writes the output of an asset and loads it as the input of another.
 
-Belongs here: the IO manager. Does not belong here: turning values into frames (`lake`), which processes without Dagster do too.
+Belongs here: the IO manager. Does not belong here: converting values to frames (`lake`), which processes without Dagster do too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import dagster as dg
 
 from pipelines.failures import redact_errors
 from pipelines.resources.lake import (
-    ITEMS,
+    ITEMS_FRAME,
     StoredOutput,
     Tables,
     VersionedOutput,
@@ -29,7 +29,7 @@ from pipelines.resources.memory import release_free_memory
 class LakeIOManager(dg.IOManager):
     """Stores the outputs of assets as Parquet files, and keeps small ones in memory for the rest of the run.
 
-    shapes: last part of an asset's key -> type of its output, if that is not a dictionary of frames.
+    shapes: last part of an asset's key → type of its output, if that is not a dictionary of frames.
     """
 
     def __init__(self, root: Path, shapes: Mapping[str, Any]):
@@ -59,14 +59,14 @@ class LakeIOManager(dg.IOManager):
             self._cache[key] = Tables(obj) if isinstance(obj, dict) else obj
         context.add_output_metadata(
             {
-                "tables": {name: len(frame) for name, frame in frames.items() if name != ITEMS},
+                "tables": {name: len(frame) for name, frame in frames.items() if name != ITEMS_FRAME},
                 "lake": dg.MetadataValue.path(str(folder)),
                 "bytes": written,
             }
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Return the output of the upstream asset, of this run or of the last run that wrote it."""
+        """Return the output of the upstream asset: that of this run, else that of the last run that wrote it."""
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         if key in self._cache:
             return self._cache[key]

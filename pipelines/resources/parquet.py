@@ -1,7 +1,7 @@
-"""A table as a Parquet file that keeps the column types of its frame, written at once or in batches.
+"""Tables as Parquet files that keep the column types of their frames, written at once or in batches.
 
-Belongs here: frames to Arrow and back, reading and writing a file, reading several files as one. Does not belong here: paths, replacing
-files (`lake`).
+Belongs here: converting frames to Arrow and back, reading and writing a file, reading several files as one. Does not belong here: paths,
+replacing files (`lake`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _DTYPE_BY_ARROW_TYPE = {
 
 
 class BatchStream(ABC):
-    """A table that is too large for memory, as batches with the types of the first one."""
+    """A table that is too large for memory, as batches. All batches have the types of the first one."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[pd.DataFrame | pa.Table]:
@@ -49,8 +49,10 @@ def column_types(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
-    """Convert a frame to an Arrow table. A canonical table (`name`) gets the declared schema, any other the frame's own types; a column
-    of mixed objects becomes text."""
+    """Convert a frame to an Arrow table.
+
+    A canonical table (`name`) gets the declared schema, any other table the types of the frame; a column of mixed objects becomes text.
+    """
     if isinstance(frame, pa.Table):
         types = {field.name: _DTYPE_BY_ARROW_TYPE[str(field.type).removeprefix("large_")] for field in frame.schema}
         return frame.replace_schema_metadata({_DTYPES: json.dumps(types).encode()})
@@ -66,7 +68,7 @@ def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
 
 
 def write_table(path: Path, rows: pd.DataFrame | pa.Table | BatchStream) -> None:
-    """Write one table, with page checksums, since later runs use it again."""
+    """Write one table. The file has page checksums, since later runs use it again."""
     parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, BatchStream) else [rows])
     first = next(parts)
     with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
@@ -79,7 +81,7 @@ def open_dataset(paths: list[Path]) -> ds.Dataset:
     return ds.dataset([str(path) for path in paths], format="parquet")
 
 
-def columns_of(path: Path) -> list[str]:
+def list_columns(path: Path) -> list[str]:
     """List the columns of the table at `path`."""
     return list(json.loads(pq.read_schema(path).metadata[_DTYPES]))
 
@@ -87,7 +89,7 @@ def columns_of(path: Path) -> list[str]:
 def read_table(path: Path | bytes, columns: list[str] | None = None) -> pd.DataFrame:
     """Read one table, or some of its columns, with the types of the frame that was written.
 
-    path: of the file, or its content. A Python file object is not used: Arrow then aborts some processes at exit (arrow#34314).
+    path: of the file, or its content. A Python file object cannot be passed, since Arrow then aborts some processes at exit (arrow#34314).
     """
     if columns != [] and isinstance(path, Path) and (file_metadata := pq.read_metadata(path)).num_rows > _CHUNKED_ROWS:
         return to_frame(_read_contiguous(path, file_metadata.schema.to_arrow_schema(), columns))
@@ -95,7 +97,7 @@ def read_table(path: Path | bytes, columns: list[str] | None = None) -> pd.DataF
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Concatenate tables of the lake with the same columns as a frame. If all are empty, the result is the first."""
+    """Concatenate tables of the lake with the same columns to a frame. If all are empty, the result is the first."""
     filled = [table for table in tables if len(table)] or list(tables[:1])
     dtypes = [json.loads(table.schema.metadata[_DTYPES]) for table in filled]
     if any(t.schema != filled[0].schema or any(d[c] != dtypes[0][c] for c in t.column_names) for t, d in zip(filled, dtypes, strict=True)):
@@ -109,8 +111,10 @@ def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 
 def _read_contiguous(path: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
-    """Read a long table with contiguous columns, since taking a few rows of a chunked column costs as much as copying it. Columns are
-    read one at a time, so that only one is in memory twice."""
+    """Read a long table with contiguous columns, since taking a few rows of a chunked column costs as much as copying it.
+
+    Columns are read one at a time, so that only one is in memory twice.
+    """
     fields = [schema.field(name) for name in (schema.names if columns is None else columns)]
     arrays = [pq.read_table(path, columns=[field.name]).column(0).combine_chunks() for field in fields]
     return pa.table(arrays, schema=pa.schema(fields, metadata=schema.metadata))

@@ -24,10 +24,10 @@ _MIN_ROWS = 60_000  # with fewer rows, starting processes costs more than it sav
 
 
 def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
-    """Run `work` on every task. `rows`: approximate number of rows of all tasks together. Raises the error of the first task that fails,
-    and `HarmoniaError` if a process is killed.
+    """Run `work` on every task.
 
-    `work` is a module-level function; tasks can be pickled, and may be generated while the first are running.
+    work: a module-level function. tasks: must be picklable; they may be generated while the first ones are running. rows: approximate
+    number of rows of all tasks together. Raises the error of the first task that fails, and `HarmoniaError` if a process is killed.
     """
     processes = len(os.sched_getaffinity(0))
     if isinstance(tasks, Sized):
@@ -51,7 +51,7 @@ def run_in_processes(work: Callable[[T], None], tasks: Iterable[T], rows: int) -
 
 
 def _exit_with_parent() -> None:
-    """Leave interrupts to the run, and exit at once if the run is killed, before the next one begins."""
+    """Ignore interrupts, which the run handles, and exit at once if the run is killed, before the next run begins."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

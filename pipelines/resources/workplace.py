@@ -1,7 +1,7 @@
 """The folders and databases of a run: inbox, home, registry, warehouse.
 
-Belongs here: these four and their environment variables. Does not belong here: their content. Imports nothing heavy, since every command
-of `harmonia` starts here.
+Belongs here: these four and their environment variables. Does not belong here: their content. This module imports nothing heavy, since
+every command of `harmonia` begins with it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
 
 @dataclass(frozen=True)
 class Workplace:
-    """The folders and databases of a run. The URLs are None if the databases are files in the home. A URL may contain a password and is
-    never shown."""
+    """The folders and databases of a run.
+
+    The URLs are None if the databases are files in the home. A URL may contain a password and is never shown.
+    """
 
     inbox: Path
     home: Home
@@ -28,8 +30,10 @@ class Workplace:
     warehouse_url: str | None = None
 
     @classmethod
-    def of(cls, inbox: Path | None, home: Path | None, registry_url: str | None = None, warehouse_url: str | None = None) -> Workplace:
-        """Make a workplace with absolute paths; `None` means the default."""
+    def from_paths(
+        cls, inbox: Path | None, home: Path | None, registry_url: str | None = None, warehouse_url: str | None = None
+    ) -> Workplace:
+        """Make a workplace with absolute paths. A path that is None is replaced by the default."""
         return cls(
             (inbox or DEFAULT_INBOX).expanduser().absolute(),
             Home((home or DEFAULT_HOME).expanduser().absolute()),
@@ -39,13 +43,15 @@ class Workplace:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workplace:
-        """Read `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL`; the defaults stand for those
-        that are not set."""
+        """Read `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL`.
+
+        A variable that is not set means the default.
+        """
 
         def path(name: str) -> Path | None:
             return Path(environment[name]) if environment.get(name) else None
 
-        return cls.of(
+        return cls.from_paths(
             path("HARMONIA_INBOX"),
             path("HARMONIA_HOME"),
             environment.get("HARMONIA_REGISTRY_URL"),
@@ -53,14 +59,16 @@ class Workplace:
         )
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables by which a Dagster process gets the same folders and databases."""
+        """Return the environment variables with which a Dagster process uses the same folders and databases."""
         urls = {"HARMONIA_REGISTRY_URL": self.registry_url or "", "HARMONIA_WAREHOUSE_URL": self.warehouse_url or ""}
         return {"HARMONIA_INBOX": str(self.inbox), "HARMONIA_HOME": str(self.home.root), **urls}
 
     @property
     def registry(self) -> str:
-        """The URL of the registry. Raises `HarmoniaError` if the home was published with another registry, since a new one would assign
-        new ids."""
+        """The URL of the registry.
+
+        Raises `HarmoniaError` if the home was published with another registry, since a new one would assign new ids.
+        """
         if self.registry_url is None and self.home.published and not self.home.registry_file.exists():
             raise HarmoniaError(
                 f"home {self.home.root} was published with a registry that is not in it: name it with --registry-url (or "
@@ -73,9 +81,11 @@ class Workplace:
         """The folder of the logs of failures."""
         return self.home.root / "logs"
 
-    def ready(self) -> Workplace:
-        """Create the home, check the inbox, and return this workplace. Raises `HarmoniaError`, with what to do, if one of them cannot be
-        used."""
+    def prepare(self) -> Workplace:
+        """Create the home, check the inbox, and return this workplace.
+
+        Raises `HarmoniaError` with what to do if one of them cannot be used.
+        """
         if not self.inbox.is_dir():
             kind = "is a file" if self.inbox.exists() else "does not exist"
             raise HarmoniaError(

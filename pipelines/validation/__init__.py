@@ -1,7 +1,6 @@
-"""Validation: takes rows as read, and returns typed rows with keys. Rows that cannot be read are quarantined, and every fault gives a
-finding.
+"""Validation: rows as read become typed rows with keys. Rows that cannot be read are quarantined, and every fault gives a finding.
 
-Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `cross`; code lists and
+Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `relations`; code lists and
 cross-field rules are pandera models in `schemas/exports`. A row is quarantined only if its key or structure cannot be read
 (`docs/reference/counting-rules.md`, "Record status").
 """
@@ -14,31 +13,31 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.errors
 
-from pipelines.validation import blanked, cells, completeness, cross, keys, numbering, structure
-from pipelines.validation.cross import Hit
+from pipelines.validation import cells, completeness, keys, redacted_rows, relations, row_numbers, structure
+from pipelines.validation.relations import Hit
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
 from sources import contract as contracts
+from sources.completeness_states import delivery_state
 from sources.contract import Contract, DeliveryName, TableSpec
 from sources.periods import last_day
 from sources.readers.result import POSITION, ReadResult
-from sources.states import of_delivery
 
-QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "rule", "raw")
-_PLACE = ("delivery", "file", "part", "line")
-DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "state")
+QUARANTINE_COLUMNS: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "rule", "raw")
+_LOCATION_COLUMNS = ("delivery", "file", "part", "line")
+DELIVERY_COLUMNS: tuple[str, ...] = ("institution", "delivery", "period", "version", "state")
 
 
 @dataclass
 class Validated:
     """All deliveries of one institution, validated. Every frame names the delivery, in the order of quarter and version.
 
-    deliveries   `DELIVERIES`
+    deliveries   `DELIVERY_COLUMNS`
     files        delivery, file, state (see ReadResult, and `completeness`), read (physical rows that the reader counted)
     tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
                  `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
                  `_delivery`, `_period`, `_version`
-    quarantined  `QUARANTINED`, one row for each quarantined row
+    quarantined  `QUARANTINE_COLUMNS`, one row for each quarantined row
     structure    rows that are not data: delivery, file, part, line, kind
     findings     `schemas.findings.COLUMNS`
     """
@@ -53,19 +52,19 @@ class Validated:
 
 
 def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
-    """Validate all deliveries of an institution together. results: delivery name -> delivery as read.
+    """Validate all deliveries of an institution together. results: name of the delivery → the delivery as read.
 
-    `partial` names deliveries that were not received in full: a record that is missing from one is not withdrawn. Never raises an error
-    because of the content of a delivery. Raises `ValueError` for a name that is not the name of a delivery.
+    partial: deliveries that were not received completely; a record that is missing from such a delivery is not withdrawn. The content of a
+    delivery never raises an error. Raises `ValueError` for a name that is not the name of a delivery.
     """
     deliveries = _delivery_frame(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
-    tables, set_aside, found = validate_tables(institution, results, deliveries)
+    tables, set_aside, cell_findings = validate_tables(institution, results, deliveries)
     quarantined = _quarantined_rows(institution, results, set_aside)
     contract = contracts.load(institution)
-    unknown = completeness.unknown_codes(contract, tables, set_aside)
-    files, incomplete = completeness.file_states(contract, results, tables, quarantined, unknown)
-    states = [of_delivery(files[d].values(), received_whole=d not in partial) for d in deliveries["delivery"]]
+    unknown = completeness.find_unknown_codes(contract, tables, set_aside)
+    files, incomplete = completeness.find_file_states(contract, results, tables, quarantined, unknown)
+    states = [delivery_state(files[d].values(), received_completely=d not in partial) for d in deliveries["delivery"]]
     return Validated(
         institution=institution,
         deliveries=deliveries.assign(state=pd.Series(states, index=deliveries.index, dtype="str")),
@@ -73,7 +72,7 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
         tables=tables,
         quarantined=quarantined,
         structure=_concatenate_deliveries({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
-        findings=_collect_findings(institution, results, found, quarantined, set_aside, tables, incomplete),
+        findings=_collect_findings(institution, results, cell_findings, quarantined, set_aside, tables, incomplete),
     )
 
 
@@ -81,55 +80,67 @@ def validate_tables(
     institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], Iterator[pd.DataFrame]]:
     """Return the tables of valid rows, the tables of rows that are set aside, and the findings, each with `table` and `_row`.
-    deliveries: `DELIVERIES`.
 
-    Findings are generated for one rule and column at a time: if every cell has one, all of them together do not fit into memory.
+    deliveries: `DELIVERY_COLUMNS`. Findings are generated for one rule and column at a time. If every cell has a finding, all of them
+    together do not fit into memory.
     """
     contract = contracts.load(institution)
-    blanked_cells = blanked.redacted_cells(results, deliveries)
+    blanked_cells = redacted_rows.redacted_cells(results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
-    of_cells: dict[str, list[Hit]] = {}
+    hits_on_cells: dict[str, list[Hit]] = {}
     for table, spec in contract.tables.items():
-        frame, of_cells[table] = _type_table(spec, _stack_table(table, spec, results, deliveries))
-        tables[table] = blanked.restore_presence(frame, blanked_cells)
-    every = keys.add_keys(contract, tables)
-    replaced = {each.delivery for each in completeness.unknown_codes(contract, every) if each.is_replaced}
-    tables, set_aside = _split_valid_rows(contract, every, replaced)
-    earlier = {(table, rule, column): at for table, rule, column, at in blanked.earlier_findings(results, deliveries, tables)}
+        frame, hits_on_cells[table] = _type_table(spec, _stack_table(table, spec, results, deliveries))
+        tables[table] = redacted_rows.mark_redacted_cells(frame, blanked_cells)
+    keyed_tables = keys.add_keys(contract, tables)
+    replaced = {each.delivery for each in completeness.find_unknown_codes(contract, keyed_tables) if each.is_list_replaced}
+    tables, set_aside = _split_valid_rows(contract, keyed_tables, replaced)
+    earlier = {
+        (table, rule, column): index for table, rule, column, index in redacted_rows.find_earlier_findings(results, deliveries, tables)
+    }
 
-    def found() -> Iterator[pd.DataFrame]:
-        for table, hits in of_cells.items():
-            for rule, column, at in hits:
-                now = blanked.drop_blanked(_locate_findings(table, every[table], rule, column, at), blanked_cells)
-                before = earlier.pop((table, rule, column), None)
-                yield now if before is None else pd.concat([now, _locate_findings(table, tables[table], rule, column, before)])
+    def generate_findings() -> Iterator[pd.DataFrame]:
+        for table, hits in hits_on_cells.items():
+            for rule, column, index in hits:
+                located = redacted_rows.drop_findings_of_redacted_rows(
+                    _locate_findings(table, keyed_tables[table], rule, column, index), blanked_cells
+                )
+                before_erasure = earlier.pop((table, rule, column), None)
+                yield (
+                    located
+                    if before_erasure is None
+                    else pd.concat([located, _locate_findings(table, tables[table], rule, column, before_erasure)])
+                )
         for table, frame in tables.items():
-            for hit in (*_model_findings(institution, table, frame), *cross.faults_within_table(contract.tables[table], frame)):
-                yield blanked.drop_blanked(_locate_findings(table, frame, *hit), blanked_cells)
-        for table, rule, column, at in cross.faults_between_tables(contract, tables):
-            yield blanked.drop_blanked(_locate_findings(table, tables[table], rule, column, at), blanked_cells)
-        for (table, rule, column), at in earlier.items():
-            yield _locate_findings(table, tables[table], rule, column, at)
+            for hit in (*_model_findings(institution, table, frame), *relations.find_faults_within_table(contract.tables[table], frame)):
+                yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, frame, *hit), blanked_cells)
+        for table, rule, column, index in relations.find_faults_between_tables(contract, tables):
+            yield redacted_rows.drop_findings_of_redacted_rows(_locate_findings(table, tables[table], rule, column, index), blanked_cells)
+        for (table, rule, column), index in earlier.items():
+            yield _locate_findings(table, tables[table], rule, column, index)
 
-    return tables, set_aside, found()
+    return tables, set_aside, generate_findings()
 
 
 def _delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    """Return the deliveries of an institution (columns `DELIVERIES`), without their state."""
+    """Return the deliveries of an institution (`DELIVERY_COLUMNS`), without their state."""
     rows = []
     for delivery in results:
         name = DeliveryName.parse(delivery)
         if name is None:
             raise ValueError(f"{institution} {delivery!r} is not a delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
         rows.append((institution, delivery, name.period, name.version))
-    known = [c for c in DELIVERIES if c != "state"]
+    known = [c for c in DELIVERY_COLUMNS if c != "state"]
     frame = pd.DataFrame(rows, columns=known).astype({c: "str" for c in known if c != "version"})
     return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
 
 
 def _file_frame(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Return the files with the number of rows that the reader counted; the row accounting must add up to the same number."""
-    rows = [(delivery, file, state, results[delivery].rows.get(file, 0)) for delivery, own in states.items() for file, state in own.items()]
+    """Return the files with their state and the number of rows that the reader counted. The row accounting must give the same number."""
+    rows = [
+        (delivery, file, state, results[delivery].rows.get(file, 0))
+        for delivery, file_states in states.items()
+        for file, state in file_states.items()
+    ]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 
@@ -141,13 +152,15 @@ def _concatenate_deliveries(frames: Mapping[str, pd.DataFrame], columns: Sequenc
 
 
 def _stack_table(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Concatenate a table of all deliveries as text, and add `_delivery`, `_period`, `_version`. `_row` and `_parent` become unique over
-    deliveries."""
+    """Concatenate a table of all deliveries as text, and add `_delivery`, `_period`, `_version`.
+
+    `_row` and `_parent` become unique over deliveries.
+    """
     frames = []
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
         frame = results[delivery].tables.get(table)
         if frame is not None and len(frame):
-            moved = {c: frame[c].astype("Int64") + numbering.first_row_number(period, version) for c in ("_row", "_parent")}
+            moved = {c: frame[c].astype("Int64") + row_numbers.first_row_number(period, version) for c in ("_row", "_parent")}
             frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
     labels = ("_delivery", "_period", "_version")
     columns = [*(c.name for c in spec.columns), *POSITION, *labels]
@@ -161,13 +174,13 @@ def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[
     ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
     end = raw["_period"].map(ends).astype("datetime64[s]")
     columns: dict[str, pd.Series] = {}
-    found: list[Hit] = []
+    hits: list[Hit] = []
     for column in spec.columns:
         text = raw[column.name] if column.name in raw else pd.Series(None, index=raw.index, dtype="str")
         parsed = cells.parse_column(column, text, end)
         columns |= parsed.columns
         columns[f"{column.name}:text"] = text
-        found.extend(cells.column_findings(column.name, parsed))
+        hits.extend(cells.find_broken_rules(column.name, parsed))
     extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
     position: dict[str, pd.Series] = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
     position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
@@ -175,14 +188,16 @@ def _type_table(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[
     frame = pd.DataFrame({**columns, **extra, **position, PERIOD_END: end}, index=raw.index)
     content = raw[[c for c in raw.columns if not c.startswith("_")]].fillna("")
     frame["_content"] = pd.util.hash_pandas_object(content, index=False) if len(raw) else pd.Series(dtype="uint64")
-    return frame, found
+    return frame, hits
 
 
 def _split_valid_rows(
     contract: Contract, tables: dict[str, pd.DataFrame], replaced: Collection[str]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return the valid rows of each table, and the rows that are set aside (column `_aside`: the rule): their key cannot be read, or
-    they are in a delivery with a code list that the contract does not know (`replaced`)."""
+    """Return the valid rows of each table, and the rows that are set aside (column `_aside`: the rule).
+
+    A row is set aside if its key cannot be read, or if it is in a delivery with a code list that the contract does not know (`replaced`).
+    """
     good: dict[str, pd.DataFrame] = {}
     bad: dict[str, pd.DataFrame] = {}
     for table, frame in tables.items():
@@ -198,10 +213,10 @@ def _split_valid_rows(
 
 
 def _locate_findings(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
-    """Return the findings of `rule` with the location of the rows at `index` of `frame`."""
+    """Return the findings of `rule` on the rows at `index` of `frame`, with their location."""
     text = f"{column}:text"
-    places = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
-    rows = frame[[name for name in places if name in frame]].loc[index]
+    location_columns = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
+    rows = frame[[name for name in location_columns if name in frame]].loc[index]
     return pd.DataFrame(
         {
             "delivery": rows["_delivery"],
@@ -235,84 +250,93 @@ def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterat
 
 
 def _quarantined_rows(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the quarantined rows (`QUARANTINED`): those that the reader could not read, and those set aside."""
-    columns = [c for c in QUARANTINED if c not in ("institution", "delivery")]
+    """Return the quarantined rows (`QUARANTINE_COLUMNS`): those that the reader could not read, and those that validation set aside."""
+    columns = [c for c in QUARANTINE_COLUMNS if c not in ("institution", "delivery")]
     parts = [_concatenate_deliveries({d: r.unreadable for d, r in results.items()}, columns)]
     for table, frame in set_aside.items():
         if len(frame):
-            place = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
+            location = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
             text = frame[[c for c in frame.columns if c.endswith(":text")]].fillna("").agg("\x1f".join, axis=1)
             key = frame["_key"].where(frame["_aside"] != "cell-key-unreadable")
             content = {"table": table, "record_key": key, "rule": frame["_aside"], "raw": text.str.encode("utf-8")}
-            parts.append(pd.DataFrame({**place, **content}))
+            parts.append(pd.DataFrame({**location, **content}))
     out = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True).assign(institution=institution)
-    out = out.reindex(columns=list(QUARANTINED)).astype({c: "str" for c in QUARANTINED if c not in ("line", "raw")})
+    out = out.reindex(columns=list(QUARANTINE_COLUMNS)).astype({c: "str" for c in QUARANTINE_COLUMNS if c not in ("line", "raw")})
     return out.astype({"line": "Int64"})
 
 
 def _collect_findings(
     institution: str,
     results: Mapping[str, ReadResult],
-    found: Iterable[pd.DataFrame],
+    cell_findings: Iterable[pd.DataFrame],
     quarantined: pd.DataFrame,
     set_aside: dict[str, pd.DataFrame],
     tables: dict[str, pd.DataFrame],
     incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
-    """Collect the findings of reading, of files that lack records, of cells and relations, and of rows set aside. A row that is set
-    aside because of its key has only this finding."""
-    aside = pd.concat([frame.loc[frame["_aside"] == "cell-key-unreadable", "_row"] for frame in set_aside.values()])
+    """Collect the findings of reading, on files that lack records, on cells and relations, and on rows set aside.
+
+    A row that is set aside because of its key has only this finding.
+    """
+    rows_set_aside = pd.concat([frame.loc[frame["_aside"] == "cell-key-unreadable", "_row"] for frame in set_aside.values()])
     folded = [pd.DataFrame(columns=["rule"])]
-    for frame in found:
-        here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])
-        if len(here):
-            folded.append(findings.fold_findings(here))
+    for frame in cell_findings:
+        remaining = frame[~frame["_row"].isin(rows_set_aside)].drop(columns=["_row", "table"])
+        if len(remaining):
+            folded.append(findings.fold_findings(remaining))
     rows = pd.concat(folded[1:] or folded, ignore_index=True)
-    place = list(_PLACE)
-    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
+    location = list(_LOCATION_COLUMNS)
+    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*location, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
-    of_files = structure.structure_findings(contracts.load(institution), results)
-    parts = [findings.frame([*of_reading, *incomplete]), findings.frame(of_files), findings.complete(rows), findings.complete(rejected)]
+    of_files = structure.find_stray_rows(contracts.load(institution), results)
+    parts = [
+        findings.build_findings([*of_reading, *incomplete]),
+        findings.build_findings(of_files),
+        findings.complete_columns(rows),
+        findings.complete_columns(rejected),
+    ]
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     out = _add_record_keys(out, tables)
-    out = _show_quarantined_rows(out, quarantined, place).assign(institution=institution)
+    out = _show_quarantined_rows(out, quarantined, location).assign(institution=institution)
     return _add_column_position(out, results)[list(findings.COLUMNS)]
 
 
-def _add_column_position(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    """Add the position of the delivered column to each finding on a field, so that its cell can be named."""
+def _add_column_position(all_findings: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    """Add to each finding on a field the position of its delivered column, so that the cell can be named."""
     layout = _concatenate_deliveries({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
     key = ["delivery", "file", "part", "field"]
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
-    asked = pd.MultiIndex.from_frame(found[key].fillna({"part": ""}))
-    return found.assign(column=places.reindex(asked).astype("Int64").array)
+    wanted = pd.MultiIndex.from_frame(all_findings[key].fillna({"part": ""}))
+    return all_findings.assign(column=places.reindex(wanted).astype("Int64").array)
 
 
-def _add_record_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Add the record key to findings of a reader by their line, since a reader does not know keys."""
-    bare = found["record_key"].isna() & found["line"].notna()
-    if not bare.any():
-        return found
-    columns = {f"_{name}": name for name in _PLACE} | {"_record": "_key"}
+def _add_record_keys(all_findings: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Add the record key to the findings of a reader by their line, since a reader does not know keys."""
+    lacks_key = all_findings["record_key"].isna() & all_findings["line"].notna()
+    if not lacks_key.any():
+        return all_findings
+    columns = {f"_{name}": name for name in _LOCATION_COLUMNS} | {"_record": "_key"}
     rows = [frame[list(columns)].rename(columns=columns) for frame in tables.values() if len(frame)]
-    known = pd.concat(rows, ignore_index=True).dropna(subset=["line", "_key"]) if rows else pd.DataFrame(columns=[*_PLACE, "_key"])
-    known = known.drop_duplicates().drop_duplicates(list(_PLACE), keep=False)
-    keys = found[list(_PLACE)].merge(known, on=list(_PLACE), how="left")["_key"]
-    return found.assign(record_key=found["record_key"].where(~bare, keys.to_numpy()))
+    known = (
+        pd.concat(rows, ignore_index=True).dropna(subset=["line", "_key"]) if rows else pd.DataFrame(columns=[*_LOCATION_COLUMNS, "_key"])
+    )
+    known = known.drop_duplicates().drop_duplicates(list(_LOCATION_COLUMNS), keep=False)
+    keys = all_findings[list(_LOCATION_COLUMNS)].merge(known, on=list(_LOCATION_COLUMNS), how="left")["_key"]
+    return all_findings.assign(record_key=all_findings["record_key"].where(~lacks_key, keys.to_numpy()))
 
 
-def _show_quarantined_rows(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:
-    """Use the text of a quarantined row as the value of its finding, so that the institution sees the row itself."""
-    with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
+def _show_quarantined_rows(all_findings: pd.DataFrame, quarantined: pd.DataFrame, location: list[str]) -> pd.DataFrame:
+    """Use the text of a quarantined row as value of its finding, so that the institution sees the row itself."""
+    with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*location, "rule"])
     if with_bytes.empty:
-        return found
+        return all_findings
     text = with_bytes["raw"].map(_decode_row)
-    shown = found.merge(with_bytes[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
-    return found.assign(value=found["value"].fillna(shown))
+    shown = all_findings.merge(with_bytes[[*location, "rule"]].assign(_raw=text.astype("str")), on=[*location, "rule"], how="left")["_raw"]
+    return all_findings.assign(value=all_findings["value"].fillna(shown))
 
 
 def _decode_row(raw: bytes) -> str:
-    """Decode the bytes of a row: UTF-8 if valid, else the Central European code page."""
+    """Decode the bytes of a row: as UTF-8 if they are valid UTF-8, else in the Central European code page."""
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""Parses delivered text to typed cells, with a finding for every cell that does not conform to its column.
+"""Parse delivered text to typed cells, with a finding for every cell that does not conform to its column.
 
-Belongs here: parsing by declared type. There is one function for each type; it returns the typed columns and the findings on the column
-as (rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `cross`.
+Belongs here: parsing by declared type. There is one function for each type; it returns the typed columns and the findings on the column as
+(rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `relations`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonisation import articles, codes, dates, numbers, offence_words, personal_numbers, sentences
-from pipelines.harmonisation.text import fold_text, map_values
+from pipelines.harmonisation import articles, case_numbers, code_lists, dates, offence_words, personal_numbers, sentences
+from pipelines.harmonisation.letters import fold_text, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
@@ -28,14 +28,17 @@ _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\
 
 @dataclass(frozen=True)
 class TypedColumn:
-    """A delivered column after parsing: its typed columns (`name`, `name:…`), and its findings as rule -> mask over the rows."""
+    """A delivered column after parsing.
+
+    columns: its typed columns (`name`, `name:…`). found: its findings, as rule → mask over the rows.
+    """
 
     columns: dict[str, pd.Series]
     found: dict[str, pd.Series]
 
 
 def trim_text(text: pd.Series) -> pd.Series:
-    """Remove surrounding and repeated white space from each text; an empty text becomes null.
+    """Remove white space around each text, and reduce it to one space inside; an empty text becomes null.
 
     Line breaks inside a cell count as white space.
     """
@@ -49,20 +52,20 @@ def trim_text(text: pd.Series) -> pd.Series:
 def parse_column(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
     """Parse a delivered column as its contract declares it (`spec.type`). Each distinct text of a quarter is parsed once.
 
-    In: the text as delivered, and the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
-    code -> canonical value, else trimmed text); `name:given` (bool: the cell was not empty); for dates `name:year`, `name:precision`,
-    `name:unreadable`; for codes `name:argument`.
+    text: as delivered. period_end: the last day of the quarter of each row. Columns of the result: `name` typed (date → datetime64[s],
+    integer → Int64, code → canonical value, else trimmed text); `name:given` (bool: the cell was not empty); for dates `name:year`,
+    `name:precision`, `name:unreadable`; for codes `name:argument`.
     """
-    which, texts = pd.factorize(text, use_na_sentinel=False)
-    when, ends = pd.factorize(period_end)
-    once, place = np.unique(which * max(len(ends), 1) + when, return_inverse=True)
-    if len(once) > _MOSTLY_DISTINCT * len(text):
+    text_number, texts = pd.factorize(text, use_na_sentinel=False)
+    end_number, ends = pd.factorize(period_end)
+    distinct, position = np.unique(text_number * max(len(ends), 1) + end_number, return_inverse=True)
+    if len(distinct) > _MOSTLY_DISTINCT * len(text):
         return _parse_distinct(spec, text, period_end)
-    of_text, of_end = np.divmod(once, len(ends))
+    of_text, of_end = np.divmod(distinct, len(ends))
     parsed = _parse_distinct(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
 
-    def spread(found: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
-        return {name: pd.Series(series.array.take(place), index=text.index) for name, series in found.items()}
+    def spread(columns: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+        return {name: pd.Series(series.array.take(position), index=text.index) for name, series in columns.items()}
 
     return TypedColumn(spread(parsed.columns), spread(parsed.found))
 
@@ -73,7 +76,7 @@ def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) ->
     out = _BY_TYPE.get(spec.type, _parse_text)(spec, clean, period_end)
     columns = {**out.columns, f"{spec.name}:given": clean.notna()}
     broken = text.str.contains(r"[\r\n]", regex=True, na=False)
-    found = {
+    masks = {
         **out.found,
         "cell-control-characters": text.str.contains(CONTROL, regex=True, na=False),
         "cell-line-break": broken,
@@ -81,12 +84,12 @@ def _parse_distinct(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) ->
     }
     if spec.expected:
         unknown = out.columns[spec.name] == "unknown" if spec.type == "code" else False
-        found["cell-empty"] = clean.isna() | unknown
-    return TypedColumn(columns, found)
+        masks["cell-empty"] = clean.isna() | unknown
+    return TypedColumn(columns, masks)
 
 
-def column_findings(column: str, typed_column: TypedColumn) -> Iterator[tuple[str, str, pd.Index]]:
-    """Yield (rule, field, index of the rows) for each rule that a row of the column breaks."""
+def find_broken_rules(column: str, typed_column: TypedColumn) -> Iterator[tuple[str, str, pd.Index]]:
+    """Yield each rule that a row of the column breaks, with the field and the index of these rows."""
     for rule, mask in typed_column.found.items():
         hit = mask.fillna(False).astype(bool)
         if hit.any():
@@ -132,10 +135,10 @@ def _parse_code(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
     return TypedColumn(columns, found) if parts else _parse_by_codes(spec, spec.codes, text)
 
 
-def _parse_by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
-    """Parse the cells of a column by one code list, in which the agreed code of each meaning comes first."""
-    exact = text.map(listed).astype("str")
-    folded = dict(zip(_fold_text(pd.Series(list(listed), dtype="str")), listed.values(), strict=True))
+def _parse_by_codes(spec: ColumnSpec, code_list: Mapping[str, str | None], text: pd.Series) -> TypedColumn:
+    """Parse the cells of a column by one code list. The first code with a meaning is the agreed one."""
+    exact = text.map(code_list).astype("str")
+    folded = dict(zip(_fold_text(pd.Series(list(code_list), dtype="str")), code_list.values(), strict=True))
     keys = _fold_text(text)
     value = exact.where(exact.notna(), keys.map(folded).astype("str"))
     argument = pd.Series(None, index=text.index, dtype="str")
@@ -143,7 +146,7 @@ def _parse_by_codes(spec: ColumnSpec, listed: Mapping[str, str | None], text: pd
         hit = keys.str.startswith(_fold_text(pd.Series([prefix]))[0], na=False) & value.isna()
         value = value.mask(hit, meaning)
         argument[hit] = [" ".join(cell.split()[len(prefix.split()) :]) for cell in text[hit]]
-    agreed = {meaning: key for key, meaning in reversed(list(listed.items()))}  # the first listed of several
+    agreed = {meaning: key for key, meaning in reversed(list(code_list.items()))}  # the first listed of several
     spelled = value.notna() & argument.isna() & (text != value.map(agreed))
     return TypedColumn(
         {spec.name: value, f"{spec.name}:argument": argument.where(argument != "", None)},
@@ -165,7 +168,7 @@ def _parse_date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
     first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
     problem = parsed["problem"]
     timed = text.str.contains(r"\d[T ]\d{1,2}:", regex=True, na=False) & (spec.format != "utc")
-    found = {
+    masks = {
         "cell-date-impossible": problem == "impossible",
         "cell-date-unreadable": problem.isin(["unreadable", "not_permitted_year"]),
         "cell-date-two-digit-year": problem == "two_digit_year",
@@ -180,18 +183,18 @@ def _parse_date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typ
             f"{spec.name}:precision": parsed["precision"].astype("str"),
             f"{spec.name}:unreadable": text.notna() & parsed["date"].isna() & (parsed["precision"] != "year").fillna(True),
         },
-        found,
+        masks,
     )
 
 
 def _parse_own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
-    return TypedColumn({spec.name: text}, {"cell-number-unreadable": text.notna() & ~numbers.holds_number(text)})
+    return TypedColumn({spec.name: text}, {"cell-number-unreadable": text.notna() & ~case_numbers.contains_case_number(text)})
 
 
 def _parse_reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> TypedColumn:
-    found = numbers.parse_numbers(text)
-    first = found.drop_duplicates("row").set_index("row").reindex(text.index)
-    implausible = found.loc[_implausible_numbers(found, text, period_end), "row"]
+    parsed = case_numbers.parse_numbers(text)
+    first = parsed.drop_duplicates("row").set_index("row").reindex(text.index)
+    implausible = parsed.loc[_are_implausible(parsed, text, period_end), "row"]
     return TypedColumn(
         {spec.name: text, f"{spec.name}:kind": first["kind"]},
         {
@@ -202,14 +205,14 @@ def _parse_reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -
     )
 
 
-def _implausible_numbers(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
-    """Return which case numbers have a future year, a year before any register, or a register or region that does not exist."""
-    year, typed_in = found["year"], text.reindex(found["row"]).reset_index(drop=True)
-    no_year = (found["kind"] != "other") & (
-        (year > period_end.reindex(found["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
+def _are_implausible(parsed: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
+    """Return for each case number whether it has a future year, a year before any register, or a register or region that does not exist."""
+    year, typed_in = parsed["year"], text.reindex(parsed["row"]).reset_index(drop=True)
+    no_year = (parsed["kind"] != "other") & (
+        (year > period_end.reindex(parsed["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
     ).fillna(True)
-    no_register = (found["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
-    no_region = found["region"].notna() & ~found["region"].isin(numbers.number_regions())
+    no_register = (parsed["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
+    no_region = parsed["region"].notna() & ~parsed["region"].isin(case_numbers.number_regions())
     return (no_year | no_register | no_region).astype(bool)
 
 
@@ -241,16 +244,16 @@ def _parse_article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColu
 
 def _parse_offence_words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
     of_form = spec.type == "form_words"
-    known = offence_words.exploitation_forms(text) if of_form else offence_words.offence_groups(text)
-    usual = codes.read_code_list("forms" if of_form else "offences")["label_sq"]
+    known = offence_words.find_exploitation_forms(text) if of_form else offence_words.find_offence_groups(text)
+    usual = code_lists.read_code_list("forms" if of_form else "offences")["label_sq"]
     spelled = known.notna() & ~text.isin(usual) & (spec.agreed != "any")
     return TypedColumn({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
 
 
 def _code_list_parser(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], TypedColumn]:
     def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> TypedColumn:
-        code = codes.find_codes(name, text)["code"]
-        agreed = code if spec.agreed == "code" else code.map(codes.read_code_list(name).set_index("code")["label_sq"])
+        code = code_lists.find_codes(name, text)["code"]
+        agreed = code if spec.agreed == "code" else code.map(code_lists.read_code_list(name).set_index("code")["label_sq"])
         return TypedColumn(
             {spec.name: text},
             {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed) & (spec.agreed != "any")},

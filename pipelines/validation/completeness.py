@@ -1,13 +1,13 @@
-"""Completeness of the files of a delivery: which files lack records although they could be opened.
+"""Completeness of the files of a delivery: finding files that lack records although they could be opened.
 
-Belongs here: comparing the records that the contract requires of a file with the records that could be read. Does not belong here: what
-a reader finds in a single file (`sources/readers`), the state of a delivery (`sources/states`), earlier deliveries
+Belongs here: comparing the records that the contract requires of a file with the records that could be read. Does not belong here: what a
+reader finds in a single file (`sources/readers`), the state of a delivery (`sources/completeness_states`), earlier deliveries
 (`pipelines/over_time`).
 
-A record is lost if its row was quarantined, or if only other records refer to it. A few lost records only give findings. A share of more
-than `_LOST`, or a required table without records, makes the file partial, or unreadable if no record is left. The same share of codes
-that no list of the contract has makes it partial too. If they are more than `_REPLACED`, the institution replaced the list, and nothing
-in the delivery can be trusted: codes that are known can have another meaning.
+A record is lost if its row was quarantined, or if only other records refer to it. A few lost records only give findings. If their share is
+more than `_MAX_LOST_SHARE`, or a required table has no records, the file is partial; if no record is left, it is unreadable. The same
+share of codes that no list of the contract has makes it partial too. If they are more than `_MIN_SHARE_OF_REPLACED_LIST`, the institution
+replaced the list, and nothing in the delivery can be trusted: codes that are known can have another meaning.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 import pandas as pd
 
+from sources.completeness_states import COMPLETE, PARTIAL, UNREADABLE
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers.result import ReadResult
-from sources.states import COMPLETE, PARTIAL, UNREADABLE
 
-_LOST = 0.1  # share of a table's records
-_REPLACED = 0.5  # share of unknown codes
-_CHILDLESS = 0.5  # share of cases without any person
-_FEW = 3  # fewer lost records than this say nothing about a file, whatever their share
+_MAX_LOST_SHARE = 0.1  # share of a table's records
+_MIN_SHARE_OF_REPLACED_LIST = 0.5  # share of unknown codes
+_MAX_SHARE_WITHOUT_PERSONS = 0.5  # share of cases without any person
+_MIN_LOST = 3  # fewer lost records than this say nothing about a file, whatever their share
 _NO_RECORDS = ("row-garbage",)  # quarantined rows that are not records: page numbers, remarks
 
 Finding = Mapping[str, Any]
@@ -44,9 +44,9 @@ class UnknownCodes:
     filled: int
 
     @property
-    def is_replaced(self) -> bool:
+    def is_list_replaced(self) -> bool:
         """Whether the institution must have replaced the code list."""
-        return _exceeds_share(self.unknown, self.filled, _REPLACED)
+        return _exceeds_share(self.unknown, self.filled, _MIN_SHARE_OF_REPLACED_LIST)
 
     @property
     def finding(self) -> Finding:
@@ -54,104 +54,113 @@ class UnknownCodes:
         return {"rule": "file-codes-unknown", "field": self.field, "detail": f"{self.unknown} / {self.filled}"}
 
 
-def unknown_codes(contract: Contract, *parts: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
-    """Return the required columns in which more than `_LOST` of the codes are unknown. parts: the typed rows of each table."""
-    found: list[UnknownCodes] = []
+def find_unknown_codes(contract: Contract, *parts: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
+    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown.
+
+    parts: the typed rows of each table.
+    """
+    columns_with_unknown_codes: list[UnknownCodes] = []
     for name, spec in contract.tables.items():
         for column in (column for column in spec.columns if column.type == "code" and column.required):
             shown = ["_delivery", "_file", column.name]
             cells = pd.concat([part[name].loc[part[name][f"{column.name}:given"].astype(bool), shown] for part in parts])
             shares = cells[column.name].isna().groupby([cells["_delivery"], cells["_file"]]).agg(["sum", "size"])
             for (delivery, file), unknown, filled in shares.itertuples(name=None):
-                if _exceeds_share(unknown, filled, _LOST):
-                    found.append(UnknownCodes(delivery, file, column.name, unknown, filled))
-    return found
+                if _exceeds_share(unknown, filled, _MAX_LOST_SHARE):
+                    columns_with_unknown_codes.append(UnknownCodes(delivery, file, column.name, unknown, filled))
+    return columns_with_unknown_codes
 
 
-def file_states(
+def find_file_states(
     contract: Contract,
     results: Mapping[str, ReadResult],
     tables: Mapping[str, pd.DataFrame],
     quarantined: pd.DataFrame,
     unknown_codes: Sequence[UnknownCodes] = (),
 ) -> tuple[dict[str, dict[str, str]], list[Finding]]:
-    """Return the state of each file by delivery, and a finding for each sign that a file lacks records.
+    """Return the state of each file, by delivery, and a finding for each sign that a file lacks records.
 
-    tables: rows with `_key`, `_case`, `_delivery`; quarantined: `pipelines.validation.QUARANTINED`; unknown_codes: from `unknown_codes`.
+    tables: rows with `_key`, `_case`, `_delivery`. quarantined: `pipelines.validation.QUARANTINE_COLUMNS`. unknown_codes: from
+    `find_unknown_codes`.
     """
     states: dict[str, dict[str, str]] = {}
-    found: list[Finding] = []
-    of_tables = {name: _split_by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
-    of_aside = _split_by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
+    findings: list[Finding] = []
+    rows_by_table = {name: _split_by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
+    quarantined_rows_of = _split_by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
     for delivery, result in results.items():
-        own, aside = {name: of(delivery) for name, of in of_tables.items()}, of_aside(delivery)
+        tables_of_delivery, quarantined_rows = (
+            {name: rows_of(delivery) for name, rows_of in rows_by_table.items()},
+            quarantined_rows_of(delivery),
+        )
         states[delivery] = dict(result.files)
         signs = [(each.file, PARTIAL, each.finding) for each in unknown_codes if each.delivery == delivery]
-        for file, state, finding in (*_incompleteness_signs(contract, result, own, aside), *signs):
+        for file, state, finding in (*_find_signs(contract, result, tables_of_delivery, quarantined_rows), *signs):
             if states[delivery][file] != UNREADABLE:
                 states[delivery][file] = state
             if finding:
-                found.append({"delivery": delivery, "file": file, **finding})
-    return states, found
+                findings.append({"delivery": delivery, "file": file, **finding})
+    return states, findings
 
 
 def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
-    """Return a function that gives the rows of `frame` for a delivery."""
-    places: dict[Hashable, Any] = dict(frame.groupby(column).indices)
-    return lambda delivery: frame.iloc[places.get(delivery, [])]
+    """Return a function that returns the rows of `frame` for a delivery."""
+    positions: dict[Hashable, Any] = dict(frame.groupby(column).indices)
+    return lambda delivery: frame.iloc[positions.get(delivery, [])]
 
 
-def _incompleteness_signs(
-    contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame
-) -> Iterator[Sign]:
+def _find_signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame) -> Iterator[Sign]:
     """Yield the signs that files lack records, for the files that could be opened."""
     delivered = [(spec, _delivered_name(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
     without_records = False
     for spec, file in opened:
-        rows = aside[aside["file"] == file]
+        rows = quarantined[quarantined["file"] == file]
         absent = [name for name in spec.tables if tables[name].empty and _rows_required(contract.tables[name], tables)]
         if absent and not (len(rows) == 0 and _total_confirms_none(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
             without_records = True
             finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
             yield file, UNREADABLE if nothing else PARTIAL, finding
-        elif _exceeds_share(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
+        elif _exceeds_share(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _MAX_LOST_SHARE):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
     if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty says nothing either
         yield from ((file, UNREADABLE, None) for _, file in opened)
-    yield from _unmatched_cases(contract, tables, aside, file_of)
+    yield from _find_unmatched_cases(contract, tables, quarantined, file_of)
 
 
-def _unmatched_cases(
-    contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame, file_of: Mapping[str, str]
+def _find_unmatched_cases(
+    contract: Contract, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame, file_of: Mapping[str, str]
 ) -> Iterator[Sign]:
-    """Find the cases that only persons refer to, and the cases without persons, if both tables have records."""
+    """Find cases to which only persons refer, and cases without persons, if both tables have records."""
     for name, spec in contract.tables.items():
         parent = spec.parent
         if not spec.entity or parent is None or tables[name].empty or tables[parent].empty:
             continue
-        of_parent = aside.loc[aside["table"] == parent, "record_key"]
+        of_parent = quarantined.loc[quarantined["table"] == parent, "record_key"]
         cases = set(tables[parent]["_key"].dropna()) | set(of_parent.dropna())
-        named = set(tables[name]["_case"].dropna())
-        if parent in file_of and _exceeds_share(len(named - cases), len(named), _LOST):
-            yield file_of[parent], PARTIAL, {"rule": "file-records-missing", "detail": f"{len(named - cases)} / {len(named)}"}
-        if name in file_of and _exceeds_share(len(cases - named), len(cases), _CHILDLESS):
-            yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - named)} / {len(cases)}"}
+        cases_of_persons = set(tables[name]["_case"].dropna())
+        if parent in file_of and _exceeds_share(len(cases_of_persons - cases), len(cases_of_persons), _MAX_LOST_SHARE):
+            yield (
+                file_of[parent],
+                PARTIAL,
+                {"rule": "file-records-missing", "detail": f"{len(cases_of_persons - cases)} / {len(cases_of_persons)}"},
+            )
+        if name in file_of and _exceeds_share(len(cases - cases_of_persons), len(cases), _MAX_SHARE_WITHOUT_PERSONS):
+            yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - cases_of_persons)} / {len(cases)}"}
 
 
 def _rows_required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
-    """Return whether a table must have rows: always for a table of records, for a dependent table if its parent table has enough rows."""
+    """Return whether a table must have rows. A table of records must; a dependent table must if its parent table has enough rows."""
     parent = tables[spec.parent] if spec.parent and not spec.entity else None
-    return spec.required and (parent is None or len(parent) >= _FEW)
+    return spec.required and (parent is None or len(parent) >= _MIN_LOST)
 
 
-def _exceeds_share(lost: int, every: int, share: float) -> bool:
-    """Return whether `lost` of `every` records are more than the share."""
-    return lost >= _FEW and lost > share * every
+def _exceeds_share(lost: int, total: int, share: float) -> bool:
+    """Return whether `lost` records are more than `share` of `total`."""
+    return lost >= _MIN_LOST and lost > share * total
 
 
 def _delivered_name(spec: FileSpec, result: ReadResult) -> str | None:

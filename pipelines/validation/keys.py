@@ -1,5 +1,4 @@
-"""Keys of delivered rows: the own key of a row, the keys of the record and of the case that it belongs to, and which keys cannot be
-read.
+"""Keys of delivered rows: the key of the row itself, the keys of its record and of its case, and which keys cannot be read.
 
 Belongs here: the reason for quarantining a row. Values of other cells are checked in `cells`.
 """
@@ -19,7 +18,7 @@ def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) ->
 
 
 def join_key_parts(parts: pd.DataFrame) -> pd.Series:
-    """Join the key parts of each row by `/`; null if any part is null (`docs/reference/counting-rules.md`, `lineage`)."""
+    """Join the key parts of each row by `/`; the result is null if a part is null (`docs/reference/counting-rules.md`, `lineage`)."""
     if parts.shape[1] == 0:
         return pd.Series(pd.NA, index=parts.index, dtype="str")
     out = parts.iloc[:, 0]
@@ -29,8 +28,11 @@ def join_key_parts(parts: pd.DataFrame) -> pd.Series:
 
 
 def is_readable_key(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
-    """Return whether the key of each row can be read: every part has at least one letter or digit, and its start matches the declared
-    pattern (a number followed by a note is still readable)."""
+    """Return whether the key of each row can be read.
+
+    Every part must have at least one letter or digit, and its start must match the declared pattern. So a number that is followed by a note
+    is readable.
+    """
     good = parts.notna().all(axis=1)
     for column in parts.columns:
         good &= parts[column].str.contains(r"[^\W_]", regex=True, na=False)
@@ -43,7 +45,7 @@ def is_readable_key(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
 def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Add `_key` (own key or null), `_record` (key of the record that the row is or belongs to) and `_case` (key of its case).
 
-    Keys come from the row itself, else from its parent row (`_parent`) if the form nests; null if neither has one.
+    Keys come from the row itself, else from its parent row (`_parent`) if rows are nested; they are null if neither has one.
     """
     out: dict[str, pd.DataFrame] = {}
     for name, spec in parents_first(contract):
@@ -51,9 +53,9 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
             continue
         frame = tables[name].copy()
         frame["_key"] = join_key_parts(key_parts(frame, spec, spec.key))
-        up = _parent_values(frame, spec, out, "_record")
+        record_of_parent = _parent_values(frame, spec, out, "_record")
         via = join_key_parts(key_parts(frame, spec, spec.via)) if spec.via else _nulls_like(frame)
-        parent_record = via.where(via.notna(), up) if spec.parent else _nulls_like(frame)
+        parent_record = via.where(via.notna(), record_of_parent) if spec.parent else _nulls_like(frame)
         frame["_record"] = frame["_key"] if spec.entity else parent_record
         frame["_case"] = _case_keys(frame, spec, contract, parent_record, _parent_values(frame, spec, out, "_case"))
         out[name] = frame
@@ -69,15 +71,15 @@ def _parent_values(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.Da
     return frame["_parent"].map(rows).astype("str")
 
 
-def _case_keys(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, up: pd.Series) -> pd.Series:
+def _case_keys(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, case_of_parent: pd.Series) -> pd.Series:
     """Return the key of the case of each row."""
     if spec.entity in ("case", "both"):
         return frame["_key"]
     if spec.parent and contract.tables[spec.parent].entity in ("case", "both"):
-        return up.where(up.notna(), parent_record)
+        return case_of_parent.where(case_of_parent.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key
-    own = join_key_parts(key_parts(frame, spec, prefix)) if prefix else _nulls_like(frame)
-    return up.where(up.notna(), own)
+    case_by_prefix = join_key_parts(key_parts(frame, spec, prefix)) if prefix else _nulls_like(frame)
+    return case_of_parent.where(case_of_parent.notna(), case_by_prefix)
 
 
 def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:

@@ -28,7 +28,7 @@ from portal.services import record_action, registry, workplace
 from portal.templating import add_notice, language_of
 from portal.words import portal_texts
 from schemas.findings import rules
-from sources import contract, states
+from sources import completeness_states, contract
 from sources.periods import quarters_of
 from warehouse.disclosure import policy, signature
 from warehouse.releases.folder import is_day, sha256
@@ -71,8 +71,8 @@ def _outstanding_work(institution: str, quarters: list[board.Quarter]) -> dict[s
         "institution": institution,
         "missing": [one.period for one in quarters if one.late],
         "partial": [one.period for one in quarters if one.state in ("partial", "unreadable")],
-        "unsigned": sum(one.signed.state != states.SIGNED for one in quarters if one.versions),
-        "reopened": [one.period for one in quarters if one.signed.state == states.REOPENED],
+        "unsigned": sum(one.signed.state != completeness_states.SIGNED for one in quarters if one.versions),
+        "reopened": [one.period for one in quarters if one.signed.state == completeness_states.REOPENED],
     }
 
 

@@ -18,7 +18,7 @@ from harmonia.signing import Signed
 from harmonia.status import list_delivery_states
 from portal.institution.models import Submission
 from portal.services import registry, workplace
-from sources import contract, states
+from sources import completeness_states, contract
 from sources.periods import MONTHS, containing, following, last_day, previous
 from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
@@ -58,7 +58,7 @@ class Quarter:
         """The last step that the quarter reached, as an index into `STEPS`."""
         if self.published:
             return 4
-        if self.signed.state == states.SIGNED:
+        if self.signed.state == completeness_states.SIGNED:
             return 3
         if any(one.state in ("complete", "partial") for one in self.versions):
             return 2
@@ -90,7 +90,7 @@ def list_quarters(institution: str | None = None) -> list[Quarter]:
                 for name, state, _, detail in versions
                 if name is not None
             ),
-            signatures.get((owner, period), Signed(states.UNSIGNED)),
+            signatures.get((owner, period), Signed(completeness_states.UNSIGNED)),
             releases.get(period),
         )
         for (owner, period), versions in sorted(rows.items(), key=lambda item: (item[0][1], item[0][0]), reverse=True)

@@ -1,7 +1,7 @@
 """Uploads: received, checked, submitted.
 
 Belongs here: the way of an upload, safe against a kill at any moment. Does not belong here: what a check finds (`harmonia.trial`), the
-rename into the inbox (`pipelines.landing.incoming`).
+rename into the inbox (`pipelines.landing.upload_folders`).
 
 An upload is an `Upload` row and a folder. A submission first promises a name (`Submission`, not placed), then renames, then is placed;
 `finish_interrupted` completes what a kill left between.
@@ -25,8 +25,8 @@ from django.utils import timezone
 
 from harmonia.errors import storage
 from harmonia.registry.ledger import deliveries
-from pipelines.landing import incoming
-from pipelines.landing.names import is_odd, kind_of
+from pipelines.landing import upload_folders
+from pipelines.landing.file_names import kind_of, needs_escaping
 from portal.accounts.models import Account
 from portal.institution.checking import FINDINGS
 from portal.institution.models import Submission, Upload
@@ -70,7 +70,7 @@ def receive_files(account: Account, institution: str, period: str, files: Sequen
     if len(files) > _MAX_FILES:
         raise UploadRefusedError("too_many", str(_MAX_FILES))
     for name in names:
-        if not name or is_odd(name) or name.startswith(".") or kind_of(name) == "system":
+        if not name or needs_escaping(name) or name.startswith(".") or kind_of(name) == "system":
             raise UploadRefusedError("bad_name")
     if len({name.lower() for name in names}) < len(names):
         raise UploadRefusedError("same_name")
@@ -81,7 +81,7 @@ def receive_files(account: Account, institution: str, period: str, files: Sequen
     if shutil.disk_usage(current_workplace.inbox).free < size + _MIN_FREE_BYTES:
         raise UploadRefusedError("disk_full")
     token = secrets.token_hex(16)
-    incoming_folder = incoming.create(current_workplace.inbox, token)
+    incoming_folder = upload_folders.create_upload(current_workplace.inbox, token)
     try:
         for name, file in zip(names, files, strict=True):
             target = incoming_folder / name
@@ -90,7 +90,7 @@ def receive_files(account: Account, institution: str, period: str, files: Sequen
                     out.write(chunk)
         upload = Upload.objects.create(token=token, institution=institution, period=period, account=account)
     except BaseException:
-        incoming.discard(current_workplace.inbox, token)
+        upload_folders.discard_upload(current_workplace.inbox, token)
         raise
     check_upload(upload)
     return upload
@@ -99,8 +99,8 @@ def receive_files(account: Account, institution: str, period: str, files: Sequen
 def check_upload(upload: Upload) -> Check:
     """Return the check of an upload. It is started if it never was, or if the portal ended before it did."""
     current_workplace, folder = workplace(), check_folder(upload.token)
-    delivery = incoming.next_name(current_workplace.inbox, registry(), upload.institution, upload.period)
-    paths = [str(incoming.folder(current_workplace.inbox, upload.token)), str(current_workplace.home.root)]
+    delivery = upload_folders.next_delivery_name(current_workplace.inbox, registry(), upload.institution, upload.period)
+    paths = [str(upload_folders.upload_folder(current_workplace.inbox, upload.token)), str(current_workplace.home.root)]
     check_job = find_or_start_job(folder, "portal.institution.checking", [*paths, upload.institution, delivery])
     return Check(check_job.state, check_job.result, folder / FINDINGS)
 
@@ -121,12 +121,12 @@ def submit(upload: Upload, account: Account) -> Submission:
 def _reserve_name(upload: Upload, account: Account) -> Submission:
     """Store a submission with the next free name of a delivery."""
     try:
-        total_hash, files = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))
+        total_hash, files = upload_folders.hash_upload(upload_folders.upload_folder(workplace().inbox, upload.token))
     except FileNotFoundError:
         raise UploadRefusedError("gone") from None
     fields = {"institution": upload.institution, "period": upload.period, "account": account, "hash": total_hash, "files": files}
     for _ in range(_MAX_TRIES):  # another submission may take the name meanwhile
-        name = incoming.next_name(workplace().inbox, registry(), upload.institution, upload.period)
+        name = upload_folders.next_delivery_name(workplace().inbox, registry(), upload.institution, upload.period)
         reserved = Submission.objects.filter(institution=upload.institution, period=upload.period, placed=False).count()
         version = int(name.partition("_v")[2] or 1) + reserved
         delivery = upload.period if version == 1 else f"{upload.period}_v{version}"
@@ -144,7 +144,7 @@ def _move_to_inbox(submission: Submission) -> bool:
     """Move a submission into the inbox. Returns false if its files are gone, or another delivery has its name."""
     if submission.placed:
         return True
-    if not incoming.place(workplace().inbox, submission.token, submission.institution, submission.delivery):
+    if not upload_folders.place_upload(workplace().inbox, submission.token, submission.institution, submission.delivery):
         return False
     with transaction.atomic():  # a kill leaves no upload beside its receipt
         Submission.objects.filter(pk=submission.pk).update(placed=True)
@@ -163,7 +163,7 @@ def finish_interrupted() -> None:
         discard(old)
     tokens = set(Upload.objects.values_list("token", flat=True))
     hour_ago = timezone.now().timestamp() - 3600
-    for parent in (workplace().inbox / incoming.INCOMING, settings.FOLDER / "uploads", Path(settings.FILE_UPLOAD_TEMP_DIR)):
+    for parent in (workplace().inbox / upload_folders.UPLOAD_FOLDER, settings.FOLDER / "uploads", Path(settings.FILE_UPLOAD_TEMP_DIR)):
         for path in parent.glob("*") if parent.is_dir() else ():
             if path.name not in tokens and _modified_at(path) < hour_ago:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
@@ -180,7 +180,7 @@ def _modified_at(path: Path) -> float:
 def discard(upload: Upload) -> None:
     """Remove an upload and its check."""
     token = upload.token
-    incoming.discard(workplace().inbox, token)
+    upload_folders.discard_upload(workplace().inbox, token)
     shutil.rmtree(check_folder(token), ignore_errors=True)
     upload.delete()
 
@@ -188,7 +188,7 @@ def discard(upload: Upload) -> None:
 def find_identical_delivery(upload: Upload) -> str | None:
     """Return the institution's delivery with the same files; None if there is none, or the upload is gone."""
     try:
-        total_hash = incoming.receipt_hash(incoming.folder(workplace().inbox, upload.token))[0]
+        total_hash = upload_folders.hash_upload(upload_folders.upload_folder(workplace().inbox, upload.token))[0]
     except FileNotFoundError:
         return None
     with registry().read() as session:

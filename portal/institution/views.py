@@ -26,7 +26,7 @@ from harmonia.feedback import answers, exchange, intake
 from harmonia.feedback.texts import texts, visible
 from harmonia.registry.ledger import deliveries
 from harmonia.registry.tables import Answer, Delivery
-from pipelines.failures import disk_full
+from pipelines.failures import is_disk_full
 from portal.institution import board, findings, notices, uploads
 from portal.institution.checking import earlier_periods
 from portal.institution.findings import KINDS, Filter, Findings
@@ -77,7 +77,7 @@ def _refusal_text(request: HttpRequest, error: Exception) -> str:
     problem_texts = portal_texts(language_of(request))["upload_problems"]
     if isinstance(error, uploads.UploadRefusedError):
         return str(problem_texts[error.problem]).format(about=error.about)
-    return str(problem_texts["disk_full" if disk_full(error) else "storage"])
+    return str(problem_texts["disk_full" if is_disk_full(error) else "storage"])
 
 
 def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:

@@ -13,13 +13,16 @@ from typing import ClassVar
 
 from schemas import domain_folder
 from schemas.canonical import STAGES, Stage
-from schemas.declared import checked, declared, read_checked, wrong
+from schemas.yaml_declarations import convert_declaration, read_declaration, read_yaml, value_error
 
 
 @dataclass(frozen=True)
 class PersonalNumber:
-    """The form of a personal number, whose last digit is a check digit: 11 - (weighted sum of the other digits mod 11), where 10 and 11
-    give 0. `unchecked`: first digit of numbers without a check digit."""
+    """The format of a personal number, whose last digit is a check digit.
+
+    The check digit is 11 minus (the weighted sum of the other digits, modulo 11); a result of 10 or 11 becomes 0. weights: of the other
+    digits. unchecked: first digit of the numbers that have no check digit.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -34,8 +37,11 @@ class PersonalNumber:
 
 @dataclass(frozen=True)
 class Country:
-    """The country of a warehouse. Ages are in full years. `letters`: letters of its languages beyond ASCII; `code_page`: that of its
-    8-bit texts, if none is agreed."""
+    """The country of a warehouse.
+
+    domestic: code of its citizenship. adult, criminal_responsibility, oldest: ages in full years. letters: letters of its languages beyond
+    ASCII. code_page: the encoding of its 8-bit texts if none is agreed.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -52,7 +58,7 @@ class Country:
 
 @dataclass(frozen=True)
 class HandOver:
-    """To which stage a case passes next, and within how many days. `persons`: each person passes separately."""
+    """The stage to which a case passes next, and within how many days. persons: whether each person passes separately."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -77,19 +83,19 @@ class StageSpec:
 @cache
 def country() -> Country:
     """Return the country. Raises `DeclarationError` if the file is invalid."""
-    return read_checked(Country, domain_folder.place("country.yaml"))
+    return read_declaration(Country, domain_folder.path_of_part("country.yaml"))
 
 
 @cache
 def stages() -> Mapping[Stage, StageSpec]:
     """Return the stages that the country has, in order. Raises `DeclarationError` if the file is invalid."""
-    path = domain_folder.place("stages.yaml")
-    found = {stage: checked(StageSpec, spec, path, stage) for stage, spec in declared(path).items()}
-    if not found or tuple(found) != tuple(stage for stage in STAGES if stage in found):
-        raise wrong(path, "stages", ", ".join(found), f"they must be some of {', '.join(STAGES)}, in this order")
-    for stage, spec in found.items():
+    path = domain_folder.path_of_part("stages.yaml")
+    stage_specs = {stage: convert_declaration(StageSpec, spec, path, stage) for stage, spec in read_yaml(path).items()}
+    if not stage_specs or tuple(stage_specs) != tuple(stage for stage in STAGES if stage in stage_specs):
+        raise value_error(path, "stages", ", ".join(stage_specs), f"they must be some of {', '.join(STAGES)}, in this order")
+    for stage, spec in stage_specs.items():
         if stage not in spec.nearest or len(set(spec.nearest)) < len(spec.nearest):
-            raise wrong(path, f"{stage}.nearest", ", ".join(spec.nearest), f"it must name stages once each, and {stage} among them")
-        if unknown := [one for one in (*spec.nearest, *([spec.hands_to.stage] if spec.hands_to else [])) if one not in found]:
-            raise wrong(path, stage, unknown[0], f"it must be one of {', '.join(found)}")
-    return found
+            raise value_error(path, f"{stage}.nearest", ", ".join(spec.nearest), f"it must name stages once each, and {stage} among them")
+        if unknown := [name for name in (*spec.nearest, *([spec.hands_to.stage] if spec.hands_to else [])) if name not in stage_specs]:
+            raise value_error(path, stage, unknown[0], f"it must be one of {', '.join(stage_specs)}")
+    return stage_specs

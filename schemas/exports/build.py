@@ -1,7 +1,7 @@
-"""Derives pandera models from a contract.
+"""Derive pandera models from a contract.
 
-Belongs here: the derivation, and the kinds of rules between cells. Does not belong here: an institution by name. Every check has the
-code of its rule as name; its `title` names the field that the finding is about.
+Belongs here: the derivation, and the kinds of rules between cells. Does not belong here: the name of an institution. The name of every
+check is the code of its rule; its `title` is the field that the finding is about.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ _OLDEST_YEARS = 110
 
 
 def _row_check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
-    """Return a check of `rule` over the cells of a row, whose findings are about `field`. The rows that break it are read from the
-    result of `check`; pandera formats only one of them."""
+    """Return a pandera check of `rule` over the cells of a row. Its findings are about `field`.
+
+    check: returns for each row whether it follows the rule. All rows that break the rule are read from this result, since pandera is told
+    to format only one of them.
+    """
     return pa.Check(check, name=rule, title=field, ignore_na=False, n_failure_cases=1)
 
 
-def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
-    """Return checks that dates are in order, one for each column after the first. A missing date is skipped."""
+def date_order_checks(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
+    """Return the checks that dates are in order, one for each of `columns` after the first. A missing date is skipped."""
     checks = []
     for i, later in enumerate(columns[1:], start=1):
         earlier = columns[:i]
@@ -43,9 +46,11 @@ def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
     return checks
 
 
-def requires(when: str, value: str, column: str, rule: str = "cross-status-without-date") -> pa.Check:
-    """Return the check that a row with `value` in `when` has a delivered date in `column`; it may be unreadable, which has its own
-    finding."""
+def date_required_check(when: str, value: str, column: str, rule: str = "cross-status-without-date") -> pa.Check:
+    """Return the check that a row with `value` in the column `when` has a date in `column`.
+
+    The date may be unreadable, since that has a finding of its own.
+    """
 
     def stated(frame: pd.DataFrame) -> pd.Series:
         return (frame[when] != value) | frame[column].notna() | frame[f"{column}:unreadable"]
@@ -53,8 +58,8 @@ def requires(when: str, value: str, column: str, rule: str = "cross-status-witho
     return _row_check(stated, rule, column)
 
 
-def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty") -> pa.Check:
-    """Return the check that a row with one of `values` in `when` has a value in `column`."""
+def value_required_check(when: str, values: Sequence[str], column: str, rule: str = "cell-empty") -> pa.Check:
+    """Return the check that a row with one of `values` in the column `when` has a value in `column`."""
 
     def given(frame: pd.DataFrame) -> pd.Series:
         return ~frame[when].isin(values) | frame[f"{column}:given"]
@@ -62,12 +67,15 @@ def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty
     return _row_check(given, rule, column)
 
 
-def agrees(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
-    """Return the check that the sender in `column` matches the number in `reference`. `values`: kind of number -> value of `column`."""
+def sender_agrees_check(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
+    """Return the check that the sender in `column` is the institution to which the case number in `reference` belongs.
+
+    values: kind of number → value of `column`.
+    """
 
     def same(frame: pd.DataFrame) -> pd.Series:
-        told = frame[f"{reference}:kind"].map(values)
-        return told.isna() | frame[column].isna() | (told == frame[column])
+        sender_of_number = frame[f"{reference}:kind"].map(values)
+        return sender_of_number.isna() | frame[column].isna() | (sender_of_number == frame[column])
 
     return _row_check(same, rule, column)
 
@@ -101,9 +109,11 @@ def _require_plausible_birth(spec: ColumnSpec) -> pa.Check:
     return _row_check(plausible, "cell-birth-date-implausible", spec.name)
 
 
-def build(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:
-    """Return a model for each table of `contract`, which checks types, code lists, required cells, plausible dates, and the rules
-    `cross` of the table."""
+def build_models(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:
+    """Return a model for each table of `contract`, by name of the table.
+
+    A model checks types, code lists, required cells, plausible dates, and the further checks that `cross` has for the table.
+    """
     return {name: _build_model(spec, list((cross or {}).get(name, ()))) for name, spec in contract.tables.items()}
 
 

@@ -1,9 +1,9 @@
 """Rules between the cells of a row of the correctional service's register."""
 
-from schemas.exports.build import build, in_order
+from schemas.exports.build import build_models, date_order_checks
 from sources.contract import load
 
-MODELS = build(
+MODELS = build_models(
     load("corrections"),
-    {"te_burgosurit": in_order("Data e pranimit", "Data e lirimit", rule="cross-release-before-admission")},
+    {"te_burgosurit": date_order_checks("Data e pranimit", "Data e lirimit", rule="cross-release-before-admission")},
 )

@@ -1,6 +1,6 @@
 """Rules between the cells of a row of the courts' export."""
 
-from schemas.exports.build import build, in_order
+from schemas.exports.build import build_models, date_order_checks
 from sources.contract import load
 
-MODELS = build(load("courts"), {"aktgjykimi": in_order("data", "forme_prere", rule="cross-final-before-judgment")})
+MODELS = build_models(load("courts"), {"aktgjykimi": date_order_checks("data", "forme_prere", rule="cross-final-before-judgment")})

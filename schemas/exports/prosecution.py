@@ -1,14 +1,14 @@
 """Rules between the cells of a row of the prosecution's four tables."""
 
-from schemas.exports.build import agrees, build, in_order
+from schemas.exports.build import build_models, date_order_checks, sender_agrees_check
 from sources.contract import load
 
-MODELS = build(
+MODELS = build_models(
     load("prosecution"),
     {
         "lenda": [
-            *in_order("data_pranimit", "data_statusit"),
-            agrees("burimi", "nr_burimit", {"police": "police", "inspectorate": "inspectorate"}),
+            *date_order_checks("data_pranimit", "data_statusit"),
+            sender_agrees_check("burimi", "nr_burimit", {"police": "police", "inspectorate": "inspectorate"}),
         ]
     },
 )

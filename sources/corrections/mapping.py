@@ -1,11 +1,11 @@
-"""Maps the register of detainees and prisoners to the canonical schema: each row is one stay in one facility."""
+"""Map the register of detainees and prisoners to the canonical schema: each row is one stay in one facility."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from pipelines.harmonisation import builders, sentences
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 from sources import contract
 
 INSTITUTION = "corrections"
@@ -13,9 +13,9 @@ OFFENCES = (OffenceColumns("te_burgosurit", article="Vepra"),)
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return rows of the canonical tables from `te_burgosurit` (typed, with status)."""
+    """Return the rows of the canonical tables, by table. tables: `te_burgosurit`, typed, with record status."""
     rows = tables["te_burgosurit"]
-    records = builders.state(INSTITUTION, rows).assign(
+    records = builders.build_key_columns(INSTITUTION, rows).assign(
         seat=builders.code_of("seats", rows["Gjykata"]),
         state=None,
         period=rows["_period"],
@@ -33,7 +33,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         citizenship="Shtetësia",
         register="ID",
     ).assign(sentence_months=sentences.sentence_months(rows["Dënimi"]).round().astype("Int64"))
-    charges = builders.state(INSTITUTION, rows).assign(**offences(rows, OFFENCES[0]).drop(columns="problem"))
+    charges = builders.build_key_columns(INSTITUTION, rows).assign(**classify_offences(rows, OFFENCES[0]).drop(columns="problem"))
     known = rows[rows["Statusi"].notna()]
     return {
         "case_records": [records],
@@ -48,8 +48,10 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _release_reasons(rows: pd.DataFrame) -> pd.Series:
-    """Return the reason for each release by the codes of the contract (`transfer`: moved to another facility); `other` for an unknown
-    wording."""
+    """Return the code of the contract for the reason of each release; `other` if the wording is unknown.
+
+    `transfer` means that the prisoner was moved to another facility.
+    """
     delivered = rows["Arsyeja e lirimit"]
     prefixes = contract.load(INSTITUTION).tables["te_burgosurit"].column("Arsyeja e lirimit").prefixes
     reason = delivered.mask(delivered.notna(), "other")

@@ -1,25 +1,25 @@
-"""Maps the inspectorate's list of cases to the canonical schema: each row is a case and its only suspect."""
+"""Map the inspectorate's list of cases to the canonical schema: each row is a case and its only suspect."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from pipelines.harmonisation import builders
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "inspectorate"
 OFFENCES = (OffenceColumns("lendet", article="Vepra e dyshuar", days=("Data e pranimit",)),)
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return rows of the canonical tables from `lendet` (typed, with status)."""
+    """Return the rows of the canonical tables, by table. tables: `lendet`, typed, with record status."""
     rows = tables["lendet"]
     sent = (rows["Statusi"] == "sent") | rows["Data e dërgimit:given"]
-    records = builders.state(INSTITUTION, rows).assign(
-        number=builders.own_number(rows["Nr. i lëndës"], "inspectorate"),
+    records = builders.build_key_columns(INSTITUTION, rows).assign(
+        number=builders.own_case_number(rows["Nr. i lëndës"], "inspectorate"),
         state=rows["Statusi"],
         period=rows["_period"],
-        **offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+        **classify_offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
     people = builders.persons(INSTITUTION, rows, role="suspect", full="Emri dhe mbiemri", number="Nr. personal")
     return {

@@ -3,19 +3,19 @@ docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 
-from sources.number_forms import GAP, NR, START, TAIL, Form, Number, full_year
+from sources.number_forms import GAP, NR, START, TAIL, CaseNumber, NumberForm, full_year
 
 
-def _make_number(serial: int, year: int) -> Number:
-    return Number("inspectorate", f"IPK-{serial:03d}/{year}", "IPK", serial, year, None)
+def _make_number(serial: int, year: int) -> CaseNumber:
+    return CaseNumber("inspectorate", f"IPK-{serial:03d}/{year}", "IPK", serial, year, None)
 
 
-def _build_number(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> CaseNumber:
     return _make_number(int(match["serial"]), full_year(match["year"]))
 
 
 FORMS = (
-    Form(
+    NumberForm(
         normal="IPK-(?P<serial>[0-9]{3}|[1-9][0-9]{3,5})/(?P<year>[1-9][0-9]{3})",
         patterns=(
             rf"{START}I\.?\s?P\.?\s?K{TAIL}",

@@ -1,31 +1,31 @@
-"""Maps the police's two tables to the canonical schema."""
+"""Map the police's two tables to the canonical schema."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonisation import builders, numbers, offence_words
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation import builders, case_numbers, offence_words
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "police"
 OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=("Data_e_vepres", "Data_raportimit")),)
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return rows of the canonical tables from `rastet` and `personat` (typed, with status)."""
+    """Return the rows of the canonical tables, by table. tables: `rastet` and `personat`, typed, with record status."""
     cases, persons = tables["rastet"], tables["personat"]
-    number = builders.own_number(cases["Nr_rastit"], "police")
+    number = builders.own_case_number(cases["Nr_rastit"], "police")
     region = number.str.extract(r"^\d{4}-([A-Z]{2})-", expand=False)
-    records = builders.state(INSTITUTION, cases).assign(
+    records = builders.build_key_columns(INSTITUTION, cases).assign(
         number=number,
         seat=builders.code_of("seats", region),
         municipality=builders.code_of("municipalities", cases["Komuna"]),
         state=cases["Statusi"],
-        merged_into=numbers.normalise_own(cases["Statusi:argument"], "police"),
-        form=offence_words.exploitation_forms(cases["Forma_shfrytezimit"]),
+        merged_into=case_numbers.normalise_numbers(cases["Statusi:argument"], "police"),
+        form=offence_words.find_exploitation_forms(cases["Forma_shfrytezimit"]),
         offence_date=cases["Data_e_vepres"],
         period=cases["_period"],
-        **offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+        **classify_offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
     suspects = persons["Roli"] == "suspect"
     people = builders.persons(

@@ -3,19 +3,19 @@ docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 
-from sources.number_forms import GAP, START, TAIL, Form, Number, full_year
+from sources.number_forms import GAP, START, TAIL, CaseNumber, NumberForm, full_year
 
 REGIONS = ("PR", "PZ", "PE", "GL", "MJ", "MV", "FE", "GJ")
 _REGION = "(?P<region>" + "|".join(REGIONS) + ")"
 
 
-def _build_number(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> CaseNumber:
     year, serial, region = full_year(match["year"]), int(match["serial"]), match["region"]
-    return Number("police", f"{year:04d}-{region}-{serial:05d}", None, serial, year, region)
+    return CaseNumber("police", f"{year:04d}-{region}-{serial:05d}", None, serial, year, region)
 
 
 FORMS = (
-    Form(
+    NumberForm(
         normal=f"(?P<year>[0-9]{{4}})-{_REGION}-(?P<serial>[0-9]{{5}}|[1-9][0-9]{{5}})",
         patterns=(
             rf"(?<!\d)(?P<year>\d{{4}}){GAP}{_REGION}{GAP}(?P<serial>\d{{1,6}})(?!\d)",

@@ -1,26 +1,26 @@
-"""Maps the prosecution's four tables to the canonical schema."""
+"""Map the prosecution's four tables to the canonical schema."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonisation import builders, numbers
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation import builders, case_numbers
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "prosecution"
 OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="paragrafi", principal="kryesore"),)
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return rows of the canonical tables from `lenda`, `pala`, `akuza`, `vendimi` (typed, with status)."""
+    """Return the rows of the canonical tables, by table. tables: `lenda`, `pala`, `akuza`, `vendimi`, typed, with record status."""
     files, parties, charges = tables["lenda"], tables["pala"], tables["akuza"]
     joined = files["statusi"] == "merged"
-    records = builders.state(INSTITUTION, files).assign(
-        number=builders.own_number(files["nr_lendes"], "prosecution"),
+    records = builders.build_key_columns(INSTITUTION, files).assign(
+        number=builders.own_case_number(files["nr_lendes"], "prosecution"),
         seat=builders.code_of("seats", files["prokuroria"]),
         state=files["statusi"],
         source=files["burimi"],
-        merged_into=numbers.normalise_own(files["nr_burimit"].where(joined), "prosecution"),
+        merged_into=case_numbers.normalise_numbers(files["nr_burimit"].where(joined), "prosecution"),
         period=files["_period"],
     )
     people = builders.persons(
@@ -35,15 +35,15 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         citizenship="shtetesia",
         residence="komuna",
     )
-    of_parties = builders.state(INSTITUTION, charges).assign(
+    party_charges = builders.build_key_columns(INSTITUTION, charges).assign(
         form=charges["forma"],
         principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
-        **offences(charges, OFFENCES[0]).drop(columns="problem"),
+        **classify_offences(charges, OFFENCES[0]).drop(columns="problem"),
     )
     return {
         "case_records": [records],
         "person_records": [people],
-        "charges": [of_parties],
+        "charges": [party_charges],
         "events": [
             builders.events(INSTITUTION, files, "received", "data_pranimit", entity="case", present=files["_key"].notna()),
             *_decision_events(tables["vendimi"]),
@@ -53,8 +53,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _decision_events(decisions: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the decisions as events: of the person if a decision names a party, else of the case. `outcome`: the number of an
-    indictment."""
+    """Convert decisions to events: of the person if a decision names a party, else of the case. outcome: the number of an indictment."""
     known = decisions["lloji"].notna()
     named = decisions["pala_id"].notna()
     of_person = decisions[known & named]

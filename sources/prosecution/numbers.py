@@ -3,11 +3,11 @@ register `PP.?.nr.34/2013`. Letters: docs/reference/sources-of-facts.md, Case nu
 
 import re
 
-from sources.number_forms import BEHIND, GAP, START, TAIL, Form, Number, full_year, registered
+from sources.number_forms import BEHIND, GAP, START, TAIL, CaseNumber, NumberForm, build_registered_number, full_year
 
 
 def _read_roman(text: str | None) -> str:
-    """Return `I`, `II` or `III` for Roman or Arabic digits, or letters mistaken for them; `?` if the register is missing or unknown."""
+    """Return `I`, `II` or `III` for Roman or Arabic digits and for letters mistaken for them; `?` if the register is missing or unknown."""
     if not text:
         return "?"
     if text in ("2", "3"):
@@ -15,17 +15,17 @@ def _read_roman(text: str | None) -> str:
     return "I" * len(text) if set(text) <= set("IL1|") else "?"
 
 
-def _build_number(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> CaseNumber:
     register = f"PP{match['letter']}" if match["letter"] else f"PP.{_read_roman(match['roman'])}"
-    return registered("prosecution", register, int(match["serial"]), full_year(match["year"]))
+    return build_registered_number("prosecution", register, int(match["serial"]), full_year(match["year"]))
 
 
-def _build_without_register(serial: int, year: int) -> Number:
-    return registered("prosecution", "PP.?", serial, year)
+def _build_without_register(serial: int, year: int) -> CaseNumber:
+    return build_registered_number("prosecution", "PP.?", serial, year)
 
 
 FORMS = (
-    Form(
+    NumberForm(
         normal=rf"PP(?:\.(?P<roman>I{{1,3}}|\?)|(?P<letter>[SMNP])){BEHIND}",
         patterns=(rf"{START}P\.?\s?P(?:{GAP}(?P<roman>[IL1|]{{1,3}}|[2-9?])(?=[\s./\-_N]+\D*\d)|\.?(?P<letter>[SMNP]))?{TAIL}",),
         build=_build_number,

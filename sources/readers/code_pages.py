@@ -74,7 +74,7 @@ def _code_list_words() -> frozenset[str]:
     """Return the words with a letter above ASCII in the labels and aliases of the code lists."""
     texts: list[str] = []
     for name in _LISTS:
-        with domain_folder.place(f"codes/{name}.csv").open(encoding="utf-8", newline="") as file:
+        with domain_folder.path_of_part(f"codes/{name}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 texts += [row["label_sq"] or "", row["label_sr"] or "", row["aliases"] or ""]
     return _distinct_words(texts)

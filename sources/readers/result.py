@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from sources.states import of_delivery
+from sources.completeness_states import delivery_state
 
 POSITION: tuple[str, ...] = ("_file", "_part", "_line", "_row", "_parent")
 """Positional columns of every table read.
@@ -38,7 +38,7 @@ class ReadResult:
                 without data; earlier: a row of the table of an earlier period)
     unreadable  rows to be quarantined: file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes);
                 each already has its finding in `findings`
-    findings    mappings for `schemas.findings.frame`, without institution and delivery
+    findings    mappings for `schemas.findings.build_findings`, without institution and delivery
     files       file -> state: complete, partial (some of it could not be read and may be lost), unreadable,
                 missing (declared, not delivered), foreign (a file of another institution),
                 leftover (*.part, *-journal, ~$*, ...), undeclared
@@ -65,7 +65,7 @@ class ReadResult:
     @property
     def state(self) -> str:
         """The state of the delivery as far as reading tells; validation also checks the records (`pipelines.validation.completeness`)."""
-        return of_delivery(self.files.values())
+        return delivery_state(self.files.values())
 
 
 def accounting(result: ReadResult) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """Rules of the centres for social work between the cells of a row."""
 
-from schemas.exports.build import build, in_order
+from schemas.exports.build import build_models, date_order_checks
 from sources.contract import load
 
-MODELS = build(load("social_work"), {"persona": in_order("Data_e_referimit", "Data_e_hapjes"), "sherbimet": in_order("Prej", "Deri")})
+MODELS = build_models(
+    load("social_work"), {"persona": date_order_checks("Data_e_referimit", "Data_e_hapjes"), "sherbimet": date_order_checks("Prej", "Deri")}
+)

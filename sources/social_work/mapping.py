@@ -1,4 +1,4 @@
-"""Maps the two tables of the centres for social work to the canonical schema: a row of `persona` is a file and its victim."""
+"""Map the two tables of the centres for social work to the canonical schema. A row of `persona` is a case file and its victim."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ OFFENCES: tuple[OffenceColumns, ...] = ()  # its records state the offence as a 
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return rows of the canonical tables from `persona` and `sherbimet` (typed, with status). The name of a shelter is left out."""
+    """Return the rows of the canonical tables, by table. The name of a shelter is left out.
+
+    tables: `persona` and `sherbimet`, typed, with record status.
+    """
     files, rows = tables["persona"], tables["sherbimet"]
-    records = builders.state(INSTITUTION, files).assign(
-        number=builders.own_number(files["Nr_QPS"], "social_work"),
+    records = builders.build_key_columns(INSTITUTION, files).assign(
+        number=builders.own_case_number(files["Nr_QPS"], "social_work"),
         form=files["Forma"],
         words_group=files["Vepra"],
         offence_group=files["Vepra"].fillna("other"),
@@ -61,6 +64,6 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 def _entry_events(
     rows: pd.DataFrame, event: str, column: str, present: pd.Series | None = None, outcome: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Return services or stays as events. The number of each identifies it in its file."""
+    """Convert services or stays to events. The number of an entry identifies it in its case file."""
     number = rows["Nr_rendor"].astype("str")
     return builders.events(INSTITUTION, rows, event, column, entity="person", present=present, outcome=outcome, entry=number)

@@ -3,16 +3,16 @@
 
 import re
 
-from sources.number_forms import NR, START, Form, Number
+from sources.number_forms import NR, START, CaseNumber, NumberForm
 
 
-def _build_number(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> CaseNumber:
     centre, serial = int(match["centre"]), int(match["serial"])
-    return Number("social_work", f"QPS/{centre:02d}/{serial}", None, serial, None, None)
+    return CaseNumber("social_work", f"QPS/{centre:02d}/{serial}", None, serial, None, None)
 
 
 FORMS = (
-    Form(
+    NumberForm(
         normal=r"QPS/(?P<centre>[0-9]{2})/(?P<serial>[1-9][0-9]{0,5})",
         patterns=(
             rf"{START}QPS/(?P<centre>\d{{2}})/(?P<serial>\d{{1,6}})(?![\d/])",

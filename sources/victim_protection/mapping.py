@@ -1,4 +1,4 @@
-"""Maps the victim protection office's export to the canonical schema: each object is a file and its victim."""
+"""Map the victim protection office's export to the canonical schema. Each object is a case file and its victim."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ _CENTRE_ALONE = r"^\s*(?P<centre>\d{1,2})\s*[/\-]\s*(?P<serial>\d{1,6})\s*$"
 
 
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
-    """Return rows of the canonical tables from `viktimat`, `statusi`, `sherbimet`, `seancat` (typed, with status)."""
+    """Return the rows of the canonical tables, by table.
+
+    tables: `viktimat`, `statusi`, `sherbimet`, `seancat`, typed, with record status.
+    """
     files, statuses, services, hearings = (tables[name] for name in ("viktimat", "statusi", "sherbimet", "seancat"))
-    records = builders.state(INSTITUTION, files).assign(
-        number=builders.own_number(files["nr_zmnv"], "victim_protection"),
+    records = builders.build_key_columns(INSTITUTION, files).assign(
+        number=builders.own_case_number(files["nr_zmnv"], "victim_protection"),
         seat=builders.code_of("seats", files["zyra"]),
         form=files["forma"],
         words_group=files["vepra"],
@@ -61,24 +64,26 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _entry_events(rows: pd.DataFrame, event: pd.Series | str, entry: pd.Series, outcome: pd.Series | None = None) -> pd.DataFrame:
-    """Return the entries in an array of a file as events, each on its day. `entry`: what identifies an entry in its file."""
-    there = rows["_record"].notna()
-    return builders.events(INSTITUTION, rows, event, "data", entity="person", present=there, outcome=outcome, entry=entry)
+    """Convert the entries of an array in a case file to events, each on its day. entry: what identifies the entry in its file."""
+    present = rows["_record"].notna()
+    return builders.events(INSTITUTION, rows, event, "data", entity="person", present=present, outcome=outcome, entry=entry)
 
 
 def _entry_ids(rows: pd.DataFrame) -> pd.Series:
-    """Return what identifies each entry in its file: its id, else its position."""
+    """Return what identifies each entry in its case file: its id, else its position."""
     return rows["id"].astype("str").where(rows["id"].notna(), _entry_positions(rows))
 
 
 def _entry_positions(rows: pd.DataFrame) -> pd.Series:
-    """Return the position of each entry in its file, as text. It identifies the entry, since entries are added, never removed."""
+    """Return the position of each entry in its case file, as text. It identifies the entry, since entries are added but never removed."""
     return "#" + (rows.groupby(["_delivery", "_parent"], dropna=False).cumcount() + 1).astype("str")
 
 
 def _current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
-    """Return the current status of each file: that of the entry with the latest day. An entry with an impossible or missing day counts
-    with the day of the entry before it."""
+    """Return the current status of the victim in each case file: the status with the latest day.
+
+    An entry with an impossible or missing day is sorted by the day of the entry before it.
+    """
     possible = statuses["data"].where(statuses["data"] <= statuses["_period_end"])
     day = possible.groupby(statuses["_parent"]).ffill()
     ordered = statuses.assign(day=day).sort_values("day", kind="stable", na_position="first")
@@ -87,5 +92,5 @@ def _current_statuses(statuses: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
 
 
 def _add_label(text: pd.Series) -> pd.Series:
-    """Return the numbers of a centre with their label: `05/117` becomes `QPS/05/117`."""
+    """Return numbers of a centre with their label: `05/117` becomes `QPS/05/117`."""
     return text.str.replace(_CENTRE_ALONE, r"QPS/\g<centre>/\g<serial>", regex=True)

@@ -3,20 +3,20 @@
 
 import re
 
-from sources.number_forms import GAP, START, YEAR, Form, Number, full_year
+from sources.number_forms import GAP, START, YEAR, CaseNumber, NumberForm, full_year
 
 OFFICES = ("PR", "PZ", "PE", "GL", "MI", "FE", "GJ")
 _OFFICE = "(?P<region>" + "|".join(OFFICES) + ")"
 _LABEL = rf"{START}ZM(?:NV)?{GAP}"
 
 
-def _build_number(match: re.Match[str]) -> Number:
+def _build_number(match: re.Match[str]) -> CaseNumber:
     year, serial, office = full_year(match["year"]), int(match["serial"]), match["region"]
-    return Number("victim_protection", f"ZM-{office}-{year:04d}-{serial:04d}", None, serial, year, office)
+    return CaseNumber("victim_protection", f"ZM-{office}-{year:04d}-{serial:04d}", None, serial, year, office)
 
 
 FORMS = (
-    Form(
+    NumberForm(
         normal=rf"ZM-{_OFFICE}-(?P<year>[0-9]{{4}})-(?P<serial>[0-9]{{4}}|[1-9][0-9]{{4,5}})",
         patterns=(
             rf"{_LABEL}{_OFFICE}{GAP}(?P<year>\d{{4}}){GAP}(?P<serial>\d{{1,6}})(?!\d)",

@@ -105,7 +105,7 @@ def test_a_file_beyond_the_limit_is_kept_and_reported(world: World, monkeypatch:
     os.truncate(path, 1 << 21)
     monkeypatch.setattr("sources.readers.files.LIMIT", 1 << 20)
     world.land()
-    (delivery,) = [d for d in ingest.landed(world.registry, world.home) if str(d.name) == "2013-Q2"]
+    (delivery,) = [d for d in ingest.landed_deliveries(world.registry, world.home) if str(d.name) == "2013-Q2"]
     result = read_delivery("police", delivery.files)
     assert result.files["rastet.csv"] == "unreadable"
     assert "file-unsafe" in {f["rule"] for f in result.findings}

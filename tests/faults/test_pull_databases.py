@@ -17,7 +17,7 @@ from pull_world import PullWorld, mariadb, secret, silent_server
 from reader_world import PERSONAT, PSH, RASTET, cells, police, psh, read
 
 from pipelines.pull.database import SERVERS, Database, DatabaseTable, TableSource
-from pipelines.pull.steps import Limits
+from pipelines.pull.pulling import Limits
 from sources import contract
 
 TODAY = date(2013, 7, 20)  # the second quarter of 2013 has ended, and was due

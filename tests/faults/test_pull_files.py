@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from pull_world import Authority, PullWorld, Sshd, https, keygen, s3, secret, silent_server, sshd
 
-from pipelines.pull.failure import PullError
+from pipelines.pull.errors import PullError
+from pipelines.pull.pulling import Limits
 from pipelines.pull.share import Share
-from pipelines.pull.steps import Limits
 
 BOTH = {"rastet.csv": b"rastet.csv one\r\n", "personat.csv": b"personat.csv one\r\n"}
 PULLED = [("police", "2013-Q2", "pulled", "2013-Q2")]

@@ -40,7 +40,7 @@ def test_the_truth_of_the_simulator_is_what_the_files_say(made: Path, recounted:
 
 @pytest.mark.slow
 def test_a_run_counts_what_the_files_say(made: Path, recounted: Figures, tmp_path: Path) -> None:
-    place = Workplace.of(made / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(made / "inbox", tmp_path / "home")
     run_everything(place, Silence())
     condition = " AND ".join(f"{name} = 'total'" for name in DIMENSIONS)
     query = f"SELECT indicator, period, as_reported FROM statistics WHERE {condition} AND as_reported IS NOT NULL"

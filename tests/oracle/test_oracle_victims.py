@@ -40,7 +40,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _run(inbox: Path, root: Path) -> Path:
-    place = Workplace.of(inbox, root)
+    place = Workplace.from_paths(inbox, root)
     run_everything(place, Silence())
     return place.home.root / "warehouse.duckdb"
 

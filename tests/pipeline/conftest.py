@@ -21,7 +21,7 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ran(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    place = Workplace.of(inbox, tmp_path_factory.mktemp("home") / "home")
+    place = Workplace.from_paths(inbox, tmp_path_factory.mktemp("home") / "home")
     return Ran(place, run_everything(place, Silence()))
 
 
@@ -30,7 +30,7 @@ def _few(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     few = tmp_path_factory.mktemp("few") / "inbox"
     for delivery in ("police/2013-Q1", "prosecution/2013-Q1"):
         shutil.copytree(inbox / delivery, few / delivery)
-    place = Workplace.of(few, tmp_path_factory.mktemp("fewhome") / "home")
+    place = Workplace.from_paths(few, tmp_path_factory.mktemp("fewhome") / "home")
     return Ran(place, run_everything(place, Silence()))
 
 
@@ -38,4 +38,4 @@ def _few(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def few(_few: Ran, tmp_path: Path) -> Ran:
     """A home of one's own in which two deliveries were run."""
     shutil.copytree(_few.place.home.root, tmp_path / "home")
-    return Ran(Workplace.of(_few.place.inbox, tmp_path / "home"), _few.outcome)
+    return Ran(Workplace.from_paths(_few.place.inbox, tmp_path / "home"), _few.outcome)

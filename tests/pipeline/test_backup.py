@@ -41,7 +41,7 @@ def kept(home: Path) -> set[str]:
 def test_a_restored_home_publishes_the_same_rows_with_the_same_ids(few: Ran, tmp_path: Path) -> None:
     manifest = backup(few.place, tmp_path / "kept")
     assert list(verify_backup(tmp_path / "kept")) == []
-    place = Workplace.of(few.place.inbox, tmp_path / "restored")
+    place = Workplace.from_paths(few.place.inbox, tmp_path / "restored")
     assert restore(tmp_path / "kept", place) == manifest
     assert kept(place.home.root) == kept(few.place.home.root)
     run_everything(place, Silence())
@@ -57,7 +57,7 @@ def test_a_release_comes_back_with_its_own_manifest(few: Ran, tmp_path: Path) ->
     kept.parent.mkdir(parents=True)
     kept.write_text("of the release", "utf-8")
     backup(few.place, tmp_path / "kept")
-    place = Workplace.of(few.place.inbox, tmp_path / "restored")
+    place = Workplace.from_paths(few.place.inbox, tmp_path / "restored")
     restore(tmp_path / "kept", place)
     assert (place.home.releases / "2013-03-31" / "manifest.json").read_text("utf-8") == "of the release"
     assert not (place.home.root / "manifest.json").exists()
@@ -67,7 +67,7 @@ def test_a_release_comes_back_with_its_own_manifest(few: Ran, tmp_path: Path) ->
 def test_without_its_inbox_a_restored_home_publishes_the_same_figures(few: Ran, tmp_path: Path) -> None:
     backup(few.place, tmp_path / "kept")
     (tmp_path / "empty").mkdir()
-    place = Workplace.of(tmp_path / "empty", tmp_path / "restored")
+    place = Workplace.from_paths(tmp_path / "empty", tmp_path / "restored")
     restore(tmp_path / "kept", place)
     run_everything(place, Silence())
     before, after = (published.of_file(home.home.warehouse) for home in (few.place, place))
@@ -131,7 +131,7 @@ def test_a_restore_is_closed_to_others_from_its_first_byte(few: Ran, tmp_path: P
         seen.update(path.stat().st_mode & 0o077 for path in target.parents if path.name == ".restored.part")
 
     monkeypatch.setattr(shutil, "copyfile", copied)
-    restore(tmp_path / "kept", Workplace.of(None, tmp_path / "restored"))
+    restore(tmp_path / "kept", Workplace.from_paths(None, tmp_path / "restored"))
     assert seen == {0}
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "restored").rglob("*") if path.name != "releases")
 
@@ -147,7 +147,7 @@ def test_a_restore_onto_a_full_disk_says_so_and_takes_no_room(few: Ran, tmp_path
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(HarmoniaError, match="the disk is full; make room"):
-        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "restored"))
+        restore(tmp_path / "kept", Workplace.from_paths(None, tmp_path / "restored"))
     assert not [path.name for path in tmp_path.iterdir() if "restored" in path.name]
 
 
@@ -157,12 +157,12 @@ def test_a_home_is_not_run_with_another_registry_than_it_was_published_with(few:
     with pytest.raises(HarmoniaError, match="published with a registry that is not in it: name it with --registry-url"):
         run_everything(few.place, Silence())
     assert not (few.place.home.root / "registry.sqlite").exists()
-    empty = Workplace.of(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    empty = Workplace.from_paths(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'empty.sqlite'}")
     before = few.place.home.warehouse.read_bytes()
     with pytest.raises(HarmoniaError, match="knows none of the files landed in"):
         run_everything(empty, Silence())
     assert few.place.home.warehouse.read_bytes() == before
-    right = Workplace.of(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
+    right = Workplace.from_paths(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
     assert list(verify_home(right)) == []
 
 
@@ -176,7 +176,7 @@ def test_a_backup_that_was_damaged_restores_nothing(few: Ran, tmp_path: Path) ->
     assert len(problems) == 3
     assert any(victim.name in line for line in problems)
     with pytest.raises(HarmoniaError, match="damaged"):
-        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "restored"))
+        restore(tmp_path / "kept", Workplace.from_paths(None, tmp_path / "restored"))
     assert not (tmp_path / "restored").exists()
 
 
@@ -189,14 +189,14 @@ def test_nothing_is_written_over(few: Ran, tmp_path: Path) -> None:
     with pytest.raises(HarmoniaError, match="is not empty"):
         restore(tmp_path / "kept", few.place)
     with pytest.raises(HarmoniaError, match="not a backup"):
-        restore(few.place.home.root, Workplace.of(None, tmp_path / "restored"))
+        restore(few.place.home.root, Workplace.from_paths(None, tmp_path / "restored"))
     with pytest.raises(HarmoniaError, match="has no registry"):
-        backup(Workplace.of(None, tmp_path / "none"), tmp_path / "other")
+        backup(Workplace.from_paths(None, tmp_path / "none"), tmp_path / "other")
 
 
 @pytest.mark.parametrize("point", ["backup-copied", "restore-copied"])
 def test_a_killed_backup_or_restore_leaves_nothing_half(few: Ran, tmp_path: Path, point: str) -> None:
-    place = Workplace.of(None, tmp_path / "restored")
+    place = Workplace.from_paths(None, tmp_path / "restored")
 
     def do() -> None:
         if not (tmp_path / "kept").exists():
@@ -276,7 +276,7 @@ def test_a_registry_on_a_server_is_kept_and_restored_to_one(few: Ran, tmp_path: 
     server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
     try:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        place = Workplace.of(few.place.inbox, tmp_path / "restored", url)
+        place = Workplace.from_paths(few.place.inbox, tmp_path / "restored", url)
         restore(tmp_path / "kept", place)
         assert not (place.home.root / "registry.sqlite").exists()
         assert list(verify_home(place, tmp_path / "kept")) == []
@@ -287,6 +287,6 @@ def test_a_registry_on_a_server_is_kept_and_restored_to_one(few: Ran, tmp_path: 
         assert Manifest.read(tmp_path / "again").seal[0] == Manifest.read(tmp_path / "kept").seal[0] + 1
         assert list(verify_home(few.place, tmp_path / "again")) != []
         with pytest.raises(HarmoniaError, match="is not empty"):
-            restore(tmp_path / "kept", Workplace.of(few.place.inbox, tmp_path / "third", url))
+            restore(tmp_path / "kept", Workplace.from_paths(few.place.inbox, tmp_path / "third", url))
     finally:
         server.cleanup()

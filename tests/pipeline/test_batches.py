@@ -27,7 +27,7 @@ def _identities(inbox: Path, deliveries: list[Path], place: Workplace) -> dict[s
 def test_two_batches_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_path: Path) -> None:
     deliveries = sorted((p.relative_to(inbox) for p in inbox.glob("*/*") if p.is_dir()), key=lambda p: (p.name, p.parent.name))
     late, early = deliveries[len(deliveries) // 2 :], deliveries[: len(deliveries) // 2]
-    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     first = _identities(inbox, late, place)
     last = _identities(inbox, early, place)
     whole = ran.outcome.values["identities"]

@@ -57,7 +57,7 @@ def hashes(place: Workplace) -> str:
 def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     root = tmp_path_factory.mktemp("erasure")
     made = simulate(root / "set", seed=11, start=2012, years=1, cases_per_year=30, noise="typical")
-    place = Workplace.of(made.inbox, root / "home")
+    place = Workplace.from_paths(made.inbox, root / "home")
     run_everything(place, Silence())
     signed(place.home.root)
     code, said = harmonia(place, "release", "create", "--as-of", "2013-03-31")
@@ -126,7 +126,7 @@ def test_another_run_over_the_same_inbox_does_not_bring_the_person_back(erased: 
 def test_a_backup_made_afterwards_gives_the_same_figures_on_an_empty_machine(erased: Erased, tmp_path: Path) -> None:
     backup(erased.place, tmp_path / "kept")
     assert search.find_files(tmp_path / "kept", erased.person) == []
-    place = Workplace.of(erased.place.inbox, tmp_path / "restored")
+    place = Workplace.from_paths(erased.place.inbox, tmp_path / "restored")
     restore(tmp_path / "kept", place)
     run_everything(place, Silence())
     assert hashes(place) == published.content_hash(erased.before, {})
@@ -147,7 +147,7 @@ def test_ties_are_entered_in_the_name_of_the_erasure_alone(erased: Erased) -> No
 def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(erased.place.home.root, home)
-    place = Workplace.of(erased.place.inbox, home)
+    place = Workplace.from_paths(erased.place.inbox, home)
     chosen = of_most_institutions(home, but=erased.person.id)
     person = find_person(place, chosen)
     acting_as(home, "officer@example.org")
@@ -169,7 +169,7 @@ def test_a_person_delivered_again_is_reported_by_the_nightly_check(erased: Erase
     home, inbox = tmp_path / "home", tmp_path / "inbox"
     shutil.copytree(erased.place.home.root, home)
     shutil.copytree(erased.place.inbox, inbox)
-    place = Workplace.of(inbox, home)
+    place = Workplace.from_paths(inbox, home)
     institution = next(name for name, _ in sorted(erased.person.records))
     newest = max((inbox / institution).iterdir(), key=lambda path: path.name)
     for quarter in sorted((inbox / institution).iterdir()):

@@ -46,7 +46,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     made = simulate(root / "set", seed=11, start=2013, years=1, cases_per_year=8, noise="typical")
     with running(18) as server:
         registry = server.new_database("registry").replace("postgresql://", "postgresql+psycopg://")
-        place = Workplace.of(made.inbox, root / "home", registry, server.new_database("justice"))
+        place = Workplace.from_paths(made.inbox, root / "home", registry, server.new_database("justice"))
         run_everything(place, Silence())
         person = find_person(place, of_most_institutions(place.home.root))
         before, figures = databases.find_tables(place, person), warehouse(place)

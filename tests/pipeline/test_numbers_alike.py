@@ -33,7 +33,7 @@ def _without_keys(place: Workplace) -> dict[str, list[tuple[object, ...]]]:
 def test_files_and_parties_of_one_number_are_distinguished(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbering, "FIRST_PARTY", numbering.FIRST_FILE - 24)  # parties of older files have the first numbers
     alike = simulate(tmp_path / "set", seed=7, start=2013, years=1, cases_per_year=12, noise="typical").inbox
-    place = Workplace.of(alike, tmp_path / "home")
+    place = Workplace.from_paths(alike, tmp_path / "home")
     run_everything(place, Silence())
     expected, found = _without_keys(ran.place), _without_keys(place)
     assert {name for name in expected if expected[name] != found[name]} == set()

@@ -25,7 +25,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def at_once(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    place = Workplace.of(world, tmp_path_factory.mktemp("whole") / "home")
+    place = Workplace.from_paths(world, tmp_path_factory.mktemp("whole") / "home")
     run_everything(place, Silence())
     return hashes(place.home.root)
 
@@ -43,7 +43,7 @@ def _batches(world: Path, seed: int, pieces: int) -> list[list[Path]]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_order_of_arrival_gives_the_same_tables(world: Path, at_once: dict[str, str], tmp_path: Path, seed: int) -> None:
-    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     for batch in _batches(world, seed, 4):
         for delivery in batch:
             shutil.copytree(world / delivery, place.inbox / delivery)
@@ -57,7 +57,7 @@ def test_corrections_that_come_before_what_they_correct_change_nothing(world: Pa
     every = _deliveries(world)
     corrections = [path for path in every if "_v" in path.name]
     assert corrections
-    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     for batch in (corrections, [path for path in every if path not in corrections]):
         for delivery in batch:
             shutil.copytree(world / delivery, place.inbox / delivery)

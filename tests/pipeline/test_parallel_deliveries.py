@@ -12,7 +12,7 @@ from pipeline_world import Ran
 from harmonia.registry import open_registry
 from pipelines.assets import delivery_batches
 from pipelines.assets.delivery_frames import stage_folder
-from pipelines.landing import landed
+from pipelines.landing import landed_deliveries
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore, stage_key
 from pipelines.resources.workplace import Workplace
@@ -24,10 +24,10 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
     for name in ("landing", "registry.sqlite"):
         source = ran.place.home.root / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
-    place = Workplace.of(ran.place.inbox, tmp_path)
+    place = Workplace.from_paths(ran.place.inbox, tmp_path)
     registry = open_registry(place.registry)
     try:
-        ours = {str(one.name): one for one in landed(registry, place.home) if one.institution == "police"}
+        ours = {str(one.name): one for one in landed_deliveries(registry, place.home) if one.institution == "police"}
     finally:
         registry.close()
     wanted = {name: stage_key(one.receipt, one.incomplete) for name, one in ours.items()}
@@ -41,6 +41,6 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
     for made in (raw, validated, harmonised):
         alone = DeliveryStore(stage_folder(ran.place, "police", made.folder.name)).load()
         for name, frame in made.load().items():
-            if name != lake.ITEMS:
-                of_content = [column for column in alone[name].columns if column != lake.ITEM]  # a number within a folder
+            if name != lake.ITEMS_FRAME:
+                of_content = [column for column in alone[name].columns if column != lake.ITEM_COLUMN]  # a number within a folder
                 pd.testing.assert_frame_equal(frame[of_content], alone[name][of_content])

@@ -43,7 +43,7 @@ def test_names_of_files_sheets_columns_and_codes_stay_where_they_may(
 ) -> None:
     made = simulate(tmp_path / "set", seed=29, start=2013, years=1, cases_per_year=30)
     planted(made.inbox, made.truth)
-    place = Workplace.of(made.inbox, tmp_path / "home")
+    place = Workplace.from_paths(made.inbox, tmp_path / "home")
     run_everything(place, Silence())
     taken_out(place.home.root, "2014-06-30", "2013")
     output = capfd.readouterr()
@@ -59,7 +59,7 @@ def test_nobody_is_found_outside_the_personal_stores(
         for path in [p for p in wrong.iterdir() if p.is_file()]:
             path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
             shutil.copyfile(path, wrong / f"copy of {path.name}")
-    place = Workplace.of(made.inbox, tmp_path / "home")
+    place = Workplace.from_paths(made.inbox, tmp_path / "home")
     run_everything(place, Silence())
     taken_out(place.home.root, "2014-06-30", "2013")
     said = failing(place, made.truth, monkeypatch)

@@ -14,7 +14,7 @@ from harmonia.cli.main import app
 from pipelines import schedules
 from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.pull.declared import installation_file
+from pipelines.pull.configuration import installation_file
 from pipelines.resources.workplace import Workplace
 
 PULLED = dg.AssetKey(["police", "pulled"])
@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> PullWorld:
 
 
 def definitions(world: PullWorld) -> dg.Definitions:
-    return build_definitions(Workplace.of(world.inbox, world.home.root))
+    return build_definitions(Workplace.from_paths(world.inbox, world.home.root))
 
 
 def job(world: PullWorld, instance: dg.DagsterInstance, **config: bool) -> dg.ExecuteInProcessResult:

@@ -18,7 +18,7 @@ RECORD = ["institution", "record_key", "delivery"]
 
 @pytest.fixture(scope="module")
 def warehouse(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = Workplace.of(shared / "deliveries" / "life-2014" / "inbox", tmp_path_factory.mktemp("life") / "home")
+    place = Workplace.from_paths(shared / "deliveries" / "life-2014" / "inbox", tmp_path_factory.mktemp("life") / "home")
     run_everything(place, Silence())
     return place.home.warehouse
 

@@ -26,7 +26,7 @@ STEWARD = {"steward": "s. steward", "why": "test", "model": None, "weight": None
 
 def _home(ran: Ran, folder: Path) -> Workplace:
     shutil.copytree(ran.place.home.root, folder, symlinks=True)
-    return Workplace.of(ran.place.inbox, folder)
+    return Workplace.from_paths(ran.place.inbox, folder)
 
 
 def _figures(place: Workplace) -> pd.Series:

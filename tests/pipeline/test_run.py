@@ -119,7 +119,7 @@ def test_twice_changes_nothing(ran: Ran) -> None:
 @pytest.mark.slow
 def test_the_order_of_arrival_changes_nothing(ran: Ran, tmp_path: Path) -> None:
     deliveries = sorted(path.relative_to(ran.place.inbox) for path in ran.place.inbox.glob("*/*"))
-    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     for part in (deliveries[1::2], deliveries[0::2]):
         for delivery in part:
             shutil.copytree(ran.place.inbox / delivery, place.inbox / delivery)
@@ -130,7 +130,7 @@ def test_the_order_of_arrival_changes_nothing(ran: Ran, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_empty_inbox_publishes_empty_tables(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
-    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     outcome = run_everything(place, Silence())
     assert published(place)["statistics"].empty
     print_summary(Console(file=io.StringIO()), place, outcome.values, institutions(), outcome.seconds)

@@ -26,7 +26,7 @@ from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.progress import Silence
 from pipelines.resources import lake, lake_io
-from pipelines.resources.lake import VERSION
+from pipelines.resources.lake import VERSION_FILE
 from pipelines.run import run_everything
 
 SECRET = "Arben Krasniqi 1012345678"
@@ -53,7 +53,7 @@ def latest(ran: Ran) -> dg.DagsterRun:
 @pytest.fixture(autouse=True)
 def _everything_again(few: Ran) -> None:
     """Every stage is done again in a home of which nothing is new."""
-    for version in few.place.home.root.rglob(VERSION):
+    for version in few.place.home.root.rglob(VERSION_FILE):
         version.unlink()
 
 

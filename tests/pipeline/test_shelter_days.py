@@ -109,7 +109,7 @@ def test_no_shelter_and_no_day_of_a_stay_leaves_the_house(
     made = simulate(tmp_path / "set", seed=31, start=2013, years=1, cases_per_year=24, noise="clean", victims=True)
     days = planted(made.inbox, made.truth)
     assert len(days) >= 20
-    place = Workplace.of(made.inbox, tmp_path / "home")
+    place = Workplace.from_paths(made.inbox, tmp_path / "home")
     run_everything(place, Silence())
     home = place.home.root
     taken_out(home, "2014-06-30", "2013", _policy())

@@ -36,7 +36,7 @@ def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def in_process(deliveries: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    place = Workplace.of(deliveries, tmp_path_factory.mktemp("run") / "home").ready()
+    place = Workplace.from_paths(deliveries, tmp_path_factory.mktemp("run") / "home").prepare()
     return Ran(place, run_everything(place, Silence()))
 
 
@@ -47,7 +47,7 @@ def figures(place: Workplace) -> set[tuple[object, ...]]:
 
 def test_figures_are_equal_to_the_row(deliveries: Path, in_process: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMONIA_SPARK", "local[2]")
-    place = Workplace.of(deliveries, tmp_path / "home").ready()
+    place = Workplace.from_paths(deliveries, tmp_path / "home").prepare()
     values = run_everything(place, Silence()).values
     assert figures(place)
     assert figures(place) ^ figures(in_process.place) == set()

@@ -48,7 +48,7 @@ def test_both_databases_answer_alike(ran: Ran, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def sample(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = Workplace.of(shared / "deliveries" / "sample-2012" / "inbox", tmp_path_factory.mktemp("sample") / "home")
+    place = Workplace.from_paths(shared / "deliveries" / "sample-2012" / "inbox", tmp_path_factory.mktemp("sample") / "home")
     run_everything(place, Silence())
     return place.home.warehouse
 

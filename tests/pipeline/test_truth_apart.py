@@ -21,7 +21,7 @@ from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
-run_everything(Workplace.of(Path(sys.argv[1]), Path(sys.argv[2])), Silence())
+run_everything(Workplace.from_paths(Path(sys.argv[1]), Path(sys.argv[2])), Silence())
 looked = [path for path in opened if "truth" in Path(path).parts]
 assert not looked, f"the run looked into {sorted(set(looked))[:3]}"
 knowing = [name for name in ("warehouse.score", "harmonia.training", "sources.simulator") if name in sys.modules]

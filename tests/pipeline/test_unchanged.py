@@ -34,7 +34,7 @@ def written(place: Workplace) -> dict[str, int]:
 def place(few: Ran, tmp_path: Path) -> Workplace:
     """A separate home in which nothing is new."""
     shutil.copytree(few.place.inbox, tmp_path / "inbox")
-    found = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    found = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     run_everything(found, Silence())
     return found
 
@@ -50,7 +50,7 @@ def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypat
     run_everything(place, Silence())
     after = written(place)
     assert {name for name in DONE if after[name] != before[name]} == {"statistics"}
-    monkeypatch.setattr(versions.code, "digest_code", lambda *_: "another program")
+    monkeypatch.setattr(versions.code_digest, "digest_code", lambda *_: "another program")
     run_everything(place, Silence())
     assert all(written(place)[name] != after[name] for name in DONE)
 
@@ -79,7 +79,7 @@ class Planned(Silence):
     def __init__(self) -> None:
         self.steps: list[str] = []
 
-    def planned(self, steps: Mapping[str, str]) -> None:
+    def on_plan(self, steps: Mapping[str, str]) -> None:
         self.steps = list(steps)
 
 

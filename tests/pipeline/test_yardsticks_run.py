@@ -59,7 +59,7 @@ def place(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     (root / "inbox" / "yardsticks" / "2013" / "damaged.csv").write_text("a,b\n1,2\n")
     counted = simulate(root / "set", seed=7, start=2013, years=1, cases_per_year=12, noise="typical", returns=True)
     shutil.copytree(counted.inbox / "yardsticks" / "2013", root / "inbox" / "yardsticks" / "2014")
-    found = Workplace.of(root / "inbox", root / "home")
+    found = Workplace.from_paths(root / "inbox", root / "home")
     run_everything(found, Silence())
     return found
 

@@ -35,7 +35,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     for delivery in sorted(inbox.glob("*/2013-Q4*")):
         (later / delivery.parent.name).mkdir(parents=True, exist_ok=True)
         delivery.rename(later / delivery.parent.name / delivery.name)
-    place = Workplace.of(inbox, folder / "home")
+    place = Workplace.from_paths(inbox, folder / "home")
     run_everything(place, Silence())
     return place
 
@@ -45,7 +45,7 @@ def world(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Worl
     """A copy with demo accounts for the test client, one for all: Django is set up once in a process."""
     folder = tmp_path_factory.mktemp("portal") / "set"
     shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
-    place = Workplace.of(folder / "inbox", folder / "home")
+    place = Workplace.from_paths(folder / "inbox", folder / "home")
     ready(place)
     return World(place, folder / "later")
 
@@ -55,7 +55,7 @@ def served(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The real server over a separate copy."""
     folder = tmp_path_factory.mktemp("served") / "set"
     shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
-    with Served.started(Workplace.of(folder / "inbox", folder / "home"), folder / "later") as running:
+    with Served.started(Workplace.from_paths(folder / "inbox", folder / "home"), folder / "later") as running:
         yield running
 
 

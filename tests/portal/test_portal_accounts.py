@@ -136,7 +136,10 @@ def test_demo_is_refused_over_deliveries_that_are_not_simulated(world: World, tm
     from portal.accounts import demonstration
 
     (tmp_path / "inbox").mkdir()
-    with override_settings(WORKPLACE=Workplace.of(tmp_path / "inbox", tmp_path / "home")), pytest.raises(HarmoniaError, match="simulated"):
+    with (
+        override_settings(WORKPLACE=Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")),
+        pytest.raises(HarmoniaError, match="simulated"),
+    ):
         demonstration.enable_demo_accounts()
     fresh = world.place.inbox / "police" / "2013-Q3"
     fresh.rename(tmp_path / "2013-Q3")

@@ -38,7 +38,7 @@ def test_postgresql_away_is_one_line_and_the_session_survives(served: Served, tm
     shutil.copytree(served.place.inbox.parent, tmp_path / "set", symlinks=True, ignore=shutil.ignore_patterns("portal"))
     with running(18) as server:
         url = make_url(server.new_database("away")).set(drivername="postgresql").update_query_dict({"application_name": "options-pass"})
-        place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
+        place = Workplace.from_paths(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
         with Served.started(place, tmp_path / "set" / "later", **{setting: url.render_as_string(hide_password=False)}) as portal:
             guests = {language: Guest(portal.url).demo("clerk", CLERKS[language], language) for language in LANGUAGES}
             with psycopg.connect(server.url()) as admin:
@@ -69,7 +69,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_nothing_is_lost(served: Served, small_disk: Path) -> None:
     shutil.copytree(served.place.inbox.parent, small_disk / "set", symlinks=True, ignore=shutil.ignore_patterns("portal", ".incoming"))
-    place, later = Workplace.of(small_disk / "set" / "inbox", small_disk / "set" / "home"), small_disk / "set" / "later"
+    place, later = Workplace.from_paths(small_disk / "set" / "inbox", small_disk / "set" / "home"), small_disk / "set" / "later"
     with Served.started(place, later) as portal:
         guests = {language: Guest(portal.url).demo("clerk", CLERKS[language], language) for language in LANGUAGES}
         files = [("files", (path.name, path.read_bytes())) for path in sorted((later / "courts" / "2013-Q4").iterdir())]

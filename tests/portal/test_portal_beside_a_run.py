@@ -42,7 +42,7 @@ def submissions(place: Workplace) -> list[tuple[str, bool, str]]:
 
 def test_neither_blocks_nor_harms_the_other(served: Served, tmp_path: Path) -> None:
     shutil.copytree(served.place.inbox.parent, tmp_path / "set", symlinks=True, ignore=shutil.ignore_patterns("portal", ".incoming"))
-    place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
+    place = Workplace.from_paths(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
     source = {path.name: path.read_bytes() for path in sorted((tmp_path / "set" / "later" / "prosecution" / "2013-Q4").iterdir())}
     parts = [("files", (name, content)) for name, content in source.items()]
     seed, served_beside, killed, codes = random.Random(29), 0, 0, []

@@ -89,14 +89,14 @@ def test_a_delivery_is_checked_and_submitted_with_a_receipt(world: World) -> Non
 
 def test_the_receipts_hash_is_the_ledgers(world: World) -> None:
     from harmonia.registry.ledger import deliveries
-    from pipelines.landing import incoming
+    from pipelines.landing import upload_folders
     from portal.services import registry
 
     with registry().read() as session:
         ledger = {(one.institution, one.name): one.receipts[-1].hash for one in deliveries(session)}
     folders = [path for path in world.place.inbox.glob("*/2013-Q[123]*") if all(inner.is_file() for inner in path.iterdir())]
     assert len(folders) > 5
-    assert {(p.parent.name, p.name): incoming.receipt_hash(p)[0] for p in folders} == {
+    assert {(p.parent.name, p.name): upload_folders.hash_upload(p)[0] for p in folders} == {
         (p.parent.name, p.name): ledger[p.parent.name, p.name] for p in folders
     }
 
@@ -206,7 +206,7 @@ def test_another_institutions_upload_and_receipt_are_not_there(world: World) -> 
 
 @pytest.mark.slow
 def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.landing import incoming
+    from pipelines.landing import upload_folders
     from portal.institution import uploads
     from portal.institution.models import Submission
 
@@ -219,7 +219,7 @@ def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world:
     client = world.client("clerk", "police")
     upload(client, world.later / "police" / "2013-Q4")
     one = newest()
-    monkeypatch.setattr(incoming, "place", killed)
+    monkeypatch.setattr(upload_folders, "place_upload", killed)
     with pytest.raises(KilledError):
         uploads.submit(one, one.account)
     monkeypatch.undo()
@@ -231,9 +231,9 @@ def test_a_kill_between_promise_and_rename_is_completed_at_the_next_start(world:
 
 @pytest.mark.slow
 def test_a_run_passes_over_what_is_being_uploaded(world: World) -> None:
-    from pipelines.landing.walk import walk
+    from pipelines.landing.walk import walk_inbox
 
     upload(world.client("clerk", "police"), world.later / "police" / "2013-Q4")
-    found = walk(world.place.inbox)
+    found = walk_inbox(world.place.inbox)
     assert not [one for one in found.findings if one["file"] and "incoming" in one["file"]]
     assert ("police", "2013-Q4") not in {(one.institution, str(one.name)) for one in found.folders}

@@ -66,7 +66,7 @@ def hostile(pristine: Workplace, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("names") / "set"
     shutil.copytree(pristine.inbox.parent, folder, symlinks=True)
     planted(folder / "inbox", folder / "truth")
-    place = Workplace.of(folder / "inbox", folder / "home")
+    place = Workplace.from_paths(folder / "inbox", folder / "home")
     run_everything(place, Silence())
     with Served.started(place, folder / "later") as running:
         yield running

@@ -73,7 +73,7 @@ def account(place: Workplace, email: str, role: str, *more: str) -> None:
 def mailed(request: pytest.FixtureRequest, pristine: Workplace, tmp_path: Path) -> Iterator[tuple[Served, Letters]]:
     """A portal with three accounts that are no demonstration, and the mail server that it uses."""
     shutil.copytree(pristine.inbox.parent, tmp_path / "set", symlinks=True)
-    place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
+    place = Workplace.from_paths(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
     account(place, COORDINATOR, "coordinator")
     account(place, CLERK, "clerk", "--institution", "courts")
     account(place, DEAF, "clerk", "--institution", "police")
@@ -120,7 +120,7 @@ def test_a_notice_says_that_something_waits_and_never_what(mailed: tuple[Served,
 
 def test_a_mail_server_that_is_away_holds_nobody(pristine: Workplace, tmp_path: Path) -> None:
     shutil.copytree(pristine.inbox.parent, tmp_path / "set", symlinks=True)
-    place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
+    place = Workplace.from_paths(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
     account(place, CLERK, "clerk", "--institution", "courts")
     with Served.started(place, tmp_path / "set" / "later", HARMONIA_PORTAL_SMTP=f"smtp://127.0.0.1:{free_port()}") as served:
         guest = Guest(served.url).demo("coordinator")

@@ -34,7 +34,7 @@ def preliminary(home: Path, period: str) -> dict[str, bool]:
 
 def test_figures_are_preliminary_until_their_quarters_are_signed(pristine: Workplace, tmp_path: Path) -> None:
     shutil.copytree(pristine.inbox.parent, tmp_path / "set", symlinks=True)
-    place = Workplace.of(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
+    place = Workplace.from_paths(tmp_path / "set" / "inbox", tmp_path / "set" / "home")
     home = place.home.root
     for folder in place.inbox.glob("*/2013-Q4*"):
         shutil.rmtree(folder)

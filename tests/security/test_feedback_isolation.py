@@ -59,7 +59,7 @@ def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
 
 def read_feedback(inbox: Path, home: Path) -> Told:
     """Institution -> delivery -> its findings as handed over, all but what the clock says."""
-    place = Workplace.of(inbox, home)
+    place = Workplace.from_paths(inbox, home)
     run_everything(place, Silence())
     out: dict[str, dict[str, list[dict[str, object]]]] = {}
     for path in sorted(place.home.feedback.glob("*/*/findings.json")):

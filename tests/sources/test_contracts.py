@@ -18,7 +18,7 @@ CANONICAL = {
     *canonical.SEXES,
     *canonical.FORMS,
     *canonical.EVENTS,
-    *contract.bearers(),
+    *contract.institution_of_number_kind(),
     contract.OTHER,
     *institutions(),
     *("convicted", "acquitted", "rejected", "transfer", "true", "false", "sq", "sr"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.resources import code
+from pipelines.resources import code_digest
 
 
 @pytest.fixture
@@ -13,13 +13,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("counting/rules.py", "counting/codes/forms.csv", "counting/__pycache__/rules.pyc", "other/page.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    monkeypatch.setattr(code, "_ROOT", tmp_path)
+    monkeypatch.setattr(code_digest, "_ROOT", tmp_path)
     return tmp_path
 
 
 def _digest(*patterns: str, libraries: tuple[str, ...] = ("pandas",)) -> str:
-    code.digest_code.cache_clear()
-    return code.digest_code(patterns, libraries)
+    code_digest.digest_code.cache_clear()
+    return code_digest.digest_code(patterns, libraries)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_a_pattern_names_files_and_a_library_counts_by_its_version(repository: P
     before = _digest("*/rules.py")
     (repository / "counting/codes/forms.csv").write_text("changed")
     assert _digest("*/rules.py") == before != _digest("*/rules.py", libraries=())
-    monkeypatch.setattr(code, "version", lambda name: "0.1")
+    monkeypatch.setattr(code_digest, "version", lambda name: "0.1")
     other = _digest("*/rules.py")
 
     def absent(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(code, "version", absent)
+    monkeypatch.setattr(code_digest, "version", absent)
     assert len({before, other, _digest("*/rules.py")}) == 3

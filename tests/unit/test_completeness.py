@@ -14,7 +14,7 @@ from reader_world import PERSONA, PERSONAT, RASTET, SHERBIMET, deliver, lendet, 
 
 from pipelines.validation import validate
 from sources import contract
-from sources.states import of_calendar, of_delivery, of_period
+from sources.completeness_states import calendar_state, delivery_state, period_state
 
 MAIN = {
     "police": "rastet.csv",
@@ -175,12 +175,12 @@ def test_a_delivery_that_was_not_received_whole_is_partial(tmp_path: Path) -> No
 
 
 def test_states_follow_from_those_below() -> None:
-    assert of_delivery([]) == "unreadable"
-    assert of_delivery(["missing", "undeclared"]) == "unreadable"
-    assert of_delivery(["complete", "missing"]) == of_delivery(["complete", "unreadable"]) == "partial"
-    assert of_delivery(["complete", "foreign", "leftover"]) == "complete"
-    assert of_period([]) == "missing"
-    assert of_period(["complete", "partial", "unreadable"]) == "partial"
-    assert of_period(["partial", "unreadable", "complete", "unreadable"]) == "complete"
-    assert of_calendar(["complete", "complete", "complete", "missing"]) == "partial"
-    assert of_calendar(["unreadable", "missing", "missing", "missing"]) == "unreadable"
+    assert delivery_state([]) == "unreadable"
+    assert delivery_state(["missing", "undeclared"]) == "unreadable"
+    assert delivery_state(["complete", "missing"]) == delivery_state(["complete", "unreadable"]) == "partial"
+    assert delivery_state(["complete", "foreign", "leftover"]) == "complete"
+    assert period_state([]) == "missing"
+    assert period_state(["complete", "partial", "unreadable"]) == "partial"
+    assert period_state(["partial", "unreadable", "complete", "unreadable"]) == "complete"
+    assert calendar_state(["complete", "complete", "complete", "missing"]) == "partial"
+    assert calendar_state(["unreadable", "missing", "missing", "missing"]) == "unreadable"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 from warehouse import indicators as module
 from warehouse import tables
 from warehouse.count import cause_meanings
@@ -45,7 +45,7 @@ def test_a_broken_definition_names_its_file(tmp_path, monkeypatch) -> None:
     broken = tmp_path / "persons_arrested.yaml"
     broken.write_text(text.replace("institutions: [police]", "institutions: [customs]"), "utf-8")
     with pytest.raises(ValueError, match=r"persons_arrested\.yaml.*customs"):
-        module.read_indicator(broken, declared(broken))
+        module.read_indicator(broken, read_yaml(broken))
 
 
 def test_the_contract_tables_hold_at_least_the_contract_columns() -> None:

@@ -13,7 +13,7 @@ from linkage_world import background, person
 from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from pipelines.assets.linkage import _assign_persons
-from pipelines.crosswalk import replaced_records, with_old_keys
+from pipelines.crosswalk import add_old_keys, find_replaced_records
 from pipelines.linkage import link
 
 ANNA, BEN, CARL = (person(n) for n in (201, 202, 203))
@@ -89,7 +89,7 @@ def test_entries_in_a_circle_replace_nothing_and_are_reported() -> None:
 def test_several_changes_of_system_are_followed_to_the_end() -> None:
     chain = [(f"{n}", f"{n + 1}") for n in range(1, 12)] + [("20", "21"), ("21", "20"), ("19", "20")]
     entries = pd.DataFrame(chain, columns=["old", "new"]).assign(table="lenda")
-    found = replaced_records(entries, {"lenda": pd.Series(["12", "20", "21"])})
+    found = find_replaced_records(entries, {"lenda": pd.Series(["12", "20", "21"])})
     assert found.set_index("old")["new"].to_dict() == {f"{n}": "12" for n in range(1, 12)}
 
 
@@ -121,7 +121,7 @@ def test_cases_and_persons_keep_their_ids_over_the_change(complete: bool, tmp_pa
     try:
         for state in (before, tables):
             linked = link(state)
-            cases = assign_ids(registry, "case", with_old_keys(linked.cases, state["successors"], "case"))
+            cases = assign_ids(registry, "case", add_old_keys(linked.cases, state["successors"], "case"))
             people = _assign_persons(linked, state["successors"], lambda partition: assign_ids(registry, "person", partition))
             both = [cases, people.rename(columns={"person_id": "entity_id"})]
             ids.append(pd.concat(both).query("institution == 'prosecution'").set_index("record_key")["entity_id"])

@@ -15,9 +15,9 @@ import yaml
 from harmonia import declarations
 from harmonia.comparison import agreements
 from harmonia.errors import HarmoniaError
-from pipelines.checks.deliveries import deadline_cron
+from pipelines.checks.delivery_tolerances import deadline_cron
 from schemas import canonical
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 from sources import contract
 from sources.periods import Cadence
 
@@ -30,7 +30,7 @@ def test_what_is_shipped_is_declared_well() -> None:
 
 def changed(folder: Path, change: Callable[[dict[str, object]], object]) -> Path:
     """The police's contract, with one thing changed."""
-    raw = declared(POLICE)
+    raw = read_yaml(POLICE)
     change(raw)
     path = folder / "police" / "contract.yaml"
     path.parent.mkdir()
@@ -96,7 +96,7 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
 def test_a_contract_that_says_what_it_cannot(tmp_path: Path, change: Callable[[dict[str, object]], object], said: str) -> None:
     path = changed(tmp_path, change)
     with pytest.raises(HarmoniaError, match=said) as error:
-        contract.read(path)
+        contract.read_contract(path)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
 
@@ -106,7 +106,7 @@ def test_a_contract_that_is_none(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "contract.yaml"
     path.write_text(text)
     with pytest.raises(HarmoniaError, match=said):
-        contract.read(path)
+        contract.read_contract(path)
 
 
 def test_an_institution_is_wholly_there_and_of_its_own_name_or_refused(tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ def test_an_institution_is_wholly_there_and_of_its_own_name_or_refused(tmp_path:
     for part in ("contract.yaml", "reader.py", "mapping.py"):
         (here / "police" / part).touch()
         (further / "police" / part).touch()
-    assert dict(contract.folders(here)) == {"police": here / "police"}
+    assert dict(contract.find_institution_folders(here)) == {"police": here / "police"}
     with pytest.raises(HarmoniaError, match=r"further/police: an institution of this name is in .*sources/police: rename"):
-        contract.folders(here, further)
+        contract.find_institution_folders(here, further)
     with pytest.raises(HarmoniaError, match=r"HARMONIA_SOURCES names .*nowhere, which is not a folder"):
-        contract.folders(here, tmp_path / "nowhere")
+        contract.find_institution_folders(here, tmp_path / "nowhere")
     (here / "customs").mkdir()
     (here / "customs" / "mapping.py").touch()
     with pytest.raises(HarmoniaError, match=r"customs: lacks .*customs/contract\.yaml, .*customs/reader\.py: complete the institution"):
-        contract.folders(here)
+        contract.find_institution_folders(here)
 
 
 def test_no_institution_is_named_outside_its_folder() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 from count_world import World
 
-from schemas.findings import complete
+from schemas.findings import complete_columns
 from warehouse.count import counting_models
 from warehouse.count.neutral_names import OTHER_UNITS
 
@@ -35,7 +35,7 @@ FINDINGS = pd.DataFrame(
 
 def test_what_the_contract_does_not_name_is_numbered_within_its_delivery():
     rest = {"entity": "case", "record_key": "1", "line": 1, "status": "accepted"}
-    found = complete(FINDINGS.assign(rule="file-missing")).assign(state="new")
+    found = complete_columns(FINDINGS.assign(rule="file-missing")).assign(state="new")
     with counting_models(replace(World().inputs(), lineage=LINEAGE.assign(**rest), findings=found)) as models:
         out = {name: models.frame(name) for name in ("lineage", "findings")}
     assert sorted(out["lineage"]["file"]) == [

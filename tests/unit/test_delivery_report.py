@@ -24,7 +24,7 @@ def test_a_total_that_appears_or_is_no_longer_known_is_named() -> None:
     assert [(row["indicator"], row["period"]) for row in changed.to_dict("records")] == [("arrested", "2012"), ("charged", "2012")]
     assert changed["before"].isna().tolist() == [False, True]
     assert changed["after"].isna().tolist() == [True, False]
-    assert delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS).empty
+    assert delivery_report.changed_totals(delivery_report.EMPTY_TOTALS, delivery_report.EMPTY_TOTALS).empty
 
 
 def test_new_deliveries_are_reported_with_state_and_rows_and_the_incomplete_ones_in_a_tag() -> None:

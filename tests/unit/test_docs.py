@@ -60,4 +60,4 @@ def test_every_page_that_code_mentions_is_there() -> None:
 def test_the_page_of_the_contract_is_current() -> None:
     from sources import contract_doc
 
-    assert contract_doc.PAGE.read_text("utf-8") == contract_doc.page(), "run: python -m sources.contract_doc"
+    assert contract_doc.PAGE.read_text("utf-8") == contract_doc.render_page(), "run: python -m sources.contract_doc"

@@ -23,7 +23,7 @@ from harmonia.registry import open_registry, seal
 from harmonia.registry.identity import assign_ids
 from harmonia.registry.tables import ErasureOrder
 from harmonia.review.judgements import combine_judgements, read_judgements
-from pipelines.landing import land_deliveries, landed
+from pipelines.landing import land_deliveries, landed_deliveries
 from pipelines.landing.store import LandingStore
 from pipelines.validation import validate
 from sources.contract import DeliveryName
@@ -209,7 +209,7 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
     assert search.find_files(home.landing, other)
     land_deliveries(tmp_path / "inbox", home, registry, settle=0)
     assert [search.find_files(home.landing, one) for one in (person(), other)] == [[], []]
-    (one,) = landed(registry, home)
+    (one,) = landed_deliveries(registry, home)
     assert one.reading is not None
     assert reading.load(one.reading).tables["personat"]["Nr_rastit"].notna().all()
     assert tuple(redaction.find_receipts(registry, home, other)) == ()

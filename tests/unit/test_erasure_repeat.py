@@ -31,7 +31,7 @@ def link(registry: Registry, rows: list[tuple[str, str, int]]) -> list[str]:
 @pytest.fixture
 def lost(tmp_path: Path) -> Workplace:
     """A home restored from `older`, a backup made before a person was erased in it; `later` was made after that."""
-    place = Workplace.of(tmp_path, tmp_path / "home")
+    place = Workplace.from_paths(tmp_path, tmp_path / "home")
     place.home.create()
     registry = open_registry(place.registry)
     link(registry, RECORDS[:3])
@@ -85,7 +85,7 @@ def test_who_gave_the_order_does_not_carry_it_out(lost: Workplace, tmp_path: Pat
 
 
 def test_a_home_that_knows_the_order_gets_none(lost: Workplace, tmp_path: Path) -> None:
-    place = Workplace.of(tmp_path, tmp_path / "another")
+    place = Workplace.from_paths(tmp_path, tmp_path / "another")
     restore(tmp_path / "later", place)
     registry = open_registry(place.registry)
     assert [one.new_orders for one in repeat_orders(registry, tmp_path / "later")] == [{}]

@@ -74,7 +74,7 @@ def explain_all(home: PublishedHome) -> int:
 
 
 def test_every_published_figure_adds_up_by_its_records(home: Home) -> None:
-    with open_home(Workplace.of(None, home.root)) as published:
+    with open_home(Workplace.from_paths(None, home.root)) as published:
         assert explain_all(published) > 0
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_figure_is_one_clear_line(typed, words: tuple[str, ...], mess
 
 
 def test_records_that_do_not_add_up_are_never_shown(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_home(Workplace.of(None, home.root)) as published:
+    with open_home(Workplace.from_paths(None, home.root)) as published:
         figure = parse_figure(published, "cases_registered 2013-Q1")
         rows = published.indicator_rows("cases_registered").iloc[1:]  # a lake of another run
         monkeypatch.setattr(published, "indicator_rows", lambda _: rows)
@@ -158,7 +158,7 @@ def test_records_that_do_not_add_up_are_never_shown(home: Home, monkeypatch: pyt
 
 
 def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_home(Workplace.of(None, home.root)) as published:
+    with open_home(Workplace.from_paths(None, home.root)) as published:
         figure = parse_figure(published, "cases_registered 2013-Q1")
         document = explain_figure(published, figure, names=False)
         rows = published.indicator_rows("cases_registered")

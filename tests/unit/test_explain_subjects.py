@@ -51,7 +51,7 @@ def audits(home: Home) -> list[tuple[str, str]]:
 
 
 def test_weights_are_those_that_the_run_decided_on(home: Home) -> None:
-    with open_home(Workplace.of(None, home.root)) as published:
+    with open_home(Workplace.from_paths(None, home.root)) as published:
         rows = [d for d in pair_decisions(published.decisions, "person", list(published.linkage._rows), inside=True) if d.weight > -100]
         weighed = published.linkage.weigh_pairs([(d.a, d.b) for d in rows])
         assert published.linkage.matches_last_run
@@ -78,7 +78,7 @@ def test_a_twin_in_the_same_file_is_near_and_kept_apart_by_a_rule(home: Home, ty
 def test_an_old_id_explains_the_one_it_leads_to(home: Home, typed) -> None:
     now = case_id(home, AGAIN)
     registry = open_registry(home.registry_url)
-    with open_home(Workplace.of(None, home.root)) as published:
+    with open_home(Workplace.from_paths(None, home.root)) as published:
         (old,) = (e.id for e in published.redirected_to(now))
     registry.close()
     code, out, _ = typed("case", old.lower().replace("c000", "c"))

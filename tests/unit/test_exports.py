@@ -40,7 +40,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def workplace(home):
-    return Workplace.of(None, home)
+    return Workplace.from_paths(None, home)
 
 
 def read_by_another(path, **options):

@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 from harmonia.errors import HarmoniaError
-from pipelines.failures import describe, write_log
+from pipelines.failures import describe_error, write_log
 
 
 def _fails_over(name: str) -> Exception:
@@ -18,8 +18,8 @@ def _fails_over(name: str) -> Exception:
 
 
 def test_the_line_names_the_place_and_not_the_value() -> None:
-    assert "Arben" not in describe(_fails_over("Arben"))
-    assert describe(_fails_over("Arben")).startswith("ValueError at tests/unit/test_failures.py")
+    assert "Arben" not in describe_error(_fails_over("Arben"))
+    assert describe_error(_fails_over("Arben")).startswith("ValueError at tests/unit/test_failures.py")
 
 
 def test_the_log_holds_the_stack_and_not_the_value(tmp_path: Path) -> None:
@@ -39,11 +39,11 @@ def test_a_full_disk_is_said_so_however_deep_it_lies() -> None:
         except OSError as full:
             raise RuntimeError("writing failed") from full
     except RuntimeError as error:
-        assert "no space is left" in describe(error)
+        assert "no space is left" in describe_error(error)
 
 
 def test_a_known_problem_is_said_as_it_is() -> None:
-    assert describe(HarmoniaError("port 3000 is in use: name another")) == "port 3000 is in use: name another"
+    assert describe_error(HarmoniaError("port 3000 is in use: name another")) == "port 3000 is in use: name another"
 
 
 def test_a_log_that_cannot_be_written_is_no_second_failure(tmp_path: Path) -> None:

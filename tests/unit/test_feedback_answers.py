@@ -31,7 +31,7 @@ def lived(value: str = "31.02.2012", **last: str) -> pd.DataFrame:
     base = {"institution": "police", "file": "rastet.csv", "line": 2, "record_key": "2012-PR-00001", "field": "Data_raportimit"}
     rows = [{**base, "delivery": name, "rule": "cell-date-impossible", "value": value} for name in CAME]
     rows[-1] |= last
-    return states_of_findings(findings.frame(rows), pd.DataFrame({"institution": "police", "delivery": CAME}))
+    return states_of_findings(findings.build_findings(rows), pd.DataFrame({"institution": "police", "delivery": CAME}))
 
 
 def answer(found: pd.DataFrame, verdict: str, delivery: str = "2012-Q2", person: str = "Drita") -> pd.DataFrame:

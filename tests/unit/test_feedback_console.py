@@ -23,7 +23,7 @@ def row(rule: str, **more: object) -> dict[str, object]:
 
 def shown(*rows: dict[str, object], language: str = "en") -> str:
     out = io.StringIO()
-    Console(file=out, width=200, force_terminal=True, color_system=None).print(render_check(findings.frame(rows), FILES, language))
+    Console(file=out, width=200, force_terminal=True, color_system=None).print(render_check(findings.build_findings(rows), FILES, language))
     return out.getvalue()
 
 

@@ -105,7 +105,7 @@ def test_what_was_landed_nowhere_is_reported_all_the_same(tmp_path: Path) -> Non
         {"institution": "police", "delivery": "2013-Q1", "file": "x.csv", "rule": "delivery-special-file"},  # has a separate page
         {"institution": None, "delivery": None, "file": "x", "rule": "inbox-stray-file"},
     ]
-    found = findings.frame(rows_found)
+    found = findings.build_findings(rows_found)
     write_not_landed(tmp_path, found, {("police", "2013-Q1")})
     (said,) = (tmp_path / "feedback").glob("*/not-taken/findings.json")
     rows = json.loads(said.read_text("utf-8"))

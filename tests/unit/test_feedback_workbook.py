@@ -37,7 +37,7 @@ def lived(count: int = 4, **more: object) -> pd.DataFrame:
     rows = [
         {**base, "line": n + 2, "record_key": f"2012-PR-{n:05}", "value": f"31.02.{n}", "unit": "SP Pejë", **more} for n in range(count)
     ]
-    return states_of_findings(findings.frame(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
+    return states_of_findings(findings.build_findings(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
 
 
 def made(found: pd.DataFrame, **more: object) -> openpyxl.Workbook:

@@ -43,7 +43,7 @@ def row(n: int, rule: str = "cell-date-impossible", **more: object) -> dict[str,
 
 
 def found(*rows: dict[str, object], state: str = "new") -> pd.DataFrame:
-    return findings.frame(rows).assign(state=state)
+    return findings.build_findings(rows).assign(state=state)
 
 
 class Tags(HTMLParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.resources.flat import (
+from pipelines.resources.integer_arrays import (
     CodeLookup,
     RowIndexByOwner,
     concatenate_ranges,
@@ -33,11 +33,15 @@ def test_one_range_after_the_other() -> None:
 def test_rows_by_number_and_all_of_one_with_all_of_another() -> None:
     rows = RowIndexByOwner(np.array([1, 0, 1, -1, 2]), 4)
     assert rows.sizes.tolist() == [1, 2, 1, 0]
-    assert [part.tolist() for part in rows.across(np.array([1, 3, 2]), np.array([0, 1, 1]))] == [[0, 0, 2, 2], [0, 2, 4, 4], [1, 1, 0, 2]]
+    assert [part.tolist() for part in rows.combine_rows(np.array([1, 3, 2]), np.array([0, 1, 1]))] == [
+        [0, 0, 2, 2],
+        [0, 2, 4, 4],
+        [1, 1, 0, 2],
+    ]
 
 
 def test_lookups() -> None:
-    assert CodeLookup(np.array([7, 3, 7]), np.array([5, 2, 4])).at(np.array([3, 7, 8])).tolist() == pytest.approx(
+    assert CodeLookup(np.array([7, 3, 7]), np.array([5, 2, 4])).values_at(np.array([3, 7, 8])).tolist() == pytest.approx(
         [2, 4, np.nan], nan_ok=True
     )
     assert [part.tolist() for part in find_positions(np.array([4, 9]), np.array([1, 4]))] == [[1, 1], [True, False]]

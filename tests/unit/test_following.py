@@ -23,7 +23,7 @@ _CAME = pd.DataFrame({"institution": "police", "delivery": ["2012-Q1", "2012-Q1_
 
 def _found(*rows: tuple[str, str | None, int | None], **more: object) -> pd.DataFrame:
     base = {"institution": "police", "file": "rastet.csv", "field": "Komuna", "rule": "cell-date-impossible", **more}
-    return findings.frame([{**base, "delivery": delivery, "record_key": key, "line": line} for delivery, key, line in rows])
+    return findings.build_findings([{**base, "delivery": delivery, "record_key": key, "line": line} for delivery, key, line in rows])
 
 
 def _lineage() -> pd.DataFrame:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation import codes
-from pipelines.harmonisation.codes import LISTS, find_codes, names_of, read_code_list
+from pipelines.harmonisation import code_lists
+from pipelines.harmonisation.code_lists import NAMED_LISTS, find_codes, list_names, read_code_list
 from schemas.canonical import FOREIGN, FORMS, OFFENCE_GROUPS, SEXES
 
 COMMON = ["code", "valid_from", "valid_to", "label_sq", "label_sr", "label_en", "aliases"]
@@ -22,13 +22,13 @@ def found(name: str, text: str) -> tuple[object, object]:
     return tuple(None if pd.isna(row[column]) else row[column] for column in ("code", "how"))  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", NAMED_LISTS)
 def test_a_list_has_its_columns_and_every_name_finds_its_own_code(name: str) -> None:
     rows = read_code_list(name)
     assert list(rows.columns)[: len(COMMON)] == COMMON
     assert rows["code"].is_unique
     assert (rows[["label_sq", "label_sr", "label_en"]] != "").all(axis=None)
-    pairs = [(code, text) for code, texts in names_of(name).items() for text in texts]
+    pairs = [(code, text) for code, texts in list_names(name).items() for text in texts]
     out = find_codes(name, pd.Series([text for _, text in pairs]))
     assert out["code"].tolist() == [code for code, _ in pairs]
 
@@ -99,9 +99,9 @@ def test_an_unknown_list_is_named() -> None:
 
 
 @settings(max_examples=examples(25), deadline=None)
-@given(st.lists(st.none() | st.text(max_size=20), max_size=4), st.sampled_from(LISTS))
+@given(st.lists(st.none() | st.text(max_size=20), max_size=4), st.sampled_from(NAMED_LISTS))
 def test_any_text_is_looked_up(texts: list[str | None], name: str) -> None:
-    out = codes.find_codes(name, pd.Series(texts, dtype="str"))
+    out = code_lists.find_codes(name, pd.Series(texts, dtype="str"))
     assert out["code"].dropna().isin(read_code_list(name)["code"]).all()
     assert (out["code"].isna() == out["how"].isna()).all()
 

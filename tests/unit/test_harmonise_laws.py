@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harmonia.errors import HarmoniaError
-from pipelines.harmonisation import articles, codes
+from pipelines.harmonisation import articles, code_lists
 from pipelines.harmonisation.articles import classify_articles, parse_articles
 from schemas import domain_folder
 from warehouse.count import inputs
@@ -28,7 +28,7 @@ LISTED = "KZ08:113|KZ08:175|KZ08:4|KPRK2025:161"
 
 
 def clear() -> None:
-    for module in (codes, articles, inputs):
+    for module in (code_lists, articles, inputs):
         for function in vars(module).values():
             getattr(function, "cache_clear", lambda: None)()
 
@@ -41,8 +41,8 @@ def before() -> pd.DataFrame:
 @pytest.fixture
 def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "codes"
-    shutil.copytree(domain_folder.place("codes"), folder)
-    monkeypatch.setattr(domain_folder, "place", lambda part: tmp_path / part)
+    shutil.copytree(domain_folder.path_of_part("codes"), folder)
+    monkeypatch.setattr(domain_folder, "path_of_part", lambda part: tmp_path / part)
     clear()
     yield folder
     clear()

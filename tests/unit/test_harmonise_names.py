@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation import names
+from pipelines.harmonisation.letters import repair_mojibake, token_skeleton
 from pipelines.harmonisation.names import COLUMNS, name_skeletons, parse_names
-from pipelines.harmonisation.text import repair_mojibake, token_skeleton
 
 SAME = [
     "Xhavit Džavit Dzavit Џавит XHAVIT",
@@ -124,4 +124,4 @@ def test_words_for_an_unknown_person_once_or_in_place_of_both_names(text: str) -
     frame = pd.DataFrame({"full_name": [text]}, dtype="str")
     parsed = parse_names(frame)
     assert parsed.isna().all().all()
-    assert list(names.person_kinds(frame.join(parsed[["name_tokens"]]), pd.Series([False]))) == ["unknown"]
+    assert list(names.classify_person_kinds(frame.join(parsed[["name_tokens"]]), pd.Series([False]))) == ["unknown"]

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.numbers import COLUMNS, holds_number, normalise_own, parse_numbers
-from sources.number_forms import forms
+from pipelines.harmonisation.case_numbers import COLUMNS, contains_case_number, normalise_numbers, parse_numbers
+from sources.number_forms import number_forms
 from sources.police.numbers import REGIONS
 
-NORMAL = [form.normal for of_kind in forms().values() for form in of_kind]
+NORMAL = [form.normal for of_kind in number_forms().values() for form in of_kind]
 
 
 def found(text: str, **options: object) -> list[tuple[str, str]]:
@@ -91,7 +91,7 @@ def test_parts_of_a_number_and_the_index_of_its_text() -> None:
 
 
 def test_own_number_is_null_where_it_is_not_of_the_kind() -> None:
-    out = normalise_own(pd.Series(["2013PR00276", "PP.I.nr.34/2013", None, "x"]), "police")
+    out = normalise_numbers(pd.Series(["2013PR00276", "PP.I.nr.34/2013", None, "x"]), "police")
     assert out.isna().tolist() == [False, True, True, True]
     assert out[0] == "2013-PR-00276"
 
@@ -120,9 +120,9 @@ def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
     parsed = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
     pd.testing.assert_frame_equal(*parsed)
     assert parsed[0]["number"].tolist() == [text]
-    assert holds_number(pd.Series([text])).tolist() == [True]
+    assert contains_case_number(pd.Series([text])).tolist() == [True]
     for kind in ("police", "inspectorate", "prosecution", "court"):
-        own = normalise_own(pd.Series([text, f" {text} "]), kind)
+        own = normalise_numbers(pd.Series([text, f" {text} "]), kind)
         assert own.isna().tolist() == [parsed[0]["kind"][0] != kind] * 2
 
 

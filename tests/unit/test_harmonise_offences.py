@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from volume import examples
 
 from pipelines.harmonisation.articles import COLUMNS, PROBLEMS, classify_articles, parse_articles
-from pipelines.harmonisation.offence_words import exploitation_forms, offence_groups
+from pipelines.harmonisation.offence_words import find_exploitation_forms, find_offence_groups
 from schemas.canonical import FORMS, OFFENCE_GROUPS
 
 
@@ -169,7 +169,7 @@ def test_a_law_in_a_column_of_its_own_in_any_case() -> None:
     ],
 )
 def test_offences_in_words(group: str | None, texts: str) -> None:
-    out = offence_groups(pd.Series(texts.split("|")))
+    out = find_offence_groups(pd.Series(texts.split("|")))
     assert {None if pd.isna(value) else value for value in out} == {group}
 
 
@@ -186,7 +186,7 @@ def test_offences_in_words(group: str | None, texts: str) -> None:
     ],
 )
 def test_forms_of_exploitation(code: str | None, texts: str) -> None:
-    out = exploitation_forms(pd.Series(texts.split("|")))
+    out = find_exploitation_forms(pd.Series(texts.split("|")))
     assert {None if pd.isna(value) else value for value in out} == {code}
 
 
@@ -195,11 +195,11 @@ def test_forms_of_exploitation(code: str | None, texts: str) -> None:
 def test_any_text_is_judged(texts: list[str | None]) -> None:
     series = pd.Series(texts, dtype="str")
     parsed = parse_articles(series)
-    groups = offence_groups(series)
+    groups = find_offence_groups(series)
     day = pd.Series(pd.Timestamp("2014-01-01"), index=series.index, dtype="datetime64[s]")
     out = classify_articles(parsed["law"], parsed["law_family"], parsed["article"], day, groups)
     assert out["offence_group"].isin(OFFENCE_GROUPS).all()
     assert groups.dropna().isin(OFFENCE_GROUPS).all()
-    assert exploitation_forms(series).dropna().isin(FORMS).all()
+    assert find_exploitation_forms(series).dropna().isin(FORMS).all()
     assert out["problem"].dropna().isin(PROBLEMS).all()
     assert (out["article_group"].isna() == out["problem"].notna()).all()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonisation.personal_numbers import COLUMNS, REPAIRS, check_digit_holds, parse_personal_numbers
+from pipelines.harmonisation.personal_numbers import COLUMNS, REPAIRS, has_valid_check_digit, parse_personal_numbers
 
 
 def one(text: str) -> tuple[object, object, object]:
@@ -17,7 +17,7 @@ def one(text: str) -> tuple[object, object, object]:
 
 
 def with_check(nine: str) -> str:
-    return next(nine + digit for digit in "0123456789" if check_digit_holds(nine + digit))
+    return next(nine + digit for digit in "0123456789" if has_valid_check_digit(nine + digit))
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_numbers_read_together_are_read_as_each_alone(texts: list[str | None]) -
     assert [tuple(None if pd.isna(cell) else cell for cell in row) for row in together.itertuples(index=False)] == alone
     for text, valid in zip(texts, together["valid"], strict=True):
         if text and text != "x" and not pd.isna(valid) and valid:
-            assert check_digit_holds(text)
+            assert has_valid_check_digit(text)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from landing_world import World
 from volume import examples
 
-from pipelines.landing.names import is_odd, kind_of, shown
+from pipelines.landing.file_names import kind_of, needs_escaping, printable_name
 from sources.contract import DeliveryName
-from sources.periods import between, cadence_of, first_day, last_day, number, quarters_of
+from sources.periods import between, cadence_of, first_day, last_day, quarters_of, running_number
 
 names = st.builds(
     DeliveryName,
@@ -82,27 +82,27 @@ def test_periods_follow_each_other_without_a_gap(name: DeliveryName) -> None:
     assert between(first, last, cadence) == [name.period]
     following = between(last, last + timedelta(days=1), cadence)[1]
     assert first_day(following) == last + timedelta(days=1)
-    assert number(following) == number(name.period) + 1
+    assert running_number(following) == running_number(name.period) + 1
     assert all(first <= last_day(quarter) and first_day(quarter) <= last for quarter in quarters_of(name.period))
 
 
 @given(raw_names)
 def test_any_name_can_be_printed_and_stored(name: str) -> None:
-    form = shown(name)
+    form = printable_name(name)
     assert form.isprintable()
     assert form.encode("utf-8")
 
 
 @given(raw_names, raw_names)
 def test_two_names_never_look_the_same(a: str, b: str) -> None:
-    assert (shown(a) == shown(b)) == (a == b)
+    assert (printable_name(a) == printable_name(b)) == (a == b)
 
 
 def test_ordinary_names_are_shown_as_they_are() -> None:
-    assert shown("rastet çë šđ.csv") == "rastet çë šđ.csv"
-    assert not is_odd("rastet çë šđ.csv")
-    assert shown("a\nb\x1b[31m") == "a\\u000ab\\u001b[31m"
-    assert is_odd("x" * 200)
+    assert printable_name("rastet çë šđ.csv") == "rastet çë šđ.csv"
+    assert not needs_escaping("rastet çë šđ.csv")
+    assert printable_name("a\nb\x1b[31m") == "a\\u000ab\\u001b[31m"
+    assert needs_escaping("x" * 200)
 
 
 def test_what_a_name_says_about_a_file() -> None:

@@ -13,7 +13,7 @@ from pipelines.linkage.common import CommonStatistics
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import Frequencies
-from pipelines.resources import code, flat
+from pipelines.resources import code_digest, integer_arrays
 
 
 def some(number: int) -> LinkageMemory:
@@ -44,8 +44,8 @@ def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path)
 
 
 def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = {file for pattern in memory._CODE for file in code._files_below(code._ROOT.glob(pattern))}
-    assert {Path(memory.__file__), Path(flat.__file__)} <= hashed
+    hashed = {file for pattern in memory._CODE for file in code_digest._files_below(code_digest._ROOT.glob(pattern))}
+    assert {Path(memory.__file__), Path(integer_arrays.__file__)} <= hashed
     before = memory.data_version(load_model(), "landmark")
     monkeypatch.setattr(memory, "digest_code", lambda *_: "other code")
     assert memory.data_version(load_model(), "landmark") != before

@@ -14,7 +14,7 @@ from harmonia.registry import open_registry
 from harmonia.registry.identity import assign_ids
 from harmonia.review.following import follow_moved_persons
 from pipelines.assets.linkage import _assign_persons
-from pipelines.crosswalk import SUCCESSORS
+from pipelines.crosswalk import SUCCESSOR_COLUMNS
 from pipelines.linkage import link, load_model
 from pipelines.linkage.places import find_listed_persons
 from pipelines.linkage.standardise import read_columns
@@ -111,7 +111,9 @@ def test_a_person_keeps_the_id_when_the_place_changes_hands(tmp_path) -> None:
             [("2014-Q1", [ANNA, BEN]), ("2014-Q2", [CARL, ANNA, BEN]), ("2014-Q3", [ANNA, DINA])],
         ):
             linked = link(lists(*states).tables)
-            found = _assign_persons(linked, pd.DataFrame(columns=SUCCESSORS), lambda partition: assign_ids(registry, "person", partition))
+            found = _assign_persons(
+                linked, pd.DataFrame(columns=SUCCESSOR_COLUMNS), lambda partition: assign_ids(registry, "person", partition)
+            )
             ids.append(found.set_index("record_key")["person_id"].to_dict())
     finally:
         registry.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipelines.harmonisation.offence_words import offence_groups
-from pipelines.harmonisation.text import fold_text
+from pipelines.harmonisation.letters import fold_text
+from pipelines.harmonisation.offence_words import find_offence_groups
 
 TITLES = {
     "trafficking": (
@@ -153,7 +153,7 @@ ELSEWHERE = (
 
 def groups(texts: tuple[str, ...]) -> dict[str, object]:
     every = [spelled for text in texts for spelled in (text, text.upper(), fold_text(text))]
-    return dict(zip(every, offence_groups(pd.Series(every)).fillna("-"), strict=True))
+    return dict(zip(every, find_offence_groups(pd.Series(every)).fillna("-"), strict=True))
 
 
 @pytest.mark.parametrize("group", TITLES)

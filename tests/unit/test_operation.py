@@ -25,7 +25,7 @@ from pipelines.sensors import failed_run, inbox_sensor, stable_deliveries
 @pytest.fixture
 def workplace(tmp_path):
     (tmp_path / "inbox").mkdir()
-    return Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    return Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
 
 
 def deliver(workplace, name, text="x"):

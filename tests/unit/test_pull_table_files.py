@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.pull.failure import PullError
+from pipelines.pull.errors import PullError
 from pipelines.pull.table_files import value_as_text, write_delimited, write_sqlite
 from sources.contract import ColumnSpec, TableSpec
 

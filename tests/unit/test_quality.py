@@ -12,7 +12,7 @@ from count_world import World
 from harmonia.scorecard.page import load_texts, render_pages
 from pipelines.checks.quality import newest_quality_state
 from schemas.findings import DIMENSIONS, LANGUAGES
-from schemas.findings import complete as findings_of
+from schemas.findings import complete_columns as findings_of
 from sources.contract import institutions
 from warehouse.count import CountInputs, counting_models
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.findings import complete
+from schemas.findings import complete_columns
 from sources.readers import encoding
 
 ALBANIAN = "Gëzim Çollaku, Mitrovicë; Đorđević Žarko, Šehu\r\n"
@@ -73,4 +73,4 @@ def test_a_finding_names_its_line_as_a_number_whatever_holds_it(lines: list[obje
     _, found = encoding.repair_cells({"t": frame}, {"t": ["a"]})
     assert [one["line"] for one in found] == [line]
     beside = {"rule": "file-byte-undefined", "line": 1}  # as other findings of the file say it
-    assert complete(pd.DataFrame([beside, *found]))["line"].dtype == "Int64"
+    assert complete_columns(pd.DataFrame([beside, *found]))["line"].dtype == "Int64"

@@ -116,7 +116,7 @@ def edits_of(table: Table) -> list[str]:
 
 def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> None:
     path = Path(str(copied.engine.url.database)).rename(Path(str(copied.engine.url.database)).with_name("registry.sqlite"))
-    workplace = Workplace.of(None, path.parent)
+    workplace = Workplace.from_paths(None, path.parent)
     (path.parent / "published").mkdir()
     older = shutil.copy(path, path.with_name("older.sqlite"))
     registry = open_registry(workplace.registry)

@@ -216,7 +216,7 @@ def test_the_same_release_gives_the_same_page(released):
 
 
 def test_the_register_says_what_is_due_sent_and_late(home, released):
-    workplace = Workplace.of(None, home)
+    workplace = Workplace.from_paths(None, home)
     record_sent(workplace, SentReport("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
     listed, before = list_reports(workplace, released, date(2014, 3, 20))
     found = {(one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in listed}

@@ -24,7 +24,7 @@ def place(tmp_path: Path) -> Workplace:
     inbox = tmp_path / "inbox" / "police" / "2013-Q1"
     inbox.mkdir(parents=True)
     (inbox / "rastet.csv").write_text("x", "utf-8")
-    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    place = Workplace.from_paths(tmp_path / "inbox", tmp_path / "home")
     registry = open_registry(place.home.create() and place.registry)
     land_deliveries(place.inbox, place.home, registry, settle=0)
     registry.close()

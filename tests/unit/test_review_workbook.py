@@ -47,7 +47,7 @@ def world(made: tuple[Path, Path], tmp_path: Path) -> tuple[Home, Path]:
 
 
 def look(home: Home) -> tuple[PublishedRun, object]:
-    registry = open_home_registry(Workplace.of(None, home.root))
+    registry = open_home_registry(Workplace.from_paths(None, home.root))
     return last_published_run(home, registry), registry
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harmonia import status
 from harmonia.cli import summary
-from schemas.findings import frame
+from schemas.findings import build_findings
 
 TOTAL = dict.fromkeys(["form", "sex", "age_group", "citizenship_group"], "total")
 
@@ -82,7 +82,7 @@ def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
 
 
 def test_what_is_no_delivery_is_named() -> None:
-    found = frame(
+    found = build_findings(
         [
             {"file": "post", "rule": "inbox-unknown-institution"},
             {"institution": "police", "file": "first", "rule": "delivery-name-no-period"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipelines.over_time import findings_of
+from pipelines.over_time import find_over_time
 from pipelines.validation.cells import parse_column
 from schemas import findings
 from sources import contract as contracts
@@ -58,14 +58,14 @@ def test_white_space_is_reported_once_a_column_with_its_number_and_first_rows() 
             "rule": "cell-white-space",
         }
     ).astype({"line": "Int64"})
-    combined = findings.complete(findings.combine_by_column(cells))
+    combined = findings.complete_columns(findings.combine_by_column(cells))
     assert combined[["file", "field", "detail"]].to_numpy().tolist() == [
         ["a.csv", "Emri", "7: 2, 3, 4, 5, 6 …"],
         ["b.csv", "Emri", "1: k7"],
     ]
     assert combined[["line", "record_key", "value"]].isna().all(axis=None)
     assert set(combined["severity"]) == {"info"}
-    assert findings.cells_and_rows(combined) == [(7, "2, 3, 4, 5, 6 …"), (1, "k7")]
+    assert findings.list_cells_and_rows(combined) == [(7, "2, 3, 4, 5, 6 …"), (1, "k7")]
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_white_space_is_reported_once_a_column_with_its_number_and_first_rows() 
 def test_information_on_very_many_cells_is_reported_of_their_column(rule: str, number: int, expected: int) -> None:
     rows = {"line": range(number), "record_key": "k", "field": "Shtetesia", "rule": rule}
     cells = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, **rows}).astype({"line": "Int64"})
-    found = findings.complete(findings.fold_findings(cells))
+    found = findings.complete_columns(findings.fold_findings(cells))
     assert len(found) == expected
-    assert sum(n for n, _ in findings.cells_and_rows(found)) == number
+    assert sum(n for n, _ in findings.list_cells_and_rows(found)) == number
 
 
 def unknown_codes(lines: range, value: str = "X") -> pd.DataFrame:
     rows = {"line": lines, "field": "Statusi", "rule": "cell-code-unknown", "value": value}
     cells = pd.DataFrame({"institution": "police", "delivery": "2013-Q2", "file": "a.csv", **rows})
-    return findings.complete(cells.assign(record_key=[f"k{line}" for line in lines]))
+    return findings.complete_columns(cells.assign(record_key=[f"k{line}" for line in lines]))
 
 
 def test_an_error_in_very_many_cells_with_one_text_is_reported_once_with_all_their_lines() -> None:
@@ -94,7 +94,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_reported_once_with_all_the
     assert one[["line", "record_key"]].isna().all(axis=None)
     assert one["detail"].tolist() == ["1001: 2-699, 800-1102"]
     assert findings.affected_lines(one["detail"].iloc[0]) == lines
-    assert findings.number_of_cells(combined).tolist() == [1, 1, 1, 1001]
+    assert findings.count_cells(combined).tolist() == [1, 1, 1, 1001]
     assert combined.loc[combined["value"] == "Y", "line"].tolist() == [700, 701, 702]
 
 
@@ -106,7 +106,7 @@ def test_errors_in_fewer_cells_or_in_rows_that_are_no_records_are_reported_one_b
 
 def test_of_many_lines_the_first_are_shown() -> None:
     details = pd.Series(["9: 1, 3, 5-6, 8, 10, 12-14", "2: 1, 2", "month, a, b, c, d, e, f: 2", None], dtype="str")
-    assert findings.shortened(details).fillna("-").tolist() == ["9: 1, 3, 5-6, 8, 10 …", "2: 1, 2", details[2], "-"]
+    assert findings.shorten_details(details).fillna("-").tolist() == ["9: 1, 3, 5-6, 8, 10 …", "2: 1, 2", details[2], "-"]
 
 
 def test_an_empty_cell_is_reported_where_the_value_is_usually_known() -> None:
@@ -130,6 +130,6 @@ def test_a_quarter_that_never_came_is_reported_to_the_next_delivery() -> None:
     contract = contracts.load("police")
     tables = {name: pd.DataFrame({f"{c.name}:argument": [] for c in spec.columns}) for name, spec in contract.tables.items()}
     lineage = pd.DataFrame(columns=["record_key", "delivery", "status"], dtype="str")
-    found = findings_of("police", contract, tables, deliveries, lineage)
+    found = find_over_time("police", contract, tables, deliveries, lineage)
     gaps = found[found["rule"] == "delivery-missing-quarter"]
     assert list(zip(gaps["delivery"], gaps["detail"], strict=True)) == [("2012-Q4", "2012-Q2"), ("2012-Q4", "2012-Q3")]

@@ -13,9 +13,9 @@ import yaml
 from harmonia.errors import HarmoniaError
 from harmonia.scorecard.page import render_pages
 from harmonia.status import describe_yardsticks
-from pipelines import returns
-from schemas.declared import DeclarationError
+from pipelines import returned_counts
 from schemas.findings import LANGUAGES
+from schemas.yaml_declarations import DeclarationError
 from sources import contract
 from sources.simulator import simulate
 from warehouse import tables, yardsticks
@@ -261,7 +261,7 @@ def contract_of_counts(tmp_path: Path, **changed: object) -> Path:
 
 
 def test_a_contract_may_have_counts_only(tmp_path: Path) -> None:
-    found = contract.read(contract_of_counts(tmp_path))
+    found = contract.read_contract(contract_of_counts(tmp_path))
     assert not found.has_records and found.tables["counts"].required
 
 
@@ -279,11 +279,11 @@ def test_a_contract_may_have_counts_only(tmp_path: Path) -> None:
 )
 def test_a_contract_of_counts_that_cannot_be_is_refused(tmp_path: Path, changed: dict[str, object], says: str) -> None:
     with pytest.raises(DeclarationError, match=says):
-        contract.read(contract_of_counts(tmp_path, **changed))
+        contract.read_contract(contract_of_counts(tmp_path, **changed))
 
 
 def test_the_newest_version_of_a_returned_figure_is_current(tmp_path: Path) -> None:
-    declared = contract.read(contract_of_counts(tmp_path))
+    declared = contract.read_contract(contract_of_counts(tmp_path))
     rows = pd.DataFrame(
         {
             "_delivery": ["2013-Q1", "2013-Q1", "2013-Q1_v2"],
@@ -294,8 +294,8 @@ def test_the_newest_version_of_a_returned_figure_is_current(tmp_path: Path) -> N
             "number": pd.Series([5, 6, 7], dtype="Int64"),
         }
     )
-    found = returns.returns(declared, {"counts": rows})
+    found = returned_counts.current_counts(declared, {"counts": rows})
     assert found[["delivery", "indicator", "offence_group", "value"]].values.tolist() == [["2013-Q1_v2", "cases_registered", "total", 7]]
     lines = yardsticks.convert_returns(found)
     assert lines[["file", "line", "unit", "value", "kind"]].values.tolist() == [["customs/2013-Q1_v2", 2, "case", "7", "return"]]
-    assert returns.returns(declared, {"counts": rows.iloc[:0]}).empty
+    assert returned_counts.current_counts(declared, {"counts": rows.iloc[:0]}).empty

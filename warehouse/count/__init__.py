@@ -17,8 +17,8 @@ import pandas as pd
 from sqlalchemy import Date
 
 from harmonia.errors import HarmoniaError
-from schemas.declared import declared
 from schemas.findings import affected_lines, covers_several_cells
+from schemas.yaml_declarations import read_yaml
 from warehouse import tables, yardsticks
 from warehouse.count import dimensions
 from warehouse.count.coverage import period_coverage
@@ -43,7 +43,7 @@ _EVENTS_PER_BATCH = 300_000
 @cache
 def cause_meanings() -> dict[str, dict[str, str]]:
     """Return the meaning of each cause of the bridge: cause → language → text."""
-    meanings: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
+    meanings: dict[str, dict[str, str]] = read_yaml(Path(__file__).parent / "causes.yaml")
     return meanings
 
 

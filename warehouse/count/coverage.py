@@ -1,7 +1,7 @@
 """Which periods the institutions delivered, and how completely.
 
 Belongs here: the published periods, the coverage of each institution and period, the deliveries that a figure lacks. Does not belong
-here: what the states of a delivery mean (`sources/states`).
+here: what the states of a delivery mean (`sources/completeness_states`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sources import contract, periods
-from sources.states import COMPLETE, MISSING, REOPENED, SIGNED, UNREADABLE, UNSIGNED, of_calendar, of_period
+from sources.completeness_states import COMPLETE, MISSING, REOPENED, SIGNED, UNREADABLE, UNSIGNED, calendar_state, period_state
 from warehouse.indicators import Indicator
 
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
@@ -31,18 +31,18 @@ def period_coverage(deliveries: pd.DataFrame, signatures: pd.DataFrame | None = 
     """Compute the table `coverage`: the state of each institution's deliveries for every published year and quarter.
 
     deliveries: institution, period, version, state. signatures: from `harmonia.signing.list_states`; None if nobody signed.
-    Columns out: institution, period, state (`sources.states`), signature (`harmonia.signing`; null if nothing was delivered).
+    Columns out: institution, period, state (`sources.completeness_states`), signature (`harmonia.signing`; null if nothing was delivered).
     The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that overlap it. A quarter for
     which nobody delivered anything is not published, but counts as missing in the state of its year.
     """
-    by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_period)
+    by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(period_state)
     signature_rows = signatures if signatures is not None else pd.DataFrame(columns=["institution", "period", "signature"])
     signature_by_quarter = signature_rows.set_index(["institution", "period"])["signature"].to_dict()
     rows = []
     for institution in contract.institutions():
         for period in published_periods(deliveries):
             parts = list(periods.overlapping(period, contract.load(institution).cadence))
-            state = of_calendar(by.get((institution, part), MISSING) for part in parts)
+            state = calendar_state(by.get((institution, part), MISSING) for part in parts)
             signed = [str(signature_by_quarter.get((institution, part), UNSIGNED)) for part in parts if (institution, part) in by.index]
             rows.append((institution, period, state, _combined_signature(signed)))
     out = pd.DataFrame(rows, columns=["institution", "period", "state", "signature"], dtype="str")

@@ -43,8 +43,8 @@ DATES_EXPECTED = 500
 
 def event_steps(events: pd.DataFrame) -> pd.Series:
     """Return the step of each event: its name, or for the event `received`, `received_prosecution` or `received_court` by the receiver."""
-    court = (events["event"] == "received") & events["institution"].isin(contract.at("courts"))
-    prosecution = (events["event"] == "received") & events["institution"].isin(contract.at("prosecution"))
+    court = (events["event"] == "received") & events["institution"].isin(contract.institutions_at("courts"))
+    prosecution = (events["event"] == "received") & events["institution"].isin(contract.institutions_at("prosecution"))
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
 
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from schemas import domain, domain_folder
 from schemas.canonical import OFFENCE_GROUPS
-from schemas.declared import declared
 from schemas.findings import LANGUAGES
 from schemas.topic import topic
+from schemas.yaml_declarations import read_yaml
 from sources import contract
 from warehouse.count.coverage import QUARTERS, published_periods
 from warehouse.count.periods import period_end, period_start, quarter_of, year_of
@@ -33,12 +33,12 @@ AGE_BANDS = {
 @cache
 def _read_code_list(name: str) -> pd.DataFrame:
     """Read the code list `name` of `schemas/codes`; empty cells become null."""
-    return pd.read_csv(domain_folder.place(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
+    return pd.read_csv(domain_folder.path_of_part(f"codes/{name}.csv"), dtype="str", keep_default_na=False, na_values=[""])
 
 
 @cache
 def _declared_labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    labels: dict[str, dict[str, list[str]]] = declared(FOLDER / "labels.yaml")
+    labels: dict[str, dict[str, list[str]]] = read_yaml(FOLDER / "labels.yaml")
     return labels
 
 

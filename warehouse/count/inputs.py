@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pyarrow.dataset as ds
 
-from pipelines.harmonisation import codes
+from pipelines.harmonisation import code_lists
 from pipelines.resources.lake import Tables
 from schemas import canonical, domain, findings
 from schemas.topic import NO_FORM, OF_CASE, topic
@@ -51,7 +51,7 @@ class CountInputs:
     findings     columns of schemas.findings, and `state` (harmonia.feedback.finding_states)
     listed       institution, delivery, record_key, person_key, person_id: which person each state of a record is about, if its key is a
                  position in a list that was reassigned to another person; None if there is no such record
-    successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None if there are none
+    successors   pipelines.crosswalk.SUCCESSOR_COLUMNS: records that were delivered again under new keys; None if there are none
     signatures   harmonia.signing.list_states: quarters that the heads of institutions signed; None if there are none
     yardsticks   warehouse.yardsticks.LINE_COLUMNS: figures that institutions published; None if there are none. No figure depends on them
     """
@@ -187,9 +187,9 @@ def groups_by_article_number() -> Mapping[str, str]:
 
     Laws that apply only if a record names them (`unnamed_by` is empty in `laws.csv`) are ignored.
     """
-    rows = codes.read_code_list("offences").query("articles != '' and group != 'other'")
+    rows = code_lists.read_code_list("offences").query("articles != '' and group != 'other'")
     listed = rows[["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
-    laws = codes.read_code_list("laws").query("unnamed_by != ''")["code"]
+    laws = code_lists.read_code_list("laws").query("unnamed_by != ''")["code"]
     listed[["law", "number"]] = listed["entry"].str.split(":", n=1, expand=True)
     listed = listed[listed["law"].isin(laws)]
     single = listed.groupby("number")["group"].agg(["nunique", "first"])
@@ -228,7 +228,7 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
             ("stage", "files_state_offence", "one_person_a_file", "form_as_stated"),
             [(name, spec.files_state_offence, spec.one_person_a_file, spec.form_as_stated) for name, spec in domain.stages().items()],
         ),
-        "number_kind": _arrow_table(("kind", "institution"), contract.bearers().items()),
+        "number_kind": _arrow_table(("kind", "institution"), contract.institution_of_number_kind().items()),
         "record_table": _arrow_table(
             ("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]
         ),

@@ -12,9 +12,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from sources.periods import CADENCES, Cadence, containing, first_day, last_day, pattern
+from sources.periods import CADENCES, Cadence, containing, first_day, last_day, name_pattern
 
-_PERIOD = re.compile("|".join(map(pattern, CADENCES)))
+_PERIOD = re.compile("|".join(map(name_pattern, CADENCES)))
 
 
 def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:

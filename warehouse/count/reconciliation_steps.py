@@ -50,6 +50,6 @@ def reconciliation_steps() -> tuple[ReconciliationStep, ...]:
         ReconciliationStep(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
         for stage, to in ((stage, spec.hands_to) for stage, spec in domain.stages().items())
         if to
-        for up in contract.at(stage)
-        for down in contract.at(to.stage)
+        for up in contract.institutions_at(stage)
+        for down in contract.institutions_at(to.stage)
     )

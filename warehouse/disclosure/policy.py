@@ -19,12 +19,12 @@ import yaml
 
 from harmonia.errors import HarmoniaError, storage
 from schemas import domain_folder
-from schemas.declared import shown
 from schemas.texts import texts
+from schemas.yaml_declarations import display_path
 from warehouse.disclosure import signature
 from warehouse.disclosure.programme import Programme, parse_programme
 
-SHIPPED = domain_folder.place("disclosure_policy.yaml")
+SHIPPED = domain_folder.path_of_part("disclosure_policy.yaml")
 POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
 
 
@@ -67,7 +67,7 @@ def check_shipped() -> None:
             if lacking := [category for category in programme.categories[dimension] if category not in texts("labels")[dimension]]:
                 raise HarmoniaError(f"category {lacking[0]} of {dimension} has no label: add it to labels.{dimension} in texts.yaml")
     except HarmoniaError as error:
-        raise HarmoniaError(f"{shown(SHIPPED)}: {error}") from None
+        raise HarmoniaError(f"{display_path(SHIPPED)}: {error}") from None
 
 
 def load(home: Path) -> Policy:

@@ -63,7 +63,7 @@ def declared_exports() -> Mapping[str, Export]:
         Export("package", _TITLES["package"], lambda release, _: package.package_files(release), None),
         Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.sdmx_files(release), None),
         *(_questionnaire_export(q) for q in questionnaires.questionnaires().values()),
-        *([Export("htcds", _TITLES["htcds"], None, _victim_files)] if domain_folder.place("htcds.yaml").is_file() else []),
+        *([Export("htcds", _TITLES["htcds"], None, _victim_files)] if domain_folder.path_of_part("htcds.yaml").is_file() else []),
     ]
     return {export.name: export for export in listed}
 

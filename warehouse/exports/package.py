@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.declared import declared
-from schemas.texts import merged, texts
+from schemas.texts import merge_texts, texts
+from schemas.yaml_declarations import read_yaml
 from warehouse.releases.reading import Release
 
 _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
@@ -23,7 +23,7 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 @cache
 def _resource_descriptions() -> dict[str, Any]:
     """Read the descriptions of the tables and their columns."""
-    return merged(declared(Path(__file__).with_suffix(".yaml")), texts("exports")["package"])
+    return merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), texts("exports")["package"])
 
 
 def package_files(release: Release) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ import yaml
 
 from harmonia.errors import HarmoniaError
 from schemas import domain_folder
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, category_label, label_of_code, missing_text, status_text
 
@@ -54,12 +54,12 @@ class Questionnaire:
 @cache
 def questionnaires() -> dict[str, Questionnaire]:
     """Read the questionnaires of the domain, by code. Raises `HarmoniaError` naming the file and the error."""
-    return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.place("questionnaires").glob("*.yaml"))}
+    return {path.stem: _load_questionnaire(path) for path in sorted(domain_folder.path_of_part("questionnaires").glob("*.yaml"))}
 
 
 def _load_questionnaire(path: Path) -> Questionnaire:
     try:
-        raw = declared(path)
+        raw = read_yaml(path)
         questions = tuple(_parse_question(number, question) for number, question in enumerate(raw["questions"], 1))
         questionnaire = Questionnaire(
             path.stem, _texts_by_language(raw["title"]), raw["recipient"], _texts_by_language(raw["known"]), questions

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import HarmoniaError
-from schemas.declared import declared
-from schemas.texts import merged, texts
+from schemas.texts import merge_texts, texts
+from schemas.yaml_declarations import read_yaml
 
 CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
@@ -18,7 +18,7 @@ CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 def sdmx_config() -> dict[str, Any]:
     """Read `sdmx.yaml` and the domain's texts: names of dimensions, attributes and codes, the territories, the footnote."""
     of_domain = {key: text for key, text in texts("exports").items() if key not in ("package", "workbook")}
-    return merged(declared(Path(__file__).with_name("sdmx.yaml")), of_domain)
+    return merge_texts(read_yaml(Path(__file__).with_name("sdmx.yaml")), of_domain)
 
 
 def area_code() -> str:

@@ -16,8 +16,8 @@ from harmonia.audit import record_own_access
 from harmonia.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from schemas import domain_folder
-from schemas.declared import declared
 from schemas.topic import topic
+from schemas.yaml_declarations import read_yaml
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
 from warehouse.releases.confidential import open_confidential
@@ -61,7 +61,7 @@ def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str,
 
 @cache
 def _htcds_fields() -> dict[str, dict[str, dict[str, str] | str]]:
-    raw: dict[str, dict[str, dict[str, str] | str]] = declared(domain_folder.place("htcds.yaml"))
+    raw: dict[str, dict[str, dict[str, str] | str]] = read_yaml(domain_folder.path_of_part("htcds.yaml"))
     return raw
 
 

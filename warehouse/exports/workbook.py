@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 import xlsxwriter
 
-from schemas.declared import declared
-from schemas.texts import merged
+from schemas.texts import merge_texts
 from schemas.texts import texts as domain_texts
+from schemas.yaml_declarations import read_yaml
 from warehouse.exports import territory
 from warehouse.exports.questionnaires import Questionnaire
 from warehouse.releases.reading import Release
@@ -32,7 +32,7 @@ _DEFAULT_WIDTH = 60
 @cache
 def workbook_texts() -> dict[str, Any]:
     """Load the texts of the workbooks, by language."""
-    return merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("exports")["workbook"])
+    return merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), domain_texts("exports")["workbook"])
 
 
 def make_workbook(

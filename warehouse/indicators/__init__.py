@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from schemas import canonical, domain, domain_folder
-from schemas.declared import DeclarationError, checked, declared, shown, wrong
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
 from sources import contract
 
 Day = Literal["earliest", "latest"]
@@ -96,7 +96,7 @@ class Indicator:
 def _require_known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     unknown = [value for value in values if value not in allowed]
     if unknown:
-        raise wrong(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
+        raise value_error(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
 def counting_institutions(code: str, declared_institutions: Sequence[str]) -> tuple[str, ...]:
@@ -109,11 +109,11 @@ def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
     """Make the indicator that the file `path` with the content `raw` declares. Raises `DeclarationError` with file, key and remedy."""
     field_names = {name.name for name in fields(Indicator)} - {"code"}
     counting = {"institutions": counting_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
-    indicator = checked(
+    indicator = convert_declaration(
         Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in field_names}, **counting}, path
     )
     if indicator.code != path.stem:
-        raise wrong(path, "indicator", indicator.code, "it must be the name of the file")
+        raise value_error(path, "indicator", indicator.code, "it must be the name of the file")
     _require_known(path, "institutions", indicator.institutions, contract.institutions())
     _require_known(path, "dimensions", indicator.dimensions, tuple(DIMENSIONS))
     _require_known(path, "roles", indicator.rows.roles, canonical.ROLES)
@@ -121,7 +121,7 @@ def read_indicator(path: Path, raw: Mapping[str, Any]) -> Indicator:
     _require_known(path, "stage", (indicator.harmonised.stage,), tuple(domain.stages()))
     for language in LANGUAGES:
         if not indicator.title.get(language) or not indicator.definition.get(language):
-            raise DeclarationError(f"{shown(path)}: title or definition lacks {language}: add it")
+            raise DeclarationError(f"{display_path(path)}: title or definition lacks {language}: add it")
     return indicator
 
 
@@ -131,6 +131,6 @@ def indicators() -> Mapping[str, Indicator]:
 
     Raises `DeclarationError` with file, key and remedy for an invalid file.
     """
-    paths = [path for path in domain_folder.place("indicators").glob("*.yaml") if "rows" in (declared(path) or {})]
-    ordered = sorted((read_indicator(path, declared(path)) for path in paths), key=lambda i: i.order)
+    paths = [path for path in domain_folder.path_of_part("indicators").glob("*.yaml") if "rows" in (read_yaml(path) or {})]
+    ordered = sorted((read_indicator(path, read_yaml(path)) for path in paths), key=lambda i: i.order)
     return {i.code: i for i in ordered}

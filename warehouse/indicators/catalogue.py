@@ -21,12 +21,12 @@ import yaml
 
 from harmonia.errors import HarmoniaError
 from schemas import domain_folder
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 from sources import contract
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS, LANGUAGES, counting_institutions, read_indicator
 
-FOLDER = domain_folder.place("indicators")
+FOLDER = domain_folder.path_of_part("indicators")
 MEASURES = ("as_reported", "harmonised")
 UNITS = ("case", "person", "indictment")
 KINDS = ("flow", "stock")
@@ -116,7 +116,7 @@ def _check_file(path: Path, raw: Mapping[str, Any]) -> None:
 def load_definition(path: Path) -> Definition:
     """Read the file of an indicator. Raises `HarmoniaError` with file and remedy if it is invalid."""
     try:
-        raw = declared(path)
+        raw = read_yaml(path)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise _invalid_file(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
     if not isinstance(raw, dict):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from harmonia.errors import HarmoniaError
-from schemas.declared import declared
-from schemas.texts import merged
+from schemas.texts import merge_texts
 from schemas.texts import texts as domain_texts
+from schemas.yaml_declarations import read_yaml
 from sources import contract
 from warehouse.count.dimensions import offence_group_dimension
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTER, SEX_AGE, TOTAL
@@ -24,7 +24,7 @@ from warehouse.indicators import LANGUAGES, indicators
 @cache
 def label_texts() -> dict[str, dict[str, dict[str, str]]]:
     """Return the labels: dimension → code → language → label."""
-    by_dimension = merged(declared(Path(__file__).with_suffix(".yaml")), domain_texts("labels"))
+    by_dimension = merge_texts(read_yaml(Path(__file__).with_suffix(".yaml")), domain_texts("labels"))
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 

@@ -47,8 +47,8 @@ class ReleaseSource:
 def part_versions() -> dict[str, Any]:
     """Return the version of the program, and for each indicator a hash of each part that affects its figures."""
     code = {part: _hash_files(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
-    code |= {part: _hash_files(domain_folder.place(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
-    folder = domain_folder.place("indicators")
+    code |= {part: _hash_files(domain_folder.path_of_part(of), patterns) for part, (of, patterns) in _DOMAIN_PARTS.items()}
+    folder = domain_folder.path_of_part("indicators")
     return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash_files(folder, (f"{i}.yaml",)) for i in indicators()}}
 
 

@@ -27,7 +27,7 @@ def backup(
     """Back up everything that cannot be rebuilt: received files, registry, releases, keys. Safe during a run."""
     from harmonia.operations.backup.create import backup as create
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     manifest = create(workplace, target.expanduser().absolute())
     maintenance.record(workplace, "backup")
     size = sum(size for size, _ in manifest.files.values())
@@ -47,7 +47,7 @@ def restore(
     """Restore a backup into an empty home (and an empty database). The next run rebuilds the identical warehouse."""
     from harmonia.operations.backup.restore import restore as restore_backup
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     manifest = restore_backup(source.expanduser().absolute(), workplace)
     typer.echo(
         f"Restored {count(len(manifest.files), 'file')} of {manifest.made} to {workplace.home.root}. "
@@ -66,7 +66,7 @@ def verify(
     """Verify landed files, ledger and published files. Exit 1 if there are integrity problems."""
     from harmonia.operations.backup.verify import verify_backup, verify_home
 
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     folder = source.expanduser().absolute() if source else None
     problems = [f"{folder}: {line}" for line in verify_backup(folder)] if folder else []
     verify_home_too = folder is None or workplace.home.root.exists() or registry_url is not None

@@ -28,7 +28,7 @@ from harmonia.review.following import current_verdicts
 from harmonia.swap import share
 from pipelines.linkage import link
 from pipelines.resources import lake
-from pipelines.resources.instance import URL
+from pipelines.resources.instance import URL_SETTING
 from pipelines.resources.workplace import Workplace
 from warehouse.publish import remove_previous
 
@@ -112,11 +112,11 @@ def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
     It has its own history of runs. With a history shared on a server, it would close the runs of the real home as dead.
     """
     root = workplace.home.root
-    dagster_url = os.environ.pop(URL, None)
+    dagster_url = os.environ.pop(URL_SETTING, None)
     with storage(root.parent):
         folder = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
     try:
-        copy = Workplace.of(folder / "inbox", folder / "home")
+        copy = Workplace.from_paths(folder / "inbox", folder / "home")
         copy.inbox.mkdir()
         copy.home.create()
         with storage(folder):
@@ -129,7 +129,7 @@ def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
         yield copy
     finally:
         if dagster_url is not None:
-            os.environ[URL] = dagster_url
+            os.environ[URL_SETTING] = dagster_url
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -33,7 +33,7 @@ def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: boo
     Raises `HarmoniaError` if the same user placed the order, no file names the person, figures would change, or the registry was changed
     during the dry run.
     """
-    workplace.ready()
+    workplace.prepare()
     registry = open_registry(workplace.registry)
     try:
         order = get_order(registry, number)

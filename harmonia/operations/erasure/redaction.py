@@ -24,7 +24,7 @@ from harmonia.registry import Registry
 from harmonia.registry.ledger import deliveries, now, redactions
 from harmonia.registry.tables import Audit, Delivery, Erasure, File, Judgement, Receipt, Redaction, RemovedFile
 from harmonia.review.judgements import frame_rows
-from pipelines.landing.names import READ
+from pipelines.landing.file_names import READ_KINDS
 from pipelines.landing.store import LandingStore
 from sources.contract import DeliveryName
 from sources.readers.result import ReadResult, SourceFile
@@ -83,7 +83,7 @@ def _redact_receipt(
 
 
 def _read(store: LandingStore, institution: str, receipt: Receipt) -> ReadResult:
-    files = sorted((file for file in receipt.files if file.kind in READ), key=lambda file: file.name)
+    files = sorted((file for file in receipt.files if file.kind in READ_KINDS), key=lambda file: file.name)
     return read_delivery(institution, [SourceFile(file.name, store.path(file.sha256)) for file in files])
 
 

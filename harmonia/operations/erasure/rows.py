@@ -1,7 +1,7 @@
 """Redaction of a person's rows in a delivery.
 
 Belongs here: finding the rows, clearing their cells. Does not belong here: loading and storing deliveries (`redaction`), validation of
-redacted rows (`pipelines.validation.blanked`).
+redacted rows (`pipelines.validation.redacted_rows`).
 
 Names, numbers and places of birth are removed; a date of birth is replaced by another day of its year (`birth_dates`). Counted values stay:
 role, sex, citizenship, municipality, offences, dates of the case.
@@ -17,8 +17,8 @@ import pandas as pd
 
 from harmonia.operations.erasure.person import Person
 from harmonia.operations.erasure.search import ENCODINGS
-from pipelines.validation import DELIVERIES, validate_tables
-from pipelines.validation.numbering import first_row_number
+from pipelines.validation import DELIVERY_COLUMNS, validate_tables
+from pipelines.validation.row_numbers import first_row_number
 from sources import contract as contracts
 from sources.contract import ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
@@ -32,7 +32,7 @@ _FINDING = ["_row", "table", "field", "rule"]
 def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
     """Return the delivery without the person, and the files that name the person; None if no row names the person."""
     name, contract = str(delivery), contracts.load(institution)
-    delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
+    delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERY_COLUMNS))
     typed, quarantined, validation_findings = validate_tables(institution, {name: result}, delivery_row)
     offset, keys = first_row_number(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()

@@ -26,7 +26,7 @@ def retention(
     registry_url: Annotated[str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry database.")] = None,
 ) -> None:
     """Show expired items by store; with --apply remove them. Periods: harmonia/operations/retention/retention.yaml."""
-    workplace = Workplace.of(None, home, registry_url)
+    workplace = Workplace.from_paths(None, home, registry_url)
     if not workplace.home.root.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} does not exist: name it with --home")
     from harmonia.lock import run_lock

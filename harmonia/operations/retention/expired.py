@@ -19,7 +19,7 @@ from harmonia.registry import open_registry
 from harmonia.registry.ledger import deliveries, removed_hashes
 from harmonia.registry.tables import File
 from pipelines.resources.workplace import Workplace
-from schemas.declared import declared
+from schemas.yaml_declarations import read_yaml
 from sources import contract
 
 
@@ -47,7 +47,7 @@ class Expired:
 @cache
 def rules() -> Mapping[str, Rule]:
     """Read the retention rules: store → rule."""
-    raw = declared(Path(__file__).parent / "retention.yaml")
+    raw = read_yaml(Path(__file__).parent / "retention.yaml")
     return {name: Rule(name, entry["days"], entry["from"], entry["removed_by"]) for name, entry in raw.items()}
 
 

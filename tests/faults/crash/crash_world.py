@@ -36,7 +36,7 @@ from sqlalchemy import create_engine, text
 
 from harmonia.lock import run_lock
 from pipelines.assets import comparison, landing, linkage, publication
-from pipelines.checks.pipeline_wide import damaged_hashes
+from pipelines.checks.pipeline_wide import find_damaged_hashes
 from pipelines.definitions import all_assets
 from pipelines.progress import Silence
 from pipelines.resources import lake
@@ -88,9 +88,9 @@ class World:
     def place(self, home: str, inbox: Path | None = None) -> Workplace:
         """The work place of the home called `home`; with a server, its registry and warehouse lie in the database of that name."""
         if self.server is None:
-            return Workplace.of(inbox or self.inbox, self.root / home)
+            return Workplace.from_paths(inbox or self.inbox, self.root / home)
         url = self.database(home)
-        return Workplace.of(inbox or self.inbox, self.root / home, url.replace("postgresql://", "postgresql+psycopg://"), url)
+        return Workplace.from_paths(inbox or self.inbox, self.root / home, url.replace("postgresql://", "postgresql+psycopg://"), url)
 
     def database(self, name: str) -> str:
         """The URL of a database of the server."""
@@ -158,7 +158,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     Some ten times cheaper than a whole run, so that many more moments around a write can be tried. There is no run of Dagster's here, so
     what its pages say of a delivery is left out.
     """
-    place.ready()
+    place.prepare()
     with (
         run_lock(place.home),
         dg.build_asset_context() as context,
@@ -366,7 +366,7 @@ def _open_ends(world: World, home: str) -> list[str]:
         if unknown:
             wrong.append(f"{unknown} receipts name bytes that are not in the ledger")
     engine.dispose()
-    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in damaged_hashes(hashes, place.home.landing)]
+    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in find_damaged_hashes(hashes, place.home.landing)]
     stored = {p.name for p in place.home.landing.rglob("*") if len(p.name) == 64}
     wrong += [f"landed bytes without an entry: {name}" for name in stored - set(hashes)]
     with dg.DagsterInstance.from_config(str(place.home.dagster)) as instance:

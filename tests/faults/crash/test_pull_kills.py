@@ -16,7 +16,7 @@ from crash_world import own_processes
 from pull_world import PullWorld, Sshd, sshd, until
 
 from harmonia.registry import open_registry
-from pipelines.pull.steps import Limits, pull
+from pipelines.pull.pulling import Limits, pull_deliveries
 from pipelines.resources.workplace import Workplace
 
 POINTS = ["pull-file-begun:2", "pull-fetched", "pull-moved", "pull-entered"]
@@ -47,7 +47,7 @@ def in_child(world: PullWorld, before: Callable[[], None] = lambda: None) -> int
     try:
         before()
         registry = open_registry(world.home.registry_url)
-        pull(Workplace.of(world.inbox, world.home.root), registry, limits=Limits(seconds=60))
+        pull_deliveries(Workplace.from_paths(world.inbox, world.home.root), registry, limits=Limits(seconds=60))
     except BaseException as error:  # noqa: BLE001 - the child ends here whatever happens
         sys.stderr.write(f"{type(error).__name__} {error}\n")
         os._exit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonisation import builders
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "border_police"
 OFFENCES = (OffenceColumns("cases", article="article", words="offence", days=("received_on",)),)
@@ -14,11 +14,11 @@ OFFENCES = (OffenceColumns("cases", article="article", words="offence", days=("r
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """`cases` (typed, with status) to rows of the canonical tables."""
     rows = tables["cases"]
-    records = builders.state(INSTITUTION, rows).assign(
+    records = builders.build_key_columns(INSTITUTION, rows).assign(
         number=rows["case_no"],
         state=rows["status"],
         period=rows["_period"],
-        **offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+        **classify_offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
     people = builders.persons(
         INSTITUTION,

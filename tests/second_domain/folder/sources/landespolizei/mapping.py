@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonisation import builders
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "landespolizei"
 OFFENCES = (OffenceColumns("anzeigen", article="Artikel", words="Delikt", days=("Tattag", "Eingang")),)
@@ -14,13 +14,13 @@ OFFENCES = (OffenceColumns("anzeigen", article="Artikel", words="Delikt", days=(
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """`anzeigen`, `beteiligte` (typed, with status) to rows of the canonical tables."""
     cases, persons = tables["anzeigen"], tables["beteiligte"]
-    records = builders.state(INSTITUTION, cases).assign(
-        number=builders.own_number(cases["Anzeige_Nr"], INSTITUTION),
+    records = builders.build_key_columns(INSTITUTION, cases).assign(
+        number=builders.own_case_number(cases["Anzeige_Nr"], INSTITUTION),
         municipality=builders.code_of("municipalities", cases["Gemeinde"]),
         state=cases["Stand"],
         offence_date=cases["Tattag"],
         period=cases["_period"],
-        **offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+        **classify_offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
     )
     people = builders.persons(
         INSTITUTION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonisation import builders
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "ministere_public"
 OFFENCES = (OffenceColumns("infractions", article="article", law="loi", principal="principale"),)
@@ -14,8 +14,8 @@ OFFENCES = (OffenceColumns("infractions", article="article", law="loi", principa
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """`dossiers`, `parties`, `infractions` (typed, with status) to rows of the canonical tables. A decision is one of the whole file."""
     files, parties, charges = tables["dossiers"], tables["parties"], tables["infractions"]
-    records = builders.state(INSTITUTION, files).assign(
-        number=builders.own_number(files["numero"], INSTITUTION), state=files["etat"], period=files["_period"]
+    records = builders.build_key_columns(INSTITUTION, files).assign(
+        number=builders.own_case_number(files["numero"], INSTITUTION), state=files["etat"], period=files["_period"]
     )
     people = builders.persons(
         INSTITUTION,
@@ -27,9 +27,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="sexe",
         citizenship="pays",
     )
-    of_parties = builders.state(INSTITUTION, charges).assign(
+    of_parties = builders.build_key_columns(INSTITUTION, charges).assign(
         principal=(charges["principale"] == "true").where(charges["principale"].notna()),
-        **offences(charges, OFFENCES[0]).drop(columns="problem"),
+        **classify_offences(charges, OFFENCES[0]).drop(columns="problem"),
     )
     decided = files[files["etat"].isin(["indicted", "dismissed"])]
     return {

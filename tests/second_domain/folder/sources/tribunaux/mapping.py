@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonisation import builders
-from pipelines.harmonisation.offences import OffenceColumns, offences
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences
 
 INSTITUTION = "tribunaux"
 OFFENCES = (OffenceColumns("prevenus", article="article", law="loi"),)
@@ -14,16 +14,16 @@ OFFENCES = (OffenceColumns("prevenus", article="article", law="loi"),)
 def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """`affaires`, `prevenus` (typed, with status) to rows of the canonical tables."""
     files, people = tables["affaires"], tables["prevenus"]
-    records = builders.state(INSTITUTION, files).assign(
-        number=builders.own_number(files["affaire"], INSTITUTION),
+    records = builders.build_key_columns(INSTITUTION, files).assign(
+        number=builders.own_case_number(files["affaire"], INSTITUTION),
         seat=builders.code_of("seats", files["siege"]),
         period=files["_period"],
     )
     persons = builders.persons(
         INSTITUTION, people, role="defendant", given="prenom", surname="nom", born="naissance", sex="sexe", citizenship="pays"
     ).assign(sentence_months=people["mois"])
-    charges = builders.state(INSTITUTION, people).assign(
-        principal=pd.Series(True, index=people.index), **offences(people, OFFENCES[0]).drop(columns="problem")
+    charges = builders.build_key_columns(INSTITUTION, people).assign(
+        principal=pd.Series(True, index=people.index), **classify_offences(people, OFFENCES[0]).drop(columns="problem")
     )
     judged = people["issue"].notna()
     imprisoned = people[people["mois"].notna()]
@@ -36,6 +36,6 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
             builders.events(INSTITUTION, people, "judged", "jugement", entity="person", present=judged, outcome=people["issue"]),
             builders.events(INSTITUTION, people, "final", "definitif", entity="person", outcome=people["issue"]),
         ],
-        "sentences": [builders.state(INSTITUTION, imprisoned).assign(kind="imprisonment", months=imprisoned["mois"])],
+        "sentences": [builders.build_key_columns(INSTITUTION, imprisoned).assign(kind="imprisonment", months=imprisoned["mois"])],
         "references": [builders.references(INSTITUTION, files, "renvoi", kind="ministere_public")],
     }

@@ -2,11 +2,11 @@
 
 import re
 
-from sources.number_forms import BEHIND, START, TAIL, Form, Number, full_year, registered
+from sources.number_forms import BEHIND, START, TAIL, CaseNumber, NumberForm, build_registered_number, full_year
 
 
-def _build(match: re.Match[str]) -> Number:
-    return registered("tribunaux", "TR", int(match["serial"]), full_year(match["year"]))
+def _build(match: re.Match[str]) -> CaseNumber:
+    return build_registered_number("tribunaux", "TR", int(match["serial"]), full_year(match["year"]))
 
 
-FORMS = (Form(normal=f"TR{BEHIND}", patterns=(f"{START}TR{TAIL}",), build=_build),)
+FORMS = (NumberForm(normal=f"TR{BEHIND}", patterns=(f"{START}TR{TAIL}",), build=_build),)

@@ -1,4 +1,4 @@
-"""A file system of fsspec as a `Remote`, for SFTP, S3 and shares."""
+"""Folders of fsspec file systems as `Remote`, for SFTP, S3 and shares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.pull.files import CHUNK, Entry, Kind
+from pipelines.pull.file_source import CHUNK_BYTES, Entry, Kind
 
 _TIMES = ("mtime", "LastModified", "ETag")
 _KINDS: Mapping[str, Kind] = {"file": "file", "directory": "folder"}
@@ -19,19 +19,19 @@ class FileSystem:
         self._system, self._root, self._options = system, root.rstrip("/") or "/", options
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return the files and folders directly in a folder."""
+        """Return the files and folders directly in `folder`."""
         path = posixpath.join(self._root, folder).rstrip("/") or "/"
         self._system.invalidate_cache()
-        found = []
+        found_entries = []
         for info in self._system.ls(path, detail=True):
             if info["name"].strip("/") != path.strip("/"):  # S3 lists a folder that was made by hand in itself
                 mark = " ".join(str(info[time]) for time in _TIMES if info.get(time) is not None)
                 kind: Kind = "other" if info.get("islink") else _KINDS.get(info["type"], "other")
-                found.append(Entry(posixpath.basename(info["name"].rstrip("/")), kind, info["size"], mark))
-        return found
+                found_entries.append(Entry(posixpath.basename(info["name"].rstrip("/")), kind, info["size"], mark))
+        return found_entries
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         with self._system.open(posixpath.join(self._root, path), "rb", **self._options) as file:
-            while chunk := file.read(CHUNK):
+            while chunk := file.read(CHUNK_BYTES):
                 yield chunk

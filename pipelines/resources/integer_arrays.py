@@ -1,6 +1,6 @@
-"""Operations on integer arrays in place of merging and grouping frames: row numbers, lookups, first occurrences.
+"""Operations on integer arrays, used in place of merging and grouping frames: row numbers, lookups, first occurrences.
 
-Belongs here: functions on plain integers. Does not belong here: anything about persons or files; texts as numbers (`coded`). Stored
+Belongs here: functions on plain integers. Does not belong here: anything about persons or files; texts as numbers (`encoded_texts`). Stored
 results of linkage are used again only if this file has not changed (`pipelines.linkage.memory`).
 """
 
@@ -18,19 +18,19 @@ def concatenate_ranges(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def run_starts(sizes: np.ndarray) -> np.ndarray:
-    """Return the start of each of the consecutive runs with these `sizes`, and the end of the last run."""
+    """Return the start of each of the consecutive runs with these `sizes`, followed by the end of the last run."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
 
 
 def is_run_start(ordered: np.ndarray) -> np.ndarray:
-    """Return whether each of the sorted numbers differs from the number before."""
+    """Return for each of the sorted numbers whether it differs from the number before."""
     out = np.ones(len(ordered), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=out[1:])
     return out
 
 
 def distinct_numbers(numbers: np.ndarray) -> np.ndarray:
-    """Return the distinct numbers, sorted. `numpy.unique` hashes, which takes several times as long where most are distinct."""
+    """Return the distinct numbers, sorted. `numpy.unique` hashes them, which takes several times as long if most are distinct."""
     ordered = np.sort(numbers)
     return ordered[is_run_start(ordered)]
 
@@ -53,16 +53,16 @@ class CodeLookup:
         self._codes = codes[first]
         self._values = reduction.reduceat(values, first) if len(codes) else values
 
-    def at(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
-        """Return the value of each code; `missing` for a code without a value."""
-        position, found = find_positions(codes, self._codes)
+    def values_at(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
+        """Return the value of each code; `missing` for a code that has no value."""
+        position, is_known = find_positions(codes, self._codes)
         out = np.full(len(codes), missing)
-        out[found] = self._values[position[found]]
+        out[is_known] = self._values[position[is_known]]
         return out
 
 
 class RowIndexByOwner:
-    """An index of rows by their owner. `owner` is the number of the owner of each row, from 0 to `size` - 1; negative if it has none."""
+    """An index of rows by their owner. owner: number of the owner of each row, from 0 to `size` - 1; negative if the row has none."""
 
     def __init__(self, owner: np.ndarray, size: int) -> None:
         order = np.argsort(owner, kind="stable")
@@ -70,18 +70,18 @@ class RowIndexByOwner:
         self.sizes = np.bincount(owner[self._rows], minlength=size)
         self._start = run_starts(self.sizes)
 
-    def of(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all rows of the owners `numbers`, as the position of the owner in `numbers` and the row."""
+    def rows_of(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all rows of the owners `numbers`, as two arrays: the position of the owner in `numbers`, and the row."""
         counts = self.sizes[numbers]
         return np.repeat(np.arange(len(numbers)), counts), self._rows[concatenate_ranges(self._start[numbers], counts)]
 
-    def at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Return, for each owner in `numbers`, the row at position `places` (from 0) among its rows."""
+    def row_at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Return, for each owner in `numbers`, the row at the position `places` (from 0) among its rows."""
         return np.asarray(self._rows[self._start[numbers] + places])
 
-    def across(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Combine each row of the owner `a[n]` with each row of the owner `b[n]`: n, row of `a[n]`, row of `b[n]`."""
-        position, left = self.of(a)
+    def combine_rows(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Combine each row of the owner `a[n]` with each row of the owner `b[n]`. Return n, the row of `a[n]`, and the row of `b[n]`."""
+        position, left = self.rows_of(a)
         counts = self.sizes[b[position]]
         return np.repeat(position, counts), np.repeat(left, counts), self._rows[concatenate_ranges(self._start[b[position]], counts)]
 
@@ -96,6 +96,6 @@ def first_largest_rows(number: np.ndarray, value: np.ndarray) -> np.ndarray:
     return rows[is_run_start(number[rows])]
 
 
-def value_per_name(names: list[str] | np.ndarray, codes: np.ndarray, value: Callable[[str], float]) -> np.ndarray:
-    """Compute `value` for the name of each code, once per name."""
+def compute_per_name(names: list[str] | np.ndarray, codes: np.ndarray, value: Callable[[str], float]) -> np.ndarray:
+    """Compute `value` for the name of each code. It is called once per name."""
     return np.array([value(str(name)) for name in names], dtype="float64")[codes] if len(codes) else np.empty(0)

@@ -10,21 +10,21 @@ from typing import Literal
 
 FileKind = Literal["file", "leftover", "dump", "nested", "system"]
 
-STAGING = ".pull"
+PULL_FOLDER = ".pull"
 """Folder of an inbox in which a pull builds deliveries; it is no institution's."""
-INCOMING = ".incoming"
+UPLOAD_FOLDER = ".incoming"
 """Folder of an inbox in which the portal keeps uploads until they are submitted."""
-BESIDE = (STAGING, INCOMING)
+IGNORED_FOLDERS = (PULL_FOLDER, UPLOAD_FOLDER)
 """Folders of an inbox that landing passes over."""
-READ: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds that a reader sees
+READ_KINDS: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds that a reader sees
 _SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".localized", ".directory"})
-_LEFT_ENDS = (".part", ".tmp", "-journal", "-wal", "-shm")
-_LEFT_STARTS = ("~$", ".~lock.")
-_LONGEST = 120  # bytes; archives, mail and other systems cut longer names
+_LEFTOVER_ENDINGS = (".part", ".tmp", "-journal", "-wal", "-shm")
+_LEFTOVER_BEGINNINGS = ("~$", ".~lock.")
+_MAX_NAME_BYTES = 120  # bytes; archives, mail and other systems cut longer names
 
 
-def shown(name: str) -> str:
-    """`name` in a unique form that can be printed, stored and compared.
+def printable_name(name: str) -> str:
+    r"""Return `name` in a unique form that can be printed, stored and compared.
 
     Unprintable characters, bytes that are not UTF-8 and the backslash are escaped (`rastet\\u0007.csv`).
     """
@@ -41,17 +41,18 @@ def shown(name: str) -> str:
     return "".join(out)
 
 
-def is_odd(name: str) -> bool:
+def needs_escaping(name: str) -> bool:
     """Return whether a name needs escaping, or is so long that other systems cut it."""
-    return shown(name) != name or len(os.fsencode(name)) > _LONGEST
+    return printable_name(name) != name or len(os.fsencode(name)) > _MAX_NAME_BYTES
 
 
 def kind_of(name: str) -> FileKind:
-    """Return the kind of a file directly in a delivery folder, by its name: delivered, leftover of copying, or created by the operating
-    system."""
+    """Return the kind of a file directly in a delivery folder, by its name: delivered, left over from copying, or created by the operating
+    system.
+    """
     lower = name.lower()
     if lower in _SYSTEM or lower.startswith("._"):
         return "system"
-    if lower.endswith(_LEFT_ENDS) or lower.startswith(_LEFT_STARTS):
+    if lower.endswith(_LEFTOVER_ENDINGS) or lower.startswith(_LEFTOVER_BEGINNINGS):
         return "leftover"
     return "file"

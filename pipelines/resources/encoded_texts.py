@@ -20,25 +20,25 @@ _MAX_NUMBER = 2**62
 
 
 def encode_frame(frame: pd.DataFrame) -> pa.Table:
-    """Return a frame as an Arrow table in which texts are dictionary-encoded."""
+    """Convert a frame to an Arrow table in which texts are dictionary-encoded."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     return table.cast(pa.schema([(field.name, _TEXT if _is_text_type(field.type) else field.type) for field in table.schema]))
 
 
 def read_encoded(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of a table of the lake with texts encoded. Each distinct text is read once."""
+    """Read columns of a table of the lake, with texts dictionary-encoded. Each distinct text is read once."""
     texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text_type(field.type)]
     table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
     return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
 
 
-def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Concatenate encoded tables as a frame: texts are unordered categories; integers with missing values are floats."""
+def concatenate_encoded(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Concatenate encoded tables to a frame in which texts are unordered categories, and integers with missing values are floats."""
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
 def decode_frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return encoded rows with texts as texts and integers as integers. Other columns are unchanged."""
+    """Convert the categories of encoded rows to texts, and their numbers to integers. Other columns are unchanged."""
     return pd.DataFrame({name: _decode_column(column) for name, column in rows.items()}, index=rows.index)
 
 
@@ -55,25 +55,28 @@ def text_codes(column: pd.Series) -> np.ndarray:
 
 
 def codes_in_column(column: pd.Series, other: pd.Series) -> np.ndarray:
-    """Return the code that the text of each cell has in the encoded column `other`; -1 for a text that `other` lacks."""
+    """Return for the text of each cell the code that it has in the encoded column `other`; -1 for a text that `other` lacks."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
     return np.append(numbers, -1)[text_codes(column)]
 
 
 def text_positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
-    """Return the position of each text in `values`, -1 if it is missing: like `get_indexer`, but without converting each text to Python."""
+    """Return the position of each text in `values`; -1 if it is missing.
+
+    Unlike `get_indexer`, this does not convert each text to Python.
+    """
     result = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(values.astype("str").array))
     return result.fill_null(-1).to_numpy()
 
 
 def is_text_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
-    """Return whether each text is in `others`: like `isin`, but without converting each of `others` to Python."""
+    """Return for each text whether it is in `others`. Unlike `isin`, this does not convert each of `others` to Python."""
     result = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
     return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def group_numbers(*parts: np.ndarray) -> np.ndarray:
-    """Number the rows in the order of first occurrence; rows that are equal in all `parts` (integers from -1) have the same number."""
+    """Number the rows in the order of first occurrence. Rows that are equal in all `parts` (integers from -1) have the same number."""
     out, groups = np.zeros(len(parts[0]), dtype="int64"), 1
     for part in parts:
         size = int(part.max(initial=-1)) + 2

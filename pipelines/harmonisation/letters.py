@@ -1,10 +1,10 @@
 """Letters: repair of mojibake, script, diacritics, and the skeleton by which names and words are compared.
 
-Belongs here: functions of a single text, and `map_values`/`map_frame`, which apply them once to each distinct value of a Series. Does
-not belong here: the meaning of a text (the other modules of this package).
+Belongs here: functions of a single text, and `map_values` and `map_frame`, which apply such a function once to each distinct value of a
+Series. Does not belong here: the meaning of a text (the other modules of this package).
 
-The skeleton removes the differences between Albanian, Serbian and Turkish spelling (sources-of-facts.md, Spelling of names). It is
-coarse on purpose: two spellings of one name must agree, and the linkage model decides how much an agreement is worth.
+The skeleton removes the differences between Albanian, Serbian and Turkish spelling (sources-of-facts.md, Spelling of names). It is coarse
+on purpose: two spellings of one name must agree, and the linkage model decides how much an agreement is worth.
 """
 
 from __future__ import annotations
@@ -47,14 +47,18 @@ _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 
 
 def map_values(text: pd.Series, function: Callable[[str], Any], dtype: str = "str") -> pd.Series:
-    """Apply `function` to each distinct non-null value of `text`, and return the results as a Series of `dtype` on the same index; null
-    stays null."""
+    """Apply `function` to each distinct non-null value of `text`.
+
+    Return the results as a Series of `dtype` on the same index; null stays null.
+    """
     return map_frame(text, lambda value: (function(value),), {"value": dtype})["value"]
 
 
 def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Apply `function`, which returns a tuple, as `map_values` does, and return a frame with `columns` (name to dtype) on the index of
-    `text`."""
+    """Apply `function`, which returns a tuple, to each distinct non-null value of `text`. Return a frame on the index of `text`.
+
+    columns: name → dtype, in the order of the tuple.
+    """
     codes, values = pd.factorize(text.astype("str"))
     results = [function(str(value)) for value in values]
     out = {}
@@ -66,7 +70,7 @@ def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], colum
 
 @lru_cache(maxsize=65536)
 def repair_mojibake(text: str) -> str:
-    """Repair UTF-8 that was read as a one-byte encoding (`KrasnÃ«qi`, `PejĂ«`); any other text is unchanged."""
+    """Repair UTF-8 that was read as a one-byte encoding (`KrasnÃ«qi`, `PejĂ«`). Any other text is unchanged."""
     if not _MOJIBAKE.search(text):
         return text
     for encoding in ("cp1252", "cp1250", "latin-1"):
@@ -78,7 +82,7 @@ def repair_mojibake(text: str) -> str:
 
 
 def tidy_text(text: str) -> str:
-    """Return a text with mojibake repaired, letters composed, single spaces and no spaces at the ends."""
+    """Return a text with repaired mojibake, composed letters, single spaces and no spaces at the ends."""
     return _SPACE.sub(" ", unicodedata.normalize("NFC", repair_mojibake(text))).strip()
 
 
@@ -94,14 +98,19 @@ def _strip_marks(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def fold_text(text: str) -> str:
-    """Return a text tidied, in Latin lower case, without diacritics (`đ` as `dj`). It is used for words and labels, in which letter
-    pairs stay distinct."""
+    """Return a text tidied, in Latin lower case, without diacritics (`đ` as `dj`).
+
+    It is used for words and labels, in which letter pairs stay distinct.
+    """
     return _strip_marks(to_latin(tidy_text(text)).lower().replace("đ", "dj"))
 
 
 @lru_cache(maxsize=262144)
 def token_skeleton(token: str) -> str:
-    """Return the skeleton of one token: letters a-z only; empty if the token has no letter. The skeleton of a skeleton is itself."""
+    """Return the skeleton of one token: letters a-z only; empty if the token has no letter.
+
+    The skeleton of a skeleton is the skeleton itself.
+    """
     text = to_latin(tidy_text(token)).casefold()
     text = unicodedata.normalize("NFC", text)
     previous = None
@@ -125,7 +134,10 @@ def folded_words(text: str) -> list[str]:
 
 
 def _text_parts(text: str) -> list[str]:
-    """Return the parts of a text that can be read separately, so that a repeated word is read once; mojibake may contain a space."""
+    """Return the parts of a text that can be read separately, so that a repeated word is read once.
+
+    Mojibake may contain a space, so it is not split.
+    """
     return [text] if _MOJIBAKE.search(text) else text.split()
 
 

@@ -1,4 +1,4 @@
-"""Code lists of the domain (built in: `schemas/codes`), and looking up the code of a delivered text.
+"""Code lists of the domain (built in: `schemas/codes`), and finding the code of a delivered text.
 
 Belongs here: loading the lists, matching of labels and aliases. Does not belong here: the lists themselves (data), offences in words
 (`offence_words`), articles (`articles`).
@@ -17,14 +17,14 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipelines.harmonisation.text import fold_text, map_frame, phrase_skeleton, tidy_text
+from pipelines.harmonisation.letters import fold_text, map_frame, phrase_skeleton, tidy_text
 from schemas import domain_folder
 
-How = Literal["exact", "alias", "fuzzy"]
-LISTS = tuple(name for name in domain_folder.CODE_LISTS if name != "offence_words")
+MatchKind = Literal["exact", "alias", "fuzzy"]
+NAMED_LISTS = tuple(name for name in domain_folder.CODE_LISTS if name != "offence_words")
 
-_SHORT = 3  # texts of up to so many letters are codes: matched exactly, never by skeleton or similarity
-_ONE_ERROR, _TWO_ERRORS = 5, 9  # least number of letters for which one, two typing errors are tolerated
+_MAX_CODE_LETTERS = 3  # texts of up to so many letters are codes: matched exactly, never by skeleton or similarity
+_MIN_LETTERS_ONE_ERROR, _MIN_LETTERS_TWO_ERRORS = 5, 9  # least number of letters for which one, two typing errors are tolerated
 _MARGIN = 1  # a misspelt text is refused if a name of another code is as near, or only so many errors further
 
 # Words around the name of a place or a country that do not help to identify it.
@@ -41,8 +41,10 @@ _AROUND_COUNTRIES = re.compile(
 
 @dataclass(frozen=True)
 class CodeIndex:
-    """Lookup tables of one list. `exact`: code by folded label or code; `alias`: code by skeleton of label or alias; `around`: words
-    around a name that do not identify it."""
+    """The lookup tables of one list.
+
+    exact: code by folded label or code. alias: code by skeleton of label or alias. around: words around a name that do not identify it.
+    """
 
     exact: dict[str, str]
     alias: dict[str, str]
@@ -56,15 +58,15 @@ class CodeIndex:
 @cache
 def read_code_list(name: str) -> pd.DataFrame:
     """Return a code list as text columns; an empty cell is an empty text. Raises `KeyError` for an unknown list."""
-    path = domain_folder.place(f"codes/{name}.csv")
+    path = domain_folder.path_of_part(f"codes/{name}.csv")
     if not path.is_file():
-        raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(LISTS)}")
+        raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(NAMED_LISTS)}")
     rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
     return rows.fillna("")  # lines may lack the last columns
 
 
-def names_of(name: str) -> dict[str, list[str]]:
-    """Return the labels and aliases of every code of a list, without duplicates, labels first."""
+def list_names(name: str) -> dict[str, list[str]]:
+    """Return the labels and aliases of every code of a list, by code: without duplicates, labels first."""
     rows = read_code_list(name)
     out: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
@@ -74,10 +76,11 @@ def names_of(name: str) -> dict[str, list[str]]:
 
 
 def find_codes(name: str, text: pd.Series) -> pd.DataFrame:
-    """Find the code of each text in the list `name` (one of `LISTS`).
+    """Find the code of each text in the list `name`.
 
-    Out, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, any case),
-    `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt, one code clearly nearest), or null.
+    Columns of the result, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, in
+    any case), `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt; one code is clearly nearest),
+    or null.
     """
     index = _code_index(name)
     return map_frame(text, lambda value: _find_code(value, index), {"code": "str", "how": "str"})
@@ -89,7 +92,7 @@ def _code_index(name: str) -> CodeIndex:
     alias: dict[str, str] = {}
     index = CodeIndex(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
     labels_of = read_code_list(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
-    for code, texts in names_of(name).items():
+    for code, texts in list_names(name).items():
         labels = labels_of[code]
         exact.setdefault(_fold_case(code), code)
         for text in texts:
@@ -99,14 +102,14 @@ def _code_index(name: str) -> CodeIndex:
             alias.setdefault(_search_key(index.strip_words(text)), code)
     if name == "seats":  # any municipality of the district also names the seat
         towns = read_code_list("municipalities").set_index("code")["seat"]
-        for code, texts in names_of("municipalities").items():
+        for code, texts in list_names("municipalities").items():
             for text in texts:
                 alias.setdefault(_search_key(text), towns[code])
     alias.pop("", None)
     return index
 
 
-def _find_code(text: str, index: CodeIndex) -> tuple[str | None, How | None]:
+def _find_code(text: str, index: CodeIndex) -> tuple[str | None, MatchKind | None]:
     value = tidy_text(text)
     if code := index.exact.get(_fold_case(value)):
         return code, "exact"
@@ -119,18 +122,22 @@ def _find_code(text: str, index: CodeIndex) -> tuple[str | None, How | None]:
 
 
 def _search_keys(value: str, index: CodeIndex) -> list[str]:
-    """Return the skeletons under which the list may have a text: of the whole text, of the text without the words around the name, and
-    of its parts."""
+    """Return the skeletons by which a text is looked up: of the whole text, of the text without the words around the name, and of its
+    parts.
+    """
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
     keys = [_search_key(value), _search_key(index.strip_words(value)), *(_search_key(index.strip_words(part)) for part in parts)]
     return [key for key in dict.fromkeys(keys) if key]
 
 
-def _nearest_code(value: str, index: CodeIndex) -> tuple[str | None, How | None]:
-    """Return the only code with a name within one typing error (two in a long name) of the text without the words around the name, if no
-    other is near."""
+def _nearest_code(value: str, index: CodeIndex) -> tuple[str | None, MatchKind | None]:
+    """Return the only code with a name within one typing error (two in a long name) of the text, if no name of another code is nearly as
+    similar.
+
+    The words around the name are not compared.
+    """
     key = _search_key(index.strip_words(value))
-    errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
+    errors = (len(key) >= _MIN_LETTERS_ONE_ERROR) + (len(key) >= _MIN_LETTERS_TWO_ERRORS)
     near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
     least = min((distance for _, distance, _ in near), default=0)
     codes = {index.alias[name] for name, distance, _ in near if distance <= least + _MARGIN}
@@ -142,10 +149,12 @@ def _fold_case(text: str) -> str:
 
 
 def _is_short(text: str) -> bool:
-    return len(re.sub(r"\W", "", text)) <= _SHORT
+    return len(re.sub(r"\W", "", text)) <= _MAX_CODE_LETTERS
 
 
 def _search_key(text: str) -> str:
-    """Return the skeleton of a text of more than `_SHORT` letters. It is empty for a shorter text, or one with digits: a skeleton has
-    letters only."""
+    """Return the skeleton of a text of more than `_MAX_CODE_LETTERS` letters.
+
+    It is empty for a shorter text, and for a text with digits, since a skeleton has letters only.
+    """
     return "" if _is_short(text) or re.search(r"\d", text) else phrase_skeleton(text)

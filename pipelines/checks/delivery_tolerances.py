@@ -4,8 +4,8 @@ Belongs here: finding the rules whose findings exceed their tolerance in a deliv
 rules, severity and tolerance (`schemas/rules`), scores over quarters (`quality`).
 
 A delivery is a partition of the asset `<institution>/delivery`. It is materialised on receipt, so that its freshness shows whether the
-institution delivers on time. The run reports the check's result for each partition and does not wait for it: one institution's bad
-delivery never blocks another's. Why quarters are no partitions of the stages: docs/decisions/0012-operation-in-dagster.md.
+institution delivers on time. The run reports the check's result for each partition and does not wait for it, so one institution's bad
+delivery never blocks another's. Why quarters are not partitions of the stages: docs/decisions/0012-operation-in-dagster.md.
 """
 
 import warnings
@@ -14,38 +14,40 @@ from datetime import date, timedelta
 import dagster as dg
 import pandas as pd
 
-from pipelines.describing import redact_stage_errors, table
+from pipelines.asset_helpers import metadata_table, redact_stage_errors
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas import domain
-from schemas.findings import SEVERITIES, number_of_cells, rules
+from schemas.findings import SEVERITIES, count_cells, rules
 from sources import contract, periods
 
 CHECK = "within_tolerance"
 ZONE = domain.country().time_zone
-_BY = ["institution", "delivery"]
+_DELIVERY_KEY = ["institution", "delivery"]
 _FINDING_COLUMNS = ["rule", "severity", "origin", "state", "line", "record_key", "detail"]
-_A_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of every period of a common year
+_PERIOD_ENDS_OF_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of every period of a common year
 _SHORTEST_MONTH = 28  # days
 
 
 def delivery_partitions(institution: str) -> dg.DynamicPartitionsDefinition:
-    """Return the partitions of an institution: its deliveries by name."""
+    """Return the partitions of an institution, which are its deliveries by name."""
     return dg.DynamicPartitionsDefinition(name=f"{institution}_deliveries")
 
 
 def delivery_freshness(institution: str) -> dg.FreshnessPolicy:
     """Return Dagster's freshness policy: a delivery is due `due_days` after the end of each period (`cadence` of the contract)."""
-    declared = contract.load(institution)
-    cron = deadline_cron(declared.due_days, declared.cadence)
-    return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=timedelta(days=declared.due_days), timezone=ZONE)
+    spec = contract.load(institution)
+    cron = deadline_cron(spec.due_days, spec.cadence)
+    return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=timedelta(days=spec.due_days), timezone=ZONE)
 
 
 def deadline_cron(due_days: int, cadence: periods.Cadence = "quarterly") -> str:
-    """Return the deadline in cron syntax: the same day of every due month. The day is the latest that is `due_days` after the end of any
-    period of a year."""
+    """Return the deadline in cron syntax: the same day of every due month.
+
+    It is the latest day that is `due_days` after the end of a period, over all periods of a year.
+    """
     months = periods.MONTHS[cadence]
-    ends = [periods.last_day(period) for period in periods.between(*_A_YEAR, cadence)]
+    ends = [periods.last_day(period) for period in periods.between(*_PERIOD_ENDS_OF_YEAR, cadence)]
     month, day = max(((last.month - 1) % months, last.day) for last in (end + timedelta(days=due_days + 1) for end in ends))
     if day > _SHORTEST_MONTH:
         month, day = month + 1, 1
@@ -56,19 +58,21 @@ def register_deliveries(context: dg.AssetExecutionContext, received: pd.DataFram
     """Register new or changed deliveries (institution, delivery, files) as partitions in Dagster."""
     for institution, rows in received.groupby("institution"):
         context.instance.add_dynamic_partitions(str(delivery_partitions(str(institution)).name), rows["delivery"].tolist())
-    for institution, delivery, files in received[[*_BY, "files"]].itertuples(index=False, name=None):
+    for institution, delivery, files in received[[*_DELIVERY_KEY, "files"]].itertuples(index=False, name=None):
         context.log_event(dg.AssetMaterialization([institution, "delivery"], partition=delivery, metadata={"files": files}))
 
 
-def rules_with_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Return the rules that a delivery breaks, the most severe first. Columns: rule, severity, findings, share, tolerance, broken
-    (whether the share exceeds the tolerance).
+def compare_with_tolerances(findings: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return the rules that a delivery breaks, the most severe first. Columns: rule, severity, findings, share, tolerance, broken (whether
+    the share exceeds the tolerance).
 
-    found: findings of one delivery (`harmonia.feedback.finding_states.LIVED`). Only open causes above severity info count, once for each
-    affected cell. rows: number of data rows (0 counts as 1, so that one finding on a whole file breaks its rule).
+    findings: those of one delivery (`harmonia.feedback.finding_states.LIVED`). Only open causes above severity info count, once for each
+    affected cell. rows: number of data rows; 0 counts as 1, so that one finding on a file breaks its rule.
     """
-    cause_findings = found[(found["origin"] == "cause") & (found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
-    by_rule = cause_findings.assign(findings=number_of_cells(cause_findings)).groupby(["rule", "severity"])["findings"].sum().reset_index()
+    cause_findings = findings[
+        (findings["origin"] == "cause") & (findings["severity"] != "info") & ~findings["state"].isin(["fixed", "accepted_as_is"])
+    ]
+    by_rule = cause_findings.assign(findings=count_cells(cause_findings)).groupby(["rule", "severity"])["findings"].sum().reset_index()
     rules_by_code = rules()
     share = by_rule["findings"] / max(rows, 1)
     tolerance = by_rule["rule"].map({code: rule.tolerance for code, rule in rules_by_code.items()}).astype("float64")
@@ -77,10 +81,12 @@ def rules_with_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     return out.sort_values(["_rank", "findings"], ascending=[True, False], ignore_index=True).drop(columns="_rank")
 
 
-def evaluate_delivery(institution: str, delivery: str, state: str, found: pd.DataFrame, rows: int) -> dg.AssetCheckEvaluation:
-    """Return the check result of one delivery, with its state (`sources.states`). It is an error if a rule of severity reject or error
-    exceeds its tolerance."""
-    rules_found = rules_with_tolerance(found, rows)
+def evaluate_delivery(institution: str, delivery: str, state: str, findings: pd.DataFrame, rows: int) -> dg.AssetCheckEvaluation:
+    """Return the check result of one delivery, with its state (`sources.completeness_states`).
+
+    It is an error if a rule of severity reject or error exceeds its tolerance.
+    """
+    rules_found = compare_with_tolerances(findings, rows)
     broken = rules_found[rules_found["broken"]]
     is_error = broken["severity"].isin(["reject", "error"]).any()
     text = f"{len(broken)} of {len(rules_found)} broken rules exceed their tolerance." if rows else "Not applicable: there are no rows."
@@ -90,33 +96,38 @@ def evaluate_delivery(institution: str, delivery: str, state: str, found: pd.Dat
         passed=broken.empty,
         severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
         description=text,
-        metadata={"state": state, "rows": rows, "rules": table(rules_found)},
+        metadata={"state": state, "rows": rows, "rules": metadata_table(rules_found)},
         partition=delivery,
     )
 
 
 def report_evaluations(
-    context: dg.AssetExecutionContext, found: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame, changed: pd.DataFrame
+    context: dg.AssetExecutionContext, findings: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame, changed: pd.DataFrame
 ) -> None:
     """Report to Dagster the check results of deliveries whose report changed, or that Dagster does not know yet.
 
-    deliveries: with their state; accounting: rows by file (`pipelines.record_status`); changed: institution, delivery.
+    deliveries: with their state. accounting: rows by file (`pipelines.record_status`). changed: institution, delivery.
     """
-    changed_deliveries = set(changed[_BY].itertuples(index=False, name=None))
-    for institution, own in deliveries.groupby("institution"):
+    changed_deliveries = set(changed[_DELIVERY_KEY].itertuples(index=False, name=None))
+    for institution, deliveries_of_institution in deliveries.groupby("institution"):
         name = str(delivery_partitions(str(institution)).name)
-        unknown = set(own["delivery"]).difference(context.instance.get_dynamic_partitions(name))
+        unknown = set(deliveries_of_institution["delivery"]).difference(context.instance.get_dynamic_partitions(name))
         context.instance.add_dynamic_partitions(name, sorted(unknown))
         changed_deliveries |= {(institution, delivery) for delivery in unknown}
-    _report_events(context, _evaluations(found, deliveries[pd.MultiIndex.from_frame(deliveries[_BY]).isin(changed_deliveries)], accounting))
+    _report_events(
+        context,
+        _evaluate_deliveries(
+            findings, deliveries[pd.MultiIndex.from_frame(deliveries[_DELIVERY_KEY]).isin(changed_deliveries)], accounting
+        ),
+    )
 
 
-def _evaluations(found: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
+def _evaluate_deliveries(findings: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
     """Return the check result of each of `deliveries`."""
-    counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
-    rows = deliveries[[*_BY, "state"]].merge(counts, on=_BY, how="left").fillna({"rows": 0})
-    relevant = found.loc[found["severity"] != "info", [*_BY, *_FINDING_COLUMNS]]  # the others never count
-    by_delivery, nothing = dict(list(relevant.groupby(_BY))), relevant.iloc[:0]
+    counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_DELIVERY_KEY)["rows"].sum().reset_index()
+    rows = deliveries[[*_DELIVERY_KEY, "state"]].merge(counts, on=_DELIVERY_KEY, how="left").fillna({"rows": 0})
+    relevant = findings.loc[findings["severity"] != "info", [*_DELIVERY_KEY, *_FINDING_COLUMNS]]  # the others never count
+    by_delivery, nothing = dict(list(relevant.groupby(_DELIVERY_KEY))), relevant.iloc[:0]
     return [
         evaluate_delivery(i, d, state, by_delivery.get((i, d), nothing), int(n))
         for i, d, state, n in rows.itertuples(index=False, name=None)
@@ -130,9 +141,11 @@ def _report_events(context: dg.AssetExecutionContext, evaluations: list[dg.Asset
         context.instance.report_dagster_event(event, run_id=run)
 
 
-def deliveries_asset(institution: str) -> dg.AssetsDefinition:
-    """Return the asset whose partitions are the deliveries of an institution, with the check. A single partition can be checked again,
-    from the lake of the last run."""
+def build_deliveries_asset(institution: str) -> dg.AssetsDefinition:
+    """Return the asset whose partitions are the deliveries of an institution, with the check.
+
+    A single partition can be checked again, from the lake of the last run.
+    """
     key = dg.AssetKey([institution, "delivery"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # a check of a partition
@@ -147,12 +160,12 @@ def deliveries_asset(institution: str) -> dg.AssetsDefinition:
         # a return annotation would be taken for the outputs: Dagster counts the check as one
         names = context.partition_keys
         with redact_stage_errors(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
-            wanted = (("findings", "findings"), ("record_status", "deliveries"), ("record_status", "accounting"))
-            frames = (lake.read_tables(workplace.home.lake / stage)[table] for stage, table in wanted)
-            evaluations = _evaluations(*(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames))
+            tables_read = (("findings", "findings"), ("record_status", "deliveries"), ("record_status", "accounting"))
+            frames = (lake.read_tables(workplace.home.lake / stage)[table] for stage, table in tables_read)
+            evaluations = _evaluate_deliveries(*(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames))
         if len(names) > 1:
             _report_events(context, evaluations)
-        return dg.MaterializeResult(check_results=[_combined_result(evaluations)])
+        return dg.MaterializeResult(check_results=[_combine_results(evaluations)])
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # a backfill in one run
@@ -168,8 +181,8 @@ def deliveries_asset(institution: str) -> dg.AssetsDefinition:
         )(delivery)
 
 
-def _combined_result(evaluations: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
-    """Return one result for all evaluations: that of a single delivery, or the most severe one."""
+def _combine_results(evaluations: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
+    """Combine evaluations to one result: that of a single delivery, or the most severe one."""
     worst = min(evaluations, key=lambda evaluation: (evaluation.passed, evaluation.severity != dg.AssetCheckSeverity.ERROR))
     exceeding = sum(not evaluation.passed for evaluation in evaluations)
     text = worst.description if len(evaluations) == 1 else f"{exceeding} of {len(evaluations)} deliveries are beyond a tolerance."

@@ -1,4 +1,4 @@
-"""A hash of the code and libraries by which an output was made.
+"""A hash of the code and the libraries that made an output.
 
 Belongs here: the hash. Does not belong here: the outputs.
 """
@@ -19,12 +19,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def digest_code(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
-    """Return a hash of the repository's files that match `patterns` (a folder means all files below it), of the domain and the
-    institutions in folders outside the repository (`HARMONIA_DOMAIN`, `HARMONIA_SOURCES`), and of the versions of `libraries`."""
+    """Return a hash of the repository's files that match `patterns`, of files outside the repository, and of the versions of `libraries`.
+
+    A folder stands for all files below it. The files outside the repository are the domain and the institutions of `HARMONIA_DOMAIN` and
+    `HARMONIA_SOURCES`.
+    """
     hasher = hashlib.sha256()
     repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files_below(_ROOT.glob(pattern))})
-    outside = _files_below([*filter(None, [domain_folder.folder()]), *contract.further()])
-    for name, path in [*repository_files, *((str(file), file) for file in sorted(outside))]:
+    outside_files = _files_below([*filter(None, [domain_folder.folder()]), *contract.further_folders()])
+    for name, path in [*repository_files, *((str(file), file) for file in sorted(outside_files))]:
         hasher.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     for library in libraries:
         hasher.update(f"{library} {_library_version(library)}\n".encode())

@@ -1,4 +1,4 @@
-"""Sources of files: which deliveries are there, complete and no longer changing, and their bytes.
+"""Sources of files: finding the deliveries that are complete and no longer changing, and reading their bytes.
 
 Belongs here: what SFTP, HTTPS, S3 and shares have in common. Does not belong here: a connection (`sftp`, `https`, `s3`, `share`).
 """
@@ -20,15 +20,15 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from harmonia.errors import storage
-from pipelines.landing.names import kind_of, shown
-from pipelines.pull.failure import PullError, as_pull_error
+from pipelines.landing.file_names import kind_of, printable_name
+from pipelines.pull.errors import PullError, convert_errors
 from pipelines.pull.source import MIB, Look, Offer, Problem, RemoteFile, Request, Secrets, Source
 from sources.contract import Contract, DeliveryName
 
-CHUNK = 4 * MIB  # bytes that are held at a time
-_MOST = 1000  # files of a delivery
-_NAMED = 5  # entries of a source that are no deliveries
-_PARTIAL = (
+CHUNK_BYTES = 4 * MIB  # bytes that are held at a time
+_MAX_FILES = 1000  # files of a delivery
+_MAX_NAMES_SHOWN = 5  # entries of a source that are no deliveries
+_PARTIAL_ENDINGS = (
     ".filepart",
     ".partial",
     ".crdownload",
@@ -43,7 +43,7 @@ Files = dict[str, RemoteFile]
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder in a folder of a source. The kind `other` is a link or device."""
+    """A file or folder in a folder of a source. kind: `other` is a link or device. mark: a text that changes with the content."""
 
     name: str
     kind: Kind
@@ -55,7 +55,7 @@ class Remote(Protocol):
     """An open connection to a source of files. Paths are relative to the root of the source; "" is the root."""
 
     def entries(self, folder: str) -> list[Entry]:
-        """Return the files and folders directly in a folder."""
+        """Return the files and folders directly in `folder`."""
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file, at most `CHUNK` at a time."""
@@ -63,8 +63,11 @@ class Remote(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FileSource(Source):
-    """A source of files. `layout`: the path of a file of a delivery below the root; `optional`: files of the contract that may be
-    absent; `settle`: seconds between two looks that must see the same."""
+    """A source of files.
+
+    layout: the path of a delivered file below the root. optional: files of the contract that may be missing. settle: seconds between two
+    looks, which must have the same result.
+    """
 
     layout: Annotated[str, Field(pattern=r"^(\{delivery\}/\{file\}|\{delivery\}[-_.]\{file\}|\{file\}[-_.]\{delivery\})$")] = (
         "{delivery}/{file}"
@@ -77,75 +80,83 @@ class FileSource(Source):
         """Open a connection."""
 
     def look(self, secrets: Secrets, request: Request) -> Look:
-        """Look twice. A delivery that changed in between, or lacks a file, is a problem and not an offer."""
+        """Look twice at the source. A delivery that changed in between, or lacks a file, is returned as a problem, not as an offer."""
         for attempt in self.retrying():
-            with attempt, as_pull_error(), self.connect(secrets) as remote:
+            with attempt, convert_errors(), self.connect(secrets) as remote:
                 first = self._list_deliveries(remote, request.contract)
                 time.sleep(self.settle if first[0] else 0)
                 return self._check_deliveries(first[0], *self._list_deliveries(remote, request.contract), request.contract)
         raise AssertionError  # the last attempt raises
 
     def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
-        """Write the files of an offer. Files that were received completely are kept between attempts. Raises `PullError` if a file
-        changed meanwhile."""
-        there: dict[str, str] = {}
+        """Write the files of an offer. Files that were received completely are kept between attempts.
+
+        Raises `PullError` if a file changed meanwhile.
+        """
+        hashes: dict[str, str] = {}
         for attempt in self.retrying():
-            with attempt, as_pull_error(), self.connect(secrets) as remote:
+            with attempt, convert_errors(), self.connect(secrets) as remote:
                 for file in offer.files:
-                    if file.name not in there:
-                        there[file.name] = write_stream(remote.chunks(file.path), folder / file.name, file.size, self.largest * MIB)
-                now = self._list_deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
-                if _hash_state(now) != _hash_state({file.name: file for file in offer.files}):
+                    if file.name not in hashes:
+                        hashes[file.name] = write_stream(remote.chunks(file.path), folder / file.name, file.size, self.largest * MIB)
+                current = self._list_deliveries(remote, request.contract, offer.delivery)[0].get(offer.delivery, {})
+                if _hash_state(current) != _hash_state({file.name: file for file in offer.files}):
                     raise PullError("pull-file-growing")
-        return there
+        return hashes
 
     def _list_deliveries(self, remote: Remote, agreed: Contract, only: str | None = None) -> tuple[dict[str, Files], list[Problem]]:
-        """Return files by delivery and name, of all deliveries or only of `only`. Also return a problem if there are none, or if there
-        are names that are not expected."""
-        found: dict[str, Files] = {}
-        odd: list[str] = []
+        """Return the files of each delivery, by delivery and name; and a problem if there are no deliveries, or unexpected names.
+
+        only: the delivery to list; None: all.
+        """
+        files_by_delivery: dict[str, Files] = {}
+        unexpected: list[str] = []
         pattern = self._name_pattern(agreed)
         for entry in remote.entries(""):
             match = pattern.fullmatch(entry.name)
             expected = "folder" if self._is_folder_layout else "file"
             if match is None or entry.kind != expected or DeliveryName.parse(match["delivery"], agreed.cadence) is None:
-                odd += [entry.name] if kind_of(entry.name) != "system" else []
+                unexpected += [entry.name] if kind_of(entry.name) != "system" else []
             elif only not in (None, match["delivery"]):
                 continue
             elif self._is_folder_layout:
-                found[entry.name], others = self._list_folder(remote, entry.name)
-                odd += others
+                files_by_delivery[entry.name], other_names = self._list_folder(remote, entry.name)
+                unexpected += other_names
             else:
                 file = match["file"]
-                found.setdefault(match["delivery"], {})[file] = RemoteFile(file, entry.name, entry.size, entry.mark)
-        names = ", ".join(map(shown, sorted(odd)[:_NAMED]))
-        if not found:
-            return found, [Problem(None, "pull-folder-empty", names)]
-        return found, [Problem(None, "pull-name", names)] if odd else []
+                files_by_delivery.setdefault(match["delivery"], {})[file] = RemoteFile(file, entry.name, entry.size, entry.mark)
+        names = ", ".join(map(printable_name, sorted(unexpected)[:_MAX_NAMES_SHOWN]))
+        if not files_by_delivery:
+            return files_by_delivery, [Problem(None, "pull-folder-empty", names)]
+        return files_by_delivery, [Problem(None, "pull-name", names)] if unexpected else []
 
     def _list_folder(self, remote: Remote, delivery: str) -> tuple[Files, list[str]]:
-        """Return the files in the folder of a delivery, and the names of everything else in it: landing reads neither folders nor links."""
-        entries = [one for one in remote.entries(delivery) if kind_of(one.name) != "system"]
-        if len(entries) > _MOST:
-            raise PullError("pull-too-large", f"{delivery}: more than {_MOST:,} files")
-        files = {one.name: RemoteFile(one.name, f"{delivery}/{one.name}", one.size, one.mark) for one in entries if one.kind == "file"}
-        return files, [f"{delivery}/{one.name}" for one in entries if one.kind != "file"]
+        """Return the files in the folder of a delivery, and the paths of all other entries, which landing does not read."""
+        entries = [entry for entry in remote.entries(delivery) if kind_of(entry.name) != "system"]
+        if len(entries) > _MAX_FILES:
+            raise PullError("pull-too-large", f"{delivery}: more than {_MAX_FILES:,} files")
+        files = {
+            entry.name: RemoteFile(entry.name, f"{delivery}/{entry.name}", entry.size, entry.mark)
+            for entry in entries
+            if entry.kind == "file"
+        }
+        return files, [f"{delivery}/{entry.name}" for entry in entries if entry.kind != "file"]
 
     @property
     def _is_folder_layout(self) -> bool:
         return "/" in self.layout
 
     def _name_pattern(self, agreed: Contract) -> re.Pattern[str]:
-        """Return the pattern of the names directly in the root of the source."""
+        """Return the pattern that expected names in the root of the source match."""
         names = "|".join(re.escape(n) for file in agreed.files for n in (file.name, *file.alternatives))
         first = re.escape(self.layout.partition("/")[0])
         return re.compile(first.replace(r"\{delivery\}", "(?P<delivery>.+)").replace(r"\{file\}", f"(?P<file>{names})"))
 
     def _check_deliveries(self, before: Mapping[str, Files], now: Mapping[str, Files], problems: list[Problem], agreed: Contract) -> Look:
-        """Return the deliveries that are complete and did not change between two looks as offers, and the others as problems."""
+        """Return as offers the deliveries that are complete and did not change between two looks, and as problems all others."""
         look = Look(problems=problems)
         for delivery, files in sorted(now.items()):
-            partial = [name for name in files if kind_of(name) == "leftover" or name.lower().endswith(_PARTIAL)]
+            partial = [name for name in files if kind_of(name) == "leftover" or name.lower().endswith(_PARTIAL_ENDINGS)]
             missing = [
                 file.name
                 for file in agreed.files
@@ -157,11 +168,11 @@ class FileSource(Source):
             if not files:
                 look.problems.append(Problem(delivery, "pull-folder-empty"))
             elif unsafe:
-                look.problems.append(Problem(delivery, "pull-name", shown(unsafe[0][:100])))
+                look.problems.append(Problem(delivery, "pull-name", printable_name(unsafe[0][:100])))
             elif large:
-                look.problems.append(Problem(delivery, "pull-too-large", f"{shown(large[0])}: more than {self.largest:,} MiB"))
+                look.problems.append(Problem(delivery, "pull-too-large", f"{printable_name(large[0])}: more than {self.largest:,} MiB"))
             elif partial or _hash_state(before.get(delivery, {})) != _hash_state(files):
-                look.problems.append(Problem(delivery, "pull-file-growing", shown(partial[0]) if partial else ""))
+                look.problems.append(Problem(delivery, "pull-file-growing", printable_name(partial[0]) if partial else ""))
             elif missing:
                 look.problems.append(Problem(delivery, "pull-file-missing", ", ".join(missing)))
             else:
@@ -171,14 +182,16 @@ class FileSource(Source):
 
 
 def _hash_state(files: Files) -> str:
-    """Return a hash of the names, sizes and marks of files."""
-    listed = sorted((file.name, file.size, file.mark) for file in files.values())
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    """Return a hash of the names, sizes and marks of the files of a delivery."""
+    states = sorted((file.name, file.size, file.mark) for file in files.values())
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 
 
 def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, largest: int) -> str:
-    """Write a stream to a file, durably. Return its SHA-256. Raises `PullError` if it has more than `largest` bytes, or not `size`
-    bytes."""
+    """Write a stream to a file, durably. Return its SHA-256.
+
+    Raises `PullError` if it has more than `largest` bytes, or not exactly `size` bytes.
+    """
     digest, written = hashlib.sha256(), 0
     with storage(target):
         out = target.open("wb", buffering=0)
@@ -186,9 +199,9 @@ def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, larges
         for chunk in chunks:
             written += len(chunk)
             if written > largest:
-                raise PullError("pull-too-large", f"{shown(target.name)}: more than {largest // MIB:,} MiB")
+                raise PullError("pull-too-large", f"{printable_name(target.name)}: more than {largest // MIB:,} MiB")
             if size is not None and written > size:
-                raise PullError("pull-file-growing", shown(target.name))
+                raise PullError("pull-file-growing", printable_name(target.name))
             digest.update(chunk)
             rest = memoryview(chunk)
             with storage(target):
@@ -197,5 +210,5 @@ def write_stream(chunks: Iterator[bytes], target: Path, size: int | None, larges
         with storage(target):
             os.fsync(out.fileno())
     if size is not None and written < size:
-        raise PullError("pull-unreachable", f"{shown(target.name)}: {written:,} of {size:,} bytes", transient=True)
+        raise PullError("pull-unreachable", f"{printable_name(target.name)}: {written:,} of {size:,} bytes", transient=True)
     return digest.hexdigest()

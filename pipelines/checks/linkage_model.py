@@ -1,4 +1,4 @@
-"""Checks whether the linkage model still fits the incoming records. The check warns; it never stops a run.
+"""Check whether the linkage model still fits the incoming records. The check warns; it never stops a run.
 
 Belongs here: the check on `links`. Does not belong here: the measure of drift (`pipelines.linkage.drift`).
 """
@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.describing import check, redact_stage_errors, table
+from pipelines.asset_helpers import asset_check, metadata_table, redact_stage_errors
 from pipelines.linkage import Linked, load_model
 from pipelines.linkage.drift import measure_drift
 from pipelines.resources.workplace import Workplace
 
 
-@check(
+@asset_check(
     asset="links",
     description="Agreement of fields between institutions is as it was when the linkage model was trained.",
 )
 def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """For each institution, quarter and field. An alarm means that the delivery is wrong (shifted dates, another script), or that the
-    world has changed: look at the records, then train the model again."""
+    """Check for each institution, quarter and field whether the levels of agreement are as frequent as they were in training.
+
+    An alarm means that the delivery is wrong (shifted dates, another script), or that the population has changed: look at the records, then
+    train the model again.
+    """
     with redact_stage_errors(workplace, "comparing with the linkage model"):
         model = load_model()
-        found = measure_drift(links.reached, model)
-    alarms = found[found["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})
-    cells = found[["institution", "period", "field"]].drop_duplicates()
+        drift = measure_drift(links.reached, model)
+    alarms = drift[drift["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})
+    cells = drift[["institution", "period", "field"]].drop_duplicates()
     return dg.AssetCheckResult(
         passed=alarms.empty,
         severity=dg.AssetCheckSeverity.WARN,
@@ -32,7 +35,7 @@ def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> d
             "model": model.version,
             "compared": len(cells),
             "levels that drifted": len(alarms),
-            "which": table(alarms),
+            "which": metadata_table(alarms),
             "watched": ", ".join(model.expected) or "nothing: the model holds no expected shares; train one with `harmonia link train`",
         },
     )

@@ -1,7 +1,7 @@
-"""One pull: looks at the sources, fetches what is new, puts it into the inbox and records it.
+"""One pull: look at the sources, fetch what is new, put it into the inbox and record it.
 
-Belongs here: the order of the steps, what was pulled before, processes with bounds. An error at one source is the outcome of its
-institution, and the others go on. Does not belong here: a kind of source, schedules (`pipelines.schedules`).
+Belongs here: the order of the steps, what was pulled before, processes with bounds. An error at one source is an outcome of its
+institution; the pull of other institutions goes on. Does not belong here: a kind of source, schedules (`pipelines.schedules`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from harmonia.registry.pulls import PullSubject, latest_pulls, record_pull
 from harmonia.registry.tables import Pull
 from pipelines.landing.receipts import CurrentFiles, current_files
 from pipelines.pull import inbox
+from pipelines.pull.configuration import SETTING, read_sources
 from pipelines.pull.database import Database
-from pipelines.pull.declared import SETTING, configured
-from pipelines.pull.failure import PullError, as_pull_error
+from pipelines.pull.errors import PullError, convert_errors
 from pipelines.pull.source import Look, Offer, Problem, Request, Secrets, Source
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, TaskResult
 from pipelines.resources.workplace import Workplace
-from schemas.declared import DeclarationError
 from schemas.findings import rules
+from schemas.yaml_declarations import DeclarationError
 from sources import contract, periods
 from sources.contract import DeliveryName
 
@@ -41,7 +41,7 @@ _PROCESSES = 4  # sources that are looked at, or deliveries that are fetched, at
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of fetching one delivery: wall-clock seconds and MiB of memory."""
+    """The limits of fetching one delivery: wall-clock seconds and MiB of memory."""
 
     seconds: int = 1800
     memory: int = 512
@@ -49,13 +49,13 @@ class Limits:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
         """Read the limits from `HARMONIA_PULL_SECONDS` and `HARMONIA_PULL_MEMORY`. Raises `HarmoniaError` if one is not a number."""
-        found = {}
+        limits = {}
         for name in ("seconds", "memory"):
             value = environment.get(f"HARMONIA_PULL_{name.upper()}") or str(getattr(cls, name))
             if not value.isascii() or not value.isdigit() or int(value) < 1:
                 raise HarmoniaError(f"HARMONIA_PULL_{name.upper()} is {value!r}: give a whole number, 1 or more")
-            found[name] = int(value)
-        return cls(**found)
+            limits[name] = int(value)
+        return cls(**limits)
 
     @property
     def look(self) -> Bounds:
@@ -70,8 +70,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a pull for a source (`delivery` None) or for a delivery that it offers. `inbox_name`: the delivery in the inbox that
-    has this content. The result `new` only occurs in a dry run."""
+    """The result of a pull for a source, or for a delivery that it offers. The result `new` occurs only in a dry run.
+
+    delivery: None if the outcome is that of the source. inbox_name: the delivery in the inbox that has this content.
+    """
 
     institution: str
     kind: str
@@ -83,14 +85,17 @@ class Outcome:
 
     @property
     def remedy(self) -> str:
-        """What is wrong and what to do, in English."""
+        """The text of the rule and what to do, in English."""
         rule = rules().get(self.rule or "")
         return f"{rule.text['en']} {rule.action['en']}" if rule else ""
 
 
 @dataclass(frozen=True, repr=False)
 class _PullTask:
-    """The work of a process: a look at a source, or, if `offer` is given, fetching its files. It contains secrets and must not be shown."""
+    """The work of a process: looking at a source, or, if there is an `offer`, fetching its files.
+
+    It contains secrets and must not be shown.
+    """
 
     institution: str
     source: Source
@@ -100,7 +105,7 @@ class _PullTask:
     folder: Path | None = None
 
 
-def pull(
+def pull_deliveries(
     workplace: Workplace,
     registry: Registry,
     names: Collection[str] | None = None,
@@ -111,9 +116,9 @@ def pull(
 ) -> list[Outcome]:
     """Pull from the sources of the institutions `names`, or of all that have a source. A dry run only looks, and writes nothing.
 
-    Raises `HarmoniaError` for a name without a source, and if inbox, home or registry cannot be used. Errors of a source are outcomes.
+    Errors of a source are outcomes. Raises `HarmoniaError` for a name without a source, and if inbox, home or registry cannot be used.
     """
-    sources = configured(workplace.home)
+    sources = read_sources(workplace.home)
     for name in names or ():
         if name not in sources:
             raise HarmoniaError(f"{name} declares no source: add `pull:` to its contract, or name it in HOME/pull.yaml (or {SETTING})")
@@ -125,7 +130,7 @@ def pull(
 
 @dataclass
 class _Pull:
-    """The state of one pull. `before`: the records of earlier pulls at its start."""
+    """The state of one pull. before: the records of earlier pulls, read at the start."""
 
     workplace: Workplace
     registry: Registry
@@ -144,7 +149,10 @@ class _Pull:
                 record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
     def run(self, sources: Mapping[str, Source | DeclarationError], today: date) -> list[Outcome]:
-        """Look at the sources, fetch, put into the inbox and record. Return the outcomes in the order of the institutions."""
+        """Look at the sources, fetch new deliveries, put them into the inbox and record them.
+
+        Return the outcomes in the order of the institutions.
+        """
         with ExitStack() as held:
             folders = self._reserve(sources, held)
             with self.registry.read() as session:
@@ -158,10 +166,10 @@ class _Pull:
                     [replace(t, folder=inbox.make_delivery_folder(folders[t.institution], t.offer.delivery)) for t in new if t.offer]
                 )
         order = list(sources)
-        return sorted(self.outcomes, key=lambda one: (order.index(one.institution), one.delivery or ""))
+        return sorted(self.outcomes, key=lambda outcome: (order.index(outcome.institution), outcome.delivery or ""))
 
     def _reserve(self, sources: Mapping[str, Source | DeclarationError], held: ExitStack) -> dict[str, Path]:
-        """Lock each institution and make the folder for its deliveries. An institution that another process is pulling is left to it."""
+        """Lock each institution and make the folder for its deliveries. An institution that another process is pulling is left out."""
         folders = {}
         for name, source in sources.items():
             if self.dry_run:
@@ -173,7 +181,7 @@ class _Pull:
                 kind = source.kind if isinstance(source, Source) else ""
                 self.outcomes.append(Outcome(name, kind, None, "waiting", detail=str(error)))
                 continue
-            folders[name] = held.enter_context(inbox.staging(self.workplace.inbox, name))
+            folders[name] = held.enter_context(inbox.staging_folder(self.workplace.inbox, name))
         return folders
 
     def _make_task(self, name: str, source: Source | DeclarationError, today: date) -> _PullTask | None:
@@ -190,21 +198,24 @@ class _Pull:
             return None
 
     def _look_at_sources(self, tasks: list[_PullTask]) -> Iterator[_PullTask]:
-        """Yield a task for every delivery that the sources offer. Problems are recorded, and those that are gone are closed."""
-        for done in bounded.run_each(look_at, tasks, self.limits.look, min(_PROCESSES, len(tasks))):
-            task, seen = done.task, cast(Look | PullError, _task_result(done))
-            if isinstance(seen, PullError):
-                self._record_problem(task.institution, task.source, Problem(None, seen.rule, seen.detail))
+        """Yield a task for every delivery that the sources offer.
+
+        Problems are recorded, and earlier problems that no longer exist are closed.
+        """
+        for result in bounded.run_each(look_at, tasks, self.limits.look, min(_PROCESSES, len(tasks))):
+            task, look = result.task, cast(Look | PullError, _task_result(result))
+            if isinstance(look, PullError):
+                self._record_problem(task.institution, task.source, Problem(None, look.rule, look.detail))
                 continue
-            for problem in seen.problems:
+            for problem in look.problems:
                 self._record_problem(task.institution, task.source, problem)
-            self._close_problems(task, seen)
-            if not seen.offers and not seen.problems:
+            self._close_problems(task, look)
+            if not look.offers and not look.problems:
                 self.outcomes.append(Outcome(task.institution, task.source.kind, None, "unchanged", detail="no snapshot is due"))
-            yield from (replace(task, offer=offer) for offer in seen.offers)
+            yield from (replace(task, offer=offer) for offer in look.offers)
 
     def _is_known(self, task: _PullTask) -> bool:
-        """Return whether an offer was fetched before and has the same state; if so, record this outcome."""
+        """Return whether an offer was fetched before and has the same state; if so, add the outcome `unchanged`."""
         offer = cast(Offer, task.offer)
         row = self.before.get((task.institution, offer.delivery))
         if row is None or row.rule is not None or row.state is None or row.state != offer.state:
@@ -215,8 +226,8 @@ class _Pull:
 
     def _fetch_all(self, tasks: list[_PullTask]) -> None:
         """Fetch the deliveries in processes, and put each into the inbox."""
-        for done in bounded.run_each(fetch, tasks, self.limits.fetch, min(_PROCESSES, len(tasks))):
-            task, hashes = done.task, cast(dict[str, str] | PullError, _task_result(done))
+        for result in bounded.run_each(fetch, tasks, self.limits.fetch, min(_PROCESSES, len(tasks))):
+            task, hashes = result.task, cast(dict[str, str] | PullError, _task_result(result))
             try:
                 if isinstance(hashes, PullError):
                     raise hashes
@@ -225,76 +236,82 @@ class _Pull:
                 self._record_problem(task.institution, task.source, Problem(cast(Offer, task.offer).delivery, error.rule, error.detail))
 
     def _put_into_inbox(self, task: _PullTask, hashes: dict[str, str]) -> Outcome:
-        """Put fetched files into the inbox and record the pull. Raises `PullError` if the institution's folder in the inbox cannot be
-        written."""
-        offer, new = cast(Offer, task.offer), inbox.hash_content(hashes)
+        """Put fetched files into the inbox and record the pull. hashes: name → SHA-256.
+
+        Raises `PullError` if the institution's folder in the inbox cannot be written.
+        """
+        offer, content = cast(Offer, task.offer), inbox.hash_content(hashes)
         row = self.before.get((task.institution, offer.delivery))
-        again = row is not None and row.content is not None and row.content != new
+        pulled_before = row is not None and row.content is not None and row.content != content
         name = cast(DeliveryName, DeliveryName.parse(offer.delivery))
         folder = cast(Path, task.folder)
-        inbox_name, is_new = inbox.put_delivery(self.workplace.inbox, task.institution, name, folder, new, self.landed, again)
-        self._record_pull(task, row, offer.state, new, inbox_name)
+        inbox_name, is_new = inbox.put_delivery(self.workplace.inbox, task.institution, name, folder, content, self.landed, pulled_before)
+        self._record_pull(task, row, offer.state, content, inbox_name)
         return Outcome(task.institution, task.source.kind, offer.delivery, "pulled" if is_new else "unchanged", inbox_name)
 
     def _record_pull(self, task: _PullTask, row: Pull | None, state: str | None, content: str, inbox_name: str) -> None:
-        """Record what was fetched. Of a database it is also recorded that nothing changed, since the day of the last snapshot tells when
-        the next is due."""
+        """Record what was fetched.
+
+        For a database it is also recorded that nothing changed, since the day of the last snapshot decides when the next one is due.
+        """
         same = row is not None and (row.rule, row.state, row.content, row.inbox_name) == (None, state, content, inbox_name)
         if not self.dry_run and not (same and not isinstance(task.source, Database)):
-            place = (task.institution, cast(Offer, task.offer).delivery)
-            record_pull(self.registry, place, row, state=state, content=content, inbox_name=inbox_name)
+            subject = (task.institution, cast(Offer, task.offer).delivery)
+            record_pull(self.registry, subject, row, state=state, content=content, inbox_name=inbox_name)
 
     def _record_problem(self, institution: str, source: Source | DeclarationError, problem: Problem) -> None:
-        """Record what prevents pulling from a source, or pulling a delivery."""
+        """Record a problem that prevents pulling from a source, or pulling a delivery."""
         kind = source.kind if isinstance(source, Source) else ""
         result: Result = "failed" if rules()[problem.rule].severity == "error" else "waiting"
         self.outcomes.append(Outcome(institution, kind, problem.delivery, result, None, problem.rule, problem.detail))
         if not self.dry_run:
-            place = (institution, problem.delivery)
-            record_pull(self.registry, place, self.before.get(place), rule=problem.rule, detail=problem.detail)
+            subject = (institution, problem.delivery)
+            record_pull(self.registry, subject, self.before.get(subject), rule=problem.rule, detail=problem.detail)
 
-    def _close_problems(self, task: _PullTask, seen: Look) -> None:
-        """Close the problems of a source that it no longer has, also those of deliveries that it no longer offers."""
-        still = {problem.delivery for problem in seen.problems} | {offer.delivery for offer in seen.offers}
+    def _close_problems(self, task: _PullTask, look: Look) -> None:
+        """Close the earlier problems that a source no longer has, also those of deliveries that it no longer offers."""
+        open_subjects = {problem.delivery for problem in look.problems} | {offer.delivery for offer in look.offers}
         for (institution, delivery), row in self.before.items():
-            if institution == task.institution and row.rule is not None and delivery not in still and not self.dry_run:
+            if institution == task.institution and row.rule is not None and delivery not in open_subjects and not self.dry_run:
                 record_pull(self.registry, (institution, delivery), row, content=row.content, inbox_name=row.inbox_name)
 
 
 def _add_due_period(request: Request, source: Database, before: Mapping[PullSubject, Pull], today: date) -> Request:
-    """Return the request with the last period that ended, if a snapshot of it is due: from each of `days` after its end until the
-    snapshot is taken. Otherwise return it unchanged."""
-    agreed = request.contract
-    period = periods.previous(periods.containing(today, agreed.cadence))
+    """Add the last period that ended to `request`, if a snapshot of it is due. Otherwise return `request` unchanged.
+
+    A snapshot is due from each of the `days` after the end of the period until it is taken.
+    """
+    spec = request.contract
+    period = periods.previous(periods.containing(today, spec.cadence))
     first, last = periods.first_day(period), periods.last_day(period)
-    passed = [day for days in source.days or (agreed.due_days,) if (day := last + timedelta(days=days)) <= today]
-    row = before.get((agreed.institution, period))
+    passed = [day for days in source.days or (spec.due_days,) if (day := last + timedelta(days=days)) <= today]
+    row = before.get((spec.institution, period))
     if not passed or (row is not None and row.rule is None and row.content is not None and row.at.date() >= max(passed)):
         return request
     return replace(request, period=period, days=(first, last))
 
 
-def _task_result(done: TaskResult[_PullTask]) -> Look | dict[str, str] | PullError:
-    """Return what a process returned, or an error that says why it was ended."""
-    if done.ended is None:
-        return cast(Look | dict[str, str] | PullError, done.result)
-    rule = {"seconds": "pull-deadline", "memory": "pull-too-large"}.get(done.ended.reason, "pull-failed")
-    return PullError(rule, done.ended.detail or done.ended.reason)
+def _task_result(result: TaskResult[_PullTask]) -> Look | dict[str, str] | PullError:
+    """Return what a process returned. If the process was ended, return an error with the reason."""
+    if result.ended is None:
+        return cast(Look | dict[str, str] | PullError, result.result)
+    rule = {"seconds": "pull-deadline", "memory": "pull-too-large"}.get(result.ended.reason, "pull-failed")
+    return PullError(rule, result.ended.detail or result.ended.reason)
 
 
 def look_at(task: _PullTask) -> Look | PullError:
-    """Look at a source; runs in a separate process."""
+    """Look at a source. This runs in a separate process."""
     try:
-        with as_pull_error():
+        with convert_errors():
             return task.source.look(task.secrets, task.request)
     except PullError as error:
         return error
 
 
 def fetch(task: _PullTask) -> dict[str, str] | PullError:
-    """Fetch a delivery; runs in a separate process."""
+    """Fetch a delivery. This runs in a separate process."""
     try:
-        with as_pull_error():
+        with convert_errors():
             return task.source.fetch(task.secrets, task.request, cast(Offer, task.offer), cast(Path, task.folder))
     except PullError as error:
         return error

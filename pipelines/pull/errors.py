@@ -1,6 +1,7 @@
-"""Why a pull failed: a rule of `schemas/rules/pull.yaml`, with a detail that contains no host, user, secret or value.
+"""The reason why a pull failed: a rule of `schemas/rules/pull.yaml`, with a detail that contains no host, user, secret or value.
 
-Belongs here: from any exception of a driver to a rule. Messages of drivers are never shown: they quote URLs, statements and cells.
+Belongs here: finding the rule for any exception of a driver. Messages of drivers are never shown, since they quote URLs, statements and
+cells.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harmonia.errors import HarmoniaError
-from pipelines.failures import disk_full
+from pipelines.failures import is_disk_full
 
 
 class PullError(Exception):
-    """Raised if a pull fails for the reason that `rule` gives. `transient`: another attempt may succeed."""
+    """Raised if a pull fails; `rule` gives the reason. transient: whether another attempt may succeed."""
 
     def __init__(self, rule: str, detail: str = "", transient: bool = False) -> None:
         super().__init__(rule, detail, transient)
@@ -22,28 +23,28 @@ class PullError(Exception):
 
 
 @contextmanager
-def as_pull_error() -> Iterator[None]:
-    """Convert every exception of the block to a `PullError`, except a `HarmoniaError` and a full disk, which stop everything."""
+def convert_errors() -> Iterator[None]:
+    """Convert every exception of the block to a `PullError`, except `HarmoniaError` and a full disk, which stop the whole pull."""
     try:
         yield
     except (PullError, HarmoniaError, MemoryError):
         raise
     except Exception as error:
-        if disk_full(error):
+        if is_disk_full(error):
             raise
-        raise find_rule(error) from None
+        raise convert_to_pull_error(error) from None
 
 
-def find_rule(error: BaseException) -> PullError:
-    """Return the error with the rule for an exception or one of its causes, by type alone."""
+def convert_to_pull_error(error: BaseException) -> PullError:
+    """Return the `PullError` for an exception. Its rule depends only on the types of the exception and its causes."""
     chain = _causes_of(error)
-    names = {base.__name__ for one in chain for base in type(one).__mro__}
-    for one in chain:
-        if isinstance(one, PullError):
-            return one
+    names = {base.__name__ for cause in chain for base in type(cause).__mro__}
+    for cause in chain:
+        if isinstance(cause, PullError):
+            return cause
     if "HostKeyNotVerifiable" in names:
         return PullError("pull-host-key")
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         return PullError("pull-certificate")
     if names & {"PermissionDenied", "PermissionError", "SFTPPermissionDenied", "NoCredentialsError"}:
         return PullError("pull-refused")
@@ -55,22 +56,22 @@ def find_rule(error: BaseException) -> PullError:
         return PullError("pull-file-growing")
     if names & {"ImportError", "NoSuchModuleError"}:
         return PullError("pull-driver-missing")
-    if any(isinstance(one, ssl.SSLError) for one in chain):
+    if any(isinstance(cause, ssl.SSLError) for cause in chain):
         return PullError("pull-certificate")
     if isinstance(error, TimeoutError) or any(name.endswith(("Timeout", "TimeoutError")) for name in names):
         return PullError("pull-unreachable", "no answer in time", transient=True)
-    if any(isinstance(one, OSError | EOFError) for one in chain) or names & _CUT:
+    if any(isinstance(cause, OSError | EOFError) for cause in chain) or names & _CONNECTION_ERRORS:
         return PullError("pull-unreachable", "the connection was refused or cut", transient=True)
     return PullError("pull-failed", type(error).__name__)
 
 
-_CUT = {"ConnectionError", "DisconnectError", "SFTPError", "ProtocolError", "ClientError", "BotoCoreError"}
+_CONNECTION_ERRORS = {"ConnectionError", "DisconnectError", "SFTPError", "ProtocolError", "ClientError", "BotoCoreError"}
 
 
 def _causes_of(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
+    causes: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and current not in found:
-        found.append(current)
+    while current is not None and current not in causes:
+        causes.append(current)
         current = current.__cause__ or current.__context__
-    return found
+    return causes

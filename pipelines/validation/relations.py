@@ -1,4 +1,4 @@
-"""Faults between rows or tables of one delivery, which follow from the contract (keys, parents, charges).
+"""Faults between rows or tables of one delivery, by the keys, parents and charges that the contract declares.
 
 Does not belong here: the order of dates and other relations between cells of one row, which are pandera checks in `schemas/exports`.
 """
@@ -10,39 +10,39 @@ from importlib import import_module
 
 import pandas as pd
 
-from pipelines.harmonisation import codes, dates, personal_numbers
-from pipelines.harmonisation.offences import OffenceColumns, offences, seriousness_rank
+from pipelines.harmonisation import code_lists, dates, personal_numbers
+from pipelines.harmonisation.offences import OffenceColumns, classify_offences, seriousness_rank
 from sources.contract import Contract, TableSpec
 
 Hit = tuple[str, str | None, pd.Index]
 
 
-def faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
-    """Yield (rule, field, index) of the faults between the rows of one table, within each delivery."""
+def find_faults_within_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+    """Yield rule, field and index of the faults between the rows of one table, within each delivery."""
     if not spec.key or frame.empty:
         return
-    own = ["_delivery", "_key"]
-    twice = frame["_key"].notna() & frame.duplicated(own, keep=False)
-    if twice.any():
-        contents = frame[twice].groupby(own)["_content"].transform("nunique")
-        yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame[twice].duplicated(own)]
+    key = ["_delivery", "_key"]
+    repeated = frame["_key"].notna() & frame.duplicated(key, keep=False)
+    if repeated.any():
+        contents = frame[repeated].groupby(key)["_content"].transform("nunique")
+        yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame[repeated].duplicated(key)]
         yield "cross-duplicate-different", None, contents.index[contents > 1]
-    yield from _find_person_twice(spec, frame, twice)
+    yield from _find_repeated_persons(spec, frame, repeated)
 
 
-def _find_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -> Iterator[Hit]:
+def _find_repeated_persons(spec: TableSpec, frame: pd.DataFrame, repeated: pd.Series) -> Iterator[Hit]:
     column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
     if spec.entity != "person" or column is None:
         return
     number = personal_numbers.parse_personal_numbers(frame[column])["number"]
     pair = pd.DataFrame({"delivery": frame["_delivery"], "case": frame["_case"], "number": number})
-    hit = pair["number"].notna() & pair.duplicated(keep=False) & ~twice
+    hit = pair["number"].notna() & pair.duplicated(keep=False) & ~repeated
     if hit.any():
         yield "cross-person-twice-in-case", column, hit.index[hit]
 
 
-def faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """Yield (table, rule, field, index) of the faults between the tables, within each delivery."""
+def find_faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    """Yield table, rule, field and index of the faults between the tables, within each delivery."""
     for name, spec in contract.tables.items():
         frame = tables[name]
         if spec.parent and len(frame):
@@ -61,24 +61,29 @@ def faults_between_tables(contract: Contract, tables: dict[str, pd.DataFrame]) -
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
     yield from _find_persons_before_case(contract, tables)
-    for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
-        for rule, field, index in _find_article_word_faults(tables[where.table], where):
-            yield where.table, rule, field, index
-        if where.law and not where.days:
-            early = _code_not_yet_in_force(contract, tables, where)
+    for offence_columns in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
+        for rule, field, index in _find_article_word_faults(tables[offence_columns.table], offence_columns):
+            yield offence_columns.table, rule, field, index
+        if offence_columns.law and not offence_columns.days:
+            early = _find_codes_not_yet_in_force(contract, tables, offence_columns)
             if len(early):
-                yield where.table, "cell-article-not-in-force", where.article, early
+                yield offence_columns.table, "cell-article-not-in-force", offence_columns.article, early
 
 
 def _case_table(contract: Contract, table: str) -> TableSpec:
-    """Return the table of cases on which the rows of `table` depend, directly or through another table; else the table itself."""
+    """Return the table of cases on which the rows of `table` depend, directly or through another table.
+
+    If there is none, return the table itself.
+    """
     spec = contract.tables[table]
     return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
 
 
 def _days_of_cases(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
-    """Return, for each row of `table`, the day in `column` of its case's row in the same delivery (of a month the first day); null if
-    there is none."""
+    """Return, for each row of `table`, the day in `column` of its case in the same delivery; null if there is none.
+
+    If only the month is known, it is the first day of the month.
+    """
     cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
     days = dates.first_day(cases[column], cases[f"{column}:precision"])
     days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
@@ -96,40 +101,42 @@ def _find_persons_before_case(contract: Contract, tables: dict[str, pd.DataFrame
                     yield name, "cross-before-case", column.name, early.index[early]
 
 
-def _code_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], where: OffenceColumns) -> pd.Index:
+def _find_codes_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], offence_columns: OffenceColumns) -> pd.Index:
     """Find the charges under a code that came into force after the case was opened, and therefore after the offence."""
-    opened = next((c.name for c in _case_table(contract, where.table).columns if c.type == "date" and c.event and c.required), None)
-    frame = tables[where.table]
+    opened = next(
+        (c.name for c in _case_table(contract, offence_columns.table).columns if c.type == "date" and c.event and c.required), None
+    )
+    frame = tables[offence_columns.table]
     if opened is None or frame.empty:
         return frame.index[:0]
     began = pd.to_datetime(
-        frame[where.law].map(codes.read_code_list("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce"
+        frame[offence_columns.law].map(code_lists.read_code_list("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce"
     )
-    early = began > _days_of_cases(contract, tables, where.table, opened)
+    early = began > _days_of_cases(contract, tables, offence_columns.table, opened)
     return early.index[early]
 
 
-def _find_article_word_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
+def _find_article_word_faults(frame: pd.DataFrame, offence_columns: OffenceColumns) -> Iterator[Hit]:
     if frame.empty:
         return
-    classified = offences(frame, where)
+    classified = classify_offences(frame, offence_columns)
     problem = classified["problem"]
     not_in_force = problem == "not_in_force"
     if not_in_force.any():
-        yield "cell-article-not-in-force", where.article, frame.index[not_in_force]
+        yield "cell-article-not-in-force", offence_columns.article, frame.index[not_in_force]
     unknown = problem.isin(["unknown_code", "unknown_article"])
     if unknown.any():
-        yield "cell-article-unknown", where.article, frame.index[unknown]
+        yield "cell-article-unknown", offence_columns.article, frame.index[unknown]
     both = classified["article_group"].notna() & classified["words_group"].notna()
     disagree = both & (classified["article_group"] != classified["words_group"])
     if disagree.any():
-        yield "cross-words-disagree", where.words or where.article, frame.index[disagree]
-    if where.principal:
-        marked = (frame[where.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
+        yield "cross-words-disagree", offence_columns.words or offence_columns.article, frame.index[disagree]
+    if offence_columns.principal:
+        marked = (frame[offence_columns.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
         if (marked != 1).any():
-            yield "cross-principal-not-single", where.principal, frame.index[marked != 1]
+            yield "cross-principal-not-single", offence_columns.principal, frame.index[marked != 1]
         rank = seriousness_rank(classified["offence_group"])
         worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
-        lesser = (frame[where.principal] == "true") & (rank > worst)
+        lesser = (frame[offence_columns.principal] == "true") & (rank > worst)
         if lesser.any():
-            yield "cross-principal-not-most-serious", where.principal, frame.index[lesser]
+            yield "cross-principal-not-most-serious", offence_columns.principal, frame.index[lesser]

@@ -1,0 +1,104 @@
+"""The declared sources: `pull:` of each contract, which the installation's own file can override.
+
+Belongs here: merging and checking the two. The contract contains what was agreed (kind, layout, tables). The installation's file
+(`HARMONIA_PULL`, else `HOME/pull.yaml`) contains what belongs to the installation: hosts, users, locations of secrets. Its keys replace
+those of the contract.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harmonia.home import Home
+from pipelines.pull.database import SERVERS, Database
+from pipelines.pull.https import Https
+from pipelines.pull.s3 import S3
+from pipelines.pull.sftp import Sftp
+from pipelines.pull.share import Share
+from pipelines.pull.source import Source
+from schemas.yaml_declarations import DeclarationError, convert_declaration, display_path, read_yaml, value_error
+from sources import contract
+
+SETTING = "HARMONIA_PULL"
+SOURCE_CLASSES: Mapping[str, type[Source]] = {
+    "sftp": Sftp,
+    "https": Https,
+    "s3": S3,
+    "share": Share,
+    **dict.fromkeys((*SERVERS, "mariadb"), Database),
+}
+_LOGIN = re.compile(r"//[^/@]*@")
+
+
+def installation_file(home: Home) -> Path:
+    """Return the path of the installation's own file, which need not exist."""
+    return Path(os.environ[SETTING]).expanduser() if os.environ.get(SETTING) else home.root / "pull.yaml"
+
+
+def read_sources(home: Home) -> dict[str, Source | DeclarationError]:
+    """Return the source of every institution that has one, or the error in its declaration. An error stops only the pull of this
+    institution.
+
+    Raises `DeclarationError` if the installation's file is not a mapping of institutions.
+    """
+    path = installation_file(home)
+    local = (read_yaml(path) or {}) if path.is_file() else {}
+    if not isinstance(local, Mapping):
+        raise value_error(path, "the file", type(local).__name__, "it must be a mapping of institutions to their sources")
+    if unknown := sorted(set(map(str, local)) - set(contract.institutions())):
+        raise value_error(path, unknown[0], "", f"it must be one of {', '.join(contract.institutions())}")
+    sources: dict[str, Source | DeclarationError] = {}
+    for name in contract.institutions():
+        agreed, installed = contract.load(name).pull, local.get(name)
+        if agreed is None and installed is None:
+            continue
+        try:
+            sources[name] = _read_source(
+                name, agreed, installed, path if installed is not None else contract.folder_of()[name] / "contract.yaml"
+            )
+        except DeclarationError as error:
+            sources[name] = error
+    return sources
+
+
+def _read_source(name: str, agreed: Any, installed: Any, path: Path) -> Source:
+    """Return the source of an institution. agreed, installed: the declarations in the contract and in the installation's file.
+
+    Raises `DeclarationError`, which never shows what is written in place of a secret.
+    """
+    for part in (agreed, installed):
+        if part is not None and not isinstance(part, Mapping):
+            raise value_error(path, name, type(part).__name__, "it must be a mapping of keys to values")
+    raw = {**(agreed or {}), **(installed or {})}
+    kind = SOURCE_CLASSES.get(str(raw.get("kind")))
+    if kind is None:
+        raise value_error(path, f"{name}.kind", raw.get("kind"), f"it must be one of {', '.join(SOURCE_CLASSES)}")
+    for secret in kind.secret:
+        if secret in raw and not isinstance(raw[secret], Mapping):
+            raise DeclarationError(
+                f"{display_path(path)}: {name}.{secret} must say where the secret is: {{file: PATH}} or {{environment: NAME}}"
+            )
+    if any(isinstance(value, str) and _LOGIN.search(value) for value in raw.values()):
+        raise DeclarationError(f"{display_path(path)}: {name}: an address must not contain a login: use `user` and the keys of secrets")
+    source = convert_declaration(kind, raw, path, name)
+    if isinstance(source, Database):
+        _check_database(name, source, path)
+    return source
+
+
+def _check_database(name: str, source: Database, path: Path) -> None:
+    """Check that the files of the contract can be written from the rows of a database. Raises `DeclarationError`."""
+    spec = contract.load(name)
+    for file in spec.files:
+        plain = file.reader == "delimited" and len(file.tables) == 1 and not {"header_row", "total", "earlier"} & set(file.options)
+        if file.reader != "database" and not plain:
+            raise value_error(path, f"{name}.kind", source.kind, f"a database cannot fill {file.name}: pull it as a file")
+    if odd := sorted(set(source.tables) - set(spec.tables)):
+        raise value_error(path, f"{name}.tables", odd[0], f"it must be one of {', '.join(spec.tables)}")
+    for table, table_source in source.tables.items():
+        if odd := sorted(set(table_source.columns) - {column.name for column in spec.tables[table].columns}):
+            raise value_error(path, f"{name}.tables.{table}.columns", odd[0], "it must be a column that the contract declares")

@@ -1,0 +1,63 @@
+"""Rows that an erasure redacted: they keep the findings that they had before.
+
+Belongs here: the use of `ReadResult.blanked` and `.judged` in validation. Does not belong here: redaction (`harmonia.operations.erasure`).
+A redacted cell counts as delivered, the earlier findings on its row remain, and rows that differed before still differ. So an erasure
+changes no figure, not even one on quality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from pipelines.validation.row_numbers import first_row_number
+from sources.readers.result import ReadResult
+
+_CELL_COLUMNS, _FINDING_COLUMNS = ["_row", "field", "content"], ["_row", "table", "field", "rule"]
+
+
+def _concatenate_results(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
+    """Concatenate the frame `name` of several results. `_row` becomes unique over deliveries."""
+    parts = [
+        frame.assign(_row=frame["_row"].astype("int64") + first_row_number(period, version))
+        for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True)
+        if len(frame := getattr(results[delivery], name))
+    ]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def redacted_cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Return the redacted cells of all deliveries. Columns: _row, field (null if the row had no filled cell), content."""
+    return _concatenate_results(results, deliveries, "blanked", _CELL_COLUMNS)
+
+
+def mark_redacted_cells(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the typed rows of a table with redacted cells marked as delivered, and with the hash of the original content.
+
+    frame: `_row`, `_content`, `name:given`. blanked_cells: from `redacted_cells`.
+    """
+    cells_of_table = blanked_cells[blanked_cells["_row"].isin(frame["_row"])]
+    if cells_of_table.empty:
+        return frame
+    out = frame.copy()
+    for field, rows in cells_of_table.dropna(subset=["field"]).groupby("field")["_row"]:
+        out[f"{field}:given"] |= out["_row"].isin(rows)
+    content = out["_row"].map(cells_of_table.drop_duplicates("_row").set_index("_row")["content"])
+    out["_content"] = out["_content"].mask(content.notna(), content.fillna(0).astype("uint64"))
+    return out
+
+
+def drop_findings_of_redacted_rows(findings: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+    """Return `findings` without those on redacted rows. blanked_cells: from `redacted_cells`."""
+    return findings[~findings["_row"].isin(blanked_cells["_row"])] if len(blanked_cells) else findings
+
+
+def find_earlier_findings(
+    results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    """Yield the findings that redacted rows had before the erasure: table, rule, field, index of the rows."""
+    known = _concatenate_results(results, deliveries, "judged", _FINDING_COLUMNS)
+    for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
+        frame = tables[str(table)]
+        yield str(table), str(rule), str(field) or None, frame.index[frame["_row"].isin(rows)]

@@ -1,0 +1,13 @@
+"""The number of the first row of a delivery. Nothing else belongs here."""
+
+from __future__ import annotations
+
+from sources import periods
+
+
+def first_row_number(period: str, version: int) -> int:
+    """Return the number of the first row of a delivery.
+
+    It does not depend on other deliveries, and can be represented exactly as a float.
+    """
+    return periods.running_number(period) * 1024 + version << 32

@@ -1,0 +1,52 @@
+"""The completeness of a file, a delivery, a period, and a quarter or year. Each state is derived from the states of the level below.
+
+Belongs here: the names of the states, and this derivation, which all outputs use; the names of the states of a signature. Does not belong
+here: the state of a file as read (`sources/readers`, `pipelines/validation/completeness`), which figures a state affects
+(`warehouse/count/coverage`).
+
+complete    everything that the contract requires could be read
+partial     something was read, and something that the contract requires was not
+unreadable  it was delivered, but no record could be read
+missing     nothing was delivered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+COMPLETE, PARTIAL, UNREADABLE, MISSING = STATES = ("complete", "partial", "unreadable", "missing")
+
+SIGNED, UNSIGNED, REOPENED = "signed", "unsigned", "reopened"
+"""What the head of an institution said of a quarter: signed as delivered; not signed; signed, and delivered again since."""
+
+
+def delivery_state(file_states: Iterable[str], *, received_completely: bool = True) -> str:
+    """Derive the state of a delivery from the states of its files.
+
+    Files that the contract does not name have other states than `STATES`; they are ignored. received_completely: False if a file was still
+    being written, or could not be opened, when the delivery was landed.
+    """
+    required_file_states = [state for state in file_states if state in STATES]
+    if COMPLETE not in required_file_states and PARTIAL not in required_file_states:
+        return UNREADABLE
+    return COMPLETE if received_completely and set(required_file_states) == {COMPLETE} else PARTIAL
+
+
+def period_state(version_states: Iterable[str]) -> str:
+    """Derive the state of a delivered period from the states of its versions, in order. The last complete version and all later ones count.
+
+    An unreadable version replaces nothing. After a partial version the period is partial until a complete version arrives.
+    """
+    state = MISSING
+    for version in version_states:
+        if version in (COMPLETE, PARTIAL) or state == MISSING:
+            state = version
+    return state
+
+
+def calendar_state(period_states: Iterable[str]) -> str:
+    """Derive the state of a quarter or year from the states of the delivered periods that have a day in it."""
+    distinct = set(period_states)
+    if len(distinct) == 1:
+        return distinct.pop()
+    return UNREADABLE if distinct == {UNREADABLE, MISSING} else PARTIAL

@@ -75,7 +75,7 @@ def no_hard_rule(_: Canonical) -> Iterator[None]:
 @contextmanager
 def no_exchange(_: Canonical) -> Iterator[None]:
     """Given name and surname are compared only where they stand."""
-    with mock.patch.object(scoring, "EXCHANGED", {}):
+    with mock.patch.object(scoring, "EXCHANGED_FIELDS", {}):
         yield
 
 

@@ -45,7 +45,7 @@ def ours(data: Set, least: float, trained: bool) -> Run:
     """The product's engine; with `trained` off the declared shares are used as they stand."""
     from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate
     from pipelines.linkage.blocking import group_by_keys
-    from pipelines.linkage.score import Scorer, close_pairs
+    from pipelines.linkage.score import Scorer, find_close_pairs
 
     start = time.perf_counter()
     found = Estimated(data.fields, declared_odds(data))
@@ -53,12 +53,12 @@ def ours(data: Set, least: float, trained: bool) -> Run:
         found = estimate(data.records, data.keys, data.fields, NO_LIMIT, data.source)
     between = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:  # values are encoded while those of the keys are hashed and sorted
-        encoding = pool.submit(Scorer.of, data.records, found, AS_COUNTED)
+        encoding = pool.submit(Scorer.for_persons, data.records, found, AS_COUNTED)
         pairs = group_by_keys(data.records, data.keys, most=NO_LIMIT).groups.pairs()
         scorer = encoding.result()
     if data.source is not None:
         pairs = across(pairs, data.records[data.source].to_numpy())
-    left, right, weight = close_pairs(scorer, pairs, least - found.odds)
+    left, right, weight = find_close_pairs(scorer, pairs, least - found.odds)
     return Run(left, right, weight + found.odds, between - start, time.perf_counter() - between)
 
 
@@ -111,9 +111,9 @@ def _settings(data: Set) -> dict[str, Any]:
 
 
 def _comparison(field: Field, fixed: bool) -> dict[str, Any]:
-    from pipelines.linkage.splink_export import splink_comparison
+    from pipelines.linkage.splink_export import build_splink_comparison
 
-    found = splink_comparison(field)
+    found = build_splink_comparison(field)
     for level in found["comparison_levels"]:
         if fixed and "m_probability" in level:
             level["fix_m_probability"] = True

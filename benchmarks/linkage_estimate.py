@@ -20,12 +20,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import MOST_RECORDS, BlockingKey, group_by_keys
-from pipelines.linkage.compare import MISSING
-from pipelines.linkage.encoded import Comparer, encode_values
+from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, BlockingKey, group_by_keys
+from pipelines.linkage.compare import MISSING_LEVEL
+from pipelines.linkage.encoded_values import Comparer, encode_values
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.score import Scorer, close_pairs, encode_persons, token_frequencies
-from pipelines.linkage.sharing import CHUNK, Groups, Pairs
+from pipelines.linkage.row_groups import CHUNK_PAIRS, Groups, Pairs
+from pipelines.linkage.score import Scorer, compute_token_frequencies, encode_persons, find_close_pairs
 
 RANDOM_PAIRS = 200_000
 # Frequencies of values are taken as they are counted, not steadied by what `fields` declare.
@@ -112,11 +112,11 @@ class _Pairs:
 
     def close(self, keys: tuple[BlockingKey, ...], fields: Estimated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`left`, `right` and weight of the pairs that `keys` find and that are likelier than not one."""
-        return close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).pairs()), -fields.odds)
+        return find_close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).pairs()), -fields.odds)
 
     def scorer(self, fields: Estimated) -> Scorer:
         """What scores pairs by `fields`, whose columns are those of the start."""
-        return Scorer(self._coded, fields, token_frequencies(self._coded, fields, AS_COUNTED))
+        return Scorer(self._coded, fields, compute_token_frequencies(self._coded, fields, AS_COUNTED))
 
     def _blocks(self, keys: tuple[BlockingKey, ...]) -> Groups:
         if keys not in self._found:
@@ -156,12 +156,16 @@ def across(pairs: Iterable[Pairs], file: np.ndarray) -> Iterator[Pairs]:
 def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
     """About `most` of the pairs of `groups` at most, from stretches of rows all over; and how many pairs each of them represents."""
     many = groups.many_pairs
-    stretches, every = max(-(-many // CHUNK), 1), max(-(-many // most), 1)
-    return groups.pairs(chunk=CHUNK, stride=(0, every)), stretches / -(-stretches // every)
+    stretches, every = max(-(-many // CHUNK_PAIRS), 1), max(-(-many // most), 1)
+    return groups.pairs(chunk=CHUNK_PAIRS, stride=(0, every)), stretches / -(-stretches // every)
 
 
 def estimate(
-    records: pd.DataFrame, keys: tuple[BlockingKey, ...], fields: tuple[Field, ...], most: int = MOST_RECORDS, source: str | None = None
+    records: pd.DataFrame,
+    keys: tuple[BlockingKey, ...],
+    fields: tuple[Field, ...],
+    most: int = MAX_RECORDS_PER_VALUE,
+    source: str | None = None,
 ) -> Estimated:
     """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with.
 
@@ -231,10 +235,10 @@ def _matches(pairs: _Pairs, keys: tuple[BlockingKey, ...], known: Estimated) -> 
     for key in keys:
         named = _named(key, fields)
         for left, right in pairs.sample((key,), MOST_PAIRS):
-            found = list(scorer_.scored(left, right).values())
+            found = list(scorer_.score_fields(left, right).values())
             share_ = 1 / (1 + np.exp2(-sum((bits for _, bits in found), np.full(len(left), known.odds))))
             for n, (level, _) in enumerate(found):
-                there = level != MISSING
+                there = level != MISSING_LEVEL
                 (bound if named[n] else free)[n] += np.bincount(level[there], weights=share_[there], minlength=len(fields[n].levels))
     return [f if f.sum() >= 1 else b for f, b in zip(free, bound, strict=True)]
 
@@ -285,7 +289,7 @@ def _posterior(fields: tuple[Field, ...], patterns: _Patterns, odds: float) -> n
 
 def _tallies(fields: tuple[Field, ...], patterns: _Patterns, share: np.ndarray | None) -> list[np.ndarray]:
     count = patterns.count if share is None else patterns.count * share
-    known = patterns.levels != MISSING
+    known = patterns.levels != MISSING_LEVEL
     return [
         np.bincount(patterns.levels[known[:, n], n], weights=count[known[:, n]], minlength=len(field.levels))
         for n, field in enumerate(fields)

@@ -27,8 +27,8 @@ from pipelines.linkage import link, references
 from pipelines.linkage.blocking import group_by_keys
 from pipelines.linkage.cluster import connected_components
 from pipelines.linkage.model import load_model
-from pipelines.linkage.score import encode_persons, token_frequencies
-from pipelines.linkage.splink_export import splink_records, splink_settings, term_frequencies
+from pipelines.linkage.score import compute_token_frequencies, encode_persons
+from pipelines.linkage.splink_export import build_splink_records, build_splink_settings, build_term_frequencies
 from pipelines.linkage.standardise import Records, build_features
 from sources.contract import institutions
 
@@ -126,7 +126,7 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     mates = mates.rename(columns={"file": "a", "file_other": "b"})
     cited = references.find_citations(records)
     cited = cited[~cited["near"]].merge(mates.assign(person=True), how="left", on=["a", "b"])
-    together = references.cited_together(records).merge(mates, on=["a", "b"])
+    together = references.find_files_citing_together(records).merge(mates, on=["a", "b"])
     joins = [cited.loc[cited["bearers"].eq(1) | cited["person"].eq(True), ["a", "b"]], together[["a", "b"]]]
     joined = np.isin(np.arange(len(files)), pd.concat(joins).to_numpy())
     order = pd.Series(institution).map({name_: n for n, name_ in enumerate(institutions())}).to_numpy()
@@ -146,9 +146,11 @@ def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
     persons, model, api = records.persons, load_model(), DuckDBAPI()
     linker = Linker(
-        api.register(splink_records(persons, model, group_by_keys(persons).groups)), splink_settings(model, len(persons)), log_level=None
+        api.register(build_splink_records(persons, model, group_by_keys(persons).groups)),
+        build_splink_settings(model, len(persons)),
+        log_level=None,
     )
-    for column, table in term_frequencies(persons, model, token_frequencies(encode_persons(persons, model), model)).items():
+    for column, table in build_term_frequencies(persons, model, compute_token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     left, right = (found[f"unique_id_{side}"].to_numpy("int64") for side in ("l", "r"))

@@ -27,7 +27,7 @@ from benchmarks.process_cost import processor, resident
 from harmonia.registry.stability import changed_clusters
 from pipelines.linkage import link
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import READ
+from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 
@@ -35,7 +35,7 @@ from pipelines.resources.workplace import Workplace
 def canonical_tables(home: Path) -> dict[str, pd.DataFrame]:
     """Return the columns of the canonical tables of a home that linkage reads."""
     tables = lake.open_output(dict, Workplace.from_paths(None, home).home.lake / "canonical")
-    return {name: tables[name][READ[name]] for name in TABLES}
+    return {name: tables[name][COLUMNS_READ[name]] for name in TABLES}
 
 
 def link_and_measure(home: Path, master: str | None, out: Path) -> None:
@@ -51,7 +51,7 @@ def link_and_measure(home: Path, master: str | None, out: Path) -> None:
     watcher.start()
     clock, used = time.perf_counter(), processor(os.getpid())
     try:
-        linked = link(tables, spark=Spark.at(master) if master else None)
+        linked = link(tables, spark=Spark.for_master(master) if master else None)
     finally:
         done.set()
         watcher.join()

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from harmonia import training
-from pipelines.linkage import modelfile
+from pipelines.linkage import model_files
 from pipelines.linkage.model import FOLDER, load_model
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     _, content = training.train(training.collect_from_simulated(args.sets), args.version, args.by, declared)
     for half in ("persons", "cases"):
         path = args.out / f"{content[half]['version']}.json"
-        modelfile.write_model_file(path, content[half])
+        model_files.write_model_file(path, content[half])
         print(path)
 
 

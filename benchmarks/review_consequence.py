@@ -27,8 +27,8 @@ from harmonia.review.pairs import PAIR
 from harmonia.review.published import PublishedRun, last_published_run, open_home_registry
 from harmonia.review.queue import list_doubtful_pairs
 from pipelines.linkage import link
-from pipelines.linkage.places import with_first_keys
-from pipelines.linkage.standardise import READ
+from pipelines.linkage.list_positions import apply_first_keys
+from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from warehouse.count import counting_models
@@ -40,13 +40,13 @@ MEASURES = ["as_reported", "harmonised"]
 
 def whole(found: PublishedRun, verdicts: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """`MEASURES` of every cell that is not null, of everything linked and counted again under `verdicts`."""
-    canonical = {name: found.table("canonical", name)[columns] for name, columns in READ.items()}
+    canonical = {name: found.table("canonical", name)[columns] for name, columns in COLUMNS_READ.items()}
     linked = link(canonical, judgements=verdicts)
     copy = shutil.copy(found.home.registry_file, folder / "registry.sqlite")
     registry = open_registry(f"sqlite:///{copy}")
     try:
         cases = assign_ids(registry, "case", linked.cases).rename(columns={"entity_id": "case_id"})
-        persons = assign_ids(registry, "person", with_first_keys(linked.persons, linked.listed)).rename(columns={"entity_id": "person_id"})
+        persons = assign_ids(registry, "person", apply_first_keys(linked.persons, linked.listed)).rename(columns={"entity_id": "person_id"})
     finally:
         registry.close()
     persons["record_key"] = linked.persons["record_key"].array

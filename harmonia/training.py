@@ -20,12 +20,12 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
-from pipelines.linkage import link, modelfile
+from pipelines.linkage import link, model_files
 from pipelines.linkage.constraints import find_constraints
-from pipelines.linkage.drift import count_levels_reached, expected_shares
+from pipelines.linkage.drift import compute_expected_shares, count_levels_reached
 from pipelines.linkage.model import CASES, FOLDER, PERSONS, Model, load_model
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.training import LabelledPairs, as_files, train_model
+from pipelines.linkage.training import LabelledPairs, build_model_files, train_model
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from sources.simulator import answers
@@ -104,7 +104,7 @@ def train(data: TrainingData, version: str, by: str, start: Model | None = None)
     start = start or load_model(FOLDER / PERSONS, FOLDER / CASES)
     model = train_model(data.sets, start, data.labels)
     counted = [count_levels_reached(tables, link(tables, model).persons, model) for tables in data.sets]
-    model = replace(model, expected=expected_shares(counted, model))
+    model = replace(model, expected=compute_expected_shares(counted, model))
     provenance = {
         **data.provenance,
         "how": "harmonia link train",
@@ -113,7 +113,7 @@ def train(data: TrainingData, version: str, by: str, start: Model | None = None)
         "by": by,
         "start": start.version,
     }
-    persons, cases = as_files(model, provenance, (f"persons-{version}", f"cases-{version}"))
+    persons, cases = build_model_files(model, provenance, (f"persons-{version}", f"cases-{version}"))
     return model, {"version": version, "persons": persons, "cases": cases}
 
 
@@ -125,7 +125,7 @@ def train_to_file(data: TrainingData, out: Path, by: str) -> str:
     if out.exists():
         raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
     _, content = train(data, out.stem, by)
-    modelfile.write_model_file(out, content)
+    model_files.write_model_file(out, content)
     return load_model(out).version
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: finding the record that replaced another (`crosswalk` of a contract, counting-rules.md), giving earlier states of a record
 their new keys, findings on a crosswalk. Does not belong here: record status (`pipelines.record_status`), matching the persons of a case
-file whom the crosswalk lacks (`pipelines.linkage.places`).
+file whom the crosswalk lacks (`pipelines.linkage.list_positions`).
 
 A row of `SUCCESSOR_COLUMNS` (institution, entity, old_key, new_key) names the successor of a record. A person of a replaced case file whom
 the crosswalk lacks has only one of the two keys.

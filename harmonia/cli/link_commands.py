@@ -89,10 +89,10 @@ def spark(
 ) -> None:
     """Score candidate pairs of persons with Splink on Spark; write keys and match weights, no names. `run --spark` scores alike."""
     from pipelines.linkage.blocking import group_by_keys
-    from pipelines.linkage.decisions import record_keys_of
+    from pipelines.linkage.decisions import look_up_record_keys
     from pipelines.linkage.model import load_model
     from pipelines.linkage.score import Scorer
-    from pipelines.linkage.spark import WEIGHT, Spark
+    from pipelines.linkage.spark import WEIGHT_COLUMN, Spark
     from pipelines.linkage.standardise import build_features
     from pipelines.resources import lake
 
@@ -102,8 +102,12 @@ def spark(
     if out.exists():
         raise HarmoniaError(f"{out} already exists: name a new folder with --out")
     loaded, persons = load_model(model), build_features(lake.read_tables(folder)).persons
-    scorer = Scorer.of(persons, loaded)
-    pairs = Spark.at(master).close(persons, group_by_keys(persons).groups, loaded, scorer).rename(columns={"left": "a", "right": "b"})
+    scorer = Scorer.for_persons(persons, loaded)
+    pairs = (
+        Spark.for_master(master)
+        .find_close_pairs(persons, group_by_keys(persons).groups, loaded, scorer)
+        .rename(columns={"left": "a", "right": "b"})
+    )
     out.mkdir(parents=True)
-    record_keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
+    look_up_record_keys(pairs, persons).assign(**{WEIGHT_COLUMN: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
     typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {loaded.version}.")

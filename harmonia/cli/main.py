@@ -226,7 +226,7 @@ def _use_model(model: Path) -> None:
 def _use_spark(master: str) -> None:
     from pipelines.linkage.spark import SETTING, Spark
 
-    os.environ[SETTING] = Spark.at(master).master
+    os.environ[SETTING] = Spark.for_master(master).master
 
 
 @app.command(rich_help_panel=INSTITUTION)

@@ -55,7 +55,7 @@ def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame)
     """Find positions in lists that were given to another person. Returns findings of the rule `cross-place-other-person`.
 
     There is one for every delivery that has another person at a position than the delivery before it. persons_by_position: from
-    `pipelines.linkage.places`. deliveries: institution, delivery, period, version.
+    `pipelines.linkage.list_positions`. deliveries: institution, delivery, period, version.
     """
     delivered_persons = persons_by_position[persons_by_position["status"].isin(["accepted", "superseded"])].merge(
         deliveries, on=["institution", "delivery"]

@@ -15,11 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.common import find_landmark
-from pipelines.linkage.compare import MISSING, column_values, compare_field
+from pipelines.linkage.common_statistics import find_landmark
+from pipelines.linkage.compare import MISSING_LEVEL, compare_field, read_column_values
 from pipelines.linkage.model import Field, Model, load_model
 from pipelines.linkage.persons import are_in_one_file, lacks_identity, prior_between_cases, prior_within_case
-from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.score import (
+    EXCHANGED_FIELDS,
+    Frequencies,
+    Likelihoods,
+    compute_likelihoods,
+    compute_token_frequencies,
+    encode_persons,
+)
 from pipelines.linkage.standardise import Records, build_features, read_columns
 from schemas.canonical import TABLES
 
@@ -169,7 +176,7 @@ class LinkageWeights:
 
     @cached_property
     def _frequencies(self) -> Frequencies:
-        return token_frequencies(encode_persons(self._frequency_records, self.model), self.model)
+        return compute_token_frequencies(encode_persons(self._frequency_records, self.model), self.model)
 
     @cached_property
     def _prior_between_cases(self) -> tuple[float, bool]:
@@ -249,19 +256,19 @@ class LinkageWeights:
 
     def _field_weight(self, field: Field, likelihoods: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
         level, bits = likelihoods.levels[field.name].to_numpy(), likelihoods.bits[field.name].to_numpy()
-        a, b = column_values(self._persons, field.columns, left), column_values(self._persons, field.columns, right)
-        unexchanged = compare_field(field, a, b) if field.name in EXCHANGED else level
+        a, b = read_column_values(self._persons, field.columns, left), read_column_values(self._persons, field.columns, right)
+        unexchanged = compare_field(field, a, b) if field.name in EXCHANGED_FIELDS else level
         names = [spec.name for spec in field.levels]
         personal = bool(_PERSONAL.intersection(field.columns))
         return [
             FieldWeight(
                 field.name,
-                None if level[n] == MISSING else names[level[n]],
+                None if level[n] == MISSING_LEVEL else names[level[n]],
                 float(bits[n]),
                 (_value_as_text(field.columns, a, n), _value_as_text(field.columns, b, n)),
                 personal,
                 bool(level[n] != unexchanged[n]),
-                bool(field.family and level[n] != MISSING and bits[n] == 0),
+                bool(field.family and level[n] != MISSING_LEVEL and bits[n] == 0),
             )
             for n in range(len(left))
         ]

@@ -23,7 +23,7 @@ from harmonia.registry import open_registry
 from harmonia.registry.connection import Registry
 from harmonia.registry.tables import Entity, Judgement, Membership
 from harmonia.review.following import current_verdicts
-from pipelines.linkage.places import with_person_keys
+from pipelines.linkage.list_positions import apply_person_keys
 from pipelines.resources.workplace import Workplace
 from schemas import canonical
 
@@ -50,7 +50,7 @@ class PublishedHome:
         """The canonical tables of the last run, with all states of records. Persons whose record key is a position in a list have a key of
         their own."""
         tables = {name: canonical.conform(name, self._lake_table("canonical", name)) for name in canonical.TABLES}
-        return with_person_keys(tables, self._lake_table("identities", "listed"))
+        return apply_person_keys(tables, self._lake_table("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
@@ -120,7 +120,9 @@ class PublishedHome:
 
     @cached_property
     def _list_positions(self) -> pd.DataFrame:
-        """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key (`pipelines.linkage.places`)."""
+        """The keys of persons in lists whose positions were reassigned: institution, person_key, first_key
+        (`pipelines.linkage.list_positions`).
+        """
         return self._lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
     def delivered_key(self, key: Key) -> Key:

@@ -22,11 +22,11 @@ from harmonia.review.pairs import PAIR
 from harmonia.review.published import RECORD, PublishedRun
 from pipelines.crosswalk import add_old_keys
 from pipelines.linkage import load_model
-from pipelines.linkage.constraints import BINDING
-from pipelines.linkage.places import with_first_keys
+from pipelines.linkage.constraints import BINDING_VERDICTS
+from pipelines.linkage.list_positions import apply_first_keys
 from pipelines.linkage.relinking import Clusters, Relinking
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import INPUT
+from pipelines.linkage.standardise import INPUT_COLUMNS
 from pipelines.resources import lake
 from warehouse.count.inputs import run_inputs
 from warehouse.count.recount import MEASURES, RecordIds, Recount
@@ -67,7 +67,7 @@ class Consequences:
         """Load a published run. Raises `HarmoniaError` if its lake cannot be read."""
         self.published_run, self._registry, self._lock = published_run, registry, Lock()
         model, spark = load_model(), Spark.from_environment()
-        canonical = {name: published_run.table("canonical", name, columns) for name, columns in INPUT.items()}
+        canonical = {name: published_run.table("canonical", name, columns) for name, columns in INPUT_COLUMNS.items()}
         self._places, self._successors = published_run.table("identities", "listed"), canonical["successors"]
         self._relinking = Relinking(canonical, model, self._places, published_run.home.lake / "linkage_memory", spark)
         identities, status, findings, tables = (
@@ -98,7 +98,7 @@ class Consequences:
             records=_changed_records(now, after, pair),
             figures=self._changed_figures(changes, "harmonised"),
             reported=self._changed_figures(changes, "as_reported"),
-            is_effective=bool(effective) and verdict in BINDING and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
+            is_effective=bool(effective) and verdict in BINDING_VERDICTS and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
             forbidden=self._relinking.forbidden(pair) if verdict == "same" else "",
         )
 
@@ -119,7 +119,7 @@ class Consequences:
 
         The latest results are kept in memory, since a verdict is usually entered right after its preview.
         """
-        binding = judgements[judgements["verdict"].isin(BINDING)].reset_index(drop=True)
+        binding = judgements[judgements["verdict"].isin(BINDING_VERDICTS)].reset_index(drop=True)
         key = tuple(binding.itertuples(index=False, name=None))
         if key not in self._decided:
             clusters = self._relinking.clusters(binding)
@@ -144,7 +144,7 @@ class Consequences:
         """Return the ids that the next run would assign to the clusters."""
         cases = foresee_ids(self._registry, "case", add_old_keys(clusters.cases, self._successors, "case"))
         persons_old_keys = add_old_keys(clusters.persons, self._successors, "person")
-        persons = foresee_ids(self._registry, "person", with_first_keys(persons_old_keys, self._places))
+        persons = foresee_ids(self._registry, "person", apply_first_keys(persons_old_keys, self._places))
         persons = persons.assign(record_key=persons_old_keys["record_key"].array)
         return RecordIds(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 

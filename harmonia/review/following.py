@@ -3,7 +3,7 @@
 The key of some person records is the position in a list, e.g. of the defendants of a case, and a later delivery may reassign it. A
 judgement is about the person who had the position at the time.
 Belongs here: finding the person that a judgement is about. Does not belong here: which states of records are one person's
-(`pipelines.linkage.places`).
+(`pipelines.linkage.list_positions`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harmonia.review.judgements import combine_judgements, read_judgements
 def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the current verdict on each pair, as `combine_judgements` does, with the current keys of persons.
 
-    places: from `pipelines.linkage.places.find_listed_persons`. further: judgements to include as if they were entered now: `PAIR`,
+    places: from `pipelines.linkage.list_positions.find_listed_persons`. further: judgements to include as if they were entered now: `PAIR`,
     verdict, steward.
     """
     judgements = read_judgements(registry)
@@ -37,8 +37,8 @@ def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataF
 def follow_moved_persons(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
     """Return `judgements` with the current record key of each person instead of the key of the position at the time of the judgement.
 
-    judgements: from `read_judgements`. places: from `pipelines.linkage.places.find_listed_persons`. received: when each delivery was first
-    received, by institution and delivery.
+    judgements: from `read_judgements`. places: from `pipelines.linkage.list_positions.find_listed_persons`. received: when each delivery
+    was first received, by institution and delivery.
     """
     first = pd.Series(received).rename("received").rename_axis(["institution", "delivery"])
     states = places.merge(first.reset_index(), on=["institution", "delivery"], how="left")

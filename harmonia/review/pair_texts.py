@@ -14,7 +14,7 @@ from harmonia.review.exchange import describe_both_sides
 from harmonia.review.judgements import combine_judgements
 from harmonia.review.pairs import PAIR, pair_ids
 from harmonia.review.published import PublishedRun
-from pipelines.linkage.constraints import clashes
+from pipelines.linkage.constraints import are_contradicted
 from warehouse.star.figures import CELL
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def describe_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
 def describe_contradictions(judgements: pd.DataFrame) -> list[str]:
     """Say which judgements `same` have no effect because others contradict them, in one line each."""
     current = combine_judgements(judgements)
-    lost = current[clashes(current)]
+    lost = current[are_contradicted(current)]
     return [
         f"{pair}: `same` contradicts other judgements that separate the two; it has no effect until one of them is withdrawn."
         for pair in pair_ids(lost)

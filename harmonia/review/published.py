@@ -52,13 +52,13 @@ class PublishedRun:
         """Read the canonical tables (schemas.canonical) with all states of records, by name.
 
         Records that were delivered again under a new key have that key. Persons whose record key is a position in a list have a key of
-        their own (`pipelines.linkage.places`).
+        their own (`pipelines.linkage.list_positions`).
         """
         from pipelines.crosswalk import apply_new_keys
-        from pipelines.linkage.places import with_person_keys
+        from pipelines.linkage.list_positions import apply_person_keys
 
         tables = apply_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
-        return with_person_keys(tables, self.table("identities", "listed"))
+        return apply_person_keys(tables, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:
         """Read the decisions of linkage on pairs. Columns out: pair (id), `PAIR`, weight (bits), decision (joined or refused), reasons."""

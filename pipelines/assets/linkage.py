@@ -15,10 +15,10 @@ from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_err
 from pipelines.assets.versions import versioned_asset
 from pipelines.crosswalk import add_old_keys
 from pipelines.linkage import Linked, link, load_model
-from pipelines.linkage.model import named_model
-from pipelines.linkage.places import find_listed_persons, with_first_keys
+from pipelines.linkage.list_positions import apply_first_keys, find_listed_persons
+from pipelines.linkage.model import read_named_model
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import INPUT
+from pipelines.linkage.standardise import INPUT_COLUMNS
 from pipelines.linkage.standardise import read_columns as states
 from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
@@ -26,7 +26,7 @@ from pipelines.resources.workplace import Workplace
 
 
 def _read_current_judgements(workplace: Workplace, list_positions: pd.DataFrame) -> pd.DataFrame:
-    """Read the judgements of stewards that are in force. list_positions: from `pipelines.linkage.places.find_listed_persons`."""
+    """Read the judgements of stewards that are in force. list_positions: from `pipelines.linkage.list_positions.find_listed_persons`."""
     registry = open_registry(workplace.registry)
     try:
         return current_verdicts(registry, list_positions)
@@ -48,7 +48,7 @@ def _judgements_version(workplace: Workplace) -> object:
             rows = session.execute(select(Judgement.__table__).order_by(Judgement.id)).all()
     finally:
         registry.close()
-    return [[list(row) for row in rows], str(Spark.from_environment()), named_model()]
+    return [[list(row) for row in rows], str(Spark.from_environment()), read_named_model()]
 
 
 def _register_version(workplace: Workplace) -> object:
@@ -73,7 +73,7 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     """Cluster the records of persons and those of cases. Judgements of stewards are constraints."""
     with redact_stage_errors(workplace, "linking"):
         bounded.stop_processes()  # every delivery is harmonised
-        model, tables, spark = load_model(), canonical.restricted_to(INPUT), Spark.from_environment()
+        model, tables, spark = load_model(), canonical.restricted_to(INPUT_COLUMNS), Spark.from_environment()
         list_positions = find_listed_persons(
             states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model
         )
@@ -102,7 +102,7 @@ def identities(
     """Assign ids to cases and persons.
 
     Tables: `cases` and `persons` (institution, record_key, and `case_id` or `person_id`, also for replaced records), and `listed` (from
-    `pipelines.linkage.places`, with `person_id`).
+    `pipelines.linkage.list_positions`, with `person_id`).
     """
     with redact_stage_errors(workplace, "assigning ids", context):
         registry = open_registry(workplace.registry)
@@ -132,5 +132,5 @@ def _assign_persons(links: Linked, successors: pd.DataFrame, assign_person_ids: 
     The register of identities knows a listed person by the key that never changes.
     """
     persons = add_old_keys(links.persons, successors, "person")
-    assigned = assign_person_ids(with_first_keys(persons, links.listed))
+    assigned = assign_person_ids(apply_first_keys(persons, links.listed))
     return assigned.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})

@@ -1,4 +1,4 @@
-"""Every pair that linkage compares, with its match weight: the population from which the review draws samples.
+"""All pairs that linkage compares, with their match weights: the population from which the review draws samples.
 
 Belongs here: the frame of candidate pairs. Does not belong here: sampling (`harmonia.review`), decisions.
 """
@@ -11,34 +11,34 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import solve
-from pipelines.linkage.decisions import record_keys_of
+from pipelines.linkage.decisions import look_up_record_keys
 from pipelines.linkage.model import Model
 
 # Pairs of persons below this weight that share no blocking key are left out: they were compared only because their files may be one case.
-LEAST_BITS = -20.0
+MIN_BITS = -20.0
 
 
 def list_candidate_pairs(canonical: Mapping[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return the candidate pairs of the canonical tables, in a fixed order. Columns: entity, institution_a, key_a, institution_b, key_b,
-    weight (bits).
+    """Return the candidate pairs of the canonical tables, in a fixed order, and the number of pairs left out, by reason: `forbidden`,
+    `nothing_shared`.
 
-    A candidate is a pair that a blocking key finds, or one that was compared because of its files and weighs `LEAST_BITS` or more. A
-    pair that a hard rule forbids is no candidate. Also return the number of pairs left out, by reason: `forbidden`, `nothing_shared`.
+    Columns: entity, institution_a, key_a, institution_b, key_b, weight (bits). A candidate is a pair that a blocking key finds, or one that
+    was compared because of its files and weighs at least `MIN_BITS`. A pair that a hard rule forbids is not a candidate.
     """
     solved = solve(canonical, model)
     people, pairs = solved.people, solved.cases.pairs
     blocked = np.zeros(len(people), dtype=bool)
-    blocked[people.at(solved.blocked.left, solved.blocked.right)] = True
+    blocked[people.positions_of(solved.blocked.left, solved.blocked.right)] = True
     weight = solved.persons.weight
     forbidden = solved.persons.never
-    apart = ~blocked & (weight < LEAST_BITS) & ~forbidden
-    chosen = ~forbidden & ~apart
+    nothing_shared = ~blocked & (weight < MIN_BITS) & ~forbidden
+    chosen = ~forbidden & ~nothing_shared
     persons = _pair_rows("person", solved.records.persons, people.left[chosen], people.right[chosen], weight[chosen])
     cases = _pair_rows("case", solved.records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy(), pairs["weight"].to_numpy("float64"))
-    return pd.concat([cases, persons], ignore_index=True), {"forbidden": int(forbidden.sum()), "nothing_shared": int(apart.sum())}
+    return pd.concat([cases, persons], ignore_index=True), {"forbidden": int(forbidden.sum()), "nothing_shared": int(nothing_shared.sum())}
 
 
 def _pair_rows(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    found = record_keys_of(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
-    found.insert(0, "entity", pd.Series(entity, index=found.index, dtype="str"))
-    return found
+    rows = look_up_record_keys(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
+    rows.insert(0, "entity", pd.Series(entity, index=rows.index, dtype="str"))
+    return rows

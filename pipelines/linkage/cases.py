@@ -1,7 +1,7 @@
 """Linkage of case files to cases, by evidence of references, persons, dates, seats, offences and sentences.
 
-Belongs here: candidate pairs of files, their weight in bits, the clusters. Does not belong here: comparison of persons (`score`),
-resolving of case numbers (`references`), the shares of dates and codes (`evidence`).
+Belongs here: candidate pairs of files, their weight in bits, the clusters. Does not belong here: comparison of persons (`score`), resolving
+case numbers (`references`), the shares of dates and codes (`evidence`).
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.certain_pairs import certain_pairs, separated_pairs
+from pipelines.linkage.certain_pairs import are_separated, find_certain_pairs
 from pipelines.linkage.constraints import Constraints
-from pipelines.linkage.evidence import EvidenceShares, Weigher, estimate_shares, number_institutions, pair_kinds
+from pipelines.linkage.evidence import EvidenceShares, Weigher, estimate_shares, number_institutions, number_pair_kinds
 from pipelines.linkage.model import ExpectedOverlap, Model
-from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
+from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.record_states import map_to_numbers
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import map_to_numbers
 from pipelines.resources.integer_arrays import CodeLookup, RowIndexByOwner, compute_per_name, distinct_numbers, first_largest_rows
 from sources import contract
 
 PARTS = ("prior", "persons", "citation", "together", "apart", "another")
 # An institution counts as having at least so many files in the odds of a pair.
-LEAST_FILES = 50
-PERSON_BITS = 24.0
+MIN_FILES = 50
+MAX_PERSON_BITS = 24.0
 # Up to so many files of an institution, a pair of persons that weighs `share_bits` makes their files candidates; twice as many files need
 # one bit more, as for a pair of files.
 FEW_FILES = 2_000
 # Persons of more records than this give no candidate pairs of files.
-MOST_MATES = 60
+MAX_RECORDS_OF_PERSON = 60
 # What is expected of a pair of institutions that the model does not know, by how many of them open a file for each person of a case.
 UNKNOWN_PAIR = (ExpectedOverlap(0.05, 0.5), ExpectedOverlap(0.8, 0.9), ExpectedOverlap(0.5, 0.5))
 # Share of the files cited by the file of a victim that name this victim: it cites the files of others in which the victim is a person.
-CITED_NAMES = 0.98
+SHARE_OF_CITED_NAMING_VICTIM = 0.98
 # Bits of a pair of files that is not a candidate.
-UNTIED = -20.0
+UNTIED_BITS = -20.0
 # Bits of a merger into a file beyond those of a citation: few files are merged, so a merger is stronger evidence.
 MERGED_BITS = 6.0
 # Bits of a party separated on the day on which another file of the same institution with that party was received.
@@ -46,8 +46,10 @@ SEPARATED_BITS = 5.0
 
 @dataclass(frozen=True)
 class PriorRound:
-    """Results of the previous round. `persons`: the cluster of each person record, None in the first round; `again`: the share of
-    persons who are in several cases."""
+    """The results of the previous round.
+
+    persons: the cluster of each person record, None in the first round. again: the share of persons who are in several cases.
+    """
 
     persons: np.ndarray | None
     again: float
@@ -60,7 +62,7 @@ class Cases:
     - `cluster`: the cluster of each file
     - `pairs`: one row for each candidate pair: a, b, the bits of `PARTS`, weight
     - `bits`: further evidence by pair (`Weigher.bits`)
-    - `shares`: the shares by which this evidence was weighed
+    - `shares`: the shares with which this evidence was weighed
     """
 
     cluster: np.ndarray
@@ -71,9 +73,12 @@ class Cases:
 
 @dataclass(frozen=True)
 class FileTies:
-    """Pairs of files that are tied. `cites`: citations (`references.find_citations`); `joins`: mergers (`references.find_mergers`);
-    `together`: citations of the same number (`references.cited_together`); `detained`: stays that begin together
-    (`references.detained_together`). `component`: the component of each file, if only pairs within a component count."""
+    """Pairs of files that are tied.
+
+    cites: citations (`references.find_citations`). joins: mergers (`references.find_mergers`). together: citations of the same number
+    (`references.find_files_citing_together`). detained: stays that begin together (`references.find_stays_begun_together`). component: the
+    component of each file, if only pairs within a component count.
+    """
 
     cites: pd.DataFrame
     joins: pd.DataFrame
@@ -84,8 +89,12 @@ class FileTies:
 
 def find_ties(records: Records) -> FileTies:
     """Find all ties between the case files of `records`."""
-    named = references.find_citations(records), references.find_mergers(records), references.cited_together(records)
-    return FileTies(*named, references.detained_together(records))
+    citations_and_mergers = (
+        references.find_citations(records),
+        references.find_mergers(records),
+        references.find_files_citing_together(records),
+    )
+    return FileTies(*citations_and_mergers, references.find_stays_begun_together(records))
 
 
 def link_cases(
@@ -99,8 +108,8 @@ def link_cases(
 ) -> Cases:
     """Decide which case files of `records` are of one case.
 
-    `before`: results of the previous round. `constraints`: decisions of stewards. `shares`: shares of evidence, by default estimated
-    from the records.
+    before: results of the previous round. constraints: decisions of stewards. shares: shares of evidence, by default estimated from the
+    records.
     """
     ties = ties or find_ties(records)
     pairs, _ = gather_file_pairs(records, people, model, before, constraints.every, ties)
@@ -109,7 +118,7 @@ def link_cases(
         pairs = pairs.assign(weight=0.0, another=0.0)
     else:
         pairs, bits, shares = weigh_files(records, model, pairs, shares)
-        pairs["another"] = cites_another(records, model, pairs, ties.cites, pairs)
+        pairs["another"] = bits_against_cited_rivals(records, model, pairs, ties.cites, pairs)
         pairs["weight"] += pairs["another"]
     pairs, bits = _add_detained_together(records, model, pairs, bits, ties.detained)
     return Cases(_cluster_files(records, model, pairs, constraints), pairs, bits, shares)
@@ -120,19 +129,19 @@ def _add_detained_together(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `pairs` and their evidence `bits`, extended by the pairs of stays that began together and have no other tie.
 
-    A stay is left out if it probably belongs to the case of a file of an institution that registers cases: such a file names everybody
-    who was arrested, so any other stay of that case is tied through its person.
+    A stay is left out if it probably belongs to the case of a file of an institution that registers cases. Such a file names everybody who
+    was arrested, so any other stay of that case is tied through its person.
     """
-    found = orient_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
-    known = _pair_codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    found = found[~np.isin(_pair_codes(records, found["a"].to_numpy(), found["b"].to_numpy()), known)]
+    stays = orient_pairs(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
+    compared_already = _pair_codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    stays = stays[~np.isin(_pair_codes(records, stays["a"].to_numpy(), stays["b"].to_numpy()), compared_already)]
     registers = records.files["institution"].isin(contract.institutions_at("registration")).to_numpy()
     arrested = pairs.loc[(pairs["weight"] > 0) & (registers[pairs["a"]] | registers[pairs["b"]]), ["a", "b"]].to_numpy()
-    found = found[~found[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
-    if found.empty:
+    stays = stays[~stays[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
+    if stays.empty:
         return pairs, bits
     weight = model.cases["detained_together"]
-    new = found.assign(**dict.fromkeys(PARTS, 0.0), left=-1, right=-1, best=np.nan, single=False, weight=weight)
+    new = stays.assign(**dict.fromkeys(PARTS, 0.0), left=-1, right=-1, best=np.nan, single=False, weight=weight)
     reason = pd.DataFrame({"pair": np.arange(len(new)) + len(pairs), "name": "detained", "bits": weight})
     return pd.concat([pairs, new], ignore_index=True), pd.concat([bits, reason], ignore_index=True)
 
@@ -140,9 +149,11 @@ def _add_detained_together(
 def weigh_files(
     records: Records, model: Model, pairs: pd.DataFrame, shares: EvidenceShares | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, EvidenceShares]:
-    """Return `pairs` of `gather_file_pairs` with `weight` by the evidence of the two files alone (`another`, the evidence of third
-    files, is still 0), their further evidence, and the shares of that evidence."""
-    shares = shares or estimate_shares(records, certain_pairs(records, pairs), model)
+    """Return `pairs` of `gather_file_pairs` with their `weight`, their further evidence, and the shares of that evidence.
+
+    The weight is by the evidence of the two files alone: `another`, the evidence of third files, is still 0.
+    """
+    shares = shares or estimate_shares(records, find_certain_pairs(records, pairs), model)
     bits = Weigher(records, shares, model).bits(pairs, pairs["left"].ge(0).to_numpy())
     beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
     pairs = pairs.assign(another=0.0)
@@ -159,21 +170,21 @@ def gather_file_pairs(
     chosen: pd.DataFrame | None = None,
     overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the candidate pairs of files, including the pairs `a, b` of `extra`, with the evidence of persons and references; also
-    return the citations (`cited`).
+    """Return the candidate pairs of files with the evidence of persons and references, and the citations (`cites`).
 
-    Columns of the pairs: a, b (oriented, see `orient_pairs`); left, right (the best matching persons, -1 if no persons are similar);
-    best (bits of that match); single (whether a number with a single bearer is cited); and the bits persons, prior, citation, together,
-    apart. `chosen`: return only these pairs; `overlaps`: their persons, if already compared.
+    extra: further pairs `a, b` to include. chosen: if it is not None, only these pairs are returned. overlaps: the persons of these pairs,
+    if they are already compared. Columns of the pairs: a, b (oriented, see `orient_pairs`); left, right (the best matching persons, -1 if
+    no persons are similar); best (bits of that match); single (whether a number with a single bearer is cited); and the bits persons,
+    prior, citation, together, apart.
     """
     ties = ties or find_ties(records)
     cites, joins, together = ties.cites, ties.joins, ties.together
-    pairs = candidate_files(records, people, model, before.persons, ties, extra) if chosen is None else chosen
-    kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-    expected = compute_per_name(names, kinds, lambda kind: expected_overlap(kind, model).expected)
-    coverage = compute_per_name(names, kinds, lambda kind: expected_overlap(kind, model).coverage)
+    pairs = find_candidate_files(records, people, model, before.persons, ties, extra) if chosen is None else chosen
+    kinds, names = number_pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    expected = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).expected)
+    coverage = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).coverage)
     cited = _cited_about_victim(records, pairs, cites)
-    coverage = np.where(cited, np.maximum(coverage, CITED_NAMES), coverage)
+    coverage = np.where(cited, np.maximum(coverage, SHARE_OF_CITED_NAMING_VICTIM), coverage)
     pairs = _add_person_bits(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
     pairs["persons"] = np.where(cited & _only_one_names_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
@@ -182,14 +193,16 @@ def gather_file_pairs(
     return pairs.join(_reference_bits(records, model, pairs, cites, joins, together)), cites
 
 
-def expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
-    """Return what is expected of a pair of institutions (`pair_kinds`): the entry of the model, else an entry that depends only on
-    whether they open a file for each person."""
+def find_expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
+    """Return the expected overlap of a pair of institutions (`number_pair_kinds`).
+
+    If the model has no entry for it, it depends only on whether the institutions open a file for each person.
+    """
     persons = sum(name in contract.institutions_with_file_per_person() for name in kind.split("-"))
     return model.between.get(kind) or UNKNOWN_PAIR[persons]
 
 
-def shared_bits(records: Records, model: Model) -> float:
+def min_bits_of_shared_person(records: Records, model: Model) -> float:
     """Return the match weight from which a pair of persons makes their files candidates."""
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     most = max((n for name, n in counts.items() if name != "persons"), default=1)
@@ -197,23 +210,26 @@ def shared_bits(records: Records, model: Model) -> float:
 
 
 def orient_pairs(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
-    """Return the distinct pairs of different files, sorted: `a` is of the upstream institution, or the earlier file of one institution."""
-    place: np.ndarray = records.once("upstream", lambda: _upstream_rank(records))
-    turned = place[a] > place[b]
-    codes = _pair_codes(records, np.where(turned, b, a), np.where(turned, a, b))
+    """Return the distinct pairs of different files, sorted.
+
+    `a` is the file of the upstream institution, or the earlier one of two files of one institution.
+    """
+    rank: np.ndarray = records.once("upstream", lambda: _upstream_rank(records))
+    is_reversed = rank[a] > rank[b]
+    codes = _pair_codes(records, np.where(is_reversed, b, a), np.where(is_reversed, a, b))
     codes = distinct_numbers(codes[a != b])
-    return pd.DataFrame({"a": codes // max(len(place), 1), "b": codes % max(len(place), 1)})
+    return pd.DataFrame({"a": codes // max(len(rank), 1), "b": codes % max(len(rank), 1)})
 
 
 def _upstream_rank(records: Records) -> np.ndarray:
-    """Rank the files by the stage of their institution; in a pair the file with the lower rank comes first."""
+    """Rank the files by the stage of their institution, then by day. In a pair the file with the lower rank comes first."""
     files, persons = records.files, records.persons
     rank = map_to_numbers(files["institution"], contract.position_of(), len(contract.position_of()))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
-    place = np.empty(len(files), dtype="int64")
-    place[np.lexsort((np.arange(len(files)), start.to_numpy(), rank))] = np.arange(len(files))
-    return place
+    order = np.empty(len(files), dtype="int64")
+    order[np.lexsort((np.arange(len(files)), start.to_numpy(), rank))] = np.arange(len(files))
+    return order
 
 
 def _pair_codes(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -221,7 +237,7 @@ def _pair_codes(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(a * max(len(records.files), 1) + b, dtype="int64")
 
 
-def candidate_files(
+def find_candidate_files(
     records: Records,
     people: PersonPairs,
     model: Model,
@@ -230,13 +246,13 @@ def candidate_files(
     extra: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the pairs of files (`a, b`) that share a person, are tied by a reference, or are in `extra`."""
-    enough = people.weight >= shared_bits(records, model)
+    enough = people.weight >= min_bits_of_shared_person(records, model)
     left, right = people.left[enough], people.right[enough]
     if person_cluster is not None:
         mates = RowIndexByOwner(person_cluster, int(person_cluster.max(initial=-1)) + 1)
-        clusters = np.flatnonzero((mates.sizes > 1) & (mates.sizes <= MOST_MATES))
-        _, one, other = mates.combine_rows(clusters, clusters)
-        left, right = np.concatenate([left, one[one < other]]), np.concatenate([right, other[one < other]])
+        clusters = np.flatnonzero((mates.sizes > 1) & (mates.sizes <= MAX_RECORDS_OF_PERSON))
+        _, first, second = mates.combine_rows(clusters, clusters)
+        left, right = np.concatenate([left, first[first < second]]), np.concatenate([right, second[first < second]])
     file = records.persons["file"].to_numpy()
     sources = [ties.cites, ties.joins, ties.together, *([] if extra is None else [extra])]
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
@@ -248,31 +264,34 @@ def candidate_files(
 
 
 def _file_counts(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Count the files of both institutions of each pair, and return the larger count."""
+    """Return, for each pair, the number of files of one of its institutions: that with more files."""
     code, names = number_institutions(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     count = compute_per_name(names, code, lambda name: float(counts[name]))
-    return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
+    return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), MIN_FILES)
 
 
 def _add_person_bits(
     records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: PriorRound
 ) -> pd.DataFrame:
-    """Return `pairs` with `persons`, the bits of the persons of both files, and with the best matching pair of persons (`left` of `a`,
-    `right` of `b`, `best`). `coverage`: expected share of the persons of one file that are in the other."""
+    """Return `pairs` with `persons`, the bits of the persons of both files, and the best matching pair of persons (`left` of `a`, `right`
+    of `b`, `best`).
+
+    coverage: expected share of the persons of one file who are in the other.
+    """
     pair, left, right, weight = overlaps.pair, overlaps.left, overlaps.right, overlaps.weight
     if before.persons is not None:
-        one = before.persons[left] == before.persons[right]
-        weight = np.where(one, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
-    weight = np.clip(weight, -PERSON_BITS, PERSON_BITS)
+        same_cluster = before.persons[left] == before.persons[right]
+        weight = np.where(same_cluster, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
+    weight = np.clip(weight, -MAX_PERSON_BITS, MAX_PERSON_BITS)
     likelier = np.exp2(weight)
     wrong = np.clip(before.again / _file_counts(records, pairs), 0.0, 0.5)
-    found = np.full((2, len(pairs)), -np.inf)
+    bits_by_side = np.full((2, len(pairs)), -np.inf)
     for side, (of_pair, place) in enumerate(overlaps.sides):
         many = np.bincount(overlaps.sides[1 - side][0], minlength=len(pairs))
         mean = np.bincount(place, weights=likelier) / many[of_pair]
-        found[side] = _containment_bits(of_pair, mean, coverage, wrong, model)
-    contained = found.max(axis=0)
+        bits_by_side[side] = _containment_bits(of_pair, mean, coverage, wrong, model)
+    contained = bits_by_side.max(axis=0)
     first = first_largest_rows(pair, weight)
     best = np.full((2, len(pairs)), -1)
     best[:, pair[first]] = left[first], right[first]
@@ -282,7 +301,10 @@ def _add_person_bits(
 
 
 def _containment_bits(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
-    """Return the bits of each pair for persons of one file being in the other. The clearest person counts in full, its companions less."""
+    """Return the bits of each pair that the persons of one file are in the other.
+
+    The clearest person counts completely, its companions less.
+    """
     share, chance = coverage[pair], wrong[pair]
     hit = np.log2(1 - share + share * likelier)
     alone = hit - np.log2(1 - chance + chance * likelier)
@@ -346,17 +368,17 @@ def _reference_bits(
     citation = np.zeros(len(pairs))
     single = np.zeros(len(pairs), dtype=bool)
     for frame, surer in ((cites[~cites["near"]], 0.0), (joins, MERGED_BITS)):
-        table = _smallest_by_pair(records, frame, "bearers")
+        table = _look_up_smallest(records, frame, "bearers")
         for direction in directions:
             bearers = table.values_at(direction)
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
-    citation += np.where(separated_pairs(records, pairs), SEPARATED_BITS, 0.0)
-    table = _smallest_by_pair(records, cites[cites["near"]], "bearers")
+    citation += np.where(are_separated(records, pairs), SEPARATED_BITS, 0.0)
+    table = _look_up_smallest(records, cites[cites["near"]], "bearers")
     use = (np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
-    table = _smallest_by_pair(records, together, "citing")
+    table = _look_up_smallest(records, together, "citing")
     both = np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
@@ -367,8 +389,10 @@ def _reference_bits(
 
 
 def _name_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Return which pairs of files of a prosecution mention no second file. A prosecution has two files of one case only if a party is
-    separated or cases are joined, and its files record both."""
+    """Return for each pair whether both files are of a prosecution and mention no second file.
+
+    A prosecution has two files of one case only if a party is separated or cases are joined, and its files record both.
+    """
     silent = records.files["institution"].isin(contract.institutions_at("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
@@ -377,69 +401,76 @@ def _name_no_second_file(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _cites_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Return which pairs are of a file of an institution that opens cases and of a file about one victim that cites no case. A victim's
-    file belongs to the case that it cites; without a citation it is more often a matter that those institutions do not know."""
+    """Return whether each pair has a file of an institution that opens cases and a file about one victim that cites no case.
+
+    A victim's file belongs to the case that it cites. Without a citation, it is more often about a matter that those institutions do not
+    know.
+    """
     code, names = number_institutions(records)
     opens = np.array([name in contract.institutions_at("registration", "prosecution") for name in names], dtype=bool)[code]
     kinds = [
         kind for kind, name in contract.institution_of_number_kind().items() if name not in contract.institutions_with_file_per_person()
     ]
-    silent = _about_one_victim(records)
-    silent[records.references.loc[records.references["kind"].isin(kinds), "file"].to_numpy("int64")] = False
+    without_citation = _about_one_victim(records)
+    without_citation[records.references.loc[records.references["kind"].isin(kinds), "file"].to_numpy("int64")] = False
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    return np.asarray((opens[a] & silent[b]) | (opens[b] & silent[a]), dtype=bool)
+    return np.asarray((opens[a] & without_citation[b]) | (opens[b] & without_citation[a]), dtype=bool)
 
 
-def _smallest_by_pair(records: Records, frame: pd.DataFrame, column: str) -> CodeLookup:
-    """Return the smallest value of `column` in `frame` for each ordered pair of files."""
+def _look_up_smallest(records: Records, frame: pd.DataFrame, column: str) -> CodeLookup:
+    """Return a lookup of the smallest value of `column` in `frame` for each ordered pair of files."""
     return CodeLookup(_pair_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
 
 
-def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame) -> np.ndarray:
-    """Return the bits against each pair if one of its files cites, or is cited by, a third file of the other file's institution.
+def bits_against_cited_rivals(
+    records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame
+) -> np.ndarray:
+    """Return the bits against each pair of which one file cites, or is cited by, a third file of the other file's institution.
 
-    The bits are weighted by the probability that the third file belongs to the case of the first, and not to that of the second. If one
-    file cites both, the likelier citation is taken as right, and the other no longer counts. `weighed`: a, b, weight of pairs of files
-    by other evidence, including `pairs` (with `citation`).
+    The bits are weighted with the probability that the third file belongs to the case of the first file, and not to that of the second. If
+    one file cites both, the more probable citation is taken as right, and the other one does not count. weighed: a, b, weight of pairs of
+    files by other evidence, including `pairs` (with `citation`).
     """
     exact, size = cites[~cites["near"]], len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
     one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")
-    known = CodeLookup(
+    bits_by_pair = CodeLookup(
         np.concatenate([_pair_codes(records, one, other), _pair_codes(records, other, one)]), np.concatenate([weight, weight])
     )
     a, b, citation = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["citation"].to_numpy("float64")
-    own = np.maximum(known.values_at(_pair_codes(records, a, b), UNTIED), 0.0)
+    bits_of_pair = np.maximum(bits_by_pair.values_at(_pair_codes(records, a, b), UNTIED_BITS), 0.0)
     out = np.zeros(len(pairs))
     for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing)):
         tied_to = RowIndexByOwner(one, size)
         for first, second in ((a, b), (b, a)):
-            pair, third, both = _third_files(records, first, second, tied_to, other)
+            pair, third, both = _find_third_files(records, first, second, tied_to, other)
             if name == "cited_by_another":  # many may cite one file
                 pair, third, both = pair[~both], third[~both], both[~both]
-            tied = known.values_at(_pair_codes(records, first[pair], third), UNTIED) - np.where(both, own[pair], 0.0)
-            between = known.values_at(_pair_codes(records, second[pair], third), UNTIED)
+            tied = bits_by_pair.values_at(_pair_codes(records, first[pair], third), UNTIED_BITS) - np.where(both, bits_of_pair[pair], 0.0)
+            between = bits_by_pair.values_at(_pair_codes(records, second[pair], third), UNTIED_BITS)
             most = model.cases[name] - np.where(both, citation[pair], 0.0)
             np.minimum.at(out, pair, most * _as_probability(tied) * (1 - _as_probability(between)))
     return out
 
 
-def _third_files(
+def _find_third_files(
     records: Records, first: np.ndarray, second: np.ndarray, tied_to: RowIndexByOwner, other: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the other files of the institution of `second` to which the file `first` of a pair is tied. Return the row of the pair, the
-    file, and whether `first` is also tied to `second`."""
+    """Find the other files of the institution of `second` to which the file `first` of a pair is tied.
+
+    Return the row of the pair, the third file, and whether `first` is also tied to `second`.
+    """
     institution, _ = number_institutions(records)
     pair, tie = tied_to.rows_of(first)
     third = other[tie]
-    own = np.zeros(len(first), dtype=bool)
-    own[pair[third == second[pair]]] = True
+    also_tied = np.zeros(len(first), dtype=bool)
+    also_tied[pair[third == second[pair]]] = True
     _, names = number_institutions(records)
     several = np.array(
         [name in contract.institutions_with_file_per_person() for name in names], dtype=bool
     )  # other files of the case there are no rivals
     others = (institution[third] == institution[second[pair]]) & (third != second[pair]) & ~several[institution[third]]
-    return pair[others], third[others], own[pair[others]]
+    return pair[others], third[others], also_tied[pair[others]]
 
 
 def _as_probability(bits: np.ndarray) -> np.ndarray:
@@ -455,5 +486,5 @@ def _cluster_files(records: Records, model: Model, pairs: pd.DataFrame, constrai
     spine = [name for name in contract.institution_of_number_kind().values() if name not in contract.institutions_with_file_per_person()]
     kind = map_to_numbers(records.files["institution"], {name: n for n, name in enumerate(spine)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
-    found = replace(cluster.pairs_from_weights(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
-    return cluster.agglomerate(len(records.files), found, rules, kind, constraints)
+    weighted_pairs = replace(cluster.build_weighted_pairs(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
+    return cluster.agglomerate(len(records.files), weighted_pairs, rules, kind, constraints)

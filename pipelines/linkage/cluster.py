@@ -1,14 +1,13 @@
-"""Forms clusters from weighted pairs: agglomeration, best pair first.
+"""Form clusters from weighted pairs by agglomeration: the best pair is joined first.
 
 Belongs here: agglomeration with vetoes. Does not belong here: the meaning of a weight.
 
 The nearness of two groups is `best_share` times their best pair, plus the rest times the average of their pairs. It is computed part by
-part (a part is, for example, a field), and only over the pairs in which that part is known: a record without a number must not bridge
-two records with different numbers, and a chain of chance agreements must not join strangers. The nearest groups are joined first, until
-no nearness is above zero.
+part (a part is, for example, a field), and only over the pairs in which that part is known: a record without a number must not bridge two
+records with different numbers, and a chain of chance agreements must not join strangers. The nearest groups are joined first, until no
+nearness is above zero.
 
-Members that positive pairs do not connect can never be joined, so every connected component joins its nearest two groups at the same
-time.
+Members that positive pairs do not connect can never be joined. So every connected component joins its nearest two groups at the same time.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class WeightedPairs:
     veto: np.ndarray
 
 
-def pairs_from_weights(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
-    """Return `WeightedPairs` with weights only: without parts, odds or vetoes."""
+def build_weighted_pairs(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
+    """Build `WeightedPairs` from weights only: without parts, odds or vetoes."""
     none, every = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
     return WeightedPairs(left, right, weight, weight.reshape(-1, 1).astype("float64"), np.zeros(len(left)), every, none)
 
@@ -65,34 +64,36 @@ class JoiningRules:
 def agglomerate(
     size: int, pairs: WeightedPairs, rules: JoiningRules, spine: np.ndarray | None = None, constraints: Constraints | None = None
 ) -> np.ndarray:
-    """Return the group number of each member 0..`size`-1; groups are numbered in the order of their first member.
+    """Return the group number of each member 0..`size`-1. Groups are numbered in the order of their first member.
 
-    `spine`: kind of each member as a number from 0, or -1 if it is not a spine member. `constraints`: members that must, or must not, be
-    in one group, regardless of weights and vetoes. The result does not depend on the order of the pairs.
+    spine: kind of each member as a number from 0, or -1 if it is not a spine member. constraints: members that must, or must not, be in one
+    group, whatever the weights and vetoes. The result does not depend on the order of the pairs.
     """
     constraints = constraints or Constraints()
     kind = np.full(size, -1) if spine is None else spine
-    component = connected_members(size, pairs.left, pairs.right, pairs.weight, constraints)
+    component = label_positive_components(size, pairs.left, pairs.right, pairs.weight, constraints)
     group = _first_member(connected_components(size, constraints.same[:, 0], constraints.same[:, 1]))
     bits = np.zeros(size, dtype="int64")  # the spine kinds in a group
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
     links = _links_of_pairs(pairs, kind, constraints).between(group)
-    links = links.at(component[links.a] == component[links.b])
+    links = links.take(component[links.a] == component[links.b])
     while len(links.a):
         a, b = links.nearest(component, rules, bits)
         group[b] = a
         bits[a] |= bits[b]
         joined = np.zeros(size, dtype=bool)
         joined[component[a]] = True
-        links = links.at(joined[component[links.a]]).between(group)
+        links = links.take(joined[component[links.a]]).between(group)
     while (group != group[group]).any():
         group = group[group]
     return number_groups(group)
 
 
-def connected_members(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
-    """Number the connected components over the pairs above zero and `constraints.same`, by member. No group extends beyond its
-    component."""
+def label_positive_components(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
+    """Return, for each member, the number of its connected component over the pairs above zero and `constraints.same`.
+
+    No group extends beyond its component.
+    """
     positive = weight > 0
     return connected_components(
         size, np.concatenate([left[positive], constraints.same[:, 0]]), np.concatenate([right[positive], constraints.same[:, 1]])
@@ -100,7 +101,7 @@ def connected_members(size: int, left: np.ndarray, right: np.ndarray, weight: np
 
 
 def connected_components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Number the connected components by member, in the order of their first member."""
+    """Return, for each member, the number of its connected component; components are numbered in the order of their first member."""
     root = np.arange(size)
     while len(left):
         a, b = root[left], root[right]
@@ -113,7 +114,7 @@ def connected_components(size: int, left: np.ndarray, right: np.ndarray) -> np.n
 
 
 def number_groups(roots: np.ndarray) -> np.ndarray:
-    """Number the groups of `roots` (the representative of each member's group) from 0, in the order of their first member."""
+    """Number the groups of `roots` from 0, in the order of their first member. roots: the representative of each member's group."""
     _, first, inverse = np.unique(roots, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype="int64")
 
@@ -125,8 +126,11 @@ def _first_member(number: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _GroupLinks:
-    """All pairs between two groups `a` < `b`, each identified by its first member: the best weight and odds, the best strong pair, the
-    best pair of one spine kind, sums and counts by part, and whether the groups must stay apart."""
+    """All pairs between two groups `a` < `b`, each identified by its first member.
+
+    best, odds: the best weight and odds. strong: the best strong pair. alike: the best pair of one spine kind. sums, counts: by part. veto:
+    whether the groups must stay apart.
+    """
 
     a: np.ndarray
     b: np.ndarray
@@ -138,11 +142,11 @@ class _GroupLinks:
     counts: np.ndarray
     veto: np.ndarray
 
-    def at(self, rows: np.ndarray) -> _GroupLinks:
+    def take(self, rows: np.ndarray) -> _GroupLinks:
         return _GroupLinks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def between(self, group: np.ndarray) -> _GroupLinks:
-        """Combine the links of groups that were merged. `group`: the group of each member."""
+        """Combine the links of groups that were merged. group: the group of each member."""
         a, b = group[self.a], group[self.b]
         apart = a != b
         a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
@@ -151,22 +155,22 @@ class _GroupLinks:
         starts = np.searchsorted(place[order], np.arange(len(codes)))
         rows = np.flatnonzero(apart)[order]
         if len(codes) == len(rows):
-            return replace(self.at(rows), a=a[order], b=b[order])
+            return replace(self.take(rows), a=a[order], b=b[order])
         maxima = {name: np.maximum.reduceat(getattr(self, name)[rows], starts) for name in ("best", "odds", "strong", "alike", "veto")}
         sums, counts = (np.add.reduceat(getattr(self, name)[rows], starts, axis=0) for name in ("sums", "counts"))
         return _GroupLinks(codes // len(group), codes % len(group), sums=sums, counts=counts, **maxima)
 
     def nearest(self, component: np.ndarray, rules: JoiningRules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Choose the two groups of each component that are joined next."""
+        """Choose, in each component, the two groups that are joined next."""
         average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
         occupied = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)
         near = rules.best_share * self.best + (1 - rules.best_share) * average - rules.occupied * occupied
         both = (spine[self.a] > 0) & (spine[self.b] > 0)
         rows = np.flatnonzero((near > 0) & ~self.veto & (~both | (self.strong >= rules.spine) | (self.alike > 0)))
-        own = component[self.a[rows]]
+        group_component = component[self.a[rows]]
         # Group numbers break ties, so that the order of input does not matter.
-        order = np.lexsort((self.b[rows], self.a[rows], -near[rows], own))
-        first = rows[order[is_run_start(own[order])]]
+        order = np.lexsort((self.b[rows], self.a[rows], -near[rows], group_component))
+        first = rows[order[is_run_start(group_component[order])]]
         return self.a[first], self.b[first]
 
 

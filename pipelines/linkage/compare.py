@@ -1,10 +1,10 @@
 """Comparison of pairs of person records: the level that each field of a pair reaches.
 
-Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs are
-compared (`blocking`).
+Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs are compared
+(`blocking`).
 
-Properties of a single value (its letters, its tokens) are computed once for each value, however many pairs it is in. Texts whose letters
-differ too much are not compared in full.
+Properties of a single value (its letters, its tokens) are computed once for each value, however many pairs contain it. Texts whose letters
+differ too much are not compared completely.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rapidfuzz.process import cpdist
 
 from pipelines.linkage.model import Field
 
-MISSING = -1
-WORKERS = 2  # threads per scoring; the result does not depend on it
+MISSING_LEVEL = -1
+THREADS = 2  # threads per scoring; the result does not depend on it
 # The most that Jaro–Winkler adds to Jaro, as a share of the difference to 1: a tenth for each of the first four letters.
 PREFIX_WEIGHT = 0.4
 # Number of texts split into letters at a time.
@@ -33,9 +33,9 @@ Values = list[np.ndarray]
 Mask = np.ndarray
 
 
-def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndarray) -> Values:
+def read_column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndarray) -> Values:
     """Return the values of `columns` at `rows` as arrays for the tests: text (empty if missing), days as text `yyyymmdd`, numbers."""
-    found = []
+    arrays = []
     for name in columns:
         column = records[name]
         if pd.api.types.is_datetime64_any_dtype(column):
@@ -46,26 +46,26 @@ def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndar
             values = column.to_numpy(dtype="float64", na_value=np.nan)
         else:
             values = column.fillna("").to_numpy(dtype=object)
-        found.append(values[rows])
-    return found
+        arrays.append(values[rows])
+    return arrays
 
 
 class FieldValues:
-    """The values of a field (one array for each column), and properties of single values, each computed once."""
+    """The values of a field (one array for each column), and properties of single values, each of which is computed once."""
 
     def __init__(self, columns: Values) -> None:
         self.columns = columns
         self._derived: dict[Hashable, np.ndarray] = {}
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
-        """Apply `make` to each value of the first column. The result is cached."""
+        """Apply `make` to the values of the first column, and return the result, which is cached."""
         if (make, args) not in self._derived:
             self._derived[make, args] = make(self.columns[0], *args)
         return self._derived[make, args]
 
 
 class ValuePairs:
-    """Pairs of values of a field. `a` and `b` are the rows of the two values in `field_values`."""
+    """Pairs of values of a field. a, b: the rows of the two values in `field_values`."""
 
     def __init__(self, field_values: FieldValues, a: np.ndarray, b: np.ndarray) -> None:
         self.field_values, self.a, self.b = field_values, a, b
@@ -73,7 +73,7 @@ class ValuePairs:
     def __len__(self) -> int:
         return len(self.a)
 
-    def at(self, rows: np.ndarray) -> ValuePairs:
+    def take(self, rows: np.ndarray) -> ValuePairs:
         """Return the pairs at `rows`."""
         return ValuePairs(self.field_values, self.a[rows], self.b[rows])
 
@@ -83,7 +83,7 @@ class ValuePairs:
         return values[self.a], values[self.b]
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
-        """Apply `make` to the texts on both sides of the pairs."""
+        """Apply `make` to the texts on both sides of the pairs, and return both results."""
         derived = self.field_values.derived(make, *args)
         return derived[self.a], derived[self.b]
 
@@ -99,17 +99,19 @@ class ValuePairs:
 
 
 def compare_field(field: Field, left: Values, right: Values) -> np.ndarray:
-    """Return the number of the level of `field` that each pair reaches; the first test that holds decides. It is `MISSING` if either
-    side has no value."""
+    """Return the number of the level of `field` that each pair reaches: that of the first test that holds.
+
+    It is `MISSING_LEVEL` if either side has no value.
+    """
     size = len(left[0])
     field_values = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
-    absent = missing_rows(field_values.columns)
-    level = levels_reached(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
-    level[absent[:size] | absent[size:]] = MISSING
+    absent = are_missing(field_values.columns)
+    level = find_levels(field, ValuePairs(field_values, np.arange(size), np.arange(size, 2 * size)))
+    level[absent[:size] | absent[size:]] = MISSING_LEVEL
     return level
 
 
-def levels_reached(field: Field, sides: ValuePairs) -> np.ndarray:
+def find_levels(field: Field, sides: ValuePairs) -> np.ndarray:
     """Return the number of the level of `field` that each pair reaches, for pairs with a value on both sides."""
     level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
     rows = np.arange(len(sides))
@@ -118,20 +120,23 @@ def levels_reached(field: Field, sides: ValuePairs) -> np.ndarray:
         if not len(rows):
             break
         args: dict[str, Any] = dict(spec.args)
-        if spec.test in SCORED:  # levels that differ only in their bound share one scoring
+        if spec.test in SCORERS:  # levels that differ only in their bound share one scoring
             if spec.test not in scores:
-                scores[spec.test] = SCORED[spec.test](sides, [s.args for s in field.levels if s.test == spec.test])
+                scores[spec.test] = SCORERS[spec.test](sides, [s.args for s in field.levels if s.test == spec.test])
             args["scores"] = scores[spec.test]
         mask = TESTS[spec.test](sides, **args)
         if mask.any():
             level[rows[mask]] = number
-            rows, sides = rows[~mask], sides.at(~mask)
+            rows, sides = rows[~mask], sides.take(~mask)
             scores = {name: found[~mask] for name, found in scores.items()}
     return level
 
 
-def missing_rows(values: Values) -> Mask:
-    """Return whether each row has no value in any column of a field; boolean columns only qualify another column and do not count."""
+def are_missing(values: Values) -> Mask:
+    """Return for each row whether it has no value in any column of a field.
+
+    Boolean columns are ignored, since they only qualify another column.
+    """
     empty = np.ones(len(values[0]), dtype=bool)
     for column in values:
         if column.dtype.kind == "b":
@@ -147,13 +152,13 @@ def _text_lengths(texts: np.ndarray) -> np.ndarray:
 
 def _letters_as_bits(texts: np.ndarray) -> np.ndarray:
     """Return the letters of each text as bits. A repeated letter sets a further bit; some letters share a bit."""
-    return _in_batches(_letter_bits, texts)
+    return _apply_in_batches(_letter_bits, texts)
 
 
-def _in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
+def _apply_in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
     """Apply `make` to the letters of `texts` (one row per text, padded with 0), one batch of texts at a time."""
-    some = [texts[begin : begin + BATCH_SIZE].astype("U") for begin in range(0, len(texts), BATCH_SIZE)]
-    return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in some)])
+    batches = [texts[begin : begin + BATCH_SIZE].astype("U") for begin in range(0, len(texts), BATCH_SIZE)]
+    return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in batches)])
 
 
 def _letter_bits(letters: np.ndarray) -> np.ndarray:
@@ -172,18 +177,23 @@ def _as_bits(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
     return np.asarray(np.bitwise_or.reduce(np.where(letters > 0, bits, np.uint64(0)), axis=1))
 
 
-def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
-    """Return the digits of days `yyyymmdd` at `places` as one number; the number is the same for all missing days."""
+def _day_digits(days: np.ndarray, positions: tuple[int, ...]) -> np.ndarray:
+    """Return the digits of days `yyyymmdd` at `positions` as one number, which is the same for all missing days."""
     digits = days.astype("U8").view("uint32").reshape(len(days), 8)
     out = np.zeros(len(days), dtype="int64")
-    for place in places:
-        out = out * 256 + digits[:, place] % 256
+    for position in positions:
+        out = out * 256 + digits[:, position] % 256
     return out
 
 
-def _days_agree(sides: ValuePairs, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
-    """Return whether both days are known, and the digits at `places` of the left day equal those at `against` of the right day."""
-    one, other = sides.field_values.derived(_day_digits, places)[sides.a], sides.field_values.derived(_day_digits, against)[sides.b]
+def _days_agree(sides: ValuePairs, left_positions: tuple[int, ...], right_positions: tuple[int, ...]) -> Mask:
+    """Return for each pair whether both days are known, and the digits of the left day at `left_positions` are those of the right day at
+    `right_positions`.
+    """
+    one, other = (
+        sides.field_values.derived(_day_digits, left_positions)[sides.a],
+        sides.field_values.derived(_day_digits, right_positions)[sides.b],
+    )
     return np.asarray((one == other) & sides.both(), dtype=bool)
 
 
@@ -195,7 +205,7 @@ def _similarities(sides: ValuePairs, least: float) -> np.ndarray:
     enough = common * (one + other) >= (3 * (least - PREFIX_WEIGHT) / (1 - PREFIX_WEIGHT) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
     out = np.zeros(len(sides))
-    out[rows] = _jaro_winkler(*sides.at(rows).column(), least)
+    out[rows] = _jaro_winkler(*sides.take(rows).column(), least)
     return out
 
 
@@ -207,52 +217,57 @@ def _jaro_winkler(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarr
 
 def _run_scorer(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
     """Apply a scorer of rapidfuzz to pairs of texts, in threads if there are many."""
-    workers = WORKERS if len(left) >= PAIRS_FOR_THREADS else 1
+    workers = THREADS if len(left) >= PAIRS_FOR_THREADS else 1
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
 def _edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
-    """Return the number of edits between the texts of each pair (a swap of neighbours is one edit); any number above `most` if there are
-    more."""
+    """Return the number of edits between the texts of each pair; any number above `most` if there are more.
+
+    A swap of neighbours is one edit.
+    """
     out = np.full(len(sides), most + 1, dtype="float64")
     rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit replaces at most one letter
-    out[rows] = _run_scorer(OSA.distance, *sides.at(rows).column(), int(most))
+    out[rows] = _run_scorer(OSA.distance, *sides.take(rows).column(), int(most))
     return out
 
 
-def equal_values(sides: ValuePairs) -> Mask:
-    """Return whether the first column is equal and not empty."""
+def are_equal(sides: ValuePairs) -> Mask:
+    """Return for each pair whether its values in the first column are equal and not empty."""
     out = np.zeros(len(sides), dtype=bool)
     if sides.field_values.columns[0].dtype.kind != "O":
         left, right = sides.column()
         return np.asarray(left == right, dtype=bool)
     rows = np.flatnonzero(sides.apart() == 0)
-    left, right = sides.at(rows).column()
+    left, right = sides.take(rows).column()
     out[rows] = (left == right) & (left != "")
     return out
 
 
-def equal_and_true(sides: ValuePairs) -> Mask:
-    """Return whether the first column is equal, and the second column is true on both sides."""
+def are_equal_and_true(sides: ValuePairs) -> Mask:
+    """Return for each pair whether the first column is equal, and the second column is true on both sides."""
     left, right = sides.column(1)
-    return np.asarray(equal_values(sides) & left & right, dtype=bool)
+    return np.asarray(are_equal(sides) & left & right, dtype=bool)
 
 
-def different_and_true(sides: ValuePairs) -> Mask:
-    """Return whether the first column differs, and the second column is true on both sides."""
+def are_different_and_true(sides: ValuePairs) -> Mask:
+    """Return for each pair whether the first column differs, and the second column is true on both sides."""
     left, right = sides.column(1)
-    return np.asarray(~equal_values(sides) & left & right, dtype=bool)
+    return np.asarray(~are_equal(sides) & left & right, dtype=bool)
 
 
-def within_edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
-    """Return whether two texts, the longer of at least `length` letters, are at most `most` edits apart (a swap of neighbours is one)."""
-    found = (_edit_distances(sides, most) if scores is None else scores) <= most
+def are_within_edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
+    """Return for each pair of texts whether the longer has at least `length` letters and they are at most `most` edits apart.
+
+    A swap of neighbours is one edit.
+    """
+    within = (_edit_distances(sides, most) if scores is None else scores) <= most
     one, other = sides.derived(_text_lengths)
-    return np.asarray(found & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
+    return np.asarray(within & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
-def similar_text(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
-    """Return whether the Jaro–Winkler similarity of two texts is at least `least`."""
+def are_similar(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
+    """Return for each pair of texts whether their Jaro–Winkler similarity is at least `least`."""
     return np.asarray(((_similarities(sides, least) if scores is None else scores) >= least) & sides.both(), dtype=bool)
 
 
@@ -261,8 +276,8 @@ def _has_several_tokens(texts: np.ndarray) -> Mask:
     return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
-    """Return whether either text of each pair has several tokens."""
+def _find_pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
+    """Return the rows of the pairs of which either text has several tokens."""
     one, other = sides.derived(_has_several_tokens)
     return np.flatnonzero(one | other)
 
@@ -272,11 +287,11 @@ def _token_sets(texts: np.ndarray) -> np.ndarray:
     return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
 
 
-def shared_token(sides: ValuePairs) -> Mask:
-    """Return whether two texts have a token of more than one letter in common (double surnames)."""
+def share_token(sides: ValuePairs) -> Mask:
+    """Return for each pair of texts whether they have a token of more than one letter in common (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
-    rows = _pairs_with_several_tokens(sides)
-    one, other = sides.at(rows).derived(_token_sets)
+    rows = _find_pairs_with_several_tokens(sides)
+    one, other = sides.take(rows).derived(_token_sets)
     out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
     return out
 
@@ -289,17 +304,17 @@ def _last_token(texts: np.ndarray) -> np.ndarray:
     return np.array([(text.split() or [""])[-1] for text in texts], dtype=object)
 
 
-def near_token(sides: ValuePairs, least: float) -> Mask:
-    """Return whether a token of one text is similar to a token of the other text (Jaro–Winkler similarity of at least `least`)."""
-    out = similar_text(sides, least)  # sufficient for pairs with one token each
-    rows = _pairs_with_several_tokens(sides)
-    found = np.zeros(len(rows), dtype=bool)
-    some = sides.at(rows)
-    ends = [some.derived(end) for end in (_first_token, _last_token)]
+def have_similar_token(sides: ValuePairs, least: float) -> Mask:
+    """Return for each pair whether a token of one text is similar to a token of the other (Jaro–Winkler similarity of at least `least`)."""
+    out = are_similar(sides, least)  # sufficient for pairs with one token each
+    rows = _find_pairs_with_several_tokens(sides)
+    similar = np.zeros(len(rows), dtype=bool)
+    pairs = sides.take(rows)
+    ends = [pairs.derived(end) for end in (_first_token, _last_token)]
     for left, _ in ends:
         for _, right in ends:
-            found |= (_jaro_winkler(left, right, least) >= least) & (left != "") & (right != "")
-    out[rows] = found
+            similar |= (_jaro_winkler(left, right, least) >= least) & (left != "") & (right != "")
+    out[rows] = similar
     return out
 
 
@@ -308,8 +323,8 @@ def _first_letters(texts: np.ndarray) -> np.ndarray:
     return np.asarray(pd.factorize(np.array([text[:1] for text in texts], dtype=object))[0])
 
 
-def initial_agrees(sides: ValuePairs) -> Mask:
-    """Return whether one text is a single letter, and the other text begins with that letter."""
+def agree_by_initial(sides: ValuePairs) -> Mask:
+    """Return for each pair whether one text is a single letter with which the other text begins."""
     (one, other), (first, second) = sides.derived(_text_lengths), sides.derived(_first_letters)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
@@ -330,16 +345,19 @@ def _core_lengths(texts: np.ndarray) -> np.ndarray:
 
 def _letter_sets(texts: np.ndarray) -> np.ndarray:
     """Return the set of letters of each text as bits. Letters outside a to z share bits."""
-    return _in_batches(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
+    return _apply_in_batches(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
 
 
 def _core_letter_sets(texts: np.ndarray) -> np.ndarray:
     return _letter_sets(_name_cores(texts))
 
 
-def common_stem(sides: ValuePairs, letters: float) -> Mask:
-    """Return whether two names have their first `letters` letters in common, or one name without its last vowel is part of the other name
-    (short forms: `Miri`, `Fatmir`)."""
+def share_stem(sides: ValuePairs, letters: float) -> Mask:
+    """Return for each pair of names whether they have their first `letters` letters in common, or one without its last vowels is part of
+    the other.
+
+    The second case is that of short forms: `Miri`, `Fatmir`.
+    """
     n, field_values, (one, other), (begin, start) = (
         int(letters),
         sides.field_values,
@@ -348,61 +366,67 @@ def common_stem(sides: ValuePairs, letters: float) -> Mask:
     )
     out = (one >= n) & (other >= n) & (begin == start)
     cores, texts = field_values.derived(_name_cores), field_values.columns[0]
-    size, inside, whole = field_values.derived(_core_lengths), field_values.derived(_core_letter_sets), field_values.derived(_letter_sets)
+    size, letters_of_core, letters_of_text = (
+        field_values.derived(_core_lengths),
+        field_values.derived(_core_letter_sets),
+        field_values.derived(_letter_sets),
+    )
     # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
-        likely = (size[short] >= n) & (shorter <= longer) & (inside[short] & ~whole[full] == 0) & ~out
+        likely = (size[short] >= n) & (shorter <= longer) & (letters_of_core[short] & ~letters_of_text[full] == 0) & ~out
         rows = np.flatnonzero(likely)
         out[rows] = [core in text for core, text in zip(cores[short[rows]], texts[full[rows]], strict=True)]
     return np.asarray(out, dtype=bool)
 
 
-def day_month_swapped(sides: ValuePairs) -> Mask:
-    """Return whether two days `yyyymmdd` are of one year, with day and month exchanged."""
+def have_day_and_month_swapped(sides: ValuePairs) -> Mask:
+    """Return for each pair of days `yyyymmdd` whether they are of one year, with day and month exchanged."""
     return _days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
-def other_century(sides: ValuePairs) -> Mask:
-    """Return whether two days `yyyymmdd` differ only in the century."""
+def differ_in_century(sides: ValuePairs) -> Mask:
+    """Return for each pair of days `yyyymmdd` whether they differ at most in the century."""
     return _days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
-def other_year(sides: ValuePairs) -> Mask:
-    """Return whether two days `yyyymmdd` differ only in the year."""
+def differ_in_year(sides: ValuePairs) -> Mask:
+    """Return for each pair of days `yyyymmdd` whether they differ at most in the year."""
     return _days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
-def same_number(sides: ValuePairs, column: float) -> Mask:
-    """Return whether the numbers in `column` are equal, and the first column is missing on at least one side (only the year is known)."""
+def have_same_number(sides: ValuePairs, column: float) -> Mask:
+    """Return for each pair whether the numbers in `column` are equal, and the first column is missing on at least one side (only the year
+    is known).
+    """
     left, right = sides.column(int(column))
     return np.asarray((left == right) & ~sides.both(), dtype=bool)
 
 
-def numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
-    """Return whether the numbers in `column` differ by at most `most`."""
+def have_numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
+    """Return for each pair whether the numbers in `column` differ by at most `most`."""
     left, right = sides.column(int(column))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(left - right) <= most, dtype=bool)
 
 
 # Tests that compare a score with a bound, so that levels of one field can share the scoring.
-SCORED: dict[str, Callable[[ValuePairs, list[dict[str, float]]], np.ndarray]] = {
+SCORERS: dict[str, Callable[[ValuePairs, list[dict[str, float]]], np.ndarray]] = {
     "edits": lambda sides, bounds: _edit_distances(sides, max(bound["most"] for bound in bounds)),
     "jaro_winkler": lambda sides, bounds: _similarities(sides, min(bound["least"] for bound in bounds)),
 }
 TESTS: dict[str, Callable[..., Mask]] = {
-    "equal": equal_values,
-    "equal_and": equal_and_true,
-    "different_and": different_and_true,
-    "edits": within_edits,
-    "jaro_winkler": similar_text,
-    "shared_token": shared_token,
-    "near_token": near_token,
-    "initial": initial_agrees,
-    "stem": common_stem,
-    "day_month_swapped": day_month_swapped,
-    "other_century": other_century,
-    "other_year": other_year,
-    "same_number": same_number,
-    "numbers_within": numbers_within,
+    "equal": are_equal,
+    "equal_and": are_equal_and_true,
+    "different_and": are_different_and_true,
+    "edits": are_within_edits,
+    "jaro_winkler": are_similar,
+    "shared_token": share_token,
+    "near_token": have_similar_token,
+    "initial": agree_by_initial,
+    "stem": share_stem,
+    "day_month_swapped": have_day_and_month_swapped,
+    "other_century": differ_in_century,
+    "other_year": differ_in_year,
+    "same_number": have_same_number,
+    "numbers_within": have_numbers_within,
 }

@@ -1,10 +1,10 @@
 """Decisions of stewards as constraints of clustering.
 
-Belongs here: converting current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each
-judgement. Does not belong here: which judgements are current (`harmonia.review.judgements.combine_judgements`), clustering (`cluster`).
+Belongs here: converting current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each judgement.
+Does not belong here: which judgements are current (`harmonia.review.judgements.combine_judgements`), clustering (`cluster`).
 
-A judgement `same` puts two records into one cluster, regardless of weights and hard rules. A judgement `different` keeps their clusters
-apart. If judgements contradict each other, `different` takes precedence, and among `same` the earlier ones.
+A judgement `same` puts two records into one cluster, whatever the weights and hard rules. A judgement `different` keeps their clusters
+apart. If judgements contradict each other, `different` takes precedence over `same`, and an earlier `same` over a later one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-RECORD = ["institution", "record_key"]
-COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "verdict")
-BINDING = ("same", "different")
+RECORD_KEY = ["institution", "record_key"]
+JUDGEMENT_COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "verdict")
+BINDING_VERDICTS = ("same", "different")
 
 
 def _no_pairs() -> np.ndarray:
@@ -25,42 +25,48 @@ def _no_pairs() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Constraints:
-    """Pairs of rows (arrays of shape n × 2) that must be in one cluster (`same`), and pairs that must not (`apart`). They do not
-    contradict each other."""
+    """Pairs of rows (arrays of shape n × 2) that must be in one cluster (`same`), and pairs that must not (`apart`).
+
+    They do not contradict each other.
+    """
 
     same: np.ndarray = field(default_factory=_no_pairs)
     apart: np.ndarray = field(default_factory=_no_pairs)
 
     @property
     def every(self) -> pd.DataFrame:
-        """Return all constrained pairs as `a, b`."""
+        """All constrained pairs, as columns `a, b`."""
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 
 
 def find_constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
     """Convert the judgements on one entity (persons or cases) to constraints of its clusters.
 
-    judgements: `COLUMNS`, only current ones, oldest first; verdicts that are not in `BINDING` are ignored. records: institution,
-    record_key; the constraints refer to its rows, and judgements on other records are ignored.
+    judgements: `JUDGEMENT_COLUMNS`, only current ones, oldest first; verdicts that are not in `BINDING_VERDICTS` are ignored. records:
+    institution, record_key; the constraints refer to its rows, and judgements on other records are ignored.
     """
     if judgements is None or judgements.empty:
         return Constraints()
-    own = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(BINDING)]
-    own = own[~clashes(own)]
-    rows = pd.Series(np.arange(len(records)), index=pd.MultiIndex.from_frame(records[RECORD].astype("str")))
-    sides = [rows.reindex(pd.MultiIndex.from_frame(own[[f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy("float64") for s in "ab"]
+    binding = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(BINDING_VERDICTS)]
+    binding = binding[~are_contradicted(binding)]
+    rows = pd.Series(np.arange(len(records)), index=pd.MultiIndex.from_frame(records[RECORD_KEY].astype("str")))
+    sides = [
+        rows.reindex(pd.MultiIndex.from_frame(binding[[f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy("float64") for s in "ab"
+    ]
     pairs = np.column_stack(sides)
-    there = ~np.isnan(pairs).any(axis=1) & (pairs[:, 0] != pairs[:, 1])
-    same = (own["verdict"] == "same").to_numpy()
-    return Constraints(pairs[there & same].astype("int64"), pairs[there & ~same].astype("int64"))
+    exists = ~np.isnan(pairs).any(axis=1) & (pairs[:, 0] != pairs[:, 1])
+    same = (binding["verdict"] == "same").to_numpy()
+    return Constraints(pairs[exists & same].astype("int64"), pairs[exists & ~same].astype("int64"))
 
 
-def clashes(judgements: pd.DataFrame) -> np.ndarray:
-    """Return the rows of `judgements` (`COLUMNS`) that do not hold because others contradict them. These are only judgements `same` on
-    records that others keep apart."""
+def are_contradicted(judgements: pd.DataFrame) -> np.ndarray:
+    """Return for each row of `judgements` (`JUDGEMENT_COLUMNS`) whether it does not hold because others contradict it.
+
+    Only a judgement `same` on records that others keep apart can be contradicted.
+    """
     lost = np.zeros(len(judgements), dtype=bool)
-    named = pd.concat([judgements[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["e", "i", "k"], axis=1) for s in "ab"])
-    number, distinct = pd.factorize(pd.MultiIndex.from_frame(named.astype("str")))
+    records = pd.concat([judgements[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["e", "i", "k"], axis=1) for s in "ab"])
+    number, distinct = pd.factorize(pd.MultiIndex.from_frame(records.astype("str")))
     a, b = number[: len(judgements)], number[len(judgements) :]
     verdict = judgements["verdict"].to_numpy(dtype=object)
     group = list(range(len(distinct)))
@@ -86,35 +92,40 @@ def clashes(judgements: pd.DataFrame) -> np.ndarray:
     return lost
 
 
-def judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
-    """Return `COLUMNS` and the `outcome` of each current judgement.
+def find_judgement_outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
+    """Return `JUDGEMENT_COLUMNS` and the `outcome` of each current judgement.
 
     - `holds`
     - `against_rule`: it holds, against a hard rule
     - `contradicted`: it does not hold, because of other judgements
     - `record_gone`: one of the records no longer exists
 
-    clusters: by entity institution, record_key, cluster; against: pairs of persons that were joined against a rule.
+    clusters: institution, record_key, cluster, by entity. against: pairs of persons that were joined against a rule.
     """
     if judgements is None:
-        return pd.DataFrame(columns=[*COLUMNS, "outcome"], dtype="str")
-    own = judgements[judgements["verdict"].isin(BINDING)].reset_index(drop=True)
-    outcome = pd.Series("contradicted", index=own.index, dtype="str")
+        return pd.DataFrame(columns=[*JUDGEMENT_COLUMNS, "outcome"], dtype="str")
+    binding = judgements[judgements["verdict"].isin(BINDING_VERDICTS)].reset_index(drop=True)
+    outcome = pd.Series("contradicted", index=binding.index, dtype="str")
     for entity, frame in clusters.items():
-        number = pd.Series(frame["cluster"].to_numpy("float64"), index=pd.MultiIndex.from_frame(frame[RECORD].astype("str")))
-        mine = own["entity"] == entity
+        number = pd.Series(frame["cluster"].to_numpy("float64"), index=pd.MultiIndex.from_frame(frame[RECORD_KEY].astype("str")))
+        of_entity = binding["entity"] == entity
         a, b = (
-            number.reindex(pd.MultiIndex.from_frame(own.loc[mine, [f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy() for s in "ab"
+            number.reindex(pd.MultiIndex.from_frame(binding.loc[of_entity, [f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy()
+            for s in "ab"
         )
-        found = np.where((a == b) == (own.loc[mine, "verdict"] == "same").to_numpy(), "holds", "contradicted")
-        outcome[mine] = np.where(np.isnan(a) | np.isnan(b), "record_gone", found)
-    pairs = [own[list(COLUMNS[1:5])], against[[*COLUMNS[3:5], *COLUMNS[1:3]]].set_axis(list(COLUMNS[1:5]), axis=1), against]
-    own_keys, turned, straight = (pd.MultiIndex.from_frame(part[list(COLUMNS[1:5])].astype("str")) for part in pairs)
-    ruled_out = (own["entity"] == "person") & (own_keys.isin(turned) | own_keys.isin(straight)) & (outcome == "holds")
-    return own[list(COLUMNS)].assign(outcome=outcome.mask(ruled_out & (own["verdict"] == "same"), "against_rule"))
+        outcome_if_known = np.where((a == b) == (binding.loc[of_entity, "verdict"] == "same").to_numpy(), "holds", "contradicted")
+        outcome[of_entity] = np.where(np.isnan(a) | np.isnan(b), "record_gone", outcome_if_known)
+    pairs = [
+        binding[list(JUDGEMENT_COLUMNS[1:5])],
+        against[[*JUDGEMENT_COLUMNS[3:5], *JUDGEMENT_COLUMNS[1:3]]].set_axis(list(JUDGEMENT_COLUMNS[1:5]), axis=1),
+        against,
+    ]
+    own_keys, turned, straight = (pd.MultiIndex.from_frame(part[list(JUDGEMENT_COLUMNS[1:5])].astype("str")) for part in pairs)
+    ruled_out = (binding["entity"] == "person") & (own_keys.isin(turned) | own_keys.isin(straight)) & (outcome == "holds")
+    return binding[list(JUDGEMENT_COLUMNS)].assign(outcome=outcome.mask(ruled_out & (binding["verdict"] == "same"), "against_rule"))
 
 
-def outcome_counts(judged: pd.DataFrame) -> dict[str, int | float | str]:
-    """Count the judgements by outcome (`judgement_outcomes`), for the statistics of a run."""
-    found = judged["outcome"].value_counts()
-    return {f"judgements_{name}": int(found.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}
+def count_outcomes(judged: pd.DataFrame) -> dict[str, int | float | str]:
+    """Count the judgements by outcome, for the statistics of a run. judged: from `find_judgement_outcomes`."""
+    counts = judged["outcome"].value_counts()
+    return {f"judgements_{name}": int(counts.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

@@ -16,28 +16,30 @@ from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 RANDOM_PAIRS = 4000
-MOST_BITS = 6.0
+MAX_BITS = 6.0
 Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
-def pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def number_pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Return the number of the kind of each pair of files, and the kinds (`institution-institution`, in the order of the pair)."""
     code, names = number_institutions(records)
     return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
 
 
 def number_institutions(records: Records) -> tuple[np.ndarray, list[str]]:
-    """Number the institutions; return the number for each file, and the names of the institutions."""
+    """Return the number of the institution of each file, and the names of the institutions."""
     code, names = records.once("institutions", lambda: pd.factorize(records.files["institution"]))
     return code, [str(name) for name in names]
 
 
-def evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
-    """Return the level of `evidence` for each row of `pairs` (files `a, b`, and their best matching persons `left, right` or -1); -1 if
-    a value is missing."""
+def find_evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+    """Return the level of `evidence` for each row of `pairs`; -1 if a value is missing.
+
+    pairs: files `a, b`, and their best matching persons `left, right`, or -1.
+    """
     first, second = (
-        _paired_values(records, pairs, evidence.first, "a", "left"),
-        _paired_values(records, pairs, evidence.second, "b", "right"),
+        _read_paired_values(records, pairs, evidence.first, "a", "left"),
+        _read_paired_values(records, pairs, evidence.second, "b", "right"),
     )
     if evidence.kind == "gap":
         days = np.abs(second - first) if evidence.either_way else second - first
@@ -45,15 +47,17 @@ def evidence_levels(records: Records, pairs: Columns, evidence: Evidence, edges:
     return np.where((first >= 0) & (second >= 0), (first != second).astype("int64"), -1)
 
 
-def _paired_values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
+def _read_paired_values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
     rows = np.asarray(pairs[file if column.startswith("file.") else person])
     values: np.ndarray = records.once(("column", column), lambda: _comparable_column(records, column))
     return values[rows]  # row -1 is the missing value appended
 
 
 def _comparable_column(records: Records, column: str) -> np.ndarray:
-    """Return the column `file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN if missing), texts as
-    numbers (-1 if missing). Equal texts have the same number in all columns."""
+    """Return the column `file.<column>` or `person.<column>` as numbers, with a missing value appended.
+
+    Missing days are NaN, missing texts -1. Equal texts have the same number in all columns.
+    """
     table, name = column.split(".")
     values = (records.files if table == "file" else records.persons)[name]
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -67,8 +71,9 @@ def _comparable_column(records: Records, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CertainPairs:
-    """Pairs of files (`a, b, left, right` as for `evidence_levels`) that are certainly of one case (`same`), or of different cases of
-    one person (`again`)."""
+    """Pairs of files (`a, b, left, right` as for `find_evidence_levels`) that are certainly of one case (`same`), or of different cases of
+    one person (`again`).
+    """
 
     same: pd.DataFrame
     again: pd.DataFrame
@@ -78,47 +83,49 @@ def count_levels(records: Records, known: CertainPairs, evidence: Evidence, edge
     """Count each level of `evidence` among the pairs `same` (`m`), the pairs `again` (`again`), and random pairs (`u`)."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
-        kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
-        mine = kinds == names.index(evidence.between) if evidence.between in names else np.zeros(len(pairs), dtype=bool)
-        out[share] = _tally_levels(records, pairs[mine], evidence, edges)
+        kinds, names = number_pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+        is_of_kind = kinds == names.index(evidence.between) if evidence.between in names else np.zeros(len(pairs), dtype=bool)
+        out[share] = _tally_levels(records, pairs[is_of_kind], evidence, edges)
     chance = ("chance", evidence, edges.tobytes())  # the same in every round
     out["u"] = records.once(chance, lambda: _tally_levels(records, _random_pairs(records, evidence.between), evidence, edges))
     return out
 
 
 def _tally_levels(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
-    level = evidence_levels(records, pairs, evidence, edges)
+    level = find_evidence_levels(records, pairs, evidence, edges)
     return np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
 
 
 def _random_pairs(records: Records, between: str) -> pd.DataFrame:
-    """Draw random pairs of files of two institutions, each with a random person; reproducible for the same files."""
+    """Draw random pairs of files of two institutions, each with a random person. The result is reproducible for the same files."""
     institution = records.files["institution"].to_numpy(dtype=object)
     draw = np.random.default_rng(0)
     sides = [np.flatnonzero(institution == name) for name in between.split("-")]
     if not len(sides[0]) or not len(sides[1]):
         return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
     a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
-    some = _draw_person(records)
-    left, right = (some.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
+    person_of_file = _draw_person(records)
+    left, right = (person_of_file.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
     return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
 
 
 def _draw_person(records: Records) -> pd.Series:
-    """Draw one person record of each file; return the row of the record by file."""
+    """Draw one person record of each file. Return the row of the record, by file."""
 
-    def drawn() -> pd.Series:
+    def draw() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
         return shuffled.drop_duplicates("file").set_index("file")["row"]
 
-    some: pd.Series = records.once("some_person", drawn)
-    return some
+    person_of_file: pd.Series = records.once("some_person", draw)
+    return person_of_file
 
 
 @dataclass(frozen=True)
 class EvidenceShares:
-    """The shares of the levels of each kind of evidence (`m`, `again`, `u`), and the number of certain pairs from which `m` was
-    estimated."""
+    """The shares of the levels of each kind of evidence (`m`, `again`, `u`).
+
+    observed: the number of certain pairs from which `m` was estimated.
+    """
 
     levels: dict[str, dict[str, np.ndarray]]
     observed: dict[str, int]
@@ -127,19 +134,19 @@ class EvidenceShares:
 def estimate_shares(records: Records, known: CertainPairs, model: Model) -> EvidenceShares:
     """Estimate the shares of evidence: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
     edges = np.array(model.edges, dtype="float64")
-    found: dict[str, dict[str, np.ndarray]] = {}
+    shares: dict[str, dict[str, np.ndarray]] = {}
     observed: dict[str, int] = {}
     worth = model.cases["evidence_worth"]
     for evidence in model.evidence:
-        seen = count_levels(records, known, evidence, edges)
+        counts = count_levels(records, known, evidence, edges)
         priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
-        found[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in seen.items()}
-        observed[evidence.name] = int(seen["m"].sum())
-    return EvidenceShares(found, observed)
+        shares[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in counts.items()}
+        observed[evidence.name] = int(counts["m"].sum())
+    return EvidenceShares(shares, observed)
 
 
 class Weigher:
-    """Weighs the evidence for pairs of files in bits, one weight per kind of evidence."""
+    """Weighs the evidence for pairs of files in bits: one weight for each kind of evidence."""
 
     def __init__(self, records: Records, shares: EvidenceShares, model: Model) -> None:
         self._records, self._model = records, model
@@ -147,16 +154,16 @@ class Weigher:
         self.shares = shares.levels
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
-        """Return the evidence on `pairs` (`a, b, left, right`). Columns: pair (row of `pairs`), name, bits. Of each family only the
-        first kind that is known counts.
+        """Return the evidence on `pairs` (`a, b, left, right`). Columns: pair (row of `pairs`), name, bits.
 
-        `again`: whether a pair shares a person, so that the alternative is another case of that person, not a random case.
+        In each family only the first kind that is known counts. again: whether a pair shares a person, so that the alternative to one case
+        is another case of that person, not a random case.
         """
-        found = []
-        rest: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds
-        named: dict[str, np.ndarray] = {}
+        parts = []
+        ratio_by_family: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds
+        kind_by_family: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
-        kinds, kind_names = pair_kinds(self._records, columns["a"], columns["b"])
+        kinds, kind_names = number_pair_kinds(self._records, columns["a"], columns["b"])
         of_kind = RowIndexByOwner(kinds, len(kind_names))
         number_of = {name: n for n, name in enumerate(kind_names)}
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
@@ -165,7 +172,7 @@ class Weigher:
             _, rows = of_kind.rows_of(np.array([number_of[evidence.between]]))
             if not len(rows):
                 continue
-            level = evidence_levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
+            level = find_evidence_levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
             share = self.shares[evidence.name]
             slip = self._model.cases["slip"] if evidence.slip is None else evidence.slip
             use = np.flatnonzero(level >= 0)
@@ -173,12 +180,12 @@ class Weigher:
             repeated = np.maximum(share["again"], share["u"])
             other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
             # A clerical error makes any level possible within a case, as often as by chance; then the next kind of evidence counts.
-            likelier = rest.setdefault(evidence.family, np.ones(len(pairs)))
+            likelier = ratio_by_family.setdefault(evidence.family, np.ones(len(pairs)))
             likelier[rows[use]] = (1 - slip) * share["m"][level[use]] / other + slip * likelier[rows[use]]
-            named.setdefault(evidence.family, np.full(len(pairs), -1))[rows[use]] = number
+            kind_by_family.setdefault(evidence.family, np.full(len(pairs), -1))[rows[use]] = number
         names = np.array([evidence.name for evidence in self._model.evidence], dtype=object)
-        for family, likelier in rest.items():
-            rows = np.flatnonzero(named[family] >= 0)
-            bits = np.clip(np.log2(likelier[rows]), -MOST_BITS, MOST_BITS)
-            found.append(pd.DataFrame({"pair": rows, "name": names[named[family][rows]], "bits": bits}))
-        return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"pair": [], "name": [], "bits": []})
+        for family, likelier in ratio_by_family.items():
+            rows = np.flatnonzero(kind_by_family[family] >= 0)
+            bits = np.clip(np.log2(likelier[rows]), -MAX_BITS, MAX_BITS)
+            parts.append(pd.DataFrame({"pair": rows, "name": names[kind_by_family[family][rows]], "bits": bits}))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"pair": [], "name": [], "bits": []})

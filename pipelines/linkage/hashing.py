@@ -1,5 +1,7 @@
-"""Stable 64-bit hashes of rows and numbers, and the database connection that computes them. Does not belong here: what they are used
-for."""
+"""Stable 64-bit hashes of rows and numbers, and the database connection that computes them.
+
+Does not belong here: what the hashes are used for.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,7 @@ def _database(threads: int) -> duckdb.DuckDBPyConnection:
 
 
 def open_cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """Open a connection to a shared empty database, in which tables must be temporary: opening a new database takes longer than most
-    queries.
+    """Open a connection to a shared empty database, since opening a new database takes longer than most queries. Tables must be temporary.
 
     Most queries are short, and long ones hardly gain from a second thread.
     """
@@ -46,14 +47,14 @@ def hash_rows(frame: pd.DataFrame) -> np.ndarray:
     with open_cursor() as database:
         database.register("rows", pa.table({**columns, "n": np.arange(len(frame))}))
         # Rows are numbered because the result is not ordered.
-        found = database.execute(f"SELECT n, hash({', '.join(columns)}) AS h FROM rows").fetchnumpy()
+        result = database.execute(f"SELECT n, hash({', '.join(columns)}) AS h FROM rows").fetchnumpy()
     out = np.empty(len(frame), dtype="uint64")
-    out[found["n"]] = found["h"]
+    out[result["n"]] = result["h"]
     return out
 
 
-def sum_hashes(size: int, at: np.ndarray, what: np.ndarray) -> np.ndarray:
-    """Sum the hashes `what` (modulo 2**64) by the number in `at`, from 0 to `size` - 1."""
+def sum_hashes(size: int, numbers: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Sum `hashes` (modulo 2**64) by their number in `numbers`, from 0 to `size` - 1."""
     out = np.zeros(size, dtype="uint64")
-    np.add.at(out, at, what)
+    np.add.at(out, numbers, hashes)
     return out

@@ -1,6 +1,6 @@
-"""Incremental linkage: decides the components that are not in the memory, and combines them with those that are.
+"""Incremental linkage: decide the components that are not in the memory, and combine them with the components in the memory.
 
-Belongs here: storing the results of a component in the memory, and reading them back. Does not belong here: components (`partition`),
+Belongs here: storing the results of a component in the memory, and reading them from it. Does not belong here: components (`partition`),
 deciding (`solving`).
 """
 
@@ -16,25 +16,28 @@ from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import BlockedPairs
 from pipelines.linkage.cases import FileTies
 from pipelines.linkage.cluster import number_groups
-from pipelines.linkage.cross_component import cross_component_decisions
-from pipelines.linkage.decisions import IN_DOUBT, against_rules, decision_records
-from pipelines.linkage.drift import linked_pairs
-from pipelines.linkage.memory import LinkageMemory
+from pipelines.linkage.cross_component import record_cross_component_decisions
+from pipelines.linkage.decisions import DOUBT_BITS, build_decision_records, find_pairs_against_rules
+from pipelines.linkage.drift import find_linked_pairs
+from pipelines.linkage.linkage_memory import LinkageMemory
+from pipelines.linkage.linkage_tasks import Frames, Setting, pack_records, run_tasks, unpack_records
 from pipelines.linkage.partition import Partition
 from pipelines.linkage.solving import Solved, alternate_rounds
-from pipelines.linkage.tasks import Frames, Setting, pack_records, run_tasks, unpack_records
 from pipelines.resources.integer_arrays import RowIndexByOwner, find_positions
 
 # Number of records decided at a time, so that memory use does not grow with history.
-BATCH = 30_000
-COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
+BATCH_RECORDS = 30_000
+COUNT_NAMES = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
 
 
 @dataclass(frozen=True)
 class DecidedComponents:
-    """The decisions on all components: cluster of each file and each person record, decision records and pairs against a rule (see
-    `decisions`), linked pairs (see `drift.linked_pairs`), counts, and the memory for the next run. `solved`: number of components that
-    were decided in this run."""
+    """The decisions on all components.
+
+    cases, persons: cluster of each file and each person record. decisions, against: decision records, and pairs against a rule (see
+    `decisions`). alike: linked pairs (see `drift.find_linked_pairs`). memory: for the next run. solved: number of components that were
+    decided in this run.
+    """
 
     cases: np.ndarray
     persons: np.ndarray
@@ -57,16 +60,16 @@ class RowIndex:
     def rows(self, person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
         """Return the row of each record: of a person if `person` is true, else of a file."""
         out = np.empty(len(component), dtype="int64")
-        for which, rows in self._rows.items():
-            mine = person == which
-            out[mine] = rows.row_at(component[mine], rank[mine])
+        for kind, rows in self._rows.items():
+            is_of_kind = person == kind
+            out[is_of_kind] = rows.row_at(component[is_of_kind], rank[is_of_kind])
         return out
 
 
 def decide_components(
     partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None
 ) -> DecidedComponents:
-    """Decide the components that are not in the `memory`, and read the results of the others from there."""
+    """Decide the components that are not in the `memory`, and read the results of all others from it."""
     index = RowIndex(partition)
     batches = list(_component_batches(partition, np.flatnonzero(partition.open)))
     lean = replace(partition, records=pair_graph.drop_unread_texts(partition.records, setting.model))
@@ -82,50 +85,55 @@ def decide_components(
 
 
 def _combine_components(
-    partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: LinkageMemory | None
+    partition: Partition, index: RowIndex, results: Frames, setting: Setting, memory: LinkageMemory | None
 ) -> DecidedComponents:
     """Combine the results of all components, including those of the memory, and add the decision records of pairs across components."""
     order = np.argsort(partition.keys)
-    component = {name: order[find_positions(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in found.items()}
+    component = {name: order[find_positions(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in results.items()}
 
-    def at(name: str, column: str, person: np.ndarray) -> np.ndarray:
-        return index.rows(person, component[name], found[name][column].to_numpy())
+    def rows_at(name: str, column: str, person: np.ndarray) -> np.ndarray:
+        return index.rows(person, component[name], results[name][column].to_numpy())
 
-    case, people = _number_clusters(index, component["records"], found["records"])
-    neither = np.zeros(len(found["cited"]), dtype=bool)
-    cited = found["cited"][["weight"]].assign(**{side: at("cited", side, neither) for side in "ab"})
-    crossing = cross_component_decisions(partition, setting, cited, memory)
-    of_persons = found["decisions"]["person"].to_numpy()
-    within = found["decisions"].drop(columns="component").assign(**{side: at("decisions", side, of_persons) for side in "ab"})
-    every = pd.concat([within, crossing.decisions], ignore_index=True)
-    against, alike_ = (
-        found[name].drop(columns="component").assign(**{side: at(name, side, np.ones(len(found[name]), dtype=bool)) for side in "ab"})
+    case, people = _number_clusters(index, component["records"], results["records"])
+    neither = np.zeros(len(results["cited"]), dtype=bool)
+    cited = results["cited"][["weight"]].assign(**{side: rows_at("cited", side, neither) for side in "ab"})
+    crossing = record_cross_component_decisions(partition, setting, cited, memory)
+    of_persons = results["decisions"]["person"].to_numpy()
+    within = results["decisions"].drop(columns="component").assign(**{side: rows_at("decisions", side, of_persons) for side in "ab"})
+    decisions = pd.concat([within, crossing.decisions], ignore_index=True)
+    against, alike = (
+        results[name]
+        .drop(columns="component")
+        .assign(**{side: rows_at(name, side, np.ones(len(results[name]), dtype=bool)) for side in "ab"})
         for name in ("against", "alike")
     )
-    counts = {name: int(found["counts"][name].sum()) for name in COUNTS}
+    counts = {name: int(results["counts"][name].sum()) for name in COUNT_NAMES}
     return DecidedComponents(
         cases=case,
         persons=people,
-        decisions=every.iloc[np.lexsort((every["b"], every["a"], every["person"]))].reset_index(drop=True),
+        decisions=decisions.iloc[np.lexsort((decisions["b"], decisions["a"], decisions["person"]))].reset_index(drop=True),
         against=against.sort_values(["a", "b"], ignore_index=True),
-        alike=alike_,
+        alike=alike,
         counts=counts
         | {
             "case_pairs_in_doubt": counts["case_pairs_in_doubt"] + crossing.cases_in_doubt,
             "person_pairs_in_doubt": counts["person_pairs_in_doubt"] + crossing.persons_in_doubt,
         },
-        memory=LinkageMemory(**partition.known, cross_reasons=crossing.reasons, **found),
+        memory=LinkageMemory(**partition.known, cross_reasons=crossing.reasons, **results),
         solved=int(partition.open.sum()),
     )
 
 
 def _component_batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Divide the files and persons of the components `chosen` into batches of whole components; at least one batch, possibly empty."""
+    """Divide the files and persons of the components `chosen` into batches of complete components.
+
+    There is at least one batch, which may be empty.
+    """
     sizes = np.bincount(partition.of_files, minlength=len(partition.keys)) + np.bincount(
         partition.of_persons, minlength=len(partition.keys)
     )
     batch = np.full(len(partition.keys), -1)
-    batch[chosen] = np.cumsum(sizes[chosen]) // BATCH
+    batch[chosen] = np.cumsum(sizes[chosen]) // BATCH_RECORDS
     for number in np.unique(batch[chosen]) if len(chosen) else [0]:
         yield np.flatnonzero(batch[partition.of_files] == number), np.flatnonzero(batch[partition.of_persons] == number)
 
@@ -135,12 +143,14 @@ def _rows_of_components(frame: pd.DataFrame, keys: np.ndarray) -> pd.DataFrame:
 
 
 def _make_task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
-    """Return a task: the records in `files` and `persons` (whole components) with everything that deciding them needs, including the
-    blocked pairs (`left, right`), and the component key and rank of files and persons."""
+    """Return a task: the records in `files` and `persons` (complete components) with everything that is needed to decide them.
+
+    This includes the blocked pairs (`left, right`), and the component key and rank of files and persons.
+    """
     number = np.full(len(partition.of_persons), -1)
     number[persons] = np.arange(len(persons))
     left, right = number[partition.blocked.left], number[partition.blocked.right]
-    there = left >= 0
+    is_in_task = left >= 0
     of_files, of_persons = (
         pd.DataFrame({"component": partition.keys[index.component[person][rows]], "rank": index.rank[person][rows]})
         for person, rows in ((False, files), (True, persons))
@@ -151,7 +161,7 @@ def _make_task(partition: Partition, index: RowIndex, files: np.ndarray, persons
             pair_graph.cut_ties(partition.ties, len(partition.of_files), files),
             persons,
         ),
-        "blocked": pd.DataFrame({"left": left[there], "right": right[there]}),
+        "blocked": pd.DataFrame({"left": left[is_in_task], "right": right[is_in_task]}),
         "of_files": of_files,
         "of_persons": of_persons,
         **({} if judgements is None else {"judgements": judgements}),
@@ -159,7 +169,10 @@ def _make_task(partition: Partition, index: RowIndex, files: np.ndarray, persons
 
 
 def decide_task(task: Frames, setting: Setting) -> Frames:
-    """Decide a task of whole components. Return `records`, `decisions`, `against`, `alike`, `cited` and `counts` as in `LinkageMemory`."""
+    """Decide a task of complete components.
+
+    Return `records`, `decisions`, `against`, `alike`, `cited` and `counts` as in `LinkageMemory`.
+    """
     keys, number = np.unique(
         np.concatenate([task[name]["component"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True
     )
@@ -170,64 +183,66 @@ def decide_task(task: Frames, setting: Setting) -> Frames:
     solved, _ = alternate_rounds(records, blocked, setting.model, task.get("judgements"), setting.common, ties)
 
     def by_component(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
-        """`pairs` with the key of their component, and ranks instead of rows."""
+        """Return `pairs` with the key of their component, and with ranks in place of rows."""
         of_component = np.zeros(len(pairs), dtype="int64")
         sides = {side: np.zeros(len(pairs), dtype="int64") for side in "ab"}
-        for which in component:
-            mine = person == which
-            of_component[mine] = component[which][pairs["a"].to_numpy()[mine]]
+        for kind in component:
+            is_of_kind = person == kind
+            of_component[is_of_kind] = component[kind][pairs["a"].to_numpy()[is_of_kind]]
             for side in "ab":
-                sides[side][mine] = rank[which][pairs[side].to_numpy()[mine]]
+                sides[side][is_of_kind] = rank[kind][pairs[side].to_numpy()[is_of_kind]]
         return pairs.assign(component=keys[of_component], **sides)
 
     clusters = {False: solved.cases.cluster, True: solved.persons.cluster}
-    placed = [
+    record_parts = [
         pd.DataFrame({"component": keys[component[person]], "person": person, "rank": rank[person], "cluster": clusters[person]})
         for person in component
     ]
-    recorded = decision_records(records, solved.people, solved.cases, solved.persons)
-    against, cited = against_rules(solved.people, solved.persons), _citing_pairs(solved, ties)
-    found = linked_pairs(records, solved.people, solved.persons.cluster)
+    recorded = build_decision_records(records, solved.people, solved.cases, solved.persons)
+    against, cited = find_pairs_against_rules(solved.people, solved.persons), _citing_pairs(solved, ties)
+    linked = find_linked_pairs(records, solved.people, solved.persons.cluster)
     return {
-        "records": pd.concat(placed, ignore_index=True),
+        "records": pd.concat(record_parts, ignore_index=True),
         "decisions": by_component(recorded, recorded["person"].to_numpy(dtype=bool)),
         "against": by_component(against, np.ones(len(against), dtype=bool)),
-        "alike": by_component(found, np.ones(len(found), dtype=bool)),
+        "alike": by_component(linked, np.ones(len(linked), dtype=bool)),
         "cited": by_component(cited, np.zeros(len(cited), dtype=bool)),
         "counts": _count_by_component(keys, solved, component[False], component[True]),
     }
 
 
 def _citing_pairs(solved: Solved, ties: FileTies) -> pd.DataFrame:
-    """Return a, b, weight of the pairs of files of which one cites the other, without evidence from third files."""
+    """Return a, b, weight of the pairs of files of which one cites the other. The weight is without evidence from third files."""
     pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
     size = max(len(solved.records.files), 1)
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    named = (exact["a"] * size + exact["b"]).to_numpy()
-    found = pairs.loc[np.isin(a * size + b, named) | np.isin(b * size + a, named), ["a", "b", "weight", "another"]]
-    return found.assign(weight=found["weight"] - found["another"]).drop(columns="another")
+    citing_codes = (exact["a"] * size + exact["b"]).to_numpy()
+    citing = pairs.loc[np.isin(a * size + b, citing_codes) | np.isin(b * size + a, citing_codes), ["a", "b", "weight", "another"]]
+    return citing.assign(weight=citing["weight"] - citing["another"]).drop(columns="another")
 
 
 def _count_by_component(keys: np.ndarray, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
     """Count the compared pairs and the pairs in doubt by component."""
     of_pairs, of_case_pairs = of_persons[solved.people.left], of_files[solved.cases.pairs["a"].to_numpy("int64")]
-    doubt = np.abs(solved.cases.pairs["weight"].to_numpy("float64")) < IN_DOUBT
-    unsure = np.abs(solved.persons.weight) < IN_DOUBT
-    tallies = (of_pairs, of_case_pairs, of_case_pairs[doubt], of_pairs[unsure])
-    counts = {name: np.bincount(tally, minlength=len(keys)) for name, tally in zip(COUNTS, tallies, strict=True)}
+    is_case_in_doubt = np.abs(solved.cases.pairs["weight"].to_numpy("float64")) < DOUBT_BITS
+    is_person_in_doubt = np.abs(solved.persons.weight) < DOUBT_BITS
+    tallies = (of_pairs, of_case_pairs, of_case_pairs[is_case_in_doubt], of_pairs[is_person_in_doubt])
+    counts = {name: np.bincount(tally, minlength=len(keys)) for name, tally in zip(COUNT_NAMES, tallies, strict=True)}
     return pd.DataFrame({"component": keys, **counts})
 
 
 def _number_clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cluster of each file and each person record, numbered in the order of their first record. component: of each row of
-    `records`."""
+    """Return the cluster of each file and each person record, numbered in the order of their first record.
+
+    component: that of each row of `records`.
+    """
     out = []
     for person, of_records in index.component.items():
-        mine = (records["person"] == person).to_numpy()
+        is_of_kind = (records["person"] == person).to_numpy()
         local = np.full(len(of_records), -1)
-        rank = records["rank"].to_numpy()[mine]
-        local[index.rows(np.full(len(rank), person), component[mine], rank)] = records["cluster"].to_numpy()[mine]
-        if (local < 0).any() or mine.sum() != len(local):
+        rank = records["rank"].to_numpy()[is_of_kind]
+        local[index.rows(np.full(len(rank), person), component[is_of_kind], rank)] = records["cluster"].to_numpy()[is_of_kind]
+        if (local < 0).any() or is_of_kind.sum() != len(local):
             raise ValueError(
                 "the linkage memory is inconsistent: its records do not match its components; remove lake/linkage_memory and run again"
             )

@@ -4,7 +4,7 @@ Belongs here: the structure of a model file and its checks. Does not belong here
 numbers (`training`). `*-v0.json` are declared by hand and are the start of training; the last version is in use.
 
 A model is two files in `models/`, or one file with both under `persons` and `cases` (as `harmonia link train` writes it); all have a
-checksum (`modelfile`). `persons-*.json` has, for each compared field, its levels in the order in which they are tried, with `m` (share
+checksum (`model_files`). `persons-*.json` has, for each compared field, its levels in the order in which they are tried, with `m` (share
 among pairs of one person) and `u` (share among pairs of different persons), and whether the field runs in families (`family`).
 `cases-*.json` has, for each kind of evidence between two case files, its levels with `m` and `u`, and named settings.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import HarmoniaError
-from pipelines.linkage import modelfile
+from pipelines.linkage import model_files
 
 FOLDER = Path(__file__).parent / "models"
 PERSONS, CASES = "persons-v3.json", "cases-v7.json"
@@ -51,12 +51,12 @@ CASE_SETTINGS = {
     "spine": "least bits between two groups that both have files whose numbers others cite",
     "occupied": "bits against two groups for each of these institutions with a file in both",
 }
-FLOOR = 1e-5  # no level is impossible: a probability of zero would let one field decide alone
+MIN_SHARE = 1e-5  # no level is impossible: a probability of zero would let one field decide alone
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a comparison: its test, and how often pairs of the same person (`m`) and of different persons (`u`) reach it."""
+    """A level of a comparison: its test, and the shares of pairs of the same person (`m`) and of different persons (`u`) that reach it."""
 
     name: str
     test: str
@@ -68,9 +68,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Field:
-    """One compared field: the columns of the persons frame that it reads, and its levels. A missing value has weight 0.
+    """A compared field: the columns of the persons frame that it reads, and its levels. A pair in which a value is missing has 0 bits in
+    the field.
 
-    `family`: whether members of a family agree in the field, so that agreement is no evidence if the first names differ.
+    family: whether members of a family agree in the field, so that agreement is no evidence if the first names differ.
     """
 
     name: str
@@ -107,8 +108,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ExpectedOverlap:
-    """What is expected of two institutions. `expected`: the number of files of the first institution in the case of a file of the
-    second; `coverage`: the share of the persons of that file who are found there."""
+    """The expected overlap of the files of two institutions.
+
+    expected: the number of files of the first institution in the case of a file of the second. coverage: the share of the persons of that
+    file who are also in those files.
+    """
 
     expected: float
     coverage: float
@@ -116,7 +120,7 @@ class ExpectedOverlap:
 
 @dataclass(frozen=True)
 class Model:
-    """A persons model and a cases model. `version` names both; `provenance` tells training data, method and date."""
+    """A persons model and a cases model. version: names both. provenance: training data, method and date."""
 
     version: str
     fields: tuple[Field, ...]
@@ -135,28 +139,28 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
 
     Raises `HarmoniaError` with the file, the fault and the remedy.
     """
-    named = os.environ.get("HARMONIA_MODEL")
+    setting = os.environ.get("HARMONIA_MODEL")
     if persons is None and cases is None:
-        return _load_files(Path(named).expanduser(), None) if named else _load_files(FOLDER / PERSONS, FOLDER / CASES)
+        return _load_files(Path(setting).expanduser(), None) if setting else _load_files(FOLDER / PERSONS, FOLDER / CASES)
     return _load_files(persons or FOLDER / PERSONS, cases)
 
 
-def named_model() -> str | None:
+def read_named_model() -> str | None:
     """Return the content of the model file that `HARMONIA_MODEL` names; None if the shipped model is used. Raises `HarmoniaError`."""
-    named = os.environ.get("HARMONIA_MODEL")
-    if not named:
+    setting = os.environ.get("HARMONIA_MODEL")
+    if not setting:
         return None
     load_model()  # raises if the file cannot be used
-    return Path(named).expanduser().read_text("utf-8")
+    return Path(setting).expanduser().read_text("utf-8")
 
 
 @cache
 def _load_files(persons: Path, cases: Path | None) -> Model:
     try:
         if cases is None:
-            both = modelfile.read_model_file(persons)
+            both = model_files.read_model_file(persons)
             return _parse_model(both["persons"], both["cases"], persons, persons)
-        return _parse_model(modelfile.read_model_file(persons), modelfile.read_model_file(cases), persons, cases)
+        return _parse_model(model_files.read_model_file(persons), model_files.read_model_file(cases), persons, cases)
     except (KeyError, TypeError, ValueError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise HarmoniaError(f"model file {persons} cannot be used: {what}; fetch it again, or train one (`harmonia link train`)") from None
@@ -191,23 +195,23 @@ def _parse_field(spec: dict[str, Any], path: Path) -> Field:
 
 
 def _parse_evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:
-    found = Evidence(**{**spec, **{share: tuple(spec[share]) for share in ("m", "u", "again")}})
-    levels = len(edges) + 1 if found.kind == "gap" else 2
+    evidence = Evidence(**{**spec, **{share: tuple(spec[share]) for share in ("m", "u", "again")}})
+    levels = len(edges) + 1 if evidence.kind == "gap" else 2
     for share in ("m", "u", "again"):
-        shares = list(getattr(found, share))
-        where = f"{path.name}: evidence {found.name!r}: {share}"
+        shares = list(getattr(evidence, share))
+        location = f"{path.name}: evidence {evidence.name!r}: {share}"
         if len(shares) != levels:
-            raise ValueError(f"{where} must have {levels} shares but has {len(shares)}")
-        _check_sum(shares, where)
-    return found
+            raise ValueError(f"{location} must have {levels} shares but has {len(shares)}")
+        _check_sum(shares, location)
+    return evidence
 
 
-def _check_settings(found: dict[str, float], known: dict[str, str], path: Path) -> None:
-    if set(found) != set(known):
-        missing, unknown = sorted(set(known) - set(found)), sorted(set(found) - set(known))
+def _check_settings(settings: dict[str, float], known: dict[str, str], path: Path) -> None:
+    if set(settings) != set(known):
+        missing, unknown = sorted(set(known) - set(settings)), sorted(set(settings) - set(known))
         raise ValueError(f"{path.name}: settings lack {missing} and have unknown {unknown}; see pipelines/linkage/model.py")
 
 
-def _check_sum(shares: list[float], where: str) -> None:
-    if min(shares) < FLOOR or abs(sum(shares) - 1.0) > 0.01:
-        raise ValueError(f"{where} must be at least {FLOOR} each and sum to 1 but are {shares}")
+def _check_sum(shares: list[float], location: str) -> None:
+    if min(shares) < MIN_SHARE or abs(sum(shares) - 1.0) > 0.01:
+        raise ValueError(f"{location} must be at least {MIN_SHARE} each and sum to 1 but are {shares}")

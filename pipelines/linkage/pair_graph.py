@@ -1,15 +1,15 @@
-"""The pair graph of a history: its connected components can be decided one by one, and the key of a component changes with every input
-of its decision.
+"""The pair graph of a history: its connected components can be decided one by one, and the key of a component changes with every input of
+its decision.
 
 Belongs here: which pairs are edges, division of records into components, keys. Does not belong here: decisions, their storage
-(`memory`).
+(`linkage_memory`).
 
-Two files are tied if one cites the other, if two stays begin together, if a steward judged them, or if their pair, by the evidence of
-the two files alone, can weigh more than zero in either round. Two persons are tied if they are in one file, if a steward judged them, or
-if their pair can weigh more than zero although they are in different cases. No other pair can join anything. Without a common person a
-pair of files stays below zero also in the second round, in which persons of different components are different persons; and the evidence
-of third files only counts against a pair. Clusters grow only along pairs above zero. Pairs across components that are refused in some
-doubt are recorded by `cross_component`. `tests/pipeline/test_linkage_memory.py` compares the result with that of the undivided engine.
+Two files are tied if one cites the other, if two stays begin together, if a steward judged them, or if their pair, by the evidence of the
+two files alone, can weigh more than zero in either round. Two persons are tied if they are in one file, if a steward judged them, or if
+their pair can weigh more than zero although they are in different cases. No other pair can join anything. Without a common person a pair of
+files stays below zero also in the second round, in which persons of different components are different persons; and the evidence of third
+files only counts against a pair. Clusters grow only along pairs above zero. Pairs across components whose refusal is in some doubt are
+recorded by `cross_component`. `tests/pipeline/test_linkage_memory.py` compares the result with that of the undivided engine.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ import pandas as pd
 
 from pipelines.linkage.cases import FileTies, PriorRound, gather_file_pairs, weigh_files
 from pipelines.linkage.cluster import connected_components
-from pipelines.linkage.common import CommonStatistics
+from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.hashing import hash_rows, mix_hashes, sum_hashes
+from pipelines.linkage.linkage_tasks import Frames, Setting, pack_records, unpack_records
 from pipelines.linkage.model import Model
-from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_files
+from pipelines.linkage.person_pairs import PersonPairs
 from pipelines.linkage.persons import prior_between_cases
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.tasks import Frames, Setting, pack_records, unpack_records
 
 # A pair that can weigh so much (bits) is a tie; slightly below zero, so that rounding cannot matter.
-TIES = -0.01
-ROUNDS = ("first", "second")
+TIE_BITS = -0.01
+ROUND_NAMES = ("first", "second")
 # Evidence of two files alone: the weight of their pair by round, and the bits of a citation.
-OWN_EVIDENCE = (*ROUNDS, "citation")
+OWN_EVIDENCE_COLUMNS = (*ROUND_NAMES, "citation")
 # Texts that only `Evidence` may read in a task: persons are compared by `Setting.coded`, references have separate frames.
-_READ_BEFORE = {
+_UNREAD_COLUMNS = {
     "files": ("number", "state", "merged_into", "law"),
     "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "period"),
 }
@@ -52,40 +52,44 @@ class Fingerprints:
 
 
 def fingerprint_records(records: Records) -> Fingerprints:
-    """Hash the records without their row numbers, which change with every new record."""
+    """Return hashes of the records without their row numbers, which change with every new record."""
     persons = hash_rows(records.persons.drop(columns=["file", "period"]))
     files = hash_rows(records.files)
-    own = records.persons["file"].to_numpy()
-    placed = own >= 0
-    files = mix_hashes(files, sum_hashes(len(files), own[placed], mix_hashes(persons[placed])))
+    file_of_person = records.persons["file"].to_numpy()
+    has_file = file_of_person >= 0
+    files = mix_hashes(files, sum_hashes(len(files), file_of_person[has_file], mix_hashes(persons[has_file])))
     for n, frame in enumerate((records.references, records.own, records.merges)):
-        found = hash_rows(frame.drop(columns="file"))
-        files = mix_hashes(files, sum_hashes(len(files), frame["file"].to_numpy(), mix_hashes(found, np.full(len(found), n))))
+        hashes = hash_rows(frame.drop(columns="file"))
+        files = mix_hashes(files, sum_hashes(len(files), frame["file"].to_numpy(), mix_hashes(hashes, np.full(len(hashes), n))))
     return Fingerprints(persons, files)
 
 
-def tie_fingerprints(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame:
+def fingerprint_ties(ties: FileTies, fingerprints: Fingerprints) -> pd.DataFrame:
     """Return a, b (a < b) and a hash for every tie."""
-    found = []
+    parts = []
     for n, frame in enumerate((ties.cites, ties.joins, ties.together, ties.detained)):
         a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
         hashed = mix_hashes(fingerprints.files[a], fingerprints.files[b], hash_rows(frame.drop(columns=["a", "b"])), np.full(len(a), n))
-        found.append(pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "fingerprint": hashed}))
-    return pd.concat(found, ignore_index=True)
+        parts.append(pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "fingerprint": hashed}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def weigh_task(frames: Frames, setting: Setting) -> Frames:
-    """Weigh the `pairs` (`a, b` oriented) of a task by the evidence of the two files alone. Return `weights`, with the columns
-    `OWN_EVIDENCE`."""
+    """Weigh the `pairs` (`a, b` oriented) of a task by the evidence of the two files alone.
+
+    Return `weights`, with the columns `OWN_EVIDENCE_COLUMNS`.
+    """
     records, ties = unpack_records(frames, setting)
     people = PersonPairs(records, setting.model)
     overlaps = compare_persons_of_files(records, people, frames["pairs"])
-    own = [weigh_alone(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUNDS))]
-    weighed = {name: one["weight"] for name, one in zip(ROUNDS, own, strict=True)}
-    return {"weights": pd.DataFrame({**weighed, "citation": own[-1]["citation"]})}
+    weighed_by_round = [
+        weigh_by_own_evidence(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUND_NAMES))
+    ]
+    weighed = {name: weighed_pairs["weight"] for name, weighed_pairs in zip(ROUND_NAMES, weighed_by_round, strict=True)}
+    return {"weights": pd.DataFrame({**weighed, "citation": weighed_by_round[-1]["citation"]})}
 
 
-def weigh_alone(
+def weigh_by_own_evidence(
     records: Records,
     people: PersonPairs,
     pairs: pd.DataFrame,
@@ -94,34 +98,38 @@ def weigh_alone(
     n: int,
     overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `pairs` weighed by `cases.weigh_files` as in round `n`, and their further evidence, without knowing which persons the two
-    files have in common."""
+    """Return `pairs` weighed by `cases.weigh_files` as in round `n`, and their further evidence.
+
+    It is not known which persons the two files have in common.
+    """
     model, common = setting.model, setting.common
     before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
     gathered, _ = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
     return weigh_files(records, model, gathered, common.shares[n])[:2]
 
 
-def least_between(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
+def min_bits_between_cases(records: Records, model: Model, common: CommonStatistics, bits: float) -> float:
     """Return the match weight from which a pair of persons of different cases can weigh `bits` in either round."""
     return bits - max(prior_between_cases(records, model.persons, again) for again in (model.persons["again"], *common.again))
 
 
 def label_components(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of the component of each file and of each person record. files, persons: tied pairs, arrays of shape n x 2."""
-    own, size = records.persons["file"].to_numpy(), len(records.files)
-    placed = np.flatnonzero(own >= 0)
-    edges = [np.column_stack([placed + size, own[placed]]), *files, *(pairs + size for pairs in persons)]
-    every = np.concatenate(edges).astype("int64")
-    found = connected_components(size + len(own), every[:, 0], every[:, 1])
-    return found[:size], found[size:]
+    """Return the number of the component of each file and of each person record. files, persons: tied pairs, arrays of shape n × 2."""
+    file_of_person, size = records.persons["file"].to_numpy(), len(records.files)
+    placed = np.flatnonzero(file_of_person >= 0)
+    edges = [np.column_stack([placed + size, file_of_person[placed]]), *files, *(pairs + size for pairs in persons)]
+    all_edges = np.concatenate(edges).astype("int64")
+    component = connected_components(size + len(file_of_person), all_edges[:, 0], all_edges[:, 1])
+    return component[:size], component[size:]
 
 
-def component_keys(
+def compute_component_keys(
     components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, within: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """Return a key for each component: a hash of its records in their order, and of the hashes `within` components (number of the
-    component, hash)."""
+    """Return a key for each component: a hash of its records in their order, and of the hashes in `within`.
+
+    within: pairs of arrays, the number of the component and the hash.
+    """
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
     for n, (component, hashed) in enumerate(zip(components, (fingerprints.files, fingerprints.persons), strict=True)):
@@ -137,10 +145,12 @@ def rank_within_component(component: np.ndarray) -> np.ndarray:
 
 
 def drop_unread_texts(records: Records, model: Model) -> Records:
-    """Return `records` without texts that tasks do not read, since cutting and passing texts is most of the cost of tasks. Columns that
-    the evidence of `model` reads stay."""
-    read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
-    unused = {name: [text for text in texts if f"{name[:-1]}.{text}" not in read] for name, texts in _READ_BEFORE.items()}
+    """Return `records` without texts that tasks do not read, since cutting and passing texts is most of the cost of tasks.
+
+    Columns that the evidence of `model` reads are kept.
+    """
+    columns_read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
+    unused = {name: [text for text in texts if f"{name[:-1]}.{text}" not in columns_read] for name, texts in _UNREAD_COLUMNS.items()}
     return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in unused.items()})
 
 
@@ -176,8 +186,8 @@ def cut_ties(ties: FileTies, size: int, files: np.ndarray) -> FileTies:
 
 def _renumber_rows(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:
     new = {name: number[frame[name].to_numpy("int64")] for name in columns}
-    there = np.logical_and.reduce([rows >= 0 for rows in new.values()])
-    return frame.assign(**new)[there].reset_index(drop=True)
+    is_kept = np.logical_and.reduce([rows >= 0 for rows in new.values()])
+    return frame.assign(**new)[is_kept].reset_index(drop=True)
 
 
 def constrained_pairs(constraints: Constraints) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Divides a history into the connected components of its pair graph, and uses the pairs in the memory again.
+"""Divide a history into the connected components of its pair graph, and use the pairs in the memory again.
 
 Belongs here: looking up or computing weights of pairs, the components, their keys. Does not belong here: which pairs are edges
 (`pair_graph`), the decisions in a component (`incremental`).
@@ -13,25 +13,25 @@ import pandas as pd
 
 from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import BlockedPairs, SharedValues, concatenate_pairs, group_by_keys
-from pipelines.linkage.cases import FileTies, find_ties, orient_pairs, shared_bits
+from pipelines.linkage.cases import FileTies, find_ties, min_bits_of_shared_person, orient_pairs
 from pipelines.linkage.constraints import Constraints, find_constraints
-from pipelines.linkage.decisions import LEAST_WEIGHT
+from pipelines.linkage.decisions import MIN_RECORDED_WEIGHT
 from pipelines.linkage.hashing import mix_hashes
-from pipelines.linkage.memory import LinkageMemory
-from pipelines.linkage.pair_graph import OWN_EVIDENCE, ROUNDS, Fingerprints
-from pipelines.linkage.score import close_pairs
-from pipelines.linkage.sharing import Groups
+from pipelines.linkage.linkage_memory import LinkageMemory
+from pipelines.linkage.linkage_tasks import Frames, Setting, count_processes, run_tasks
+from pipelines.linkage.pair_graph import OWN_EVIDENCE_COLUMNS, ROUND_NAMES, Fingerprints
+from pipelines.linkage.row_groups import Groups
+from pipelines.linkage.score import find_close_pairs
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.tasks import Frames, Setting, count_processes, run_tasks
 from pipelines.resources.integer_arrays import find_positions, run_starts
 
 # Number of pairs of files weighed at a time, so that memory use does not grow with history.
-AT_ONCE = 50_000
+BATCH_PAIRS = 50_000
 
 
 @dataclass(frozen=True)
 class Partition:
-    """The components of a history: the number of the component of each file and each person record, and for each component its key, and
+    """The components of a history: the number of the component of each file and each person record, and for each component its key and
     whether it is `open` (not in the memory).
 
     - `ties`: the ties within components
@@ -55,8 +55,11 @@ class Partition:
 
 @dataclass(frozen=True)
 class WeighedPairs:
-    """What of a partition does not depend on judgements, so that previews of several share it. fresh: person records whose pairs are not
-    in the memory; close: pairs of persons that can matter across cases; pairs, files: pairs of files, and their hashes and weights."""
+    """The part of a partition that does not depend on judgements, so that previews of several judgements share it.
+
+    fresh: whether the pairs of each person record are not in the memory. close: pairs of persons that can matter across cases. pairs,
+    files: pairs of files, and their hashes and weights.
+    """
 
     records: Records
     fingerprints: Fingerprints
@@ -70,7 +73,7 @@ class WeighedPairs:
 
 
 def weigh_pairs(records: Records, setting: Setting, memory: LinkageMemory | None) -> WeighedPairs:
-    """Weigh the pairs of `records`. Those in `memory` are not computed again; the result is the same without it."""
+    """Weigh the pairs of `records`. Pairs in `memory` are not weighed again; the result is the same without it."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
     fingerprints = pair_graph.fingerprint_records(records)
@@ -78,40 +81,40 @@ def weigh_pairs(records: Records, setting: Setting, memory: LinkageMemory | None
         group_by_keys(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()),
         find_ties(records),
     )
-    tie_hashes = pair_graph.tie_fingerprints(ties, fingerprints)
+    tie_hashes = pair_graph.fingerprint_ties(ties, fingerprints)
     fresh = np.ones(len(records.persons), dtype=bool)
     if memory is not None:
         fresh = ~find_positions(fingerprints.persons, memory.persons["fingerprint"].to_numpy())[1] | blocks.moved
-    close = _close_persons(records, blocks, setting, fingerprints, fresh, memory)
+    close = _find_close_persons(records, blocks, setting, fingerprints, fresh, memory)
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
-    alike = weight >= shared_bits(records, model)
-    pairs = _candidate_files(records, left[alike], right[alike], ties)
-    files = pd.DataFrame({"pair": _pair_fingerprints(pairs, tie_hashes, fingerprints)})
-    files[list(OWN_EVIDENCE)] = _file_pair_weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
+    alike = weight >= min_bits_of_shared_person(records, model)
+    pairs = _find_candidate_files(records, left[alike], right[alike], ties)
+    files = pd.DataFrame({"pair": _fingerprint_pairs(pairs, tie_hashes, fingerprints)})
+    files[list(OWN_EVIDENCE_COLUMNS)] = _weigh_file_pairs(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
     return WeighedPairs(records, fingerprints, blocks, ties, tie_hashes, fresh, close, pairs, files)
 
 
 def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> Partition:
-    """Divide records into components, under `judgements`. Parameters as for `weigh_pairs`."""
+    """Divide records into components, with `judgements` as constraints. setting, memory: as for `weigh_pairs`."""
     model, common = setting.model, setting.common
     records, fingerprints, blocks, ties = weighed.records, weighed.fingerprints, weighed.blocks, weighed.ties
     tie_hashes, fresh, close, pairs, files = weighed.tie_hashes, weighed.fresh, weighed.close, weighed.pairs, weighed.files
     constrained = [find_constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
-    near = weight >= pair_graph.least_between(records, model, common, pair_graph.TIES)
-    tied = (files[list(ROUNDS)] >= pair_graph.TIES).any(axis=1).to_numpy()
-    named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
+    near = weight >= pair_graph.min_bits_between_cases(records, model, common, pair_graph.TIE_BITS)
+    tied = (files[list(ROUND_NAMES)] >= pair_graph.TIE_BITS).any(axis=1).to_numpy()
+    tied_frames = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
     of_files, of_persons = pair_graph.label_components(
         records,
-        [*(f[["a", "b"]].to_numpy("int64") for f in named), pair_graph.constrained_pairs(constrained[0])],
+        [*(f[["a", "b"]].to_numpy("int64") for f in tied_frames), pair_graph.constrained_pairs(constrained[0])],
         [np.column_stack([left[near], right[near]]), pair_graph.constrained_pairs(constrained[1])],
     )
     tie_hashes = tie_hashes[of_files[tie_hashes["a"].to_numpy()] == of_files[tie_hashes["b"].to_numpy()]]
     content = [
         (of_files[tie_hashes["a"].to_numpy()], tie_hashes["fingerprint"].to_numpy()),
-        *_constraint_fingerprints(constrained, (of_files, of_persons), fingerprints),
+        *_fingerprint_constraints(constrained, (of_files, of_persons), fingerprints),
     ]
-    keys = pair_graph.component_keys((of_files, of_persons), fingerprints, content)
+    keys = pair_graph.compute_component_keys((of_files, of_persons), fingerprints, content)
     # The pairs of rows that are not fresh are in the memory and need not be generated again.
     undecided = np.ones(len(keys), dtype=bool)
     if memory is not None:
@@ -124,111 +127,116 @@ def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.Da
         "pairs": pd.DataFrame({"left": fingerprints.persons[left], "right": fingerprints.persons[right], "weight": weight}),
         "files": files.sort_values("pair", ignore_index=True),
     }
-    pairs = pairs.assign(pair=files["pair"], weight=files[ROUNDS[-1]], citation=files["citation"])
+    pairs = pairs.assign(pair=files["pair"], weight=files[ROUND_NAMES[-1]], citation=files["citation"])
     pairs = pairs[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
     close = close[of_persons[left] != of_persons[right]]
     close = close.assign(pair=mix_hashes(fingerprints.persons[close["left"].to_numpy()], fingerprints.persons[close["right"].to_numpy()]))
     return Partition(records, within, replace(ties, component=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
 
 
-def _close_persons(
-    records: Records, shared_: SharedValues, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
+def _find_close_persons(
+    records: Records, blocks: SharedValues, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
 ) -> pd.DataFrame:
-    """Return the pairs of persons that can matter across cases, sorted. Columns: left, right, weight. fresh: rows whose pairs are not in
-    the memory."""
-    least = pair_graph.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
-    least = min(shared_bits(records, setting.model), least)
-    found, groups = [], shared_.groups
+    """Return the pairs of persons that can matter across cases, sorted. Columns: left, right, weight.
+
+    fresh: whether the pairs of each row are not in the memory.
+    """
+    least = pair_graph.min_bits_between_cases(records, setting.model, setting.common, MIN_RECORDED_WEIGHT)
+    least = min(min_bits_of_shared_person(records, setting.model), least)
+    parts, groups = [], blocks.groups
     if memory is not None:
-        found.append(_known_pairs(memory.pairs, fingerprints, fresh))
+        parts.append(_select_known_pairs(memory.pairs, fingerprints, fresh))
         groups = groups.of_rows(fresh)
     if setting.spark is not None:
-        some = None if fresh.all() else fresh
-        found.append(setting.spark.close(records.persons, groups, setting.model, setting.scorer, least, some))
-        return _sort_pairs(found)
+        fresh_or_all = None if fresh.all() else fresh
+        parts.append(setting.spark.find_close_pairs(records.persons, groups, setting.model, setting.scorer, least, fresh_or_all))
+        return _sort_pairs(parts)
     shared_frames = {
         "fresh": pd.DataFrame({"fresh": fresh}),
         "rows": pd.DataFrame({"row": groups.row}),
         "sizes": pd.DataFrame({"size": groups.sizes}),
     }
-    many = int(np.count_nonzero(np.bincount(groups.row)))
-    of = count_processes(setting, many)
-    tasks = ({**shared_frames, "stride": pd.DataFrame({"first": [n], "of": [of], "least": [least]})} for n in range(of))
-    found.extend(one["pairs"] for one in run_tasks(_weigh_chunk, tasks, setting, many))
-    return _sort_pairs(found)
+    rows_in_groups = int(np.count_nonzero(np.bincount(groups.row)))
+    processes = count_processes(setting, rows_in_groups)
+    tasks = ({**shared_frames, "stride": pd.DataFrame({"first": [n], "of": [processes], "least": [least]})} for n in range(processes))
+    parts.extend(result["pairs"] for result in run_tasks(_weigh_chunk, tasks, setting, rows_in_groups))
+    return _sort_pairs(parts)
 
 
-def _sort_pairs(found: list[pd.DataFrame]) -> pd.DataFrame:
-    close = pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
+def _sort_pairs(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    close = pd.concat(parts, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
     return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 
 
 def _weigh_chunk(frames: Frames, setting: Setting) -> Frames:
-    """Return `pairs` (left, right, weight) of persons that weigh enough, among the chunks of this task (every `of`-th chunk)."""
+    """Return `pairs` (left, right, weight) of persons that weigh enough, among the chunks of this task (every `step`-th chunk)."""
     fresh = frames["fresh"]["fresh"].to_numpy()
     groups = Groups(frames["rows"]["row"].to_numpy(), run_starts(frames["sizes"]["size"].to_numpy()), len(fresh))
-    first, of, least = frames["stride"].iloc[0]
-    pairs = groups.pairs(None if fresh.all() else fresh, stride=(int(first), int(of)))
-    return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), close_pairs(setting.scorer, pairs, least), strict=True)))}
+    first, step, least = frames["stride"].iloc[0]
+    pairs = groups.pairs(None if fresh.all() else fresh, stride=(int(first), int(step)))
+    return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), find_close_pairs(setting.scorer, pairs, least), strict=True)))}
 
 
-def _known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
-    """Select the pairs of a memory of which both records still exist and neither is `fresh`."""
+def _select_known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
+    """Select the pairs of a memory whose records both still exist and are not `fresh`."""
     order = np.argsort(fingerprints.persons)
-    sides, there = [], np.ones(len(pairs), dtype=bool)
+    sides, exists = [], np.ones(len(pairs), dtype=bool)
     for name in ("left", "right"):
-        place, found = find_positions(pairs[name].to_numpy(), fingerprints.persons[order])
-        there &= found
-        sides.append(order[place])
-        there &= ~fresh[sides[-1]]
-    a, b = (side[there] for side in sides)
-    return pd.DataFrame({"left": np.minimum(a, b), "right": np.maximum(a, b), "weight": pairs["weight"].to_numpy()[there]})
+        position, found = find_positions(pairs[name].to_numpy(), fingerprints.persons[order])
+        exists &= found
+        sides.append(order[position])
+        exists &= ~fresh[sides[-1]]
+    a, b = (side[exists] for side in sides)
+    return pd.DataFrame({"left": np.minimum(a, b), "right": np.maximum(a, b), "weight": pairs["weight"].to_numpy()[exists]})
 
 
-def _candidate_files(records: Records, left: np.ndarray, right: np.ndarray, ties: FileTies) -> pd.DataFrame:
+def _find_candidate_files(records: Records, left: np.ndarray, right: np.ndarray, ties: FileTies) -> pd.DataFrame:
     """Find the pairs of files that are tied by a pair of persons or a reference."""
     file = records.persons["file"].to_numpy()
-    named = (ties.cites, ties.joins, ties.together)
-    a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in named)])
-    b = np.concatenate([file[right], *(frame["b"].to_numpy("int64") for frame in named)])
+    tied_frames = (ties.cites, ties.joins, ties.together)
+    a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in tied_frames)])
+    b = np.concatenate([file[right], *(frame["b"].to_numpy("int64") for frame in tied_frames)])
     placed = (a >= 0) & (b >= 0)
     return orient_pairs(records, a[placed], b[placed])
 
 
-def _pair_fingerprints(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: Fingerprints) -> np.ndarray:
-    """Hash each pair of files together with its ties."""
+def _fingerprint_pairs(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: Fingerprints) -> np.ndarray:
+    """Return a hash of each pair of files together with its ties."""
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     size = len(fingerprints.files)
-    codes, place = np.unique(np.minimum(a, b) * size + np.maximum(a, b), return_inverse=True)
-    at, there = find_positions(tie_hashes["a"].to_numpy() * size + tie_hashes["b"].to_numpy(), codes)
+    codes, code_number = np.unique(np.minimum(a, b) * size + np.maximum(a, b), return_inverse=True)
+    position, is_candidate = find_positions(tie_hashes["a"].to_numpy() * size + tie_hashes["b"].to_numpy(), codes)
     ties = np.zeros(len(codes), dtype="uint64")
-    np.add.at(ties, at[there], tie_hashes["fingerprint"].to_numpy()[there])
-    return mix_hashes(fingerprints.files[a], fingerprints.files[b], ties[place])
+    np.add.at(ties, position[is_candidate], tie_hashes["fingerprint"].to_numpy()[is_candidate])
+    return mix_hashes(fingerprints.files[a], fingerprints.files[b], ties[code_number])
 
 
-def _file_pair_weights(
+def _weigh_file_pairs(
     records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: FileTies, memory: LinkageMemory | None
 ) -> np.ndarray:
-    """Weigh each pair of files by the evidence of the two files alone: one row per pair, columns `OWN_EVIDENCE`."""
-    found, new = np.zeros((len(pairs), len(OWN_EVIDENCE))), np.ones(len(pairs), dtype=bool)
+    """Weigh each pair of files by the evidence of the two files alone.
+
+    Return one row for each pair, with the columns `OWN_EVIDENCE_COLUMNS`.
+    """
+    weights, new = np.zeros((len(pairs), len(OWN_EVIDENCE_COLUMNS))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):
-        place, there = find_positions(codes, memory.files["pair"].to_numpy())
-        found[there], new = memory.files[list(OWN_EVIDENCE)].to_numpy()[place[there]], ~there
+        position, is_known = find_positions(codes, memory.files["pair"].to_numpy())
+        weights[is_known], new = memory.files[list(OWN_EVIDENCE_COLUMNS)].to_numpy()[position[is_known]], ~is_known
     rows = np.flatnonzero(new)
-    some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
+    batches = np.array_split(rows, max(len(rows) // BATCH_PAIRS, 1))
     lean = pair_graph.drop_unread_texts(records, setting.model)
-    tasks = (pair_graph.cut_to_pairs(lean, ties, pairs.iloc[chosen]) for chosen in some)
-    for chosen, weighed in zip(some, run_tasks(pair_graph.weigh_task, tasks, setting, len(rows)), strict=True):
-        found[chosen] = weighed["weights"][list(OWN_EVIDENCE)].to_numpy()
-    return found
+    tasks = (pair_graph.cut_to_pairs(lean, ties, pairs.iloc[chosen]) for chosen in batches)
+    for chosen, weighed in zip(batches, run_tasks(pair_graph.weigh_task, tasks, setting, len(rows)), strict=True):
+        weights[chosen] = weighed["weights"][list(OWN_EVIDENCE_COLUMNS)].to_numpy()
+    return weights
 
 
-def _constraint_fingerprints(
+def _fingerprint_constraints(
     constrained: list[Constraints], labels: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     out = []
-    for one, label, hashed in zip(constrained, labels, (fingerprints.files, fingerprints.persons), strict=True):
-        for n, pairs in enumerate((one.same, one.apart)):
+    for constraints, label, hashed in zip(constrained, labels, (fingerprints.files, fingerprints.persons), strict=True):
+        for n, pairs in enumerate((constraints.same, constraints.apart)):
             a, b = pairs[:, 0], pairs[:, 1]
             out.append((label[a], mix_hashes(hashed[a], hashed[b], np.full(len(a), n + 1))))
     return out

@@ -11,21 +11,23 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.evidence import number_institutions
-from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.person_pairs import PersonPairs
 from pipelines.linkage.persons import lacks_identity
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import RowIndexByOwner, is_run_start
 from sources import contract
 
 # Pairs of files with more pairs of persons than this are decided only by references, dates and seats.
-MOST_ACROSS = 22_500
+MAX_PERSON_PAIRS = 22_500
 
 
 @dataclass(frozen=True)
 class PersonOverlap:
-    """Pairs of persons of two files `a`, `b` who can be one, sorted by the row of the pair of files (`pair`), `left` (of `a`), `right`
-    (of `b`), with the match `weight`. `sides`: for each of the two files, the row of the pair of files of each person, and the number of
-    that person for each row here."""
+    """Pairs of persons of two files `a`, `b` who can be one person, with the match `weight`.
+
+    They are sorted by the row of the pair of files (`pair`), `left` (of `a`), `right` (of `b`). sides: for each of the two files, the row
+    of the pair of files of each person, and the number of that person for each row here.
+    """
 
     pair: np.ndarray
     left: np.ndarray
@@ -36,35 +38,37 @@ class PersonOverlap:
 
 def compare_persons_of_files(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
     """Compare the persons of the two files of each pair in `pairs`."""
-    pair, left, right = _persons_across(records, pairs)
+    pair, left, right = _find_comparable_persons(records, pairs)
     people.add(left, right)
     size = max(len(records.persons), 1)
     new = is_run_start(pair * size + left)  # already sorted
-    persons, place = np.unique(pair * size + right, return_inverse=True)
-    sides = (pair[new], np.cumsum(new) - 1), (persons // size, place)
-    return PersonOverlap(pair, left, right, people.weight[people.at(left, right)], sides)
+    persons, person_number = np.unique(pair * size + right, return_inverse=True)
+    sides = (pair[new], np.cumsum(new) - 1), (persons // size, person_number)
+    return PersonOverlap(pair, left, right, people.weight[people.positions_of(left, right)], sides)
 
 
-def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`. There are
-    none if both files have very many persons, and none of records without identifying values."""
+def _find_comparable_persons(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of persons of the two files of each pair who can be one person: row of the pair, person of `a`, person of `b`.
+
+    There are none if both files have very many persons, and none for records without identifying values.
+    """
     of_file: RowIndexByOwner = records.once(
         "of_file", lambda: RowIndexByOwner(records.persons["file"].to_numpy("int64"), len(records.files))
     )
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
+    rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MAX_PERSON_PAIRS)
     pair, left, right = of_file.combine_rows(a[rows], b[rows])
     pair = rows[pair]
     # Only institutions whose contracts have a code for victims and witnesses have them in their files.
     code, names = number_institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
-    naming = {
+    institutions_by_side = {
         side: contract.institutions_naming(side) if side in ("victim", "witness") else contract.institutions_naming_accused()
         for side in sides
     }
-    knows = np.array([[name in naming.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
-    knows = knows.reshape(len(sides) + 1, len(names))
-    known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
-    named: np.ndarray = records.once("named", lambda: ~lacks_identity(records.persons))
-    known &= named[left] & named[right]
-    return pair[known], left[known], right[known]
+    can_name = np.array([[name in institutions_by_side.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
+    can_name = can_name.reshape(len(sides) + 1, len(names))
+    comparable = can_name[side[left], code[b[pair]]] & can_name[side[right], code[a[pair]]]
+    has_identity: np.ndarray = records.once("named", lambda: ~lacks_identity(records.persons))
+    comparable &= has_identity[left] & has_identity[right]
+    return pair[comparable], left[comparable], right[comparable]

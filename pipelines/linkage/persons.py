@@ -1,4 +1,4 @@
-"""Linkage of person records to persons, given which files are one case.
+"""Linkage of person records to persons, after it is decided which files are one case.
 
 Belongs here: the prior odds (within a case, between cases), vetoes, the clusters. Does not belong here: match weights (`score`), which
 pairs are compared (`blocking`, `cases`).
@@ -14,22 +14,25 @@ import pandas as pd
 from pipelines.linkage import cluster
 from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.model import Model
-from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.record_states import number_rows
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import number_rows
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # Up to this number all persons of one case are compared with each other; in larger cases only blocked pairs.
-MOST_IN_CASE = 150
-NEVER = -1000.0
+MAX_PERSONS_OF_CASE = 150
+FORBIDDEN_WEIGHT = -1000.0
 # A record without any of these is never linked: sex, citizenship and year of birth fit thousands of persons.
-IDENTITY = ("given", "surname", "number", "birth_date", "register_id")
+IDENTIFYING_COLUMNS = ("given", "surname", "number", "birth_date", "register_id")
 
 
 @dataclass(frozen=True)
 class Persons:
-    """The decided persons. `cluster`: the cluster of each person record; and for each pair `weight` (log2, with prior odds), `within`
-    (whether its files are one case) and `never` (whether a hard rule forbids it)."""
+    """The decided persons.
+
+    cluster: the cluster of each person record. For each pair: weight (log2, with prior odds), within (whether its files are one case) and
+    never (whether a hard rule forbids it).
+    """
 
     cluster: np.ndarray
     weight: np.ndarray
@@ -40,12 +43,12 @@ class Persons:
 def link_persons(
     records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, constraints: Constraints
 ) -> Persons:
-    """Cluster the person records of `records`. `case_cluster`: the case of each file.
+    """Cluster the person records of `records`.
 
-    `again`: share of persons who are in several cases. `constraints`: decisions of stewards.
+    case_cluster: the case of each file. again: share of persons who are in several cases. constraints: decisions of stewards.
     """
     persons = records.persons
-    case = case_of_persons(persons, case_cluster)
+    case = find_case_of_persons(persons, case_cluster)
     left, right = _pairs_within_cases(case)
     people.add(np.concatenate([left, constraints.every["a"]]), np.concatenate([right, constraints.every["b"]]))
     left, right = people.left, people.right
@@ -55,9 +58,9 @@ def link_persons(
     weight = people.weight + odds
     anonymous = lacks_identity(persons)
     never = are_in_one_file(persons, left, right) | anonymous[left] | anonymous[right]
-    weight = np.where(never, NEVER, weight)
+    weight = np.where(never, FORBIDDEN_WEIGHT, weight)
     # Only pairs within components of positive pairs can matter; most pairs are not.
-    reach = cluster.connected_members(len(persons), left, right, weight, constraints)
+    reach = cluster.label_positive_components(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
     parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
     pairs = cluster.WeightedPairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
@@ -66,21 +69,21 @@ def link_persons(
 
 
 def lacks_identity(persons: pd.DataFrame) -> np.ndarray:
-    """Return whether each record lacks all identifying values (`IDENTITY`)."""
-    return np.asarray(persons[list(IDENTITY)].isna().all(axis=1))
+    """Return for each record whether it lacks all identifying values (`IDENTIFYING_COLUMNS`)."""
+    return np.asarray(persons[list(IDENTIFYING_COLUMNS)].isna().all(axis=1))
 
 
-def case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
+def find_case_of_persons(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
     """Return the case cluster of each person record. A record whose file is unknown gets a separate number below zero."""
     file = persons["file"].to_numpy()
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 
 
-def share_again(
+def share_of_persons_in_several_cases(
     persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
 ) -> float:
     """Return the share of persons who are in several cases, smoothed by the share `expected` with the weight of `worth` persons."""
-    cases = pd.Series(case_of_persons(persons, case_cluster)).groupby(person_cluster).nunique()
+    cases = pd.Series(find_case_of_persons(persons, case_cluster)).groupby(person_cluster).nunique()
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
@@ -91,8 +94,10 @@ def prior_between_cases(records: Records, setting: dict[str, float], again: floa
 
 
 def prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
-    """Return log2 of the prior odds that two records of one case are one person: most persons of a file are also in the other file, on
-    the same side."""
+    """Return log2 of the prior odds that two records of one case are one person.
+
+    Most persons of a file are also in the other file, on the same side.
+    """
     number, size = number_rows(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])
@@ -102,12 +107,12 @@ def prior_within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray
 def _pairs_within_cases(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all pairs of person records in one case, except in cases with too many records."""
     rows = RowIndexByOwner(case, int(case.max(initial=-1)) + 1)
-    cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MOST_IN_CASE))
+    cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MAX_PERSONS_OF_CASE))
     _, left, right = rows.combine_rows(cases, cases)
     return left[left < right], right[left < right]
 
 
 def are_in_one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return whether two records are in one file: such records are two persons, since a file lists a person once."""
+    """Return for each pair whether both records are in one file. If so, they are two persons, since a file lists a person once."""
     file = persons["file"].to_numpy()
     return np.asarray((file[left] == file[right]) & (file[left] >= 0), dtype=bool)

@@ -1,7 +1,7 @@
 """Case numbers as evidence: which file cites which, and which files cite the same number.
 
-Belongs here: finding the files that bear a number, including numbers without register and with one wrong character. Does not belong
-here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonisation.case_numbers`).
+Belongs here: finding the files that bear a number, including numbers without register and with one wrong character. Does not belong here:
+the weight of a citation (`cases`), reading numbers (`pipelines.harmonisation.case_numbers`).
 """
 
 from __future__ import annotations
@@ -12,141 +12,144 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.linkage.hashing import open_cursor
+from pipelines.linkage.record_states import is_among, number_rows
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import is_among, number_rows
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # A number that more files cite is no evidence for a pair of them.
-MOST_CITING = 300
+MAX_CITING_FILES = 300
 # Stays that begin within so many days begin together; if more than so many begin on one day at a seat, they are not tied.
-TOGETHER_DAYS, MOST_DETAINED = 2, 30
+TOGETHER_DAYS, MAX_DETAINED_TOGETHER = 2, 30
 # Stays are also not tied if more than so many others are expected by chance at the seat for the offence within those days, over a span of
 # at least so many days.
-MOST_BY_CHANCE, LEAST_SPAN = 0.25, 365
+MAX_EXPECTED_BY_CHANCE, MIN_SPAN_DAYS = 0.25, 365
 # A number is uninformative if citing files times bearers exceed this.
-MOST_TIES = 3_000
+MAX_TIES = 3_000
 # The register in a case number (`PP.II.nr.89/2011`), which is often omitted.
-REGISTER = r"\.[A-Z]+\."
+REGISTER_PATTERN = r"\.[A-Z]+\."
 
 
 def find_citations(records: Records) -> pd.DataFrame:
     """Return which file cites which. Columns: a, b, number, bearers, near, current.
 
-    File `a` cites `number`, which file `b` bears; `bearers` is the number of files that bear it. `near`: no file bears the number, but
-    `b` bears one that differs in a single character (a digit wrong, missing or added, or two swapped).
+    File `a` cites `number`, which file `b` bears. bearers: the number of files that bear it. near: no file bears the number, but `b` bears
+    one that differs in a single character (a digit wrong, missing or added, or two swapped).
     """
-    own = records.own.rename(columns={"file": "b"})
+    borne = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
-    references = references[~is_among(references["number"], uninformative_citations(records))]
+    references = references[~is_among(references["number"], find_uninformative_numbers(records))]
     references = references.sort_values("current", ascending=False, kind="stable").drop_duplicates(["a", "number"])
-    exact = references.merge(own, on="number")
-    loose = _match_without_register(references, own)
-    found = pd.concat([exact, loose], ignore_index=True)
-    open_references = references[~is_among(references["number"], found["number"])]
-    near = _match_one_character_off(open_references, own)
-    found = pd.concat([found.assign(near=False), near.assign(near=True)], ignore_index=True)
-    found = found[found["a"] != found["b"]].drop_duplicates(["a", "b", "number"])
-    found["bearers"] = found.groupby(["a", "number"])["b"].transform("nunique")
-    found = found.astype({"a": "int64", "b": "int64"})
-    return found.sort_values(["a", "b", "number"], kind="stable").reset_index(drop=True)[["a", "b", "number", "bearers", "near", "current"]]
+    exact = references.merge(borne, on="number")
+    loose = _match_without_register(references, borne)
+    citations = pd.concat([exact, loose], ignore_index=True)
+    open_references = references[~is_among(references["number"], citations["number"])]
+    near = _match_one_character_off(open_references, borne)
+    citations = pd.concat([citations.assign(near=False), near.assign(near=True)], ignore_index=True)
+    citations = citations[citations["a"] != citations["b"]].drop_duplicates(["a", "b", "number"])
+    citations["bearers"] = citations.groupby(["a", "number"])["b"].transform("nunique")
+    citations = citations.astype({"a": "int64", "b": "int64"})
+    return citations.sort_values(["a", "b", "number"], kind="stable").reset_index(drop=True)[
+        ["a", "b", "number", "bearers", "near", "current"]
+    ]
 
 
-def uninformative_citations(records: Records) -> pd.Index:
+def find_uninformative_numbers(records: Records) -> pd.Index:
     """Find the numbers that too many files cite or bear for a citation to be evidence."""
     citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
     ties = citing * bearing.reindex(citing.index).fillna(1)
-    return ties.index[ties > MOST_TIES]
+    return ties.index[ties > MAX_TIES]
 
 
 def find_mergers(records: Records) -> pd.DataFrame:
     """Return which file was merged into which file of the same institution. Columns: a, b, bearers."""
     institution = records.files["institution"]
-    found = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
-    alike = institution.reindex(found["a"]).to_numpy() == institution.reindex(found["b"]).to_numpy()
-    found = found[alike & (found["a"] != found["b"])]
-    return found.assign(bearers=found.groupby(["a", "number"])["b"].transform("nunique"))[["a", "b", "bearers"]].reset_index(drop=True)
+    mergers = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
+    alike = institution.reindex(mergers["a"]).to_numpy() == institution.reindex(mergers["b"]).to_numpy()
+    mergers = mergers[alike & (mergers["a"] != mergers["b"])]
+    return mergers.assign(bearers=mergers.groupby(["a", "number"])["b"].transform("nunique"))[["a", "b", "bearers"]].reset_index(drop=True)
 
 
-def cited_together(records: Records) -> pd.DataFrame:
-    """Return the pairs of files that cite the same number, which no file bears. Columns: a, b (`a` < `b`), citing (number of files that
-    cite it).
+def find_files_citing_together(records: Records) -> pd.DataFrame:
+    """Return the pairs of files that cite the same number, which no file bears.
 
-    If a file bears the number, it already ties both files, and the number would count twice.
+    Columns: a, b (`a` < `b`), citing (number of files that cite it). A number that a file bears already ties both files through that file,
+    and would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
     references = references[~references["number"].str.contains("?", regex=False) & ~is_among(references["number"], records.own["number"])]
     references = references.assign(citing=references.groupby("number")["a"].transform("size"))
-    several = references[references["citing"].between(2, MOST_CITING)]
+    several = references[references["citing"].between(2, MAX_CITING_FILES)]
     pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")
     pairs = pairs[pairs["a"] < pairs["b"]].sort_values(["a", "b", "citing", "number"], kind="stable").drop_duplicates(["a", "b"])
     return pairs[["a", "b", "citing"]].reset_index(drop=True)
 
 
-def detained_together(records: Records) -> pd.DataFrame:
+def find_stays_begun_together(records: Records) -> pd.DataFrame:
     """Return pairs of stays of different persons who were detained within days of each other, for the same offence, at the same seat.
-    Columns: a, b (`a` < `b`), days.
 
-    Persons arrested together are detained together. If no other file of their case was delivered, this is the only tie.
+    Columns: a, b (`a` < `b`), days. Persons arrested together are detained together. If no other file of their case was delivered, this is
+    the only tie.
     """
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
     stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
     number, size = number_rows(stays[["seat", "group"]])
-    span = max(stays["day"].max() - stays["day"].min() + 1 if len(stays) else 0, LEAST_SPAN)
+    span = max(stays["day"].max() - stays["day"].min() + 1 if len(stays) else 0, MIN_SPAN_DAYS)
     by_chance = np.bincount(number, minlength=size)[number] / span * (2 * TOGETHER_DAYS + 1)
-    stays = stays[by_chance <= MOST_BY_CHANCE]
-    stays = stays[stays.groupby(["seat", "group", "day"])["file"].transform("size") <= MOST_DETAINED]
+    stays = stays[by_chance <= MAX_EXPECTED_BY_CHANCE]
+    stays = stays[stays.groupby(["seat", "group", "day"])["file"].transform("size") <= MAX_DETAINED_TOGETHER]
     days = range(-TOGETHER_DAYS, TOGETHER_DAYS + 1)
     near = pd.concat([stays.assign(day=stays["day"] + later, days=abs(later)) for later in days])
     pairs = stays.merge(near, on=["seat", "group", "day"], suffixes=("", "_other"))
     pairs = pairs[(pairs["file"] < pairs["file_other"]) & (pairs["register_id"] != pairs["register_id_other"])]
-    found = pairs[["file", "file_other", "days"]].set_axis(["a", "b", "days"], axis=1).astype("int64")
-    return found.sort_values(["a", "b", "days"], kind="stable").drop_duplicates(["a", "b"]).reset_index(drop=True)
+    stay_pairs = pairs[["file", "file_other", "days"]].set_axis(["a", "b", "days"], axis=1).astype("int64")
+    return stay_pairs.sort_values(["a", "b", "days"], kind="stable").drop_duplicates(["a", "b"]).reset_index(drop=True)
 
 
 def cite_different_numbers(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Return whether both files of each of `pairs` (`a, b`) cite numbers of one kind, and have no cited number of any kind in common."""
+    """Return for each of `pairs` (`a, b`) whether both files cite numbers of one kind, and have no cited number of any kind in common."""
     rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _index_citations(records))
     pair, one, other = rows.combine_rows(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
     pair, one, other = pair[alike], one[alike], other[alike]
-    found = np.zeros(len(pairs), dtype=bool)
-    found[pair] = True
-    found[pair[(number[one] == number[other]) | ((plain[one] == plain[other]) & (loose[one] | loose[other]))]] = False
-    return found
+    differ = np.zeros(len(pairs), dtype=bool)
+    differ[pair] = True
+    differ[pair[(number[one] == number[other]) | ((plain[one] == plain[other]) & (loose[one] | loose[other]))]] = False
+    return differ
 
 
 def _index_citations(records: Records) -> tuple[RowIndexByOwner, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows of citations by file, and for each row the codes of its kind, of its case number, and of the number without
-    register, and whether the register is missing."""
-    cited_ = records.references[["file", "kind", "number"]].drop_duplicates()
-    loose = cited_["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
-    plain = cited_["number"].str.replace(REGISTER, ".?.", n=1, regex=True)
-    kind, number, without = (pd.factorize(values)[0] for values in (cited_["kind"], cited_["number"], plain))
-    return RowIndexByOwner(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
+    """Return the rows of citations by file; and for each row the codes of its kind, of its case number, and of the number without register,
+    and whether the register is missing.
+    """
+    citations = records.references[["file", "kind", "number"]].drop_duplicates()
+    loose = citations["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
+    plain = citations["number"].str.replace(REGISTER_PATTERN, ".?.", n=1, regex=True)
+    kind, number, without = (pd.factorize(values)[0] for values in (citations["kind"], citations["number"], plain))
+    return RowIndexByOwner(citations["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
 
 
-def _match_without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+def _match_without_register(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
     """Return the bearers of numbers with unknown register (`PP.?.nr.89/2011`): files whose number has the same serial, year and label."""
     unknown = references[references["number"].str.contains("?", regex=False)]
     unknown = unknown.join(_extract_groups(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
         return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "current", "b"]]
-    labelled = own.join(_extract_groups(own["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    labelled = borne.join(_extract_groups(borne["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
     return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "current", "b"]]
 
 
 def _extract_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
     """Return the named groups of `pattern` in each number; null if the pattern does not match."""
-    found = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
-    columns = {name: pc.struct_field(found, name).to_pandas().array for name in ("label", "rest")}
+    groups = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
+    columns = {name: pc.struct_field(groups, name).to_pandas().array for name in ("label", "rest")}
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
-def _match_one_character_off(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+def _match_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
     """Return the bearers of a number with one wrong character. Both numbers are compared with each single digit left out."""
     with open_cursor() as database:
-        for name, frame in (("cited", references), ("borne", own)):
+        for name, frame in (("cited", references), ("borne", borne)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
         # The century is left out, since it is derived if the year was typed with two digits.
         plain = r"replace(regexp_replace(number, '/\d\d(\d\d)$', '/\1'), '?', '')"
@@ -156,6 +159,8 @@ def _match_one_character_off(references: pd.DataFrame, own: pd.DataFrame) -> pd.
             f"SELECT number, unnest(list_concat([plain], {shorter})) AS short FROM (SELECT number, {plain} AS plain FROM {name})"
             for name in ("(SELECT DISTINCT number FROM cited)", "(SELECT DISTINCT number FROM borne)")
         ]
-        found = database.execute(f"SELECT DISTINCT a.number, b.number AS near FROM ({sides[0]}) a JOIN ({sides[1]}) b USING (short)").df()
-    pairs = references.merge(found.astype("str"), on="number").merge(own.rename(columns={"number": "near"}), on="near")
+        near_numbers = database.execute(
+            f"SELECT DISTINCT a.number, b.number AS near FROM ({sides[0]}) a JOIN ({sides[1]}) b USING (short)"
+        ).df()
+    pairs = references.merge(near_numbers.astype("str"), on="number").merge(borne.rename(columns={"number": "near"}), on="near")
     return pairs[["a", "number", "current", "b"]]

@@ -3,11 +3,11 @@
 Belongs here: weights of levels, term frequencies, agreement within families. Does not belong here: thresholds and clusters (`persons`,
 `cluster`), the tests of the levels (`compare`).
 
-Any records with declared fields (`Fields`) can be scored: persons by a model, other data sets by other fields. Rules that are specific
+Any records with declared fields (`Fields`) can be scored: persons with a model, other data sets with other fields. Rules that are specific
 to persons apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
 
 The weight of a pair is log2 of the likelihood ratio of its levels: one person against two persons. Members of a family have the same
-surname, parent and home (twins also the birth date): if first names differ, agreement in a field that runs in families is no evidence.
+surname, parent and home (twins also the birth date). So if first names differ, agreement in a field that runs in families is no evidence.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, Values
-from pipelines.linkage.encoded import Comparer, encode_values
+from pipelines.linkage.compare import MISSING_LEVEL, Values
+from pipelines.linkage.encoded_values import Comparer, encode_values
 from pipelines.linkage.model import Field
-from pipelines.linkage.sharing import Pairs
+from pipelines.linkage.row_groups import Pairs
 from pipelines.resources.integer_arrays import RowIndexByOwner
 
 # Given name and surname are also compared swapped; a swap costs this much (bits).
-EXCHANGED = {"given": "surname", "surname": "given"}
+EXCHANGED_FIELDS = {"given": "surname", "surname": "given"}
 EXCHANGE_COST = 2.0
 # Records that differ in this field are taken for different members of a family.
-FIRST_NAME = "given"
+FIRST_NAME_FIELD = "given"
 # Weight, in records, of the model's frequency of a value against the counts in the data, and of the overall frequency against that
 # within one citizenship: names depend on the country, so two foreigners of one country share names far more often.
 FREQUENCY_WORTH = 50.0
 GROUP_WORTH = 10.0
-GROUP = "citizenship"
+GROUP_FIELD = "citizenship"
 
-Scored = tuple[np.ndarray, np.ndarray]  # level and bits per pair
+LevelsAndBits = tuple[np.ndarray, np.ndarray]  # level and bits per pair
 
 
 class Fields(Protocol):
@@ -52,16 +52,19 @@ class Fields(Protocol):
 
 @dataclass(frozen=True)
 class Frequencies:
-    """The share of records that have a token, by field and by citizenship (empty: all). `usual`: the share of exact agreement that the
-    model expects; `rare`: the share of a token that was not counted."""
+    """The share of records that have a token, by field and by citizenship (empty: all).
+
+    usual: the share of exact agreement that the model expects. rare: the share of a token that was not counted.
+    """
 
     shares: dict[str, dict[tuple[str, str], float]]
     usual: dict[str, float]
     rare: dict[str, float]
 
-    def of(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return the frequency of each text: that of its most frequent token, among all records or in its `group` (empty: none),
-        whichever is higher."""
+    def look_up(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Return the frequency of each text: that of its most frequent token, among all records or in its `group` (empty: none), whichever
+        is higher.
+        """
         shares, usual, rare = self.shares[field], self.usual[field], self.rare[field]
         table: dict[tuple[str, str], float] = {}
         for text, of_group in set(zip(values, group, strict=True)):
@@ -72,8 +75,10 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """The comparison of pairs: `levels` and `bits` (log2 m/u) with one column for each field, and the match weight `weight`, the sum of
-    the bits."""
+    """The comparison of pairs: `levels` and `bits` (log2 m/u) with one column for each field.
+
+    weight: the match weight, which is the sum of the bits.
+    """
 
     levels: pd.DataFrame
     bits: pd.DataFrame
@@ -82,8 +87,11 @@ class Likelihoods:
 
 @dataclass(frozen=True)
 class CodedPersons:
-    """Person records as numbers. `codes`: one column for each field; `values`: values of each field by code, as in
-    `encoded.EncodedValues`; `group`: number of the group of each record (below zero: none); `groups`: the groups."""
+    """Person records as numbers.
+
+    codes: one column for each field. values: values of each field by code, as in `encoded_values.EncodedValues`. group: number of the group
+    of each record (below zero: none). groups: the names of the groups.
+    """
 
     codes: dict[str, np.ndarray]
     values: dict[str, Values]
@@ -91,8 +99,9 @@ class CodedPersons:
     groups: np.ndarray
 
     def texts(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return, for each record, the number of its text in the field `name` (below zero: none), the texts, and how many records have
-        each."""
+        """Return, for each record, the number of its text in the field `name` (below zero: none); and the texts, and how many records have
+        each.
+        """
         of_code, texts = pd.factorize(self.values[name][0])
         text = of_code[self.codes[name]]
         count = np.bincount(text, minlength=len(texts))
@@ -101,9 +110,11 @@ class CodedPersons:
         return number[text], texts[there], count[there]
 
 
-def token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
-    """Return the token frequencies among `records`, for every field whose levels use them, smoothed by the model's share of agreement
-    with the weight of `worth` records."""
+def compute_token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
+    """Return the token frequencies among `records`, for every field whose levels use them.
+
+    They are smoothed by the model's share of agreement with the weight of `worth` records.
+    """
     shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
     rare: dict[str, float] = {}
@@ -117,23 +128,23 @@ def token_frequencies(records: CodedPersons, model: Fields, worth: float = FREQU
         total = float(count.sum())
         rare[field.name] = (1 + worth * expected) / (total + worth)
         overall = (np.bincount(token, weights=count[owner], minlength=len(tokens)) + worth * expected) / (total + worth)
-        found = dict(zip(zip(tokens, repeat(""), strict=False), overall.tolist(), strict=True))
+        share_by_token = dict(zip(zip(tokens, repeat(""), strict=False), overall.tolist(), strict=True))
         group, groups = records.group, records.groups
-        if len(groups) and field.name != GROUP:
+        if len(groups) and field.name != GROUP_FIELD:
             both = (text >= 0) & (group >= 0)
             size = np.bincount(group[both], minlength=len(groups))
-            cells, many = np.unique(text[both] * len(groups) + group[both], return_counts=True)
-            cell, place = RowIndexByOwner(owner, len(texts)).rows_of(cells // len(groups))
-            pairs, where = np.unique(token[place] * len(groups) + (cells % len(groups))[cell], return_inverse=True)
-            for pair, n in zip(pairs.tolist(), np.bincount(where, weights=many[cell]).tolist(), strict=True):
+            cells, records_per_cell = np.unique(text[both] * len(groups) + group[both], return_counts=True)
+            cell, token_row = RowIndexByOwner(owner, len(texts)).rows_of(cells // len(groups))
+            pairs, pair_number = np.unique(token[token_row] * len(groups) + (cells % len(groups))[cell], return_inverse=True)
+            for pair, n in zip(pairs.tolist(), np.bincount(pair_number, weights=records_per_cell[cell]).tolist(), strict=True):
                 word, g = tokens[pair // len(groups)], pair % len(groups)
-                found[word, str(groups[g])] = (n + GROUP_WORTH * found[word, ""]) / (int(size[g]) + GROUP_WORTH)
-        shares[field.name] = found
+                share_by_token[word, str(groups[g])] = (n + GROUP_WORTH * share_by_token[word, ""]) / (int(size[g]) + GROUP_WORTH)
+        shares[field.name] = share_by_token
     return Frequencies(shares, usual, rare)
 
 
 def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return every token of distinct texts: the number of its text, its own number, and the tokens by number."""
+    """Return every token of distinct texts: the number of its text, the number of the token, and the tokens by number."""
     words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
     if words is None:  # every text is a token
         every = np.arange(len(texts))
@@ -143,30 +154,32 @@ def _distinct_tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def compute_likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: Frequencies) -> Likelihoods:
-    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`), and return the level and
-    bits of each field."""
+    """Compare the pairs (`left[i]`, `right[i]`) of rows of `persons` (columns as in `standardise.Records`).
+
+    Return the level and bits of each field.
+    """
     return Scorer(encode_persons(persons, model), model, known).likelihoods(left, right)
 
 
 def encode_persons(persons: pd.DataFrame, model: Fields) -> CodedPersons:
-    """Encode the records of `persons` (the columns of the fields, and `GROUP`, if it exists)."""
-    group, groups = pd.factorize(persons[GROUP]) if GROUP in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
-    exchanged = exchanged_fields(model)
+    """Encode the records of `persons` as numbers: the columns of the fields, and `GROUP_FIELD` if it exists."""
+    group, groups = pd.factorize(persons[GROUP_FIELD]) if GROUP_FIELD in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
+    exchanged = find_exchanged_fields(model)
     # The two names share their codes, since they may be swapped.
-    both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
-    shared = encode_values(both, ("name",)) if both is not None else None
+    all_names = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
+    encoded_names = encode_values(all_names, ("name",)) if all_names is not None else None
     codes, values = {}, {}
     for field in model.fields:
-        encoded = shared if shared is not None and field in exchanged else encode_values(persons, field.columns)
-        place = exchanged.index(field) * len(persons) if shared is not None and field in exchanged else 0
-        codes[field.name], values[field.name] = encoded.codes[place : place + len(persons)], encoded.values
+        encoded = encoded_names if encoded_names is not None and field in exchanged else encode_values(persons, field.columns)
+        first_record = exchanged.index(field) * len(persons) if encoded_names is not None and field in exchanged else 0
+        codes[field.name], values[field.name] = encoded.codes[first_record : first_record + len(persons)], encoded.values
     return CodedPersons(codes, values, group, np.asarray(groups, dtype=object))
 
 
-def exchanged_fields(model: Fields) -> list[Field]:
-    """Return the given name and the surname field, which are also compared swapped; none if the model lacks either."""
-    fields = [field for field in model.fields if field.name in EXCHANGED]
-    return fields if len(fields) == len(EXCHANGED) else []
+def find_exchanged_fields(model: Fields) -> list[Field]:
+    """Return the fields of given name and surname, which are also compared swapped; none if the model lacks either."""
+    fields = [field for field in model.fields if field.name in EXCHANGED_FIELDS]
+    return fields if len(fields) == len(EXCHANGED_FIELDS) else []
 
 
 class Scorer:
@@ -177,32 +190,34 @@ class Scorer:
         self._group, self._codes = records.group, records.codes
         texts = np.concatenate([np.array([""], dtype=object), records.groups])
         self._fields = {field.name: _FieldScorer(field, records.values[field.name], known, texts) for field in model.fields}
-        self._exchanged = [field.name for field in exchanged_fields(model)]
+        self._exchanged = [field.name for field in find_exchanged_fields(model)]
 
     @classmethod
-    def of(cls, persons: pd.DataFrame, model: Fields, worth: float = FREQUENCY_WORTH) -> Scorer:
-        """Make a scorer for the records of `persons` that uses the token frequencies among these records (`token_frequencies`)."""
+    def for_persons(cls, persons: pd.DataFrame, model: Fields, worth: float = FREQUENCY_WORTH) -> Scorer:
+        """Make a scorer for the records of `persons` with the token frequencies among these records (`compute_token_frequencies`)."""
         records = encode_persons(persons, model)
-        return cls(records, model, token_frequencies(records, model, worth))
+        return cls(records, model, compute_token_frequencies(records, model, worth))
 
-    def at(self, rows: np.ndarray) -> Scorer:
+    def restricted_to(self, rows: np.ndarray) -> Scorer:
         """Return a scorer of the records at `rows`, numbered from 0. Both scorers share the cached comparisons."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
         return out
 
     def likelihoods(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
-        """Compare the pairs (`left[i]`, `right[i]`) of rows: the level and bits of each field."""
-        found = self.scored(left, right)
-        levels = np.vstack([level for level, _ in found.values()]).T
-        bits = np.vstack([own.astype("float32") for _, own in found.values()]).T
-        return Likelihoods(pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), _sum_bits(found, len(left)))
+        """Compare the pairs (`left[i]`, `right[i]`) of rows. Return the level and bits of each field."""
+        scores = self.score_fields(left, right)
+        levels = np.vstack([level for level, _ in scores.values()]).T
+        bits = np.vstack([bits_of_field.astype("float32") for _, bits_of_field in scores.values()]).T
+        return Likelihoods(
+            pd.DataFrame(levels, columns=list(scores)), pd.DataFrame(bits, columns=list(scores)), _sum_bits(scores, len(left))
+        )
 
     def weight(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the match weight of each pair in bits."""
-        return _sum_bits(self.scored(left, right), len(left))
+        return _sum_bits(self.score_fields(left, right), len(left))
 
-    def scored(self, left: np.ndarray, right: np.ndarray) -> dict[str, Scored]:
+    def score_fields(self, left: np.ndarray, right: np.ndarray) -> dict[str, LevelsAndBits]:
         """Return the level and bits of each field, without the sum over fields."""
         # Each value counts in its record's group, unless the two groups differ: a name that is common among Moldovans is common too where
         # one side's citizenship is missing.
@@ -210,25 +225,25 @@ class Scorer:
         group[(group.min(axis=1) > 0) & (group[:, 0] != group[:, 1])] = 0
         names = {name: self._score_field(name, name, left, right, group) for name in self._exchanged}
         self._exchange_names(left, right, group, names)
-        found = {name: names.get(name) or self._score_field(name, name, left, right, group) for name in self._fields}
-        self._discount_family(found)
-        return found
+        scores = {name: names.get(name) or self._score_field(name, name, left, right, group) for name in self._fields}
+        self._discount_family(scores)
+        return scores
 
-    def _discount_family(self, found: dict[str, Scored]) -> None:
-        """Remove the evidence of fields that run in families if first names differ, as of siblings (changes `found`)."""
-        if FIRST_NAME not in found:
+    def _discount_family(self, scores: dict[str, LevelsAndBits]) -> None:
+        """Remove the evidence of fields that run in families if first names differ, as those of siblings do (changes `scores`)."""
+        if FIRST_NAME_FIELD not in scores:
             return
-        differ = found[FIRST_NAME][0] == self._fields[FIRST_NAME].last
-        for name, (level, bits) in found.items():
+        differ = scores[FIRST_NAME_FIELD][0] == self._fields[FIRST_NAME_FIELD].last
+        for name, (level, bits) in scores.items():
             if self._fields[name].family:
                 bits[differ & (level != self._fields[name].last)] = 0.0
 
-    def _score_field(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> Scored:
-        """Return the level and bits of each pair in the field `name`; the right side's value is that of the field `other`."""
+    def _score_field(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> LevelsAndBits:
+        """Return the level and bits of each pair in the field `name`. The value of the right side is that of the field `other`."""
         return self._fields[name](self._codes[name][left], self._codes[other][right], group)
 
-    def _exchange_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, Scored]) -> None:
-        """Use swapped names of one side if given name and surname then agree better (changes `names`).
+    def _exchange_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, LevelsAndBits]) -> None:
+        """Use the swapped names of one side if given name and surname then agree better (changes `names`).
 
         Either side may be the swapped one, so the order of the two does not matter.
         """
@@ -238,11 +253,11 @@ class Scorer:
         rows = np.flatnonzero(best < 0)
         best, left, right, group = best[rows], left[rows], right[rows], group[rows]
         for one, other, of_side in ((left, right, group), (right, left, group[:, ::-1])):
-            crossed = {name: self._score_field(name, EXCHANGED[name], one, other, of_side) for name in names}
+            crossed = {name: self._score_field(name, EXCHANGED_FIELDS[name], one, other, of_side) for name in names}
             weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
             better = weight > best
             for name, (level, _) in crossed.items():  # if only one name agrees, it is a relative rather than a swap
-                better &= (level != MISSING) & (level != self._fields[name].last)
+                better &= (level != MISSING_LEVEL) & (level != self._fields[name].last)
             best = np.where(better, weight, best)
             for n, name in enumerate(names):
                 level, bits = crossed[name]
@@ -250,24 +265,26 @@ class Scorer:
                 names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
 
 
-def _sum_bits(found: dict[str, Scored], size: int) -> np.ndarray:
-    return sum((own for _, own in found.values()), np.zeros(size))
+def _sum_bits(scores: dict[str, LevelsAndBits], size: int) -> np.ndarray:
+    return sum((bits for _, bits in scores.values()), np.zeros(size))
 
 
-def close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def find_close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return `left`, `right` and weight of the pairs in a stream that weigh at least `least` bits."""
-    found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
+    parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
     for left, right in pairs:
         weight = scorer.weight(left, right)
         close = np.flatnonzero(weight >= least)
-        found.append((left[close], right[close], weight[close]))
-    left, right, weight = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        parts.append((left[close], right[close], weight[close]))
+    left, right, weight = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return left, right, weight
 
 
 class _FieldScorer:
-    """The level and bits of one field for pairs of codes. `last`: the number of the level of disagreement; `family`: whether the field
-    runs in families."""
+    """Computes the level and bits of one field for pairs of codes.
+
+    last: the number of the level of disagreement. family: whether the field runs in families.
+    """
 
     def __init__(self, field: Field, values: Values, known: Frequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
@@ -279,14 +296,14 @@ class _FieldScorer:
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)
         self._rarity = np.empty(0)
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> Scored:
+    def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> LevelsAndBits:
         level = self._comparer.levels(a, b)
         bits = self._bits[level]
         rows = np.flatnonzero(self._share[level]) if self._share.any() else np.empty(0, dtype="int64")
         if len(rows):
-            own = level[rows]
-            u = np.minimum(self._u[own] + self._share[own] * self._frequency_shift(a[rows], b[rows], group[rows]), 0.0)
-            bits[rows] = self._m[own] - u
+            level_of_row = level[rows]
+            u = np.minimum(self._u[level_of_row] + self._share[level_of_row] * self._frequency_shift(a[rows], b[rows], group[rows]), 0.0)
+            bits[rows] = self._m[level_of_row] - u
         return level, bits
 
     def _frequency_shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -300,11 +317,11 @@ class _FieldScorer:
         if not self._rarity.size:
             self._rarity = np.full(len(self._texts) * groups, np.nan)
         cells = code if groups == 1 else code.astype("int64") * groups + group
-        found = self._rarity[cells]
-        new = np.isnan(found)
+        frequencies = self._rarity[cells]
+        new = np.isnan(frequencies)
         if new.any():
             missing = pd.unique(cells[new])
             value, of_group = np.divmod(missing, groups)
-            self._rarity[missing] = self._known.of(self._name, self._texts[value], self._groups[of_group])
-            found = self._rarity[cells]
-        return found
+            self._rarity[missing] = self._known.look_up(self._name, self._texts[value], self._groups[of_group])
+            frequencies = self._rarity[cells]
+        return frequencies

@@ -1,4 +1,4 @@
-"""Decides records in rounds that alternate between cases and persons.
+"""Decide records in rounds that alternate between cases and persons.
 
 Belongs here: the rounds, and estimating the common statistics of a history. Does not belong here: a single round (`cases`, `persons`).
 """
@@ -13,26 +13,27 @@ import pandas as pd
 from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import BlockedPairs, block_persons, group_by_keys
 from pipelines.linkage.cases import Cases, FileTies, PriorRound, find_ties, link_cases
-from pipelines.linkage.common import CommonStatistics, Tables, record_counts
+from pipelines.linkage.common_statistics import CommonStatistics, Tables, count_records
 from pipelines.linkage.constraints import find_constraints
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.hashing import hash_rows
 from pipelines.linkage.model import Model
-from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.persons import Persons, link_persons, share_again
-from pipelines.linkage.score import Scorer, encode_persons, token_frequencies
+from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.persons import Persons, link_persons, share_of_persons_in_several_cases
+from pipelines.linkage.score import Scorer, compute_token_frequencies, encode_persons
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records, build_features
 
 ROUNDS = 2
 # Number of person records that is enough to estimate shares.
-ENOUGH = 20_000
+ENOUGH_RECORDS = 20_000
 
 
 @dataclass(frozen=True)
 class Solved:
-    """The result of linkage with its intermediate results: feature frames, blocked and compared pairs, and both decisions by row of the
-    frames."""
+    """The result of linkage with its intermediate results: feature frames, blocked and compared pairs, and the decided cases and persons by
+    row of the frames.
+    """
 
     records: Records
     blocked: BlockedPairs
@@ -49,7 +50,10 @@ def alternate_rounds(
     common: CommonStatistics | None = None,
     ties: FileTies | None = None,
 ) -> tuple[Solved, CommonStatistics]:
-    """Alternate between cases and persons, with the statistics `common`, else with those of these records. Also return the statistics."""
+    """Decide cases and persons in alternating rounds. Return the result and the statistics that were used.
+
+    common: the statistics to use; by default they are estimated from these records.
+    """
     if common and "scorer" not in records.memo:
         records.memo["scorer"] = Scorer(encode_persons(records.persons, model), model, common.frequencies)
     people = PersonPairs(records, model)
@@ -67,34 +71,36 @@ def alternate_rounds(
         cases = link_cases(records, people, model, before, of_cases, ties, common.shares[n] if common else None)
         persons = link_persons(records, people, model, cases.cluster, before.again, of_persons)
         shares.append(cases.shares)
-        again.append(common.again[n] if common else share_again(records.persons, cases.cluster, persons.cluster, **expected))
+        again.append(
+            common.again[n] if common else share_of_persons_in_several_cases(records.persons, cases.cluster, persons.cluster, **expected)
+        )
         before = PriorRound(persons.cluster, again[-1])
-    found = common or CommonStatistics(people.known, record_counts(records), tuple(shares), tuple(again))
-    return Solved(records, blocked, people, cases, persons), found
+    statistics = common or CommonStatistics(people.known, count_records(records), tuple(shares), tuple(again))
+    return Solved(records, blocked, people, cases, persons), statistics
 
 
-def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> BlockedPairs:
-    """Find the candidate pairs of persons of a small history by blocking; on `spark`, if given, they are also scored."""
+def find_candidate_pairs(records: Records, model: Model, spark: Spark | None) -> BlockedPairs:
+    """Find the candidate pairs of persons of a small history by blocking. If `spark` is not None, they are found and also scored there."""
     persons = records.persons
     if spark is None:
         return block_persons(persons)
     blocks = group_by_keys(persons)
-    records.memo["scorer"] = scorer = Scorer.of(persons, model)
-    left, right, likelihoods = spark.scored(persons, blocks.groups, model, scorer)
+    records.memo["scorer"] = scorer = Scorer.for_persons(persons, model)
+    left, right, likelihoods = spark.score_pairs(persons, blocks.groups, model, scorer)
     return BlockedPairs(left, right, blocks.report, likelihoods)
 
 
-def read_common(tables: Tables, model: Model) -> CommonStatistics:
+def estimate_common_statistics(tables: Tables, model: Model) -> CommonStatistics:
     """Estimate the common statistics of a history; for a large history from a sample of its persons."""
     records = build_features(tables)
-    known = token_frequencies(encode_persons(records.persons, model), model)
-    records = replace(records, counts=record_counts(records))
+    known = compute_token_frequencies(encode_persons(records.persons, model), model)
+    records = replace(records, counts=count_records(records))
     files, persons = sample_rows(records)
-    some = pair_graph.cut_records(records, files, persons)
-    some.memo["scorer"] = Scorer(encode_persons(some.persons, model), model, known)
+    sample = pair_graph.cut_records(records, files, persons)
+    sample.memo["scorer"] = Scorer(encode_persons(sample.persons, model), model, known)
     ties = pair_graph.cut_ties(find_ties(records), len(records.files), files)
-    found = alternate_rounds(some, block_persons(some.persons), model, None, None, ties)[1]
-    return replace(found, counts=record_counts(records))
+    statistics = alternate_rounds(sample, block_persons(sample.persons), model, None, None, ties)[1]
+    return replace(statistics, counts=count_records(records))
 
 
 def sample_rows(records: Records) -> tuple[np.ndarray, np.ndarray]:
@@ -104,11 +110,11 @@ def sample_rows(records: Records) -> tuple[np.ndarray, np.ndarray]:
     The sample is drawn by day of birth, in which the records of a person mostly agree; without a birth date by number, or by names.
     """
     persons = records.persons
-    every = max(len(persons) // ENOUGH, 1)
-    if every == 1:
+    divisor = max(len(persons) // ENOUGH_RECORDS, 1)
+    if divisor == 1:
         return np.arange(len(records.files)), np.arange(len(persons))
-    named = persons["birth_date"].dt.strftime("%Y%m%d").fillna(persons["number"])
-    named = named.fillna(persons["given"].fillna("") + " " + persons["surname"].fillna(""))
-    rows = np.flatnonzero(hash_rows(named.to_frame()) % np.uint64(every) == 0)
+    sampling_text = persons["birth_date"].dt.strftime("%Y%m%d").fillna(persons["number"])
+    sampling_text = sampling_text.fillna(persons["given"].fillna("") + " " + persons["surname"].fillna(""))
+    rows = np.flatnonzero(hash_rows(sampling_text.to_frame()) % np.uint64(divisor) == 0)
     files = np.unique(persons["file"].to_numpy()[rows])
     return files[files >= 0], rows

@@ -1,9 +1,9 @@
-"""Candidate pairs of person records, generated and scored by Splink on Spark, for histories that are too large for one machine. The
-model file is the same.
+"""Candidate pairs of person records, generated and scored by Splink on Spark, for histories that are too large for one machine. The model
+file is the same.
 
 Belongs here: the setting, the exported model in Spark SQL, a session, the scored pairs. Does not belong here: the Splink settings of the
-model (`splink_export`); cases, clusters and ids, which are decided in the same way as from pairs scored in process. Needs the extra
-`spark` and Java 17.
+model (`splink_export`); cases, clusters and ids, which are decided in the same way as from pairs scored in process. This module needs the
+extra `spark` and Java 17.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ import pyarrow as pa
 
 from harmonia.errors import HarmoniaError
 from pipelines.linkage.model import Model
+from pipelines.linkage.row_groups import Groups
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
-from pipelines.linkage.sharing import Groups
 from pipelines.linkage.splink_export import (
-    EXCHANGED,
+    EXCHANGED_COMPARISON,
     UNIQUE_ID,
-    gamma_levels,
-    splink_records,
-    splink_settings,
-    term_frequencies,
+    build_splink_records,
+    build_splink_settings,
+    build_term_frequencies,
+    map_gamma_to_levels,
 )
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 SETTING = "HARMONIA_SPARK"
-WEIGHT = "match_weight"
-FRESH = "fresh"
+WEIGHT_COLUMN = "match_weight"
+FRESH_COLUMN = "fresh"
 # Splink adds prior odds to every weight; even odds add nothing.
 EVEN_ODDS = 0.5
 
@@ -51,11 +51,11 @@ class Spark:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Spark | None:
-        """Return the Spark that `HARMONIA_SPARK` names. Return None if it is not set: then pairs are generated and scored in process."""
-        return cls.at(environment[SETTING]) if environment.get(SETTING) else None
+        """Return the Spark that `HARMONIA_SPARK` names; None if it is not set, so that pairs are generated and scored in process."""
+        return cls.for_master(environment[SETTING]) if environment.get(SETTING) else None
 
     @classmethod
-    def at(cls, master: str) -> Spark:
+    def for_master(cls, master: str) -> Spark:
         """Return the Spark at `master`. Raises `HarmoniaError` if PySpark or Splink is not installed."""
         if find_spec("pyspark") is None or find_spec("splink") is None:
             raise HarmoniaError(
@@ -64,29 +64,34 @@ class Spark:
             )
         return cls(master)
 
-    def scored(self, persons: pd.DataFrame, blocks: Groups, model: Model, scorer: Scorer) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
+    def score_pairs(
+        self, persons: pd.DataFrame, blocks: Groups, model: Model, scorer: Scorer
+    ) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
         """Return all pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
         names = [field.name for field in model.fields]
         parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
-        found = self._predict(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
-        left, right = found["left"].to_numpy(), found["right"].to_numpy()
-        levels = {field.name: gamma_levels(field, model)[found[f"gamma_{field.name}"].to_numpy("int64")] for field in model.fields}
+        predictions = self._predict(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
+        left, right = predictions["left"].to_numpy(), predictions["right"].to_numpy()
+        levels = {
+            field.name: map_gamma_to_levels(field, model)[predictions[f"gamma_{field.name}"].to_numpy("int64")] for field in model.fields
+        }
         bits = {
             name: sum(
-                (found[part].to_numpy("float64") for part in (f"mw_{name}", f"mw_tf_adj_{name}") if part in found), np.zeros(len(found))
+                (predictions[part].to_numpy("float64") for part in (f"mw_{name}", f"mw_tf_adj_{name}") if part in predictions),
+                np.zeros(len(predictions)),
             )
             for name in names
         }
-        weight = found[WEIGHT].to_numpy("float64", copy=True)
-        rows = np.flatnonzero(found[EXCHANGED])
-        own = scorer.likelihoods(left[rows], right[rows])
-        weight[rows] = own.weight
+        weight = predictions[WEIGHT_COLUMN].to_numpy("float64", copy=True)
+        rows = np.flatnonzero(predictions[EXCHANGED_COMPARISON])
+        likelihoods = scorer.likelihoods(left[rows], right[rows])
+        weight[rows] = likelihoods.weight
         frames = pd.DataFrame(levels), pd.DataFrame(bits).astype("float32")
-        for frame, ours in zip(frames, (own.levels, own.bits), strict=True):
-            frame.iloc[rows] = ours[names].to_numpy()
+        for frame, own_values in zip(frames, (likelihoods.levels, likelihoods.bits), strict=True):
+            frame.iloc[rows] = own_values[names].to_numpy()
         return left, right, Likelihoods(*frames, weight)
 
-    def close(
+    def find_close_pairs(
         self,
         persons: pd.DataFrame,
         blocks: Groups,
@@ -95,12 +100,14 @@ class Spark:
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """Return the pairs that share a block and weigh at least `least` bits. Columns: left, right, weight. If `fresh` (boolean per
-        row) is given, only pairs with such a row."""
-        found = self._predict(persons, blocks, model, scorer.known, [], least, fresh)
-        rows, weight = np.flatnonzero(found[EXCHANGED]), found[WEIGHT].to_numpy("float64", copy=True)
-        weight[rows] = scorer.likelihoods(found["left"].to_numpy()[rows], found["right"].to_numpy()[rows]).weight
-        return found[["left", "right"]].assign(weight=weight)[weight >= least].reset_index(drop=True)
+        """Return the pairs that share a block and weigh at least `least` bits. Columns: left, right, weight.
+
+        fresh: boolean per row; if it is not None, only pairs with such a row.
+        """
+        predictions = self._predict(persons, blocks, model, scorer.known, [], least, fresh)
+        rows, weight = np.flatnonzero(predictions[EXCHANGED_COMPARISON]), predictions[WEIGHT_COLUMN].to_numpy("float64", copy=True)
+        weight[rows] = scorer.likelihoods(predictions["left"].to_numpy()[rows], predictions["right"].to_numpy()[rows]).weight
+        return predictions[["left", "right"]].assign(weight=weight)[weight >= least].reset_index(drop=True)
 
     def _predict(
         self,
@@ -112,23 +119,26 @@ class Spark:
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """Return Splink's pairs, sorted. Columns: left, right (`left` < `right`), `WEIGHT`, `EXCHANGED` (whether the pair is to be
-        scored in process, whatever its weight), and those of `columns` that Splink returns."""
+        """Return Splink's pairs, sorted.
+
+        Columns: left, right (`left` < `right`), `WEIGHT_COLUMN`, `EXCHANGED_COMPARISON` (whether the pair must be scored in process,
+        whatever its weight), and those of `columns` that Splink returns.
+        """
         if not len(blocks.row):
             nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
-            return nothing.assign(**{WEIGHT: 0.0, EXCHANGED: False})
+            return nothing.assign(**{WEIGHT_COLUMN: 0.0, EXCHANGED_COMPARISON: False})
         with open_session(self.master) as spark:
             pairs = predict_pairs(spark, persons, blocks, model, known, fresh)
-            marked = f"gamma_{EXCHANGED} = 1" if f"gamma_{EXCHANGED}" in pairs.columns else "false"
+            marked = f"gamma_{EXCHANGED_COMPARISON} = 1" if f"gamma_{EXCHANGED_COMPARISON}" in pairs.columns else "false"
             if np.isfinite(least):
-                pairs = pairs.where(f"{WEIGHT} >= {least!r} OR {marked}")
-            chosen = [f"{UNIQUE_ID}_l AS l", f"{UNIQUE_ID}_r AS r", WEIGHT, f"{marked} AS {EXCHANGED}"]
+                pairs = pairs.where(f"{WEIGHT_COLUMN} >= {least!r} OR {marked}")
+            chosen = [f"{UNIQUE_ID}_l AS l", f"{UNIQUE_ID}_r AS r", WEIGHT_COLUMN, f"{marked} AS {EXCHANGED_COMPARISON}"]
             table = pairs.selectExpr(*chosen, *(column for column in columns if column in pairs.columns)).toArrow()
-        found = table.drop_columns(["l", "r"]).to_pandas()
-        one, other = (table[side].to_numpy().astype("int64") for side in "lr")
-        found.insert(0, "left", np.minimum(one, other))
-        found.insert(1, "right", np.maximum(one, other))
-        return found.iloc[np.lexsort((found["right"], found["left"]))].reset_index(drop=True)
+        predictions = table.drop_columns(["l", "r"]).to_pandas()
+        first, second = (table[side].to_numpy().astype("int64") for side in "lr")
+        predictions.insert(0, "left", np.minimum(first, second))
+        predictions.insert(1, "right", np.maximum(first, second))
+        return predictions.iloc[np.lexsort((predictions["right"], predictions["left"]))].reset_index(drop=True)
 
 
 @contextmanager
@@ -173,33 +183,33 @@ def predict_pairs(
 ) -> DataFrame:
     """Return Splink's predictions for the pairs of rows of `persons` that share a block, with `match_weight` (bits, without prior odds).
 
-    known: frequencies of names; fresh: see `Spark.close`; pairs: only these (`join_key_l`, `join_key_r`).
+    known: frequencies of names. fresh: see `Spark.find_close_pairs`. pairs: only these (`join_key_l`, `join_key_r`).
     """
     import splink
     from splink.backends.spark import SparkAPI
 
     api = SparkAPI(spark_session=spark, break_lineage_method="persist")
-    records = splink_records(persons, model, blocks)
+    records = build_splink_records(persons, model, blocks)
     if fresh is not None:
-        records[FRESH] = fresh
+        records[FRESH_COLUMN] = fresh
     linker = splink.Linker(api.register(_to_spark_frame(spark, records)), spark_settings(model, fresh is not None), log_level=None)
-    for column, table in term_frequencies(persons, model, known).items():
+    for column, table in build_term_frequencies(persons, model, known).items():
         linker.table_management.register_term_frequency_lookup(api.register(_to_spark_frame(spark, table)), column)
     if pairs is not None:
         linker.table_management.register_blocked_pairs_for_predict(api.register(_to_spark_frame(spark, pairs.assign(match_key="0"))))
-    found: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
-    return found
+    predictions: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
+    return predictions
 
 
 def spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
-    """Return the exported model with its conditions in Spark SQL. `fresh`: only pairs with a fresh record."""
-    settings = splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
+    """Return the exported model with its conditions in Spark SQL. fresh: whether only pairs with a fresh record are generated."""
+    settings = build_splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
             level["sql_condition"] = _to_spark_sql(level["sql_condition"])
     for rule in settings["blocking_rules_to_generate_predictions"]:
         rule["sql_dialect"] = "spark"
-        rule["blocking_rule"] += f" AND (l.{FRESH} OR r.{FRESH})" if fresh else ""
+        rule["blocking_rule"] += f" AND (l.{FRESH_COLUMN} OR r.{FRESH_COLUMN})" if fresh else ""
     return settings
 
 
@@ -222,6 +232,6 @@ def _to_spark_sql(condition: str) -> str:
 
 
 def _to_spark_frame(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
-    """A pandas frame as a Spark frame (through Arrow), missing values as null."""
+    """Convert a pandas frame to a Spark frame (through Arrow), missing values to null."""
     converted: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
     return converted

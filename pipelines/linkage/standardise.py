@@ -1,7 +1,7 @@
 """Feature frames of linkage: one row for each record, made from all delivered states of the record.
 
-Belongs here: which state of a record takes precedence, given name and surname of each record, files and their dates, references. Does
-not belong here: parsing of delivered text (`pipelines.harmonisation`), comparison, weights.
+Belongs here: which state of a record takes precedence, given name and surname of each record, files and their dates, references. Does not
+belong here: parsing delivered text (`pipelines.harmonisation`), comparison, weights.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ import numpy as np
 import pandas as pd
 
 from pipelines.crosswalk import SUCCESSOR_COLUMNS, apply_new_keys
-from pipelines.linkage.states import (
-    RECORD,
+from pipelines.linkage.record_states import (
+    RECORD_KEY,
+    find_rows,
     first_rows,
     first_values,
+    index_record_states,
+    look_up_delivery,
     map_to_numbers,
     number_rows,
     rank_states,
     read_deliveries,
-    record_states,
-    rows_of,
     sort_by_content,
     take_values,
-    value_of_delivery,
 )
 from schemas.canonical import FOREIGN, OFFENCE_GROUPS, conform
 
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
 # Weight, in occurrences in two-field sources, of the prior that a token is a given name or a surname with equal probability.
-MIN_SEEN = 4
+PRIOR_OCCURRENCES = 4
 FILE_EVENTS = ("reported", "offence", "sent", "received", "separated", "dismissed", "indicted", "terminated")
 # Columns in which two rows of one delivery for the same record agree; all events and references count, in any order.
-SAME_RECORD: dict[str, list[str]] = {
+SAME_RECORD_COLUMNS: dict[str, list[str]] = {
     "case_records": ["institution", "delivery", "record_key"],
     "person_records": ["institution", "delivery", "record_key"],
     "charges": ["institution", "delivery", "case_key"],
@@ -49,15 +49,15 @@ _STATE = ["institution", "delivery", "status"]
 _NAMES = ["name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton"]
 _PERSON = [*_NAMES, "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace"]
 _CASE = ["number", "seat", "municipality", "state", "source", "merged_into", "former_number", "form", "law", "article", "offence_group"]
-READ: dict[str, list[str]] = {
+COLUMNS_READ: dict[str, list[str]] = {
     "case_records": [*_STATE, "record_key", *_CASE],
     "person_records": [*_STATE, "record_key", "case_key", "place", "role", "kind", *_PERSON, "register_id", "sentence_months"],
     "charges": [*_STATE, "case_key", "offence_group", "form"],
     "events": [*_STATE, "record_key", "entity", "event", "date"],
     "references": [*_STATE, "case_key", "kind", "number", "seat"],
 }
-INPUT: dict[str, list[str]] = {**READ, "successors": list(SUCCESSOR_COLUMNS)}
-STATE = ["institution", "delivery", "record_key"]
+INPUT_COLUMNS: dict[str, list[str]] = {**COLUMNS_READ, "successors": list(SUCCESSOR_COLUMNS)}
+STATE_KEY = ["institution", "delivery", "record_key"]
 PERSON_EVENTS = ("supported", "arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
 
@@ -73,7 +73,7 @@ class Records:
       or convict), and stays
     - `references`, distinct: file, kind, number, seat, current
     - `own`, every number that a file ever had: file, number
-    - `merges`: file, number (the case of the same institution into which this one was merged, or as which it was registered before)
+    - `merges`: file, number (of the case of the same institution into which this one was merged, or the number that it had before)
     - `counts`: numbers of files by institution, and of `persons`, for prior odds, if not those of these frames
     - `memo`: cache of results that are computed from these frames only
     """
@@ -87,7 +87,7 @@ class Records:
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return the result of `make`, which is computed once."""
+        """Return the result of `make`, which is computed once for each `key`."""
         if key not in self.memo:
             self.memo[key] = make()
         return self.memo[key]
@@ -99,108 +99,114 @@ def build_features(canonical: Mapping[str, pd.DataFrame]) -> Records:
     Rows are ordered by earliest delivery (period, then version), institution and key, whatever the order of the input.
     """
     tables = read_columns(canonical)
-    known = read_deliveries(tables.values())
-    tables = {name: rank_states(frame, known, SAME_RECORD[name]) for name, frame in tables.items()}
-    events = tables["events"].assign(end=value_of_delivery(tables["events"], known, "end"))
+    deliveries = read_deliveries(tables.values())
+    tables = {name: rank_states(frame, deliveries, SAME_RECORD_COLUMNS[name]) for name, frame in tables.items()}
+    events = tables["events"].assign(end=look_up_delivery(tables["events"], deliveries, "end"))
     files = _make_file_features(tables)
-    periods = known.drop_duplicates("arrival").set_index("arrival")["period"]
+    periods = deliveries.drop_duplicates("arrival").set_index("arrival")["period"]
     states = tables["person_records"]
     not_natural = states["kind"].isin(["legal", "unknown"])
     persons = _make_person_features(states[~not_natural], files, periods)
-    of_others = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[not_natural, STATE]))
+    of_others = pd.MultiIndex.from_frame(events[STATE_KEY]).isin(pd.MultiIndex.from_frame(states.loc[not_natural, STATE_KEY]))
     of_persons = events[~of_others] if not_natural.any() else events
-    persons = persons.join(_event_dates(of_persons, persons, PERSON_EVENTS, "person"))
+    persons = persons.join(_find_event_dates(of_persons, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
-    persons = persons.join(stay_starts(persons))
-    files = files.join(_event_dates(events, files, FILE_EVENTS, "case"))
+    persons = persons.join(find_stay_starts(persons))
+    files = files.join(_find_event_dates(events, files, FILE_EVENTS, "case"))
     files["supported"] = persons[persons["file"] >= 0].groupby("file")["supported"].min().reindex(files.index)
     references = _locate_files(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
     references = references.dropna(subset=["number"])
     references = references.iloc[np.lexsort((references["precedence"], ~references["current"]))].drop(columns="precedence")
-    references = _first_per_combination(references, ["file", "kind", "number", "seat"])
+    references = _take_first_per_combination(references, ["file", "kind", "number", "seat"])
     cases = _locate_files(tables["case_records"], files, "record_key", ["number", "merged_into", "former_number"])
-    own = _first_per_combination(cases[["file", "number"]].dropna(), ["file", "number"])
+    numbers_of_files = _take_first_per_combination(cases[["file", "number"]].dropna(), ["file", "number"])
     joined = [cases[["file", name]].set_axis(["file", "number"], axis=1) for name in ("merged_into", "former_number")]
-    merges = _first_per_combination(pd.concat(joined, ignore_index=True).dropna(), ["file", "number"])
-    return Records(files, persons, sort_by_content(references), sort_by_content(own), sort_by_content(merges))
+    merges = _take_first_per_combination(pd.concat(joined, ignore_index=True).dropna(), ["file", "number"])
+    return Records(files, persons, sort_by_content(references), sort_by_content(numbers_of_files), sort_by_content(merges))
 
 
 def read_columns(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the columns of the canonical tables that linkage reads, typed, with the new keys of replaced records (`successors`). No
-    other column is touched, since tables are large. Idempotent."""
+    """Return the columns of the canonical tables that linkage reads, typed, with the new keys of replaced records (`successors`).
+
+    No other column is read, since tables are large. Idempotent.
+    """
     tables = {
         name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_column_types(name)).reset_index(drop=True)
-        for name, columns in READ.items()
+        for name, columns in COLUMNS_READ.items()
     }
     return apply_new_keys(tables, canonical.get("successors", pd.DataFrame()))
 
 
 @cache
 def _column_types(name: str) -> pd.Series:
-    return conform(name, pd.DataFrame()).dtypes[READ[name]]
+    return conform(name, pd.DataFrame()).dtypes[COLUMNS_READ[name]]
 
 
-def _first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def _take_first_per_combination(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return the first row of every combination of `columns`."""
     number, size = number_rows(frame[columns])
     return frame.iloc[first_rows(number, size, np.arange(len(frame)))]
 
 
 def _locate_files(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """Return `file`, the row of `files` that `institution` and `key` name, and `columns`. Rows without a file are dropped."""
-    file = rows_of(files, frame, key)
-    found = frame[columns][file >= 0].reset_index(drop=True)
-    found.insert(0, "file", file[file >= 0])
-    return found
+    """Return `columns` of the rows of `frame` that have a file, with `file`: the row of `files` with the same `institution` and `key`."""
+    file = find_rows(files, frame, key)
+    located = frame[columns][file >= 0].reset_index(drop=True)
+    located.insert(0, "file", file[file >= 0])
+    return located
 
 
 def _make_file_features(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Make the features of case records and of implied case records, to which only persons or charges refer (for example, because the
-    line of the case is unreadable)."""
+    """Make the features of case records and of implied case records.
+
+    To an implied case record only persons or charges refer (for example, because the line of the case is unreadable).
+    """
     shared = ["institution", "record_key", "arrival", "current", "precedence"]
     cases = tables["case_records"]
-    named = [tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")]
+    parts_of_files = [
+        tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")
+    ]
     # States of the case record itself take precedence over those of its persons.
-    offsets = len(cases), len(cases) + len(named[0])
-    named = [frame.assign(precedence=frame["precedence"] + offset) for frame, offset in zip(named, offsets, strict=True)]
-    every = pd.concat([cases[shared], *named], ignore_index=True)
-    latest = record_states(every)
-    files = latest.keys.assign(current=latest.first(every["current"]), **{name: latest.first(cases[name]) for name in _CASE})
+    offsets = len(cases), len(cases) + len(parts_of_files[0])
+    parts_of_files = [frame.assign(precedence=frame["precedence"] + offset) for frame, offset in zip(parts_of_files, offsets, strict=True)]
+    all_states = pd.concat([cases[shared], *parts_of_files], ignore_index=True)
+    latest = index_record_states(all_states)
+    files = latest.keys.assign(current=latest.first(all_states["current"]), **{name: latest.first(cases[name]) for name in _CASE})
     files = files.rename(columns={"offence_group": "group"})
-    group, form = _principal_offence(tables["charges"], files)
+    group, form = _find_principal_offence(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
-    return files[[*RECORD, *(name for name in _CASE if name not in ("offence_group", "former_number")), "current", "group"]]
+    return files[[*RECORD_KEY, *(name for name in _CASE if name not in ("offence_group", "former_number")), "current", "group"]]
 
 
-def _principal_offence(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+def _find_principal_offence(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Find the most serious offence group among the charges of each file, and the form of exploitation of that charge."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
     seriousness = map_to_numbers(charges["offence_group"], rank, len(rank))
     order = np.lexsort((charges["precedence"].to_numpy(), seriousness, charges["rank"].to_numpy()))
-    file = rows_of(files, charges, "case_key")[order]
-    own = charges[["offence_group", "form"]].iloc[order[file >= 0]]
-    group, form = (first_values(own[name], file[file >= 0], len(files)) for name in own.columns)
+    file = find_rows(files, charges, "case_key")[order]
+    charges_of_files = charges[["offence_group", "form"]].iloc[order[file >= 0]]
+    group, form = (first_values(charges_of_files[name], file[file >= 0], len(files)) for name in charges_of_files.columns)
     return group, form
 
 
 def _make_person_features(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
-    named = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
-    states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=named)
+    citizenship = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
+    states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=citizenship)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
     fields = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
     fields += ["municipality", "birthplace", "register_id", "sentence_months"]
-    latest = record_states(states)
+    latest = index_record_states(states)
     first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + fields})
-    first["file"] = rows_of(files, first, "case_key")
+    first["file"] = find_rows(files, first, "case_key")
     first["period"] = periods.reindex(latest.arrival).astype("str").array
-    first = compared_fields(first)
+    first = add_compared_fields(first)
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
     ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "period"]
     return first[ordered]
 
 
-def compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of person records with the fields that are compared: side, given, surname, parent, number, valid, birth_year."""
+def add_compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
+    """Return person records with the fields that are compared: side, given, surname, parent, number, valid, birth_year."""
     role, roles = pd.factorize(persons["role"])
     out = persons.assign(side=take_values(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
     out = out.join(resolve_name_order(out))
@@ -212,9 +218,9 @@ def compared_fields(persons: pd.DataFrame) -> pd.DataFrame:
 def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Return given name and surname of each record, swapped if they were probably delivered in the wrong order.
 
-    In: `name_tokens`, `given_skeleton`, `surname_skeleton`. Out, on the same index: `given`, `surname` (tokens separated by a space).
-    The share of a token's uses as given name, in the sources with two fields, decides. For rare tokens the order stays as delivered. Of
-    a name in one field, the token with the highest share is the given name.
+    frame: `name_tokens`, `given_skeleton`, `surname_skeleton`. Columns of the result, on the same index: `given`, `surname` (tokens
+    separated by a space). The order is decided by the share of a token's uses as given name, in the sources with two fields. For rare
+    tokens it stays as delivered. If a name is in one field, the token with the highest share is the given name.
     """
     given, surname = frame["given_skeleton"].fillna(""), frame["surname_skeleton"].fillna("")
     two = (given != "") & (surname != "")
@@ -231,16 +237,19 @@ def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
 def _share_as_given_name(given: pd.Series, surname: pd.Series) -> dict[str, float]:
     """Return the share of each token's occurrences as given name, smoothed towards one half, among names with both fields."""
     as_given, as_surname = _count_tokens(given), _count_tokens(surname)
-    return {token: (as_given[token] + MIN_SEEN / 2) / (as_given[token] + as_surname[token] + MIN_SEEN) for token in as_given | as_surname}
+    return {
+        token: (as_given[token] + PRIOR_OCCURRENCES / 2) / (as_given[token] + as_surname[token] + PRIOR_OCCURRENCES)
+        for token in as_given | as_surname
+    }
 
 
 def _count_tokens(names: pd.Series) -> Counter[str]:
     """Count the occurrences of each token in `names`."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for text, n in names.value_counts().items():
         for token in str(text).split():
-            found[token] += n
-    return found
+            counts[token] += n
+    return counts
 
 
 def _mean_share(names: pd.Series, share: dict[str, float]) -> pd.Series:
@@ -261,30 +270,31 @@ def _split_name(text: str, share: dict[str, float]) -> tuple[str, str]:
     return (given, " ".join(rest))
 
 
-def _event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
+def _find_event_dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Return the earliest day of each record and event among the states with the best status: one column for each event, on the index of
-    `rows`."""
+    `rows`.
+    """
     number = map_to_numbers(events["event"], {name: n for n, name in enumerate(names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
-    own = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
-    day, row = possible_days(own), rows_of(rows, own)
-    there = day.notna().to_numpy() & (row >= 0)
-    cell = row[there] * len(names) + number[chosen][there]
-    rank, seconds = own["rank"].to_numpy()[there], day.to_numpy("datetime64[s]").astype("int64")[there]
-    best, found = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
+    chosen_events = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
+    day, row = correct_days(chosen_events), find_rows(rows, chosen_events)
+    has_day_and_row = day.notna().to_numpy() & (row >= 0)
+    cell = row[has_day_and_row] * len(names) + number[chosen][has_day_and_row]
+    rank, seconds = chosen_events["rank"].to_numpy()[has_day_and_row], day.to_numpy("datetime64[s]").astype("int64")[has_day_and_row]
+    best, earliest = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
     np.minimum.at(best, cell, rank)
     applies = rank == best[cell]
-    np.minimum.at(found, cell[applies], seconds[applies])
-    days = found.astype("datetime64[s]")
-    days[found == np.iinfo("int64").max] = np.datetime64("NaT")
+    np.minimum.at(earliest, cell[applies], seconds[applies])
+    days = earliest.astype("datetime64[s]")
+    days[earliest == np.iinfo("int64").max] = np.datetime64("NaT")
     return pd.DataFrame(dict(zip(names, days.reshape(len(rows), len(names)).T, strict=True)), index=rows.index)
 
 
-def possible_days(events: pd.DataFrame) -> pd.Series:
-    """Return the `date` of each event without impossible days, which are after the end of the period of their delivery.
+def correct_days(events: pd.DataFrame) -> pd.Series:
+    """Return the `date` of each event without impossible days, which are those after the end of the period of their delivery.
 
-    Day and month of such a date are swapped if that makes it possible; otherwise it is null. In: `date`, `end` (of the period; null: not
-    checked).
+    Day and month of such a date are swapped if that makes it possible; otherwise it is null. events: `date`, `end` (of the period; null:
+    not checked).
     """
     days, last = events["date"], events["end"]
     late = days[days > last]
@@ -292,12 +302,12 @@ def possible_days(events: pd.DataFrame) -> pd.Series:
     return days.mask(days > last, exchanged.where(exchanged <= last[late.index]).astype(days.dtype))
 
 
-def stay_starts(persons: pd.DataFrame) -> pd.DataFrame:
+def find_stay_starts(persons: pd.DataFrame) -> pd.DataFrame:
     """Return the start of the stay to which each row of the register belongs: `stay_detained`, `stay_imprisoned`, on the index of
     `persons`.
 
-    In: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the day on
-    which the row before ends: a transfer to another facility, or from detention to a sentence.
+    persons: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the day
+    on which the row before ends: a transfer to another facility, or from detention to a sentence.
     """
     rows = persons.dropna(subset=["register_id", "admitted"]).sort_values(["register_id", "admitted"], kind="stable")
     before = rows[["register_id", "released"]].shift()

@@ -1,17 +1,17 @@
-"""Training: estimates the numbers of a model, unsupervised or with labelled pairs from stewards or a simulation.
+"""Training: estimating the numbers of a model, unsupervised or with labelled pairs from stewards or a simulation.
 
-Belongs here: estimating the shares in the model files from canonical tables. Does not belong here: their use, the files (`modelfile`).
+Belongs here: estimating the shares in the model files from canonical tables. Does not belong here: their use, the files (`model_files`).
 
 Persons: `u` is estimated from random pairs of records that are not evidently one person. `m` of a field is estimated from the pairs that
 all *other* fields together show to be one person (errors of fields are independent given the person, so this is not biased towards
-agreement). No share is below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of different persons agree on
-their blocking key. Shares that cannot be estimated stay as declared (`FIXED`).
+agreement). No share is below `MIN_M_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of different persons agree on
+their blocking key. Shares that cannot be estimated stay as declared (`FIXED_SHARES`).
 
 Cases: levels are counted among pairs certainly of one case, pairs certainly of different cases of one person, and random pairs
 (`evidence.count_levels`). With too few pairs the declared shares stay.
 
-Labels change only `m` of the fields of persons. Pairs that stewards judged were selected because they were doubtful: they are added to
-the pairs found by other fields, or removed from them, and never used alone. A simulated truth is complete and is used alone.
+Labels change only `m` of the fields of persons. Pairs that stewards judged were selected because they were doubtful: they are added to the
+pairs found by other fields, or removed from them, and never used alone. A simulated truth is complete and is used alone.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ import pandas as pd
 
 from pipelines.linkage.blocking import block_persons
 from pipelines.linkage.cases import PriorRound, gather_file_pairs
-from pipelines.linkage.certain_pairs import certain_pairs
-from pipelines.linkage.compare import MISSING
+from pipelines.linkage.certain_pairs import find_certain_pairs
+from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.evidence import count_levels
-from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
-from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.score import compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.model import MIN_SHARE, Evidence, Field, Level, Model
+from pipelines.linkage.person_pairs import PersonPairs
+from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
 from pipelines.linkage.standardise import Records, build_features
 
-ROUNDS = 2
+TRAINING_ROUNDS = 2
 # Bits that the other fields must give for a pair to count as one person.
-ANCHOR = 20.0
+ANCHOR_BITS = 20.0
 RANDOM_PAIRS = 100_000
-LEAST_SHARE = 0.004
-FIXED = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
+MIN_M_SHARE = 0.004
+FIXED_SHARES = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
 # With fewer pairs than this the declared shares of the cases model stay.
-LEAST_SEEN = 15
+MIN_OBSERVED = 15
 SMOOTHING = 6.0
 # Weight of the declared shares in the result: other deliveries have other errors than the training data.
-DECLARED = 0.1
+DECLARED_WEIGHT = 0.1
 
 
 @dataclass(frozen=True)
 class LabelledPairs:
     """Pairs of rows of `Records.persons` (arrays of shape n × 2) that are known to be one person (`same`), or two (`apart`).
 
-    `complete`: `same` has all pairs of one person, so that no others are searched.
+    complete: whether `same` has all pairs of one person, so that no others are searched.
     """
 
     same: np.ndarray
@@ -59,18 +59,18 @@ class LabelledPairs:
 
 
 def train_model(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], LabelledPairs] | None = None) -> Model:
-    """Return `model` with shares estimated from several sets of canonical tables together. Settings stay.
+    """Return `model` with shares estimated from several sets of canonical tables together. Settings are unchanged.
 
     labels: returns the labels of the persons of set number n, given its feature frames.
     """
-    every = [build_features(canonical) for canonical in sets]
-    known = [labels(n, records) if labels else None for n, records in enumerate(every)]
-    fields = _train_fields(every, known, model)
+    records_of_sets = [build_features(canonical) for canonical in sets]
+    known = [labels(n, records) if labels else None for n, records in enumerate(records_of_sets)]
+    fields = _train_fields(records_of_sets, known, model)
     model = replace(model, fields=fields)
-    return replace(model, evidence=_train_evidence(every, model))
+    return replace(model, evidence=_train_evidence(records_of_sets, model))
 
 
-def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def build_model_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the content of the two model files, persons and cases."""
     fields = [
         {**_entries_as_dict(f), "columns": list(f.columns), "levels": [_entries_as_dict(level) for level in f.levels]} for f in model.fields
@@ -89,7 +89,7 @@ def _entries_as_dict(spec: Field | Level) -> dict[str, Any]:
 def _train_fields(sets: list[Records], known: list[LabelledPairs | None], model: Model) -> tuple[Field, ...]:
     declared = fields = _train_u(sets, model)
     pairs = [_blocked_pairs(records) for records in sets]
-    for _ in range(ROUNDS):
+    for _ in range(TRAINING_ROUNDS):
         current = replace(model, fields=fields)
         fields = tuple(_train_m(field, sets, pairs, known, current) for field in declared)
     return fields
@@ -114,18 +114,18 @@ def _train_m(
             left, right = labels.same[:, 0], labels.same[:, 1]
         else:
             weight = compute_likelihoods(
-                records.persons, left, right, others, token_frequencies(encode_persons(records.persons, others), others)
+                records.persons, left, right, others, compute_token_frequencies(encode_persons(records.persons, others), others)
             ).weight
-            left, right = _with_labels(left[weight >= ANCHOR], right[weight >= ANCHOR], labels, len(records.persons))
+            left, right = _apply_labels(left[weight >= ANCHOR_BITS], right[weight >= ANCHOR_BITS], labels, len(records.persons))
         alone = compute_likelihoods(
-            records.persons, left, right, model, token_frequencies(encode_persons(records.persons, model), model)
+            records.persons, left, right, model, compute_token_frequencies(encode_persons(records.persons, model), model)
         ).levels
         level = alone[field.name].to_numpy()
-        tally += np.bincount(level[level != MISSING], minlength=len(tally))
-    return _with_shares(field, "m", tally, LEAST_SHARE)
+        tally += np.bincount(level[level != MISSING_LEVEL], minlength=len(tally))
+    return _replace_shares(field, "m", tally, MIN_M_SHARE)
 
 
-def _with_labels(left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _apply_labels(left: np.ndarray, right: np.ndarray, labels: LabelledPairs | None, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Add the pairs labelled `same` to the pairs `left`, `right`, and remove the pairs labelled `apart`."""
     if labels is None:
         return left, right
@@ -145,19 +145,19 @@ def _train_u(sets: list[Records], model: Model) -> tuple[Field, ...]:
         persons, draw = records.persons, np.random.default_rng(0)
         left, right = draw.integers(0, len(persons), (2, RANDOM_PAIRS))
         left, right = left[left != right], right[left != right]
-        found = compute_likelihoods(persons, left, right, model, token_frequencies(encode_persons(persons, model), model))
-        strangers = found.weight < 0
+        likelihoods = compute_likelihoods(persons, left, right, model, compute_token_frequencies(encode_persons(persons, model), model))
+        strangers = likelihoods.weight < 0
         for name, tally in tallies.items():
-            level = found.levels[name].to_numpy()[strangers]
-            tally += np.bincount(level[level != MISSING], minlength=len(tally))
-    return tuple(_with_shares(f, "u", tallies[f.name], FLOOR * 2) for f in model.fields)
+            level = likelihoods.levels[name].to_numpy()[strangers]
+            tally += np.bincount(level[level != MISSING_LEVEL], minlength=len(tally))
+    return tuple(_replace_shares(f, "u", tallies[f.name], MIN_SHARE * 2) for f in model.fields)
 
 
-def _with_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
-    if (field.name, share) in FIXED or tally.sum() < LEAST_SEEN:
+def _replace_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
+    if (field.name, share) in FIXED_SHARES or tally.sum() < MIN_OBSERVED:
         return field
     declared = np.array([getattr(level, share) for level in field.levels])
-    weight = DECLARED if share == "m" else 0.0
+    weight = DECLARED_WEIGHT if share == "m" else 0.0
     values = np.maximum((1 - weight) * tally / tally.sum() + weight * declared, least)
     values = values / values.sum()
     levels = [Level(**{**vars(level), share: round(float(v), 6)}) for level, v in zip(field.levels, values, strict=True)]
@@ -166,27 +166,27 @@ def _with_shares(field: Field, share: str, tally: np.ndarray, least: float) -> F
 
 def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
     edges = np.array(model.edges, dtype="float64")
-    seen: dict[str, dict[str, np.ndarray]] = {}
+    counts: dict[str, dict[str, np.ndarray]] = {}
     for records in sets:
         people = PersonPairs(records, model)
         blocked = block_persons(records.persons)
         people.add(blocked.left, blocked.right)
         pairs, _ = gather_file_pairs(records, people, model, PriorRound(None, model.persons["again"]))
-        known = certain_pairs(records, pairs)
+        known = find_certain_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in count_levels(records, known, evidence, edges).items():
-                entry = seen.setdefault(evidence.name, {})
+                entry = counts.setdefault(evidence.name, {})
                 entry[share] = entry.get(share, 0.0) + tally
-    return tuple(_estimate_shares(evidence, seen[evidence.name]) for evidence in model.evidence)
+    return tuple(_estimate_shares(evidence, counts[evidence.name]) for evidence in model.evidence)
 
 
-def _estimate_shares(evidence: Evidence, seen: dict[str, np.ndarray]) -> Evidence:
-    """Return the shares of one kind of evidence, smoothed by the declared shares, or as declared if too few pairs were observed."""
-    u = _smooth_shares(seen["u"], np.array(evidence.u))
+def _estimate_shares(evidence: Evidence, counts: dict[str, np.ndarray]) -> Evidence:
+    """Return one kind of evidence with its observed shares, smoothed by the declared ones; as declared if too few pairs were observed."""
+    u = _smooth_shares(counts["u"], np.array(evidence.u))
     # The prior for other cases of the same person: random shares for dates, declared shares for codes.
-    again = _smooth_shares(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
+    again = _smooth_shares(counts["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
     declared = np.array(evidence.m)
-    m = _smooth_shares(seen["m"], declared) if seen["m"].sum() >= LEAST_SEEN else declared
+    m = _smooth_shares(counts["m"], declared) if counts["m"].sum() >= MIN_OBSERVED else declared
     return replace(evidence, m=_round_shares(m), u=_round_shares(u), again=_round_shares(again))
 
 
@@ -195,5 +195,5 @@ def _round_shares(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _smooth_shares(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
-    values = np.maximum((tally + worth * declared) / (tally.sum() + worth), 10 * FLOOR)
+    values = np.maximum((tally + worth * declared) / (tally.sum() + worth), 10 * MIN_SHARE)
     return np.asarray(values / values.sum())

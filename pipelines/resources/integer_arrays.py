@@ -1,7 +1,7 @@
 """Operations on integer arrays, used in place of merging and grouping frames: row numbers, lookups, first occurrences.
 
 Belongs here: functions on plain integers. Does not belong here: anything about persons or files; texts as numbers (`encoded_texts`). Stored
-results of linkage are used again only if this file has not changed (`pipelines.linkage.memory`).
+results of linkage are used again only if this file has not changed (`pipelines.linkage.linkage_memory`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from harmonia.review.describe import fields_of
 from harmonia.review.desk import MAX_FOUND, Desk
 from harmonia.review.judgements import VERDICTS, combine_judgements, normalise_text, read_judgements
 from harmonia.review.pairs import PAIR, one_pair, pair_ids
-from pipelines.linkage.constraints import clashes
+from pipelines.linkage.constraints import are_contradicted
 from portal.services import record_action, registry
 from portal.steward import charts, evidence
 from portal.steward.desk import current_desk
@@ -168,7 +168,7 @@ def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdi
     if state == "proposed" and verdict == "same":
         return add_notice(request, "good", texts["entered_proposed"])
     current = combine_judgements(read_judgements(registry()))
-    contradicted = current[clashes(current)]
+    contradicted = current[are_contradicted(current)]
     if len(contradicted.merge(pair_row[PAIR], on=PAIR)):
         return add_notice(request, "warning", texts["entered_contradicted"])
     return add_notice(request, "good", texts["entered"].format(verdict=texts["verdicts"][verdict].lower()))

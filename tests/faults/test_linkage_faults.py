@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from harmonia.cli.main import app
 from harmonia.errors import HarmoniaError
-from pipelines.linkage import link, modelfile
+from pipelines.linkage import link, model_files
 from pipelines.linkage.model import CASES, FOLDER, PERSONS, load_model
 from schemas.canonical import TABLES, conform
 
@@ -67,8 +67,9 @@ def test_a_crowd_with_one_name_and_no_date_is_refused_and_said() -> None:
 def model_file(tmp_path: Path) -> Path:
     """Both halves of the shipped model in one file."""
     path = tmp_path / "own.json"
-    modelfile.write_model_file(
-        path, {"version": "own", "persons": modelfile.read_model_file(FOLDER / PERSONS), "cases": modelfile.read_model_file(FOLDER / CASES)}
+    model_files.write_model_file(
+        path,
+        {"version": "own", "persons": model_files.read_model_file(FOLDER / PERSONS), "cases": model_files.read_model_file(FOLDER / CASES)},
     )
     return path
 
@@ -85,18 +86,18 @@ def test_one_file_is_the_model_of_its_two_halves(model_file: Path) -> None:
 
 def test_shipped_models_are_whole() -> None:
     for path in FOLDER.glob("*.json"):
-        assert modelfile.read_model_file(path)["version"] == path.stem
+        assert model_files.read_model_file(path)["version"] == path.stem
 
 
 def test_a_model_file_is_never_written_over(model_file: Path) -> None:
     before = model_file.read_bytes()
     with pytest.raises(HarmoniaError, match="already exists"):
-        modelfile.write_model_file(model_file, {"version": "other"})
+        model_files.write_model_file(model_file, {"version": "other"})
     assert model_file.read_bytes() == before
 
 
 def test_a_tampered_model_is_refused(model_file: Path) -> None:
-    cases = modelfile.read_model_file(model_file)["cases"]
+    cases = model_files.read_model_file(model_file)["cases"]
     cases["settings"]["spine"] = 0.0
     with pytest.raises(HarmoniaError, match=r"changed\.json was changed since"):
         load_model(_changed(model_file, cases=cases))
@@ -116,10 +117,10 @@ def test_what_is_no_model_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_whole_file_that_lacks_a_setting_is_refused(tmp_path: Path, model_file: Path) -> None:
-    content = modelfile.read_model_file(model_file)
+    content = model_files.read_model_file(model_file)
     del content["persons"]["settings"]["again"]
     short = tmp_path / "short.json"
-    modelfile.write_model_file(short, content)
+    model_files.write_model_file(short, content)
     with pytest.raises(HarmoniaError, match="again"):
         load_model(short)
 

@@ -11,12 +11,12 @@ import pytest
 from pipeline_world import Ran
 
 from harmonia.registry.stability import changed_clusters
-from pipelines.linkage import Linked, common, cross_component, incremental, link, load_model, tasks
+from pipelines.linkage import Linked, common_statistics, cross_component, incremental, link, linkage_tasks, load_model
 from pipelines.linkage.blocking import block_persons
-from pipelines.linkage.common import find_landmark, record_counts
-from pipelines.linkage.decisions import count_compared, decision_records, with_record_keys
+from pipelines.linkage.common_statistics import count_records, find_landmark
+from pipelines.linkage.decisions import build_decision_records, count_compared, replace_rows_by_record_keys
 from pipelines.linkage.drift import count_levels_reached
-from pipelines.linkage.solving import Solved, alternate_rounds, read_common
+from pipelines.linkage.solving import Solved, alternate_rounds, estimate_common_statistics
 from pipelines.linkage.standardise import build_features, read_columns
 from schemas.canonical import TABLES
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def tables(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> Tables:
-    monkeypatch.setattr(common, "FIRST", 150)  # the little history of the tests counts as large
+    monkeypatch.setattr(common_statistics, "FIRST_STEP", 150)  # the little history of the tests counts as large
     found: Tables = ran.outcome.values["canonical"]
     return {name: found[name] for name in TABLES}
 
@@ -76,7 +76,7 @@ def undivided(tables: Tables) -> Solved:
     marked = find_landmark(held)
     assert marked is not None
     model = load_model()
-    shared = read_common(marked.take_rows(held), model)
+    shared = estimate_common_statistics(marked.take_rows(held), model)
     records = replace(build_features(tables), counts=shared.counts)
     return alternate_rounds(records, block_persons(records.persons), model, None, shared)[0]
 
@@ -88,11 +88,13 @@ def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undiv
         (records.files, undivided.cases.cluster, linked.cases),
     ):
         assert changed_clusters(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
-    assert record_counts(records)["persons"] == len(records.persons)
+    assert count_records(records)["persons"] == len(records.persons)
 
 
 def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
-    whole = with_record_keys(decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records)
+    whole = replace_rows_by_record_keys(
+        build_decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records
+    )
     linked = link(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
     assert (
@@ -103,8 +105,8 @@ def test_decision_records_within_and_across_components_are_those_of_the_undivide
 
 def test_tasks_handed_over_in_a_folder_end_as_those_worked_on_here(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = link(tables)
-    monkeypatch.setattr(tasks, "WORTH", 0)
-    monkeypatch.setattr(incremental, "BATCH", 100)
+    monkeypatch.setattr(linkage_tasks, "MIN_ROWS_FOR_PROCESSES", 0)
+    monkeypatch.setattr(incremental, "BATCH_RECORDS", 100)
     (tmp_path / ".memory.tasks" / "0").mkdir(parents=True)  # of a run that was killed
     assert_same(link(tables, memory=tmp_path / "memory"), here)
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]

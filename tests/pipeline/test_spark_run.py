@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.linkage import common, link
+from pipelines.linkage import common_statistics, link
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import READ
+from pipelines.linkage.standardise import COLUMNS_READ
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -55,11 +55,11 @@ def test_figures_are_equal_to_the_row(deliveries: Path, in_process: Ran, tmp_pat
 
 
 def test_a_large_history_is_decided_alike_with_memory_and_without(in_process: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "FIRST", 150)  # the little history of the tests counts as large
-    tables = {name: in_process.outcome.values["canonical"][name] for name in READ}
+    monkeypatch.setattr(common_statistics, "FIRST_STEP", 150)  # the little history of the tests counts as large
+    tables = {name: in_process.outcome.values["canonical"][name] for name in COLUMNS_READ}
     before = {name: frame[frame["delivery"] < frame["delivery"].max()] for name, frame in tables.items()}
     link(before, memory=tmp_path / "memory")
-    found = link(tables, memory=tmp_path / "memory", spark=Spark.at("local[2]"))
+    found = link(tables, memory=tmp_path / "memory", spark=Spark.for_master("local[2]"))
     expected = link(tables)
     pd.testing.assert_frame_equal(found.persons, expected.persons)
     pd.testing.assert_frame_equal(found.cases, expected.cases)

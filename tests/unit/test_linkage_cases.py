@@ -7,9 +7,9 @@ import pytest
 from linkage_world import World, background, person, together
 
 from pipelines.linkage import link, load_model, solve
-from pipelines.linkage.certain_pairs import certain_pairs
-from pipelines.linkage.references import cite_different_numbers, find_citations, uninformative_citations
-from pipelines.linkage.standardise import build_features, possible_days, stay_starts
+from pipelines.linkage.certain_pairs import find_certain_pairs
+from pipelines.linkage.references import cite_different_numbers, find_citations, find_uninformative_numbers
+from pipelines.linkage.standardise import build_features, correct_days, find_stay_starts
 
 POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
 WHO = 701
@@ -151,7 +151,7 @@ def test_rows_of_one_stay_share_its_start():
             "released": pd.to_datetime(["2013-02-01", "2013-06-10", None, None]),
         }
     )
-    found = stay_starts(rows.assign(admitted=rows["detained"].fillna(rows["imprisoned"])))
+    found = find_stay_starts(rows.assign(admitted=rows["detained"].fillna(rows["imprisoned"])))
     assert found["stay_detained"].dt.strftime("%m-%d").tolist() == ["01-05"] * 3 + ["02-01"]
     assert found["stay_imprisoned"].notna().tolist() == [True, True, True, False]
 
@@ -163,7 +163,7 @@ def test_days_after_the_delivered_quarter_are_set_right_or_left_out():
             "end": pd.to_datetime(["2012-03-31", "2018-09-30", "2012-03-31", None]),
         }
     )
-    found = possible_days(events).dt.strftime("%Y-%m-%d").tolist()
+    found = correct_days(events).dt.strftime("%Y-%m-%d").tolist()
     assert found[0] == "2012-02-10"
     assert pd.isna(found[1])
     assert found[2:] == ["2012-03-30", "2012-09-01"]
@@ -175,7 +175,7 @@ def test_a_number_that_everybody_cites_and_many_bear_says_nothing():
         police(world, [], key=f"2013-PR-{n:05d}", cites=[("prosecution", "PP.I.nr.1/2013")])
         world.file("prosecution", f"{3000 + n}", [], own="PP.I.nr.1/2013")
     records = build_features(world.tables)
-    assert uninformative_citations(records).tolist() == ["PP.I.nr.1/2013"]
+    assert find_uninformative_numbers(records).tolist() == ["PP.I.nr.1/2013"]
     assert link(world.tables).statistics["numbers_refused"] == 1
 
 
@@ -235,7 +235,7 @@ def surely_two(world: World) -> set[frozenset[str]]:
     """Pairs of files that are taken for two cases of one person."""
     solved = solve(world.tables)
     key = solved.records.files["record_key"]
-    again = certain_pairs(solved.records, solved.cases.pairs).again
+    again = find_certain_pairs(solved.records, solved.cases.pairs).again
     return {frozenset((key[a], key[b])) for a, b in zip(again["a"], again["b"], strict=True)}
 
 

@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.linkage.cluster import JoiningRules, WeightedPairs, agglomerate, connected_components, pairs_from_weights
+from pipelines.linkage.cluster import JoiningRules, WeightedPairs, agglomerate, build_weighted_pairs, connected_components
 
 RULES = JoiningRules(best_share=0.7)
 
 
 def groups(size: int, weights: dict[tuple[int, int], float], rules: JoiningRules = RULES, **more) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
-    return agglomerate(size, pairs_from_weights(left, right, np.array(list(weights.values()), dtype="float64")), rules, **more).tolist()
+    return agglomerate(size, build_weighted_pairs(left, right, np.array(list(weights.values()), dtype="float64")), rules, **more).tolist()
 
 
 def test_joins_above_zero_only():
@@ -36,7 +36,7 @@ def test_a_part_that_few_pairs_know_counts_in_full():
 
 
 def test_a_veto_keeps_whole_groups_apart():
-    pairs = pairs_from_weights(np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([5.0, 4.0, -1000.0]))
+    pairs = build_weighted_pairs(np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([5.0, 4.0, -1000.0]))
     pairs = WeightedPairs(**{**{n: getattr(pairs, n) for n in pairs.__dataclass_fields__}, "veto": np.array([False, False, True])})
     assert agglomerate(3, pairs, RULES).tolist() == [0, 0, 1]
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from pipelines.linkage.compare import FieldValues, ValuePairs, equal_values, levels_reached, similar_text, within_edits
+from pipelines.linkage.compare import FieldValues, ValuePairs, are_equal, are_similar, are_within_edits, find_levels
 from pipelines.linkage.model import Field, Level
 
 TEXTS = st.lists(st.text(alphabet="abcë 019", min_size=1, max_size=12), min_size=1, max_size=12)
@@ -25,16 +25,16 @@ def every_pair(texts: list[str]) -> tuple[ValuePairs, list[tuple[str, str]]]:
 @example(["0000000000", "00000000000", "0000000001", "1000000000"])
 def test_edits_and_equality_are_those_of_pairs_held_side_by_side(texts: list[str]) -> None:
     sides, pairs = every_pair(texts)
-    assert equal_values(sides).tolist() == [a == b for a, b in pairs]
+    assert are_equal(sides).tolist() == [a == b for a, b in pairs]
     for most in (1, 2):
-        assert within_edits(sides, most, length=1).tolist() == [OSA.distance(a, b) <= most for a, b in pairs]
+        assert are_within_edits(sides, most, length=1).tolist() == [OSA.distance(a, b) <= most for a, b in pairs]
 
 
 @given(TEXTS, st.sampled_from([0.7, 0.85, 0.9, 0.95]))
 @example(["martha", "marhta", "dixon", "dicksonx", "a", "aaaaa"], 0.9)
 def test_likeness_is_that_of_pairs_held_side_by_side(texts: list[str], least: float) -> None:
     sides, pairs = every_pair(texts)
-    assert similar_text(sides, least).tolist() == [JaroWinkler.similarity(a, b) >= least for a, b in pairs]
+    assert are_similar(sides, least).tolist() == [JaroWinkler.similarity(a, b) >= least for a, b in pairs]
 
 
 @pytest.mark.parametrize("tests", list(itertools.permutations(["equal", "edits", "jaro_winkler"])))
@@ -48,4 +48,4 @@ def test_the_first_test_that_holds_wins_and_sees_no_pair_that_another_took(tests
         "jaro_winkler": lambda a, b: JaroWinkler.similarity(a, b) >= 0.9,
     }
     expected = [next((n for n, test in enumerate(tests) if holds[test](a, b)), len(tests)) for a, b in pairs]
-    assert levels_reached(field, sides).tolist() == expected
+    assert find_levels(field, sides).tolist() == expected

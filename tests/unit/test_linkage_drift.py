@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage.drift import COLUMNS, count_levels_reached, expected_shares, measure_drift
+from pipelines.linkage.drift import DRIFT_COLUMNS, compute_expected_shares, count_levels_reached, measure_drift
 from pipelines.linkage.model import Model, load_model
 from schemas.canonical import TABLES, conform
 
@@ -40,7 +40,7 @@ def _two_institutions(persons: int, shift: pd.Timedelta) -> tuple[dict[str, pd.D
 
 def _trained(canonical: dict[str, pd.DataFrame], clusters: pd.DataFrame) -> Model:
     model = load_model()
-    return replace(model, expected=expected_shares([count_levels_reached(canonical, clusters, model)], model))
+    return replace(model, expected=compute_expected_shares([count_levels_reached(canonical, clusters, model)], model))
 
 
 def test_every_record_counts_once_for_a_field_that_it_and_another_know() -> None:
@@ -56,7 +56,7 @@ def test_what_is_as_it_was_trained_does_not_alarm() -> None:
     canonical, clusters = _two_institutions(120, pd.Timedelta(0))
     model = _trained(canonical, clusters)
     found = measure_drift(count_levels_reached(canonical, clusters, model), model)
-    assert tuple(found.columns) == COLUMNS
+    assert tuple(found.columns) == DRIFT_COLUMNS
     assert len(found)
     assert not found["alarm"].any()
 

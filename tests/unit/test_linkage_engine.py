@@ -11,10 +11,10 @@ import pytest
 from benchmarks import linkage_estimate as estimating
 from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate, sample
 from pipelines.linkage.blocking import BlockingKey, group_by_keys
-from pipelines.linkage.compare import column_values, compare_field
-from pipelines.linkage.encoded import Comparer, encode_values
+from pipelines.linkage.compare import compare_field, read_column_values
+from pipelines.linkage.encoded_values import Comparer, encode_values
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.score import Scorer, close_pairs
+from pipelines.linkage.score import Scorer, find_close_pairs
 
 NAME = Field(
     "name",
@@ -66,12 +66,12 @@ def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
 
 @pytest.mark.parametrize("table", [2, 4096])
 def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.linkage.encoded.TABLE", table)
+    monkeypatch.setattr("pipelines.linkage.encoded_values.TABLE_WIDTH", table)
     frame = records()
     left, right = (np.array(side) for side in zip(*itertools.product(range(len(frame)), repeat=2), strict=True))
     encoded = encode_values(frame, NAME.columns)
     got = Comparer(NAME, encoded.values).levels(encoded.codes[left], encoded.codes[right])
-    expected = compare_field(NAME, column_values(frame, NAME.columns, left), column_values(frame, NAME.columns, right))
+    expected = compare_field(NAME, read_column_values(frame, NAME.columns, left), read_column_values(frame, NAME.columns, right))
     np.testing.assert_array_equal(got, expected)
 
 
@@ -87,7 +87,7 @@ def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
 
 def weighed(frame: pd.DataFrame, keys: tuple[BlockingKey, ...], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fields = Estimated((NAME, TOWN), 0.0)
-    return close_pairs(Scorer.of(frame, fields, AS_COUNTED), group_by_keys(frame, keys).groups.pairs(), least)
+    return find_close_pairs(Scorer.for_persons(frame, fields, AS_COUNTED), group_by_keys(frame, keys).groups.pairs(), least)
 
 
 def test_only_what_weighs_enough_is_kept() -> None:
@@ -115,7 +115,7 @@ def test_shares_are_found_without_truth() -> None:
 
 
 def test_where_pairs_are_many_some_from_all_over_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimating, "CHUNK", 64)
+    monkeypatch.setattr(estimating, "CHUNK_PAIRS", 64)
     frame = pd.DataFrame({"town": np.repeat(np.arange(100), 8).astype(str), "name": ""})
     groups = group_by_keys(frame, KEYS).groups
     pairs, each = sample(groups, 500)

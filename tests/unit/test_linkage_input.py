@@ -7,7 +7,7 @@ import pytest
 from linkage_world import World, background, person
 
 from pipelines.linkage import link
-from pipelines.linkage.decisions import COLUMNS
+from pipelines.linkage.decisions import DECISION_COLUMNS
 from schemas.canonical import TABLES, conform
 from sources.contract import institutions
 
@@ -26,7 +26,7 @@ def tables() -> dict[str, pd.DataFrame]:
 def test_nothing_gives_nothing(given):
     linked = link(given)
     assert len(linked.persons) == len(linked.cases) == len(linked.decisions) == 0
-    assert list(linked.decisions.columns) == list(COLUMNS)
+    assert list(linked.decisions.columns) == list(DECISION_COLUMNS)
     assert linked.persons["cluster"].dtype == linked.cases["cluster"].dtype == "int64"
 
 

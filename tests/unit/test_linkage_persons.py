@@ -8,9 +8,9 @@ import pytest
 from linkage_world import background, number, person, together
 
 from pipelines.linkage import Linked, link, load_model
-from pipelines.linkage.blocking import FEW, MOST_RECORDS, block_persons, group_by_keys
+from pipelines.linkage.blocking import MAX_RECORDS_PER_VALUE, MAX_RECORDS_WITHOUT_FURTHER, block_persons, group_by_keys
 from pipelines.linkage.compare import compare_field
-from pipelines.linkage.score import compute_likelihoods, encode_persons, token_frequencies
+from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
 from pipelines.linkage.standardise import build_features, resolve_name_order
 
 WHO = 501
@@ -173,7 +173,7 @@ def test_a_name_that_thousands_bear_is_refused_and_said():
     assert len(blocked.left) == 0
     refused = blocked.report.set_index("key")
     assert refused.loc["two_names", "refused_pairs"] == size * (size - 1) // 2
-    assert size > MOST_RECORDS
+    assert size > MAX_RECORDS_PER_VALUE
 
 
 @pytest.mark.parametrize("surname", ["ksrtati", "hoxha"])
@@ -184,17 +184,17 @@ def test_a_mistyped_or_changed_surname_without_birth_date_is_still_compared(surn
 
 
 def test_of_a_common_value_those_are_compared_that_agree_further():
-    size = FEW + 30
+    size = MAX_RECORDS_WITHOUT_FURTHER + 30
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
     persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None, municipality=[f"town {n // 2}" for n in range(size)])
     blocked = block_persons(persons)
     assert [(a, b) for a, b in zip(blocked.left, blocked.right, strict=True)] == [(n, n + 1) for n in range(0, size, 2)]
-    few = block_persons(persons.head(FEW))
-    assert len(few.left) == FEW * (FEW - 1) // 2
+    few = block_persons(persons.head(MAX_RECORDS_WITHOUT_FURTHER))
+    assert len(few.left) == MAX_RECORDS_WITHOUT_FURTHER * (MAX_RECORDS_WITHOUT_FURTHER - 1) // 2
 
 
 def test_what_was_refused_before_and_now_is_not_is_said():
-    size = FEW + 1
+    size = MAX_RECORDS_WITHOUT_FURTHER + 1
     persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
     persons = persons.assign(number=[*["1"] * 3, *map(str, range(10, 7 + size))], birth_date=pd.NaT, register_id=None)
     before = group_by_keys(persons)
@@ -208,7 +208,7 @@ def test_missing_weighs_nothing():
     records = build_features(world.tables)
     model = load_model()
     found = compute_likelihoods(
-        records.persons, np.array([0]), np.array([1]), model, token_frequencies(encode_persons(records.persons, model), model)
+        records.persons, np.array([0]), np.array([1]), model, compute_token_frequencies(encode_persons(records.persons, model), model)
     )
     assert (found.bits.loc[:, (found.levels == -1).iloc[0]] == 0).all(axis=None)
     assert (found.levels["register"] == -1).all()
@@ -223,9 +223,9 @@ def test_a_frequent_name_weighs_less_than_a_rare_one():
     left = np.array([rows["2013-PR-00000/1"], rows["2013-PR-00060/1"]])
     right = np.array([rows["2013-PR-00001/1"], rows["2013-PR-00061/1"]])
     model = load_model()
-    bits = compute_likelihoods(records.persons, left, right, model, token_frequencies(encode_persons(records.persons, model), model)).bits[
-        "surname"
-    ]
+    bits = compute_likelihoods(
+        records.persons, left, right, model, compute_token_frequencies(encode_persons(records.persons, model), model)
+    ).bits["surname"]
     assert bits[1] > bits[0] + 3
 
 
@@ -235,7 +235,7 @@ def test_it_does_not_matter_which_of_two_records_comes_first():
     persons.loc[: len(names) - 1, ["given", "surname"]] = names
     left, right = np.triu_indices(len(names), 1)
     one, other = (
-        compute_likelihoods(persons, a, b, model, token_frequencies(encode_persons(persons, model), model))
+        compute_likelihoods(persons, a, b, model, compute_token_frequencies(encode_persons(persons, model), model))
         for a, b in ((left, right), (right, left))
     )
     pd.testing.assert_frame_equal(one.levels, other.levels)

@@ -16,7 +16,7 @@ from harmonia.review.following import follow_moved_persons
 from pipelines.assets.linkage import _assign_persons
 from pipelines.crosswalk import SUCCESSOR_COLUMNS
 from pipelines.linkage import link, load_model
-from pipelines.linkage.places import find_listed_persons
+from pipelines.linkage.list_positions import find_listed_persons
 from pipelines.linkage.standardise import read_columns
 
 FILE = "2014-PR-00412"

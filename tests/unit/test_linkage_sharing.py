@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.linkage.sharing import Groups, group_rows
+from pipelines.linkage.row_groups import Groups, group_rows
 
 ROWS = 12
 VALUES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, ROWS - 1)), max_size=40, unique=True)

@@ -13,8 +13,8 @@ from test_linkage_splink import some_persons
 from harmonia.errors import HarmoniaError
 from pipelines.linkage.blocking import block_persons, group_by_keys
 from pipelines.linkage.model import load_model
+from pipelines.linkage.row_groups import group_rows
 from pipelines.linkage.score import Scorer
-from pipelines.linkage.sharing import group_rows
 from pipelines.linkage.spark import Spark
 
 on_spark = pytest.mark.skipif(
@@ -25,7 +25,7 @@ on_spark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def world() -> tuple[pd.DataFrame, Scorer]:
     persons, model = some_persons(), load_model()
-    return persons, Scorer.of(persons, model)
+    return persons, Scorer.for_persons(persons, model)
 
 
 @pytest.mark.spark
@@ -33,7 +33,7 @@ def world() -> tuple[pd.DataFrame, Scorer]:
 def test_every_pair_is_scored_as_in_process(world: tuple[pd.DataFrame, Scorer]) -> None:
     persons, scorer = world
     one_block = group_rows(np.zeros(len(persons), dtype="uint64"), np.arange(len(persons)), len(persons))[0]
-    left, right, found = Spark.at("local[2]").scored(persons, one_block, load_model(), scorer)
+    left, right, found = Spark.for_master("local[2]").score_pairs(persons, one_block, load_model(), scorer)
     expected = np.triu_indices(len(persons), 1)
     assert (left == expected[0]).all()
     assert (right == expected[1]).all()
@@ -48,7 +48,7 @@ def test_every_pair_is_scored_as_in_process(world: tuple[pd.DataFrame, Scorer]) 
 def test_the_same_keys_give_the_same_pairs_and_only_those_that_are_asked_for(world: tuple[pd.DataFrame, Scorer]) -> None:
     persons, scorer = world
     fresh = np.arange(len(persons)) % 5 == 0
-    found = Spark.at("local[2]").close(persons, group_by_keys(persons).groups, load_model(), scorer, -5.0, fresh)
+    found = Spark.for_master("local[2]").find_close_pairs(persons, group_by_keys(persons).groups, load_model(), scorer, -5.0, fresh)
     ours = block_persons(persons)
     weight = scorer.likelihoods(ours.left, ours.right).weight
     kept = (weight >= -5.0) & (fresh[ours.left] | fresh[ours.right])
@@ -61,8 +61,8 @@ def test_the_same_keys_give_the_same_pairs_and_only_those_that_are_asked_for(wor
 def test_nobody_in_common_starts_no_session() -> None:
     persons, model = some_persons(), load_model()
     nothing = group_rows(np.arange(len(persons)).astype("uint64"), np.arange(len(persons)), len(persons))[0]
-    scorer = Scorer.of(persons, model)
-    left, _, found = Spark("local[nonsense]").scored(persons, nothing, model, scorer)
+    scorer = Scorer.for_persons(persons, model)
+    left, _, found = Spark("local[nonsense]").score_pairs(persons, nothing, model, scorer)
     assert len(left) == len(found.levels) == 0
 
 

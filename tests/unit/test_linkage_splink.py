@@ -9,10 +9,18 @@ import pandas as pd
 import pytest
 
 from pipelines.linkage.blocking import block_persons, group_by_keys
-from pipelines.linkage.compare import MISSING
+from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.score import compute_likelihoods, encode_persons, token_frequencies
-from pipelines.linkage.splink_export import EXCHANGED, SQL, UNIQUE_ID, gamma_levels, splink_records, splink_settings, term_frequencies
+from pipelines.linkage.score import compute_likelihoods, compute_token_frequencies, encode_persons
+from pipelines.linkage.splink_export import (
+    EXCHANGED_COMPARISON,
+    SQL_BY_TEST,
+    UNIQUE_ID,
+    build_splink_records,
+    build_splink_settings,
+    build_term_frequencies,
+    map_gamma_to_levels,
+)
 
 PERSONS = 150
 pytestmark = pytest.mark.slow  # Splink takes seconds to import
@@ -47,10 +55,10 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     """Every pair of `some_persons` as Splink weighs it, and the persons."""
     splink = pytest.importorskip("splink")
     persons, model = some_persons(), load_model()
-    settings = json.loads(json.dumps(splink_settings(model, len(persons))))
+    settings = json.loads(json.dumps(build_splink_settings(model, len(persons))))
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(splink_records(persons, model, group_by_keys(persons).groups)), settings, log_level=None)
-    for column, table in term_frequencies(persons, model, token_frequencies(encode_persons(persons, model), model)).items():
+    linker = splink.Linker(api.register(build_splink_records(persons, model, group_by_keys(persons).groups)), settings, log_level=None)
+    for column, table in build_term_frequencies(persons, model, compute_token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     left, right = np.triu_indices(len(persons), 1)
     pairs = pd.DataFrame({"match_key": "0", "join_key_l": left, "join_key_r": right})
@@ -62,10 +70,10 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
 def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = compute_likelihoods(persons, left, right, model, token_frequencies(encode_persons(persons, model), model))
-    prior = splink_settings(model, len(persons))["probability_two_random_records_match"]
+    ours = compute_likelihoods(persons, left, right, model, compute_token_frequencies(encode_persons(persons, model), model))
+    prior = build_splink_settings(model, len(persons))["probability_two_random_records_match"]
     theirs = splink["match_weight"].to_numpy() - np.log2(prior / (1 - prior))
-    straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
+    straight = (splink[f"gamma_{EXCHANGED_COMPARISON}"] != 1).to_numpy()
     assert straight.mean() > 0.8
     np.testing.assert_allclose(theirs[straight], ours.weight[straight], atol=1e-6, rtol=0)
 
@@ -73,21 +81,21 @@ def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataF
 def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = compute_likelihoods(persons, left, right, model, token_frequencies(encode_persons(persons, model), model))
-    straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
+    ours = compute_likelihoods(persons, left, right, model, compute_token_frequencies(encode_persons(persons, model), model))
+    straight = (splink[f"gamma_{EXCHANGED_COMPARISON}"] != 1).to_numpy()
     for field in model.fields:
         parts = [c for c in (f"mw_{field.name}", f"mw_tf_adj_{field.name}") if c in splink]
         np.testing.assert_allclose(splink[parts].sum(axis=1)[straight], ours.bits[field.name][straight], atol=1e-6, err_msg=field.name)
         gamma = splink[f"gamma_{field.name}"].to_numpy("int64")
-        assert (gamma_levels(field, model)[gamma] == ours.levels[field.name])[straight].all()
-        reached = set(ours.levels[field.name][straight]) - {MISSING}
+        assert (map_gamma_to_levels(field, model)[gamma] == ours.levels[field.name])[straight].all()
+        reached = set(ours.levels[field.name][straight]) - {MISSING_LEVEL}
         assert reached == set(range(len(field.levels))), f"{field.name}: the pairs reach levels {sorted(reached)} only"
 
 
 def test_every_test_that_a_model_may_name_has_its_sql() -> None:
     from pipelines.linkage.compare import TESTS
 
-    assert set(SQL) == set(TESTS)
+    assert set(SQL_BY_TEST) == set(TESTS)
 
 
 def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
@@ -95,8 +103,10 @@ def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
     persons, model = pd.concat([some_persons()] * 2, ignore_index=True), load_model()  # values so common that they are narrowed
     blocks, ours = group_by_keys(persons).groups, block_persons(persons)
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(splink_records(persons, model, blocks)), splink_settings(model, len(persons)), log_level=None)
-    for column, table in term_frequencies(persons, model, token_frequencies(encode_persons(persons, model), model)).items():
+    linker = splink.Linker(
+        api.register(build_splink_records(persons, model, blocks)), build_splink_settings(model, len(persons)), log_level=None
+    )
+    for column, table in build_term_frequencies(persons, model, compute_token_frequencies(encode_persons(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     theirs = {tuple(sorted(pair)) for pair in zip(found[f"{UNIQUE_ID}_l"], found[f"{UNIQUE_ID}_r"], strict=True)}
@@ -108,6 +118,6 @@ def test_a_name_counts_in_the_known_citizenship_where_the_other_is_missing() -> 
     persons, model = pd.concat([some_persons()] * 3, ignore_index=True), load_model()
     persons.loc[:19, ["given", "citizenship"]] = ["natalia", "MDA"]
     persons.loc[19, "citizenship"] = None
-    known = token_frequencies(encode_persons(persons, model), model)
+    known = compute_token_frequencies(encode_persons(persons, model), model)
     found = compute_likelihoods(persons, np.array([0, 0]), np.array([1, 19]), model, known).bits["given"]
     assert found[0] == found[1]

@@ -16,8 +16,8 @@ from volume import examples
 
 from harmonia.review.pairs import PAIR, one_pair
 from pipelines.linkage import link, load_model
-from pipelines.linkage.cluster import JoiningRules, agglomerate, pairs_from_weights
-from pipelines.linkage.constraints import Constraints, clashes
+from pipelines.linkage.cluster import JoiningRules, agglomerate, build_weighted_pairs
+from pipelines.linkage.constraints import Constraints, are_contradicted
 
 
 def judgements(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Co
 
 def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
-    pairs = pairs_from_weights(left, right, np.array(list(weights.values()), dtype="float64"))
+    pairs = build_weighted_pairs(left, right, np.array(list(weights.values()), dtype="float64"))
     return agglomerate(size, pairs, JoiningRules(0.7), constraints=decided).tolist()
 
 
@@ -52,21 +52,21 @@ def test_different_holds_between_whole_clusters():
 
 
 def test_same_prevails_over_a_veto():
-    pairs = pairs_from_weights(np.array([0]), np.array([1]), np.array([-1000.0]))
+    pairs = build_weighted_pairs(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
     assert agglomerate(2, pairs, JoiningRules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
 
 
 def test_of_contradicting_judgements_those_that_keep_apart_hold():
     said = judgements(("same", "a", "b"), ("same", "b", "c"), ("different", "a", "c"), ("same", "d", "e"))
-    assert clashes(said).tolist() == [False, True, False, False]
+    assert are_contradicted(said).tolist() == [False, True, False, False]
 
 
 @settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(["same", "different"]), st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=25))
 def test_what_does_not_clash_can_be_obeyed_all_together(rows):
     said = judgements(*(row for row in rows if row[1] != row[2]))
-    obeyed = said[~clashes(said)]
+    obeyed = said[~are_contradicted(said)]
     names = sorted("abcdef")
     number = {name: n for n, name in enumerate(names)}
     pairs = {

@@ -50,7 +50,7 @@ DELETE FROM memory.main.day_now WHERE n IN (SELECT n FROM moved_day);
 INSERT INTO memory.main.day_now FROM moved_day
 """
 # A person's position in a list is reassigned from delivery to delivery, so its key may end with the name of a delivery
-# (`pipelines.linkage.places`). The states of such a person are stored under the key of the position, without that ending.
+# (`pipelines.linkage.list_positions`). The states of such a person are stored under the key of the position, without that ending.
 _FIND_REACHED_RECORDS = r"""
 CREATE OR REPLACE TEMP TABLE case_of AS
   SELECT DISTINCT institution, record_key AS case_key, case_id FROM (FROM cases_before UNION ALL FROM cases_after);

@@ -1,4 +1,4 @@
-"""One row for each record, from all delivered states of the record.
+"""The states of records: making one row for each record from all its delivered states.
 
 Belongs here: which state of a record takes precedence, numbers for keys, lookups by number. Does not belong here: the meaning of columns
 (`standardise`). Everything is vectorised: keys are converted to numbers once, and there is no loop over groups.
@@ -19,31 +19,39 @@ from sources.contract import DeliveryName
 from sources.periods import last_day
 
 STATUS_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2, "quarantined": 3}
-RECORD = ["institution", "record_key"]
+RECORD_KEY = ["institution", "record_key"]
 
 
 def read_deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return the deliveries in `frames`, by name. Columns: period, end (its last day; null if the name is not the name of a delivery),
-    arrival (rank by last day and version)."""
+    """Return the deliveries in `frames`, by name.
+
+    Columns: period, end (its last day; null if the name is not the name of a delivery), arrival (rank by last day and version).
+    """
     names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
     parsed = [DeliveryName.parse(str(name)) for name in names]
-    period = [one.period if one else str(name) for name, one in zip(names, parsed, strict=True)]
-    end = pd.Series([last_day(one.period) if one else None for one in parsed], dtype="object").astype("datetime64[s]").array
-    turns = pd.DataFrame({"end": end, "name": ["" if one else str(name) for name, one in zip(names, parsed, strict=True)]})
-    turns["version"] = [one.version if one else 1 for one in parsed]
+    period = [delivery_name.period if delivery_name else str(name) for name, delivery_name in zip(names, parsed, strict=True)]
+    end = (
+        pd.Series([last_day(delivery_name.period) if delivery_name else None for delivery_name in parsed], dtype="object")
+        .astype("datetime64[s]")
+        .array
+    )
+    turns = pd.DataFrame(
+        {"end": end, "name": ["" if delivery_name else str(name) for name, delivery_name in zip(names, parsed, strict=True)]}
+    )
+    turns["version"] = [delivery_name.version if delivery_name else 1 for delivery_name in parsed]
     arrival = turns.fillna({"end": pd.Timestamp(0)}).groupby(list(turns), sort=True).ngroup()
     return pd.DataFrame({"period": pd.array(period, dtype="str"), "end": end, "arrival": arrival.to_numpy()}, index=names.array)
 
 
-def rank_states(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
-    """Add `arrival`, `rank`, `current`, and `precedence`, which is the order of states: accepted ones first, then the latest.
+def rank_states(frame: pd.DataFrame, deliveries: pd.DataFrame, same_record: list[str]) -> pd.DataFrame:
+    """Add `arrival`, `rank`, `current` and `precedence`, which is the order of states: accepted ones first, then the latest.
 
-    known: see `read_deliveries`; apart: rows of one delivery that agree in these columns are sorted by content.
+    deliveries: from `read_deliveries`. same_record: rows of one delivery that agree in these columns are sorted by content.
     """
-    arrival = value_of_delivery(frame, known, "arrival").to_numpy("int64")
+    arrival = look_up_delivery(frame, deliveries, "arrival").to_numpy("int64")
     rank = map_to_numbers(frame["status"], STATUS_RANK, len(STATUS_RANK))
     content = np.arange(len(frame))
-    alike = is_repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
+    alike = is_repeated(frame, same_record) if same_record else np.zeros(len(frame), dtype=bool)
     if alike.any():  # the order of the input must not matter if a delivery has a record twice
         sequence = frame[alike].sort_values(list(frame.columns), kind="stable").index
         content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
@@ -52,10 +60,10 @@ def rank_states(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> p
     return frame.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], precedence=precedence)
 
 
-def value_of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
-    """Return, for each row, the value in `column` of `known` (see `read_deliveries`) for its delivery."""
+def look_up_delivery(frame: pd.DataFrame, deliveries: pd.DataFrame, column: str) -> pd.Series:
+    """Return, for each row, the value in `column` of `deliveries` (from `read_deliveries`) for its delivery."""
     code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
-    return take_values(known[column].reindex(names), code).set_axis(frame.index)
+    return take_values(deliveries[column].reindex(names), code).set_axis(frame.index)
 
 
 def map_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
@@ -65,32 +73,32 @@ def map_to_numbers(column: pd.Series, numbers: Mapping[str, int], otherwise: int
 
 
 def is_among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
-    """Return whether each text of `column` is among `values`."""
+    """Return for each text of `column` whether it is among `values`."""
     texts_, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
     return np.asarray(pc.is_in(texts_, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def number_rows(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Number the distinct rows of `frame` from 0 in order of appearance; return the number of each row, and the count of numbers."""
+    """Number the distinct rows of `frame` from 0 in order of appearance. Return the number of each row, and how many numbers there are."""
     code = np.zeros(len(frame), dtype="int64")
     for name in frame.columns:
-        own, distinct = pd.factorize(frame[name])
-        code = code * (len(distinct) + 1) + own + 1
-    code, found = pd.factorize(code)
-    return code, len(found)
+        codes, distinct = pd.factorize(frame[name])
+        code = code * (len(distinct) + 1) + codes + 1
+    code, combinations = pd.factorize(code)
+    return code, len(combinations)
 
 
 def is_repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Return whether each row agrees with another row in `columns`."""
+    """Return for each row whether it agrees with another row in `columns`."""
     number, size = number_rows(frame[columns])
     return np.asarray(np.bincount(number, minlength=size)[number] > 1)
 
 
 def first_rows(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
     """Return, for each number below `size`, the first of `rows` with that number in `number`; -1 if no row has it."""
-    found = np.full(size, -1)
-    found[number[rows][::-1]] = rows[::-1]
-    return found
+    first = np.full(size, -1)
+    first[number[rows][::-1]] = rows[::-1]
+    return first
 
 
 def take_values(column: pd.Series, rows: np.ndarray) -> pd.Series:
@@ -127,24 +135,24 @@ class RecordStates:
         return take_values(column, first_rows(self.number, len(self.keys), rows))
 
 
-def record_states(states: pd.DataFrame) -> RecordStates:
-    """Find the records of `states` (institution, record_key, arrival, precedence)."""
-    number, size = number_rows(states[RECORD])
-    named = states[RECORD].notna().all(axis=1).to_numpy()
+def index_record_states(states: pd.DataFrame) -> RecordStates:
+    """Find the records of `states` (institution, record_key, arrival, precedence), and number them."""
+    number, size = number_rows(states[RECORD_KEY])
+    has_key = states[RECORD_KEY].notna().all(axis=1).to_numpy()
     rows = np.argsort(states["precedence"].to_numpy())
-    rows = rows[named[rows]]
+    rows = rows[has_key[rows]]
     earliest = np.full(size, np.iinfo("int64").max)
     np.minimum.at(earliest, number, states["arrival"].to_numpy("int64"))
     first = first_rows(number, size, rows)
-    there = np.flatnonzero(first >= 0)
-    keys = states[RECORD].iloc[first[there]].reset_index(drop=True)
-    order = np.lexsort((sort_ranks(keys["record_key"]), _rank_of_institution(keys["institution"]), earliest[there]))
-    place = np.full(size, -1)
-    place[there[order]] = np.arange(len(order))
-    return RecordStates(keys.iloc[order].reset_index(drop=True), place[number], rows, earliest[there[order]])
+    with_key = np.flatnonzero(first >= 0)
+    keys = states[RECORD_KEY].iloc[first[with_key]].reset_index(drop=True)
+    order = np.lexsort((sort_ranks(keys["record_key"]), _rank_institutions(keys["institution"]), earliest[with_key]))
+    rank = np.full(size, -1)
+    rank[with_key[order]] = np.arange(len(order))
+    return RecordStates(keys.iloc[order].reset_index(drop=True), rank[number], rows, earliest[with_key[order]])
 
 
-def _rank_of_institution(names: pd.Series) -> np.ndarray:
+def _rank_institutions(names: pd.Series) -> np.ndarray:
     code, distinct = pd.factorize(names)
     known, named = contract.position_of(), [str(name) for name in distinct]
     order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
@@ -163,13 +171,15 @@ def sort_by_content(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[order].reset_index(drop=True)
 
 
-def rows_of(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key") -> np.ndarray:
-    """Return the row of `records` (institution, record_key, distinct) with the institution and `key` of each row of `frame`; -1 if there
-    is none."""
+def find_rows(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key") -> np.ndarray:
+    """Return, for each row of `frame`, the row of `records` with its institution and its `key`; -1 if there is none.
+
+    records: institution, record_key, distinct.
+    """
     size = len(records)
     codes = []
-    for own, other in (("institution", "institution"), ("record_key", key)):
-        code, distinct = pd.factorize(pd.concat([records[own], frame[other]], ignore_index=True))
+    for column, other in (("institution", "institution"), ("record_key", key)):
+        code, distinct = pd.factorize(pd.concat([records[column], frame[other]], ignore_index=True))
         codes.append((code, len(distinct)))
     (institution, _), (record, many) = codes
     both = np.where((institution < 0) | (record < 0), -1, institution * many + record)

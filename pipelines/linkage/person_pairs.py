@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING
+from pipelines.linkage.compare import MISSING_LEVEL
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
 from pipelines.linkage.standardise import Records
@@ -21,16 +21,16 @@ class PersonPairs:
     """Pairs of rows of `persons` with their likelihoods. A pair that is new to the store is compared when it is added."""
 
     def __init__(self, records: Records, model: Model) -> None:
-        """Weights by the scorer in the memo of `records`, else by the frequencies of their own names."""
+        """Create an empty store. The scorer is that in the memo of `records`, else one with the frequencies of the names in `records`."""
         persons = records.persons
-        self._scorer: Scorer = records.memo.get("scorer") or Scorer.of(persons, model)
+        self._scorer: Scorer = records.memo.get("scorer") or Scorer.for_persons(persons, model)
         self._size = max(len(persons), 1)
         self._codes = np.empty(0, dtype="int64")
         self._found: Likelihoods = self._scorer.likelihoods(self._codes, self._codes)
 
     @property
     def known(self) -> Frequencies:
-        """The token frequencies by which pairs are weighed."""
+        """The token frequencies with which pairs are weighed."""
         return self._scorer.known
 
     def __len__(self) -> int:
@@ -52,17 +52,17 @@ class PersonPairs:
         return self._found.bits
 
     def parts(self, rows: np.ndarray) -> np.ndarray:
-        """Return the evidence of the pairs at `rows`, field by field: bits, NaN if a field is missing."""
+        """Return the evidence of the pairs at `rows`, one column for each field: bits, NaN if a field is missing."""
         bits = self._found.bits.to_numpy()[rows].astype("float64")
-        missing = self._found.levels.to_numpy()[rows] == MISSING
+        missing = self._found.levels.to_numpy()[rows] == MISSING_LEVEL
         return np.where(missing, np.nan, bits)
 
     def put(self, left: np.ndarray, right: np.ndarray, found: Likelihoods) -> None:
-        """Replace the content by sorted pairs (`left` < `right`) with likelihoods that were computed elsewhere."""
+        """Replace the content by sorted pairs (`left` < `right`) whose likelihoods were computed elsewhere."""
         self._codes, self._found = self._code(left, right), found
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Compare pairs that are not in the store yet; the order of the two rows of a pair does not matter."""
+        """Compare pairs that are not in the store yet. The order of the two rows of a pair does not matter."""
         codes = distinct_numbers(self._code(left, right))
         if len(self._codes):
             place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
@@ -75,12 +75,12 @@ class PersonPairs:
         self._codes = both[order]
         self._found = _concatenate_likelihoods([self._found, fresh], order)
 
-    def at(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def positions_of(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Return the positions of pairs that were added before."""
         return np.searchsorted(self._codes, self._code(left, right))
 
     def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-        """Return the comparison level of each field for the given pairs, which need not be in the store."""
+        """Return the comparison level of each field for these pairs, which need not be in the store."""
         place, there = find_positions(self._code(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
         fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels

@@ -18,12 +18,12 @@ from harmonia.errors import HarmoniaError, storage
 
 # Increased with every change of layout that older versions would misread.
 FORMAT = 2
-_OWN = ("format", "checksum")
-_SHORT = 4  # a nested mapping of numbers up to this length is written on one line
+_FILE_KEYS = ("format", "checksum")
+_MAX_ENTRIES_PER_LINE = 4  # a nested mapping of numbers up to this length is written on one line
 
 
 def content_checksum(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of the content without `checksum`, independent of order and white space."""
+    """Return the SHA-256 of the content without `checksum`. It does not depend on order and white space."""
     plain = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -48,27 +48,27 @@ def read_model_file(path: Path) -> dict[str, Any]:
             f"model file {path} has format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
             "train a new one (`harmonia link train`), or run the version that wrote it"
         )
-    found = content_checksum(content)
-    if found != content["checksum"]:
+    checksum = content_checksum(content)
+    if checksum != content["checksum"]:
         stated = str(content["checksum"])
         raise HarmoniaError(
-            f"model file {path} was changed since it was written (its checksum is {stated[:12]}…, its content gives {found[:12]}…): "
+            f"model file {path} was changed since it was written (its checksum is {stated[:12]}…, its content gives {checksum[:12]}…): "
             "fetch it again, or train one; a model is never edited, it gets a new version"
         )
-    return {key: value for key, value in content.items() if key not in _OWN}
+    return {key: value for key, value in content.items() if key not in _FILE_KEYS}
 
 
 def write_model_file(path: Path, content: dict[str, Any]) -> None:
     """Write `content` with format and checksum. Raises `HarmoniaError` if the file exists or cannot be written."""
-    sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _OWN}}
+    sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _FILE_KEYS}}
     if path.exists():
         raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
     with storage(path), path.open("x", encoding="utf-8") as file:
-        file.write(as_text({**sealed, "checksum": content_checksum(sealed)}))
+        file.write(format_model({**sealed, "checksum": content_checksum(sealed)}))
 
 
-def as_text(content: dict[str, Any]) -> str:
-    """Write `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
+def format_model(content: dict[str, Any]) -> str:
+    """Format `content` as JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
     return "{\n" + ",\n".join(_format_entries(key, value, 1) for key, value in content.items()) + "\n}\n"
 
 
@@ -77,7 +77,9 @@ def _format_entries(key: str, value: Any, depth: int) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         entries = ",\n".join(f"{pad} {_format_entry(entry, depth)}" for entry in value)
         return f"{pad}{json.dumps(key)}: [\n{entries}\n{pad}]"
-    if isinstance(value, dict) and (depth == 1 or len(value) > _SHORT or any(isinstance(inner, dict | list) for inner in value.values())):
+    if isinstance(value, dict) and (
+        depth == 1 or len(value) > _MAX_ENTRIES_PER_LINE or any(isinstance(inner, dict | list) for inner in value.values())
+    ):
         entries = ",\n".join(_format_entries(name, inner, depth + 1) for name, inner in value.items())
         return f"{pad}{json.dumps(key)}: {{\n{entries}\n{pad}}}"
     return f"{pad}{json.dumps(key)}: {json.dumps(value)}"

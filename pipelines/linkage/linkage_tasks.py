@@ -1,10 +1,10 @@
 """Tasks of a large history, which run in this process or in several.
 
-Belongs here: converting records, ties and common statistics to frames and back, passing tasks to processes. Does not belong here: the
-work itself.
+Belongs here: converting records, ties and common statistics to frames and back, passing tasks to processes. Does not belong here: the work
+itself.
 
-A task contains everything that its work needs. Processes read it from a folder and write the results there, so that nothing large is
-passed between them. Only the owner can read the folder; it is removed after the work, and after a killed run by the next run.
+A task contains everything that its work needs. Processes read it from a folder and write the results there, so that nothing large is passed
+between them. Only the owner can read the folder. It is removed after the work; after a killed run the next run removes it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.feather as feather
 
-from pipelines.linkage import memory as memory_files
+from pipelines.linkage import linkage_memory as memory_files
 from pipelines.linkage.cases import FileTies
-from pipelines.linkage.common import CommonStatistics
+from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import CodedPersons, Scorer
 from pipelines.linkage.spark import Spark
@@ -31,17 +31,20 @@ from pipelines.resources.memory import release_free_memory
 from pipelines.resources.processes import run_in_processes
 
 Frames = dict[str, pd.DataFrame]
-_RECORDS = ("files", "persons", "references", "own", "merges")
-_TIES = ("cites", "joins", "together", "detained")
-_CODED, _GROUP = "coded", "its group"
+_RECORD_FRAMES = ("files", "persons", "references", "own", "merges")
+_TIE_FRAMES = ("cites", "joins", "together", "detained")
+_CODED_FOLDER, _GROUP_COLUMN = "coded", "its group"
 # Processes are not worth starting for fewer person records.
-WORTH = 60_000
+MIN_ROWS_FOR_PROCESSES = 60_000
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The input that all tasks have in common. `coded`: all person records, to whose rows a task refers; `folder`: for sharing tasks
-    among processes, None to run them in this process; `spark`: where candidate pairs are generated and scored, None for in process."""
+    """The input that all tasks have in common.
+
+    coded: all person records, to whose rows a task refers. folder: for sharing tasks among processes; None to run them in this process.
+    spark: where candidate pairs are generated and scored; None for in process.
+    """
 
     model: Model
     common: CommonStatistics
@@ -51,7 +54,7 @@ class Setting:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """Scorer of all person records; tasks in one process share its cache of comparisons."""
+        """The scorer of all person records. Tasks in one process share its cache of comparisons."""
         return Scorer(self.coded, self.model, self.common.frequencies)
 
 
@@ -59,13 +62,15 @@ Work = Callable[[Frames, Setting], Frames]
 
 
 def count_processes(setting: Setting, rows: int) -> int:
-    """Return the number of processes for tasks with so many person records."""
-    return 1 if setting.folder is None or rows < WORTH else len(os.sched_getaffinity(0))
+    """Return the number of processes for tasks with `rows` person records."""
+    return 1 if setting.folder is None or rows < MIN_ROWS_FOR_PROCESSES else len(os.sched_getaffinity(0))
 
 
 def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
-    """Yield the results of `work` (a function of a module) for each task, in order. rows: approximate number of person records of all
-    tasks."""
+    """Yield the results of `work` for each task, in order.
+
+    work: a function of a module. rows: approximate number of person records of all tasks.
+    """
     folder = setting.folder
     if folder is None or count_processes(setting, rows) < 2:
         yield from (work(task, setting) for task in tasks)
@@ -74,17 +79,17 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
     folder.mkdir(parents=True, mode=0o700)
     try:
         memory_files.write_common(folder, setting.common)
-        _write_frames(folder / _CODED, _coded_to_frames(setting.coded))
+        _write_frames(folder / _CODED_FOLDER, _coded_to_frames(setting.coded))
         submitted: list[_StoredTask] = []
 
-        def written() -> Iterator[_StoredTask]:
+        def write_tasks() -> Iterator[_StoredTask]:
             for n, task in enumerate(tasks):
                 submitted.append(_StoredTask(work, setting.model, _write_frames(folder / str(n), task)))
                 yield submitted[-1]
 
-        run_in_processes(_run_stored_task, written(), rows)
-        for one in submitted:
-            yield _read_frames(one.folder / "found")
+        run_in_processes(_run_stored_task, write_tasks(), rows)
+        for stored in submitted:
+            yield _read_frames(stored.folder / "found")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -102,19 +107,23 @@ _settings: dict[Path, Setting] = {}  # cache of this process
 def _run_stored_task(task: _StoredTask) -> None:
     folder = task.folder.parent
     if folder not in _settings:
-        _settings[folder] = Setting(task.model, memory_files.read_common(folder), _coded_from_frames(_read_frames(folder / _CODED)))
+        _settings[folder] = Setting(task.model, memory_files.read_common(folder), _coded_from_frames(_read_frames(folder / _CODED_FOLDER)))
     _write_frames(task.folder / "found", task.work(_read_frames(task.folder), _settings[folder]))
     release_free_memory()
 
 
 def _coded_to_frames(coded: CodedPersons) -> Frames:
     values = {f"values.{name}": pd.DataFrame(dict(enumerate(columns))).rename(columns=str) for name, columns in coded.values.items()}
-    return {"codes": pd.DataFrame(coded.codes).assign(**{_GROUP: coded.group}), "groups": pd.DataFrame({"name": coded.groups}), **values}
+    return {
+        "codes": pd.DataFrame(coded.codes).assign(**{_GROUP_COLUMN: coded.group}),
+        "groups": pd.DataFrame({"name": coded.groups}),
+        **values,
+    }
 
 
 def _coded_from_frames(frames: Frames) -> CodedPersons:
     codes = {str(name): column.to_numpy() for name, column in frames["codes"].items()}
-    group, groups = codes.pop(_GROUP), frames["groups"]["name"].to_numpy(dtype=object)
+    group, groups = codes.pop(_GROUP_COLUMN), frames["groups"]["name"].to_numpy(dtype=object)
     return CodedPersons(
         codes, {name: [_plain_column(column) for _, column in frames[f"values.{name}"].items()] for name in codes}, group, groups
     )
@@ -137,14 +146,16 @@ def _read_frames(folder: Path) -> Frames:
 
 
 def pack_records(records: Records, ties: FileTies, rows: np.ndarray) -> Frames:
-    """Convert records and ties to frames. `rows`: the rows of these persons among all person records."""
-    found = {name: getattr(source, name) for source, names in ((records, _RECORDS), (ties, _TIES)) for name in names}
-    return {**found, "rows": pd.DataFrame({"row": rows})}
+    """Convert records and ties to frames. rows: the rows of these persons among all person records."""
+    frames = {name: getattr(source, name) for source, names in ((records, _RECORD_FRAMES), (ties, _TIE_FRAMES)) for name in names}
+    return {**frames, "rows": pd.DataFrame({"row": rows})}
 
 
 def unpack_records(frames: Frames, setting: Setting, component: np.ndarray | None = None) -> tuple[Records, FileTies]:
-    """Convert frames from `pack_records` to records (scored with the common statistics) and ties. `component`: of the files, as in
-    `FileTies`."""
-    scorer = setting.scorer.at(frames["rows"]["row"].to_numpy())
-    records = Records(**{name: frames[name] for name in _RECORDS}, counts=setting.common.counts, memo={"scorer": scorer})
-    return records, FileTies(**{name: frames[name] for name in _TIES}, component=component)
+    """Convert frames from `pack_records` to records (scored with the common statistics) and ties.
+
+    component: of the files, as in `FileTies`.
+    """
+    scorer = setting.scorer.restricted_to(frames["rows"]["row"].to_numpy())
+    records = Records(**{name: frames[name] for name in _RECORD_FRAMES}, counts=setting.common.counts, memo={"scorer": scorer})
+    return records, FileTies(**{name: frames[name] for name in _TIE_FRAMES}, component=component)

@@ -2,8 +2,8 @@
 
 Belongs here: layout and files of the memory. Does not belong here: its content.
 
-The memory is a cache. A run without it, or with that of another model, code or landmark (`data_version`), has the same result and takes
-longer. It contains hashes, weights, and tokens of names with their frequency; it is in the lake, and only its owner can read it.
+The memory is a cache. A run without it, or with the memory of another model, code or landmark (`data_version`), has the same result and
+takes longer. It contains hashes, weights, and tokens of names with their frequency; it is in the lake, and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.linkage.common import CommonStatistics
+from pipelines.linkage.common_statistics import CommonStatistics
 from pipelines.linkage.evidence import EvidenceShares
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies
@@ -44,7 +44,7 @@ class LinkageMemory:
     All other frames are by component (its key) and rank of the records in it:
 
     - records: component, person (whether it is a person), rank, cluster (within the component)
-    - decisions: `pipelines.linkage.decisions.decision_records`
+    - decisions: see `pipelines.linkage.decisions.build_decision_records`
     - against: pairs of persons against a rule
     - cited: a, b, weight of files that cite each other
     - alike: linked pairs of persons, and the levels that they reach
@@ -69,11 +69,11 @@ def data_version(model: Model, landmark: str) -> str:
     return hashlib.sha256(f"{digest_code(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
 
-def load_memory(folder: Path, wanted: str) -> tuple[CommonStatistics, LinkageMemory] | None:
-    """Read the linkage memory in `folder`; None if `folder` has no memory of the version `wanted`."""
+def load_memory(folder: Path, version: str) -> tuple[CommonStatistics, LinkageMemory] | None:
+    """Read the linkage memory in `folder`; None if `folder` has no memory of this `version`."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
-        if manifest["data_version"] != wanted:
+        if manifest["data_version"] != version:
             return None
         frames = {
             field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas(use_threads=False) for field in fields(LinkageMemory)
@@ -83,16 +83,16 @@ def load_memory(folder: Path, wanted: str) -> tuple[CommonStatistics, LinkageMem
         return None  # lost or damaged: everything is decided again
 
 
-def save_memory(folder: Path, wanted: str, common: CommonStatistics, memory: LinkageMemory) -> None:
-    """Replace the memory in `folder` atomically. Call it under the run lock. Raises `OSError`."""
+def save_memory(folder: Path, version: str, common: CommonStatistics, memory: LinkageMemory) -> None:
+    """Replace the memory in `folder` atomically. The caller must hold the run lock. Raises `OSError`."""
     fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
-    for left in (fresh, old):  # of a run that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in (fresh, old):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     for field in fields(LinkageMemory):
         _write_frame(fresh / f"{field.name}.parquet", getattr(memory, field.name))
     write_common(fresh, common)
-    (fresh / _MANIFEST).write_text(json.dumps({"data_version": wanted}))
+    (fresh / _MANIFEST).write_text(json.dumps({"data_version": version}))
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
@@ -128,19 +128,24 @@ def _frequency_table(known: Frequencies) -> pd.DataFrame:
 
 def _common_to_json(common: CommonStatistics) -> dict[str, Any]:
     shares = [
-        {"levels": {e: {s: list(v) for s, v in found.items()} for e, found in one.levels.items()}, "observed": one.observed}
-        for one in common.shares
+        {
+            "levels": {e: {s: list(v) for s, v in found.items()} for e, found in shares_of_round.levels.items()},
+            "observed": shares_of_round.observed,
+        }
+        for shares_of_round in common.shares
     ]
     known = common.frequencies
     return {"counts": common.counts, "again": list(common.again), "shares": shares, "usual": known.usual, "rare": known.rare}
 
 
-def _common_from_json(content: dict[str, Any], listed: pd.DataFrame) -> CommonStatistics:
+def _common_from_json(content: dict[str, Any], frequencies: pd.DataFrame) -> CommonStatistics:
     shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in content["usual"]}
-    for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
+    for field, word, group, share in zip(*(frequencies[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
         shares[field][word, group] = share
     rounds = tuple(
-        EvidenceShares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])
-        for one in content["shares"]
+        EvidenceShares(
+            {e: {s: np.array(v) for s, v in found.items()} for e, found in shares_of_round["levels"].items()}, shares_of_round["observed"]
+        )
+        for shares_of_round in content["shares"]
     )
     return CommonStatistics(Frequencies(shares, content["usual"], content["rare"]), content["counts"], rounds, tuple(content["again"]))

@@ -1,9 +1,9 @@
-"""Rows that share a value, and the pairs that they form.
+"""Groups of rows that share a value, and the pairs that they form.
 
 Belongs here: groups of rows as flat arrays, and their pairs in chunks. Does not belong here: the values (`blocking`).
 
-A row is in many groups, and two rows often share several. Therefore duplicate groups are removed, and pairs are generated row by row, so
-that each pair occurs once and only one chunk of pairs is in memory.
+A row is in many groups, and two rows often share several groups. Therefore duplicate groups are removed, and pairs are generated row by
+row, so that each pair occurs once and only one chunk of pairs is in memory.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from pipelines.linkage.hashing import mix_hashes
 from pipelines.resources.integer_arrays import concatenate_ranges, distinct_numbers, is_run_start, run_starts
 
-CHUNK = 1 << 19
+CHUNK_PAIRS = 1 << 19
 _ROW_BITS = 32
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of two rows or more. The rows of group g are `row[start[g]:start[g + 1]]`, ascending. `size`: number of rows that exist."""
+    """Groups of two or more rows. The rows of group g are `row[start[g]:start[g + 1]]`, ascending. size: number of rows that exist."""
 
     row: np.ndarray
     start: np.ndarray
@@ -36,43 +36,43 @@ class Groups:
 
     @property
     def of_entries(self) -> np.ndarray:
-        """Return the number of the group of every entry of `row`."""
+        """The number of the group of every entry of `row`."""
         return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
-    def at(self, chosen: np.ndarray) -> Groups:
+    def take(self, chosen: np.ndarray) -> Groups:
         """Return the groups for which `chosen` is true."""
         sizes = self.sizes
         return Groups(self.row[np.repeat(chosen, sizes)], run_starts(sizes[chosen]), self.size)
 
     def distinct(self) -> Groups:
-        """Remove groups that have the same rows as another group."""
+        """Return the groups without those that have the same rows as another group."""
         if not len(self.row):
             return self
         content = np.add.reduceat(mix_hashes(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
         first = np.zeros(len(self.start) - 1, dtype=bool)
         first[np.unique(content, return_index=True)[1]] = True
-        return self.at(first)
+        return self.take(first)
 
     def within(self, part: np.ndarray) -> Groups:
         """Return the groups of rows that share a group and also a number in `part` (of each row; below zero: none)."""
-        own = part[self.row]
-        there = own >= 0
-        number = self.of_entries[there].astype("int64") * (int(part.max(initial=0)) + 1) + own[there]
-        return group_rows(number, self.row[there], self.size)[0].distinct()
+        part_of_entry = part[self.row]
+        has_part = part_of_entry >= 0
+        number = self.of_entries[has_part].astype("int64") * (int(part.max(initial=0)) + 1) + part_of_entry[has_part]
+        return group_rows(number, self.row[has_part], self.size)[0].distinct()
 
     def of_rows(self, rows: np.ndarray) -> Groups:
-        """The groups that contain any of `rows` (boolean per row)."""
-        return self.at(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
+        """Return the groups that contain any of `rows` (boolean per row)."""
+        return self.take(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
 
     @property
     def many_pairs(self) -> int:
-        """Return the number of pairs of the groups. A pair that is in two groups counts twice."""
+        """The number of pairs of the groups. A pair that is in two groups counts twice."""
         return int((self.sizes * (self.sizes - 1) // 2).sum())
 
-    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, stride: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
-        """Yield the pairs (`left` < `right`), each once, about `chunk` at a time. If `fresh` is given, only pairs with such a row.
+    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK_PAIRS, stride: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
+        """Yield the pairs (`left` < `right`), each once, about `chunk` at a time.
 
-        `stride`: first chunk and step, so that several processes can share the chunks.
+        fresh: if it is not None, only pairs with such a row. stride: first chunk and step, so that several processes can share the chunks.
         """
         entries, bounds = self._divide_entries(fresh, chunk)
         of_entries = self.of_entries
@@ -89,18 +89,22 @@ class Groups:
             return entries, np.zeros(1, dtype="int64")
         if fresh is None and self.many_pairs <= chunk:
             return entries, np.array([0, len(entries)])
-        many = np.repeat(self.start[1:] - 1, sizes) - entries if fresh is None else np.repeat(sizes, sizes)[entries]
-        before = np.cumsum(np.bincount(row[entries], weights=many, minlength=self.size))
+        pairs_per_entry = np.repeat(self.start[1:] - 1, sizes) - entries if fresh is None else np.repeat(sizes, sizes)[entries]
+        before = np.cumsum(np.bincount(row[entries], weights=pairs_per_entry, minlength=self.size))
         stretch = np.maximum((before - 1) // chunk, 0)  # of each row
         stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # small numbers are sorted in one pass
         return entries[np.argsort(stretch, kind="stable")].astype("int32"), run_starts(np.bincount(stretch))
 
     def _pairs_of(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
         """Return the pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows of the
-        group."""
+        group.
+        """
         first = entries + 1 if fresh is None else self.start[group]
-        many = self.start[group + 1] - first
-        left, right = np.repeat(self.row[entries].astype("int64"), many), self.row[concatenate_ranges(first, many)].astype("int64")
+        pairs_per_entry = self.start[group + 1] - first
+        left, right = (
+            np.repeat(self.row[entries].astype("int64"), pairs_per_entry),
+            self.row[concatenate_ranges(first, pairs_per_entry)].astype("int64"),
+        )
         if fresh is not None:  # a pair of two fresh rows is generated from the smaller one
             chosen = (right != left) & ~(fresh[right] & (right < left))
             left, right = left[chosen], right[chosen]
@@ -110,7 +114,7 @@ class Groups:
 
 
 def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
-    """Return the groups of two rows or more with the same `value`, and the value of each group. A row has a value at most once."""
+    """Return the groups of two or more rows with the same `value`, and the value of each group. A row has a value at most once."""
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
@@ -124,17 +128,20 @@ def group_rows(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, n
 
 
 def drop_unique_hashes(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return hashes and their rows without most of the unique hashes, which are found by either half of the hash: if few hashes are
-    shared, sorting the unique ones would be most of the work."""
+    """Return hashes and their rows without most of the unique hashes. If few hashes are shared, sorting the unique ones would be most of
+    the work.
+
+    A hash is dropped if either half of it is unique.
+    """
     for half in (0, 32):
-        place = (value >> np.uint64(half) & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
-        several = np.flatnonzero(np.bincount(place)[place] > 1)
+        bucket = (value >> np.uint64(half) & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
+        several = np.flatnonzero(np.bincount(bucket)[bucket] > 1)
         value, row = value[several], row[several]
     return value, row
 
 
-def concatenate_groups(every: Iterable[Groups], size: int) -> Groups:
+def concatenate_groups(sets_of_groups: Iterable[Groups], size: int) -> Groups:
     """Concatenate several sets of groups."""
-    every = list(every)
-    rows = np.concatenate([groups.row for groups in every] or [np.empty(0, dtype="int32")])
-    return Groups(rows, run_starts(np.concatenate([groups.sizes for groups in every] or [np.empty(0, dtype="int64")])), size)
+    sets_of_groups = list(sets_of_groups)
+    rows = np.concatenate([groups.row for groups in sets_of_groups] or [np.empty(0, dtype="int32")])
+    return Groups(rows, run_starts(np.concatenate([groups.sizes for groups in sets_of_groups] or [np.empty(0, dtype="int64")])), size)

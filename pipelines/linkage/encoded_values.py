@@ -14,19 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, FieldValues, ValuePairs, Values, column_values, levels_reached, missing_rows
+from pipelines.linkage.compare import MISSING_LEVEL, FieldValues, ValuePairs, Values, are_missing, find_levels, read_column_values
 from pipelines.linkage.model import Field
 
 # Number of the most frequent values of a field in the table of levels: 4096² bytes are 16 MiB.
-TABLE = 4096
+TABLE_WIDTH = 4096
 # Offset of the levels in the table; 0 means not computed yet.
-TABLED = 2
+LEVEL_OFFSET = 2
 
 
 @dataclass(frozen=True)
 class EncodedValues:
-    """The values of columns of records. `codes`: code of each record; `values`: value of each code (one array per column, as for
-    `compare_field`); `count`: number of records with each code. The most frequent value has code 0."""
+    """The values of columns of records.
+
+    codes: code of each record. values: value of each code (one array per column, as for `compare_field`). count: number of records with
+    each code. The most frequent value has code 0.
+    """
 
     codes: np.ndarray
     values: Values
@@ -49,50 +52,50 @@ def encode_values(records: pd.DataFrame, columns: tuple[str, ...]) -> EncodedVal
     codes = rank[combined]
     sample = np.empty(len(order), dtype="int64")  # one record of each code
     sample[codes] = np.arange(len(codes))
-    values = column_values(records[list(columns)].iloc[sample], columns, np.arange(len(sample)))
+    values = read_column_values(records[list(columns)].iloc[sample], columns, np.arange(len(sample)))
     return EncodedValues(codes, values, count[order])
 
 
 class Comparer:
-    """Compares pairs of codes of one field. `absent`: whether a code has no value."""
+    """Compares pairs of codes of one field. absent: whether a code has no value."""
 
     def __init__(self, field: Field, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
-        self.absent = missing_rows(values)
+        self.absent = are_missing(values)
         # The level of a value against itself is needed far more often than any other.
         every = np.arange(self._size)
         self._itself = self._compare(every, every)
-        width = min(self._size, TABLE)
+        width = min(self._size, TABLE_WIDTH)
         self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
     def levels(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return the level (int8) of each pair of codes, `MISSING` if either side is absent."""
-        found = self._itself[a]
+        """Return the level (int8) of each pair of codes; `MISSING_LEVEL` if either side is absent."""
+        levels = self._itself[a]
         rows = np.flatnonzero(a != b)
-        found[rows] = self._levels_if_different(a[rows], b[rows])
-        return found
+        levels[rows] = self._levels_if_different(a[rows], b[rows])
+        return levels
 
     def _levels_if_different(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self._width == self._size:
             return self._levels_from_table(a, b)
-        found = np.empty(len(a), dtype="int8")
+        levels = np.empty(len(a), dtype="int8")
         tabled = (a < self._width) & (b < self._width)
-        found[tabled] = self._levels_from_table(a[tabled], b[tabled])
-        found[~tabled] = self._compare(a[~tabled], b[~tabled])
-        return found
+        levels[tabled] = self._levels_from_table(a[tabled], b[tabled])
+        levels[~tabled] = self._compare(a[~tabled], b[~tabled])
+        return levels
 
     def _levels_from_table(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         cells = a * self._width + b
-        found = self._table[cells]
-        open_rows = np.flatnonzero(found == 0)
+        levels = self._table[cells]
+        open_rows = np.flatnonzero(levels == 0)
         if len(open_rows):
             new = pd.unique(cells[open_rows])
-            self._table[new] = self._compare(new // self._width, new % self._width) + TABLED
-            found[open_rows] = self._table[cells[open_rows]]
-        return found - TABLED
+            self._table[new] = self._compare(new // self._width, new % self._width) + LEVEL_OFFSET
+            levels[open_rows] = self._table[cells[open_rows]]
+        return levels - LEVEL_OFFSET
 
     def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        level = np.full(len(a), MISSING, dtype="int8")
-        there = np.flatnonzero(~self.absent[a] & ~self.absent[b])
-        level[there] = levels_reached(self.field, ValuePairs(self._known, a[there], b[there]))
+        level = np.full(len(a), MISSING_LEVEL, dtype="int8")
+        present = np.flatnonzero(~self.absent[a] & ~self.absent[b])
+        level[present] = find_levels(self.field, ValuePairs(self._known, a[present], b[present]))
         return level

@@ -18,11 +18,19 @@ from portal.accounts.models import Account
 from portal.permissions import Role
 
 
+class InvitationError(HarmoniaError):
+    """An invitation that is refused. problem: the key of its text on pages, in `account_problems`."""
+
+    def __init__(self, problem: str, line: str) -> None:
+        super().__init__(line)
+        self.problem = problem
+
+
 def invite_account(email: str, name: str, roles: Iterable[str], institution: str = "", language: str = "", system_user: str = "") -> str:
     """Create an account and return the link by which its owner sets a password. system_user: the account's user name on the command
     line.
 
-    Raises `HarmoniaError` for an invalid address, role or institution, and for an address or a system user that has an account.
+    Raises `InvitationError` for an invalid address, role or institution, and for an address or a system user that has an account.
     """
     from sources import contract
 
@@ -31,13 +39,13 @@ def invite_account(email: str, name: str, roles: Iterable[str], institution: str
         granted = sorted({Role(role).value for role in roles})
     except (ValidationError, ValueError):
         role_names = ", ".join(Role)
-        raise HarmoniaError(f"the e-mail address or a role is invalid: the roles are {role_names}") from None
+        raise InvitationError("invalid", f"the e-mail address or a role is invalid: the roles are {role_names}") from None
     if not granted:
-        raise HarmoniaError("name at least one role with --role")
+        raise InvitationError("no_role", "name at least one role with --role")
     if Account.objects.filter(email=email.strip().lower()).exists():
-        raise HarmoniaError("an account with this e-mail address exists: change its roles instead")
+        raise InvitationError("exists", "an account with this e-mail address exists: change its roles instead")
     if system_user and Account.objects.filter(system_user=system_user).exists():
-        raise HarmoniaError(f"the system user {system_user} has another account: change that one instead")
+        raise InvitationError("system_user", f"the system user {system_user} has another account: change that one instead")
     account_language = language or (contract.load(institution).language if institution in contract.institutions() else "sq")
     try:
         fields: dict[str, Any] = {
@@ -49,7 +57,7 @@ def invite_account(email: str, name: str, roles: Iterable[str], institution: str
         }
         account = Account.objects.create_user(email, **fields)
     except ValueError as error:
-        raise HarmoniaError(f"{error}: use one of {', '.join(contract.institutions())}") from None
+        raise InvitationError("institution", f"{error}: use one of {', '.join(contract.institutions())}") from None
     return invitation_link(account)
 
 

@@ -5,30 +5,35 @@ Does not belong here: how passwords, sessions and tokens work (Django), how atte
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.contrib.auth.tokens import default_token_generator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import translation
 from django.utils.encoding import force_str
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode
 from django.views.decorators.debug import sensitive_post_parameters
 
 from harmonia.audit import list_entries
-from harmonia.errors import HarmoniaError
 from portal.accounts import invitations
 from portal.accounts.forms import InviteForm, OwnForm, SignInForm
 from portal.accounts.models import Account, Session
 from portal.home import keep_language, message
 from portal.permissions import Role
 from portal.services import record_action, registry
+from portal.templating import language_of
+from portal.words import DJANGO, portal_texts
 from schemas.findings import LANGUAGES
 from sources import contract
 
 _MODEL = "django.contrib.auth.backends.ModelBackend"
+_CHOSEN_LANGUAGE = "chosen_language"  # key in a session of nobody
 _MAX_LINES = 200  # of the audit log on a page
 
 
@@ -40,7 +45,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         account = authenticate(request, username=form.cleaned_data["email"].lower(), password=form.cleaned_data["password"])
         if account is not None:
-            login(request, account)
+            _begin_session(request, account)
             return redirect(_next_address(request))
         if getattr(request, "axes_locked_out", False):
             return locked_out(request, {})
@@ -52,6 +57,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "next": _next_address(request),
     }
     return render(request, "accounts/sign_in.html", content, status=401 if wrong else 200)
+
+
+def _begin_session(request: HttpRequest, account: Account, backend: str | None = None) -> None:
+    """Sign in. A language that was chosen on the pages before signing in is stored in the account."""
+    chosen = request.session.get(_CHOSEN_LANGUAGE)
+    login(request, account, backend=backend)
+    if request.session.pop(_CHOSEN_LANGUAGE, chosen) in LANGUAGES:
+        account.language = chosen
+        account.save(update_fields=["language"])
 
 
 def _demo_accounts() -> list[dict[str, Any]]:
@@ -68,7 +82,7 @@ def demo(request: HttpRequest) -> HttpResponse:
     if not settings.DEMO:
         raise Http404
     account = get_object_or_404(Account, email=request.POST.get("email", ""), demo=True, is_active=True)
-    login(request, account, backend=_MODEL)
+    _begin_session(request, account, _MODEL)
     return redirect("start")
 
 
@@ -83,12 +97,14 @@ def locked_out(request: HttpRequest, credentials: dict[str, Any], *_: Any) -> Ht
 
 
 def language(request: HttpRequest) -> HttpResponse:
-    """Choose a language, and store it in the account."""
+    """Choose a language, and store it in the account; before signing in, in that which signs in next."""
     chosen = request.POST.get("language", "")
     if chosen not in LANGUAGES:
         raise Http404
     if request.user.is_authenticated:
         Account.objects.filter(pk=request.user.pk).update(language=chosen)
+    else:
+        request.session[_CHOSEN_LANGUAGE] = chosen
     address = request.POST.get("next", "/")
     response = redirect(address if url_has_allowed_host_and_scheme(address, allowed_hosts=None) else "/")
     keep_language(response, chosen)
@@ -97,19 +113,33 @@ def language(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 def invitation(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
-    """Let the owner of an invited account set its password, once."""
+    """Let the owner of an invited account set its password, once. The page is in the account's language, until another is chosen."""
     try:
         account = Account.objects.get(pk=force_str(urlsafe_base64_decode(uidb64)), is_active=True)
     except (Account.DoesNotExist, ValueError, OverflowError):
         account = None
     if account is None or not default_token_generator.check_token(account, token):
         return message(request, "invitation_over", 410)
-    form = SetPasswordForm(account, request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        form.save()
-        login(request, account, backend=_MODEL)
-        return redirect("start")
-    return render(request, "accounts/invitation.html", {"form": form, "invited": account})
+    with translation.override(DJANGO[request.session.get(_CHOSEN_LANGUAGE, account.language)]):
+        form = SetPasswordForm(account, request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            form.save()
+            _begin_session(request, account, _MODEL)
+            return redirect("start")
+        content = {
+            "form": form,
+            "invited": account,
+            "rules": password_validators_help_texts(),
+            "problems": _password_problems(request, form),
+        }
+        return render(request, "accounts/invitation.html", content)
+
+
+def _password_problems(request: HttpRequest, form: Any) -> list[str]:
+    """Return why the passwords were refused. Django says it in part in English alone, so that its codes have texts here."""
+    problem_texts = portal_texts(language_of(request))["password_problems"]
+    problems = [problem for field in form.errors.as_data().values() for problem in field]
+    return [problem_texts.get(problem.code, problem_texts["required"]).format(**(problem.params or {})) for problem in problems]
 
 
 def sign_out(request: HttpRequest) -> HttpResponse:
@@ -151,8 +181,8 @@ def invite(request: HttpRequest) -> HttpResponse:
         fields = form.cleaned_data
         try:
             link = invitations.invite_account(fields["email"], fields["name"], fields["roles"], fields["institution"], fields["language"])
-        except HarmoniaError as error:
-            problem = str(error)
+        except invitations.InvitationError as error:
+            problem = error.problem
         else:
             record_action(request, "invite an account", fields["email"].lower())
             link = link if settings.ORIGIN else request.build_absolute_uri(link)
@@ -218,4 +248,14 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     number = request.GET.get("account", "")
     account = Account.objects.filter(pk=int(number)).first() if number.isdecimal() else None
     log = list_entries(registry(), None, who=account.email if account else None).iloc[::-1].head(_MAX_LINES)
-    return render(request, "accounts/audit.html", {"lines": log.to_dict("records"), "one": account})
+    action_texts = portal_texts(language_of(request))["audit_actions"]
+    lines = [{**line, "what": _describe_action(line["what"], action_texts)} for line in log.to_dict("records")]
+    return render(request, "accounts/audit.html", {"lines": lines, "one": account})
+
+
+def _describe_action(action: str, action_texts: Mapping[str, str]) -> str:
+    """Return the text of an action. Of an action with an object, such as `grant clerk`, only the verb has a text."""
+    if action in action_texts:
+        return action_texts[action]
+    verb = next((key for key in action_texts if key.endswith(" …") and action.startswith(key[:-1])), None)
+    return f"{action_texts[verb]} {action.removeprefix(verb[:-1])}" if verb else action

@@ -120,6 +120,45 @@ def test_an_invitation_works_once(world: World) -> None:
     assert Client().get(link[0][:-3] + "abc").status_code == 410, "forged"
 
 
+def test_an_invitation_is_in_the_language_of_its_account_without_markup(world: World) -> None:
+    from django.test import Client
+
+    from portal.accounts.invitations import invite_account
+    from portal.accounts.models import Account
+
+    welcome = {"sq": "Mirë se vini", "sr": "Dobro došli", "en": "Welcome"}
+    for language, greeting in welcome.items():
+        Account.objects.filter(email="reader@example.org").delete()
+        link = invite_account("reader@example.org", "Reader", ["analyst"], language=language)
+        browser = {"Accept-Language": "en" if language != "en" else "sq"}
+        for page in (
+            Client().get(link, headers=browser),
+            Client().post(link, {"new_password1": "short", "new_password2": "short"}, headers=browser),
+        ):
+            text = page.content.decode()
+            assert greeting in text and "&lt;" not in text and '<ul class="hint"><li>' in text
+            assert "must contain at least 12" in text if language == "en" else "must" not in text, "the rules too"
+        assert {"sq": "duhen të paktën 12 shenja", "sr": "najmanje 12 znakova", "en": "needs at least 12 characters"}[language] in text
+    guest = Client()
+    guest.post("/language", {"language": "sr"})
+    assert "Dobro došli" in guest.get(link).content.decode(), "a language that its owner chose is kept"
+    guest.post(link, {"new_password1": PASSWORD, "new_password2": PASSWORD})
+    assert Account.objects.get(email="reader@example.org").language == "sr"
+
+
+def test_the_language_chosen_on_the_page_of_the_sign_in_is_kept(world: World, clerk: object) -> None:
+    from django.test import Client
+
+    client = Client()
+    client.post("/language", {"language": "sr"})
+    assert _sign_in(client).status_code == 302
+    assert "Vaš nalog" in client.get("/account").content.decode()
+    client.post("/sign-out")
+    _sign_in(client)
+    assert "Vaš nalog" in client.get("/account").content.decode(), "nobody chose another"
+    client.post("/language", {"language": "en"})
+
+
 def test_passwords_are_kept_by_argon2_and_tables_are_private(world: World, clerk: object) -> None:
     from portal.accounts.models import Account
 
@@ -164,6 +203,27 @@ def test_without_demo_no_demo_account_signs_in(world: World) -> None:
             assert Client().post("/demo", {"email": "engineer@demo.invalid"}).status_code == 404
     finally:
         demonstration.enable_demo_accounts()
+
+
+def test_refusals_and_the_audit_log_are_in_the_language_of_the_account(world: World) -> None:
+    from portal.services import registry
+
+    client = world.client("administrator", language="sr")
+    given = {"email": "someone@example.org", "name": "Someone", "roles": ["clerk"], "institution": "", "language": "sr"}
+    assert "Službeniku i rukovodiocu potrebna je institucija." in client.post("/accounts/invite", given).content.decode()
+    taken = {**given, "email": "engineer@demo.invalid", "roles": ["analyst"]}
+    assert "već ima nalog" in client.post("/accounts/invite", taken).content.decode()
+    from harmonia.audit import record_access
+
+    for action, reason in (
+        ("grant clerk, head", None),
+        ("read findings", "findings of the own institution"),
+        ("of a later version", "why"),
+    ):
+        record_access(registry(), "someone", action, "subject", reason)
+    page = client.get("/audit").content.decode()
+    assert all(f">{text}<" in page for text in ("dodeljene uloge clerk, head", "pročitani nalazi", "nalazi sopstvene institucije"))
+    assert all(f">{text}<" in page for text in ("of a later version", "why")), "what has no text stays as it is"
 
 
 def test_html_in_a_name_is_text(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -46,3 +47,27 @@ def test_templates_hold_no_script_style_or_foreign_address() -> None:
     for template in PORTAL.rglob("*.html"):
         text = template.read_text("utf-8")
         assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|https?://(?!www\.w3\.org)", text), template
+
+
+def _recorded_actions() -> Iterator[str]:
+    """The actions that the code writes into the audit log; of one with an object the verb and three dots."""
+    places = {"record_access": 2, "record_own_access": 1, "record_action": 1}
+    root = PORTAL.parent
+    for path in (one for part in ("portal", "harmonia", "pipelines", "warehouse") for one in (root / part).rglob("*.py")):
+        for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)):
+            place = places.get(getattr(call.func, "id", ""))
+            if place is None:
+                continue
+            for part in ast.walk(call.args[place]):
+                if isinstance(part, ast.JoinedStr) and isinstance(part.values[0], ast.Constant):
+                    yield f"{part.values[0].value}…"
+            constants = [one for one in ast.walk(call.args[place]) if isinstance(one, ast.Constant)]
+            if isinstance(call.args[place], ast.Constant):
+                yield constants[0].value
+
+
+def test_every_action_of_the_audit_log_has_a_text() -> None:
+    texts = yaml.safe_load((PORTAL / "words.yaml").read_text("utf-8"))["audit_actions"]
+    recorded = set(_recorded_actions())
+    assert {"grant …", "sign a quarter", "explain …", "transmission"} <= recorded
+    assert recorded - set(texts) == set()

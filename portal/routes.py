@@ -78,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
             ("preview", "coordinator/releases/preview", coordinator.preview, ACTION),
             ("release", "coordinator/releases/<str:day>", coordinator.release, PAGE),
             ("create_release", "coordinator/releases/<str:day>/create", coordinator.create, ACTION),
+            ("download_release", "coordinator/releases/<str:day>/download", coordinator.download_release, PAGE),
             ("creation", "coordinator/releases/<str:day>/creation/<str:state>", coordinator.creation, PAGE),
             ("register", "coordinator/reports", coordinator.register, PAGE),
             ("mark_sent", "coordinator/reports/sent", coordinator.mark_sent, ACTION),

@@ -11,6 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipelines.resources.workplace import Workplace
 from portal.job_result import run_job
 
@@ -34,28 +36,71 @@ def build_release(folder: Path, day: str, action: str) -> dict[str, Any]:
         build_explorer(open_release(workplace.home.releases, new_release.name), workplace.home.root / "explorer" / new_release.name)
     else:
         new_release = build(policy.load(workplace.home.root), source, workplace.home.releases, release_day)
-    return {**_summarise_release(new_release.files, new_release.name), "written": written, "overlapping": new_release.withheld}
+    summary = summarise_release(new_release.files, new_release.name, source.tables["statistics"])
+    return {**summary, "written": written, "overlapping": new_release.withheld}
 
 
-def _summarise_release(files: dict[str, bytes], name: str) -> dict[str, Any]:
+def summarise_release(files: dict[str, bytes], name: str, statistics: pd.DataFrame) -> dict[str, Any]:
+    """Return what the page shows of the release `name`: the number of new figures, and how many of them are incomplete or preliminary;
+    the year totals that are new or revised, of all offences and of the leading group; the revised figures.
+
+    files: of the release, by path. statistics: the table of the warehouse, which says what is preliminary.
+    """
     from warehouse.releases import folder
 
     cube = folder.from_parquet(files[f"{folder.PUBLIC}/cube.parquet"])
     revised = folder.from_parquet(files[f"{folder.PUBLIC}/revisions.parquet"])
     manifest = json.loads(files[f"{folder.PUBLIC}/{folder.MANIFEST}"])
     new = cube[cube["edition"] == name]
-    rows = revised.head(_MAX_ROWS).astype("object").where(revised.head(_MAX_ROWS).notna(), None).to_dict("records")
+    shown = new[new["value"].notna()]
+    is_preliminary = statistics["preliminary"].fillna(False).astype(bool)
+    preliminary = set(zip(statistics["indicator"][is_preliminary], statistics["period"][is_preliminary], strict=True))
     return {
         "figures": manifest["figures"],
-        "new": int(new["value"].notna().sum()),
+        "new": len(shown),
+        "incomplete": int(shown["incomplete"].sum()),
+        "preliminary": sum(_are_preliminary(shown, preliminary)),
+        "totals": _list_totals(cube, revised, name, preliminary),
         "revised": len(revised),
         "merged": int(new["cell"].str.contains("+", regex=False).sum()),
         "withheld": int(new["value"].isna().sum()),
-        "by_status": {str(status): int(n) for status, n in new["status"].fillna("").value_counts().items()},
-        "rows": rows,
+        "rows": _records(revised.head(_MAX_ROWS)),
         "signed_by": manifest["policy"]["signed_by"],
         "signed_on": manifest["policy"]["signed_on"],
     }
+
+
+def _list_totals(cube: pd.DataFrame, revised: pd.DataFrame, name: str, preliminary: set[tuple[str, str]]) -> list[dict[str, Any]]:
+    """List the harmonised year totals that are new or revised, of all offences and of the leading group, each with its value before if it
+    is revised."""
+    from warehouse.disclosure.programme import LEADING, OFFENCE, TOTAL
+
+    is_main = (cube["table"] == TOTAL) | ((cube["table"] == OFFENCE) & (cube["cell"] == LEADING))
+    is_total = is_main & (cube["measure"] == "harmonised") & ((cube["edition"] == name) | cube["revised"])
+    key = ["indicator", "measure", "table", "of", "cell"]
+    totals = cube[is_total].merge(revised[[*key, "before"]], on=key, how="left")
+    totals["preliminary"] = pd.Series(_are_preliminary(totals, preliminary), totals.index, dtype=bool)
+    return _records(totals[["indicator", "table", "cell", "period", "value", "before", "status", "limit", "incomplete", "preliminary"]])
+
+
+def _are_preliminary(figures: pd.DataFrame, preliminary: set[tuple[str, str]]) -> list[bool]:
+    """Return of each figure whether it is preliminary in one of its periods: a year, merged quarters, or a window of years."""
+    return [
+        any((indicator, period) in preliminary for period in _periods_in(periods))
+        for indicator, periods in zip(figures["indicator"], figures["period"], strict=True)
+    ]
+
+
+def _periods_in(periods: str) -> list[str]:
+    first, _, last = periods.partition("/")
+    return [str(year) for year in range(int(first), int(last) + 1)] if last else periods.split("+")
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows with whole numbers, and None where a value is missing."""
+    whole = {name: frame[name].astype("Int64") for name in ("value", "before", "after", "limit") if name in frame}
+    rows: list[dict[str, Any]] = json.loads(frame.assign(**whole).to_json(orient="records"))
+    return rows
 
 
 if __name__ == "__main__":

@@ -5,16 +5,20 @@ No page here shows a delivered value: only the institution that delivered a valu
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from harmonia.errors import HarmoniaError
@@ -31,13 +35,16 @@ from schemas.findings import rules
 from sources import completeness_states, contract
 from sources.periods import quarters_of
 from warehouse.disclosure import policy, signature
+from warehouse.indicators.catalogue import catalogue
 from warehouse.releases.folder import is_day, sha256
 from warehouse.releases.folder import release_names as names
+from warehouse.releases.labels import category_label, label_of_code, status_text
 from warehouse.releases.reading import open_release
 
 _MODULE = "portal.coordinator.releasing"
 _MAX_QUARTERS = 12  # quarters on the board
 _STATES = ("missing", "unreadable", "partial", "received", "expected", "complete")  # the most urgent first
+_VALIDITY = timedelta(days=365)  # proposed for a countersignature
 _MAX_KEY_BYTES = 10_000  # bytes of a private key
 
 
@@ -88,7 +95,7 @@ def countersigning(request: HttpRequest) -> HttpResponse:
     rows = [
         {"answer": one, "text": rules()[one.rule].text[language] if one.rule in rules() else one.rule} for one in _answers_to_countersign()
     ]
-    year_on = timezone.localdate().replace(month=12, day=31)
+    year_on = timezone.localdate() + _VALIDITY
     return render(request, "coordinator/answers.html", {"rows": rows, "until": year_on.isoformat(), "t": texts(language)})
 
 
@@ -102,10 +109,10 @@ def decide(request: HttpRequest) -> HttpResponse:
     elif decision == "countersigned" and (until is None or until < timezone.localdate()):
         add_notice(request, "error", page_texts["decide_until"])
     elif decision in ("countersigned", "refused"):
-        authors = {one.id: one.person for one in _answers_to_countersign()}
-        if any(number not in authors for number in numbers):
+        waiting = {one.id: one for one in _answers_to_countersign()}
+        if any(number not in waiting for number in numbers):
             add_notice(request, "error", page_texts["decide_stale"])
-        elif any(str(authors[number]).casefold() == who.casefold() for number in numbers):
+        elif any(str(waiting[number].person).casefold() == who.casefold() for number in numbers):
             add_notice(request, "error", page_texts["decide_own"])
         else:
             try:
@@ -113,7 +120,8 @@ def decide(request: HttpRequest) -> HttpResponse:
             except HarmoniaError:  # decided meanwhile
                 add_notice(request, "error", page_texts["decide_stale"])
             else:
-                record_action(request, f"{decision} answers", ", ".join(map(str, numbers)))
+                answered = (f"{waiting[number].institution} {waiting[number].delivery} #{number}" for number in numbers)
+                record_action(request, f"{decision} answers", ", ".join(answered))
                 add_notice(request, "good", f"{page_texts['decided'][decision]}: {number_decided}")
     return redirect("countersigning")
 
@@ -126,17 +134,44 @@ def _parse_day(text: str) -> date | None:
 
 
 def releases(request: HttpRequest) -> HttpResponse:
-    """Show the releases, the policy in force, and the form for a preview."""
+    """Show the releases, the policy with its state, and the form for a preview."""
+    return _releases_page(request)
+
+
+def _releases_page(request: HttpRequest, new_key: bytes = b"") -> HttpResponse:
+    """Show the page. new_key: the private key just created, which this page alone offers."""
     home = workplace().home
     listed = [_release_content(name) for name in reversed(names(home.releases))]
     try:
         signed: Any = policy.load(home.root)
-        problem = ""
+    except HarmoniaError:
+        signed = None
+    try:
+        unsigned: dict[str, Any] = _policy_content(home.root)
     except HarmoniaError as error:
-        signed, problem = None, str(error)
-    has_key = (home.root / signature.PUBLIC_KEY).is_file()
-    content = {"releases": listed, "policy": signed, "problem": problem, "has_key": has_key, "today": timezone.localdate().isoformat()}
+        unsigned = {"problem": str(error)}
+    content = {
+        "releases": listed,
+        "creations": _unfinished_creations(),
+        "policy": signed,
+        "unsigned": unsigned,
+        "has_key": (home.root / signature.PUBLIC_KEY).is_file(),
+        "new_key": base64.b64encode(new_key).decode(),
+        "today": timezone.localdate().isoformat(),
+    }
     return render(request, "coordinator/releases.html", content)
+
+
+def _unfinished_creations() -> list[dict[str, str]]:
+    """List the releases that are being created: `day`, and `state` as in the address of the page that shows it."""
+    folders = (settings.FOLDER / "releases").glob("*-create-*")
+    unfinished = (one.name for one in sorted(folders) if not any((one / f"{end}.json").is_file() for end in ("done", "failed")))
+    return [dict(zip(("day", "state"), name.split("-create-"), strict=True)) for name in unfinished]
+
+
+def _policy_content(home: Path) -> dict[str, Any]:
+    content, programme = policy.read_unsigned(home)
+    return {"text": content.decode("utf-8", "replace"), "sha256": sha256(content), "programme": programme, "problem": ""}
 
 
 def _release_content(name: str) -> Mapping[str, Any]:
@@ -168,7 +203,31 @@ def release(request: HttpRequest, day: str) -> HttpResponse:
     if is_htmx and release_job.state != "running":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     content = {"day": day, "job": release_job, "state": state, "exists": day in names(workplace().home.releases), "wish": "preview"}
-    return render(request, "coordinator/_releasing.html" if is_htmx else "coordinator/release.html", content)
+    return _job_page(request, content)
+
+
+def _job_page(request: HttpRequest, content: dict[str, Any]) -> HttpResponse:
+    """Show the progress of a preview or creation, or what it gave: the changed year totals by indicator and year, and revised figures."""
+    if request.headers.get("HX-Request"):
+        return render(request, "coordinator/_releasing.html", content)
+    language, result = language_of(request), content["job"].result
+    totals: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in sorted(result.get("totals", []), key=lambda one: (list(catalogue()).index(one["indicator"]), one["table"] != "total")):
+        row["note"] = status_text(row["status"], language, row["limit"]) if row["value"] is None else ""
+        name = catalogue()[row["indicator"]].title[language], category_label(row["table"], row["cell"], language)
+        totals.setdefault(name, {})[row["period"]] = row
+    revised = [
+        {
+            **row,
+            "title": catalogue()[row["indicator"]].title[language],
+            "of_measure": label_of_code("measure", row["measure"], language),
+            "of_table": label_of_code("table", row["table"], language),
+            "of_cell": category_label(row["table"], row["cell"], language),
+        }
+        for row in result.get("rows", [])
+    ]
+    years = sorted({year for row in totals.values() for year in row})
+    return render(request, "coordinator/release.html", {**content, "totals": totals, "years": years, "revised": revised})
 
 
 def preview(request: HttpRequest) -> HttpResponse:
@@ -206,15 +265,33 @@ def creation(request: HttpRequest, day: str, state: str) -> HttpResponse:
     if is_htmx and release_job.state != "running":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     content = {"day": day, "job": release_job, "state": state, "exists": release_job.state == "done", "wish": "create"}
-    return render(request, "coordinator/_releasing.html" if is_htmx else "coordinator/release.html", content)
+    return _job_page(request, content)
+
+
+def download_release(request: HttpRequest, day: str) -> HttpResponse:
+    """Send the public part of a release as a ZIP file. Raises `Http404` if there is no such release."""
+    releases_folder = workplace().home.releases
+    if not is_day(day) or day not in names(releases_folder):
+        raise Http404
+    opened = open_release(releases_folder, day)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+        for name, content in sorted(opened.files.items()):
+            written.writestr(name, content)
+    response = HttpResponse(archive.getvalue(), content_type="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="{day}.zip"'
+    return response
 
 
 def sign_policy(request: HttpRequest) -> HttpResponse:
-    """Sign the disclosure policy with the coordinator's key, which is not stored. A new key is handed out once."""
+    """Sign the disclosure policy that the page showed with the coordinator's key, which is not stored. A new key is handed out once."""
     page_texts, home = portal_texts(language_of(request)), workplace().home.root
     key_file, is_first_key = request.FILES.get("key"), not (home / signature.PUBLIC_KEY).is_file()
     if key_file is None and not is_first_key:
         add_notice(request, "error", page_texts["key_missing"])
+        return redirect("releases")
+    if request.POST.get("sha256") != _policy_content(home)["sha256"]:
+        add_notice(request, "error", page_texts["policy_changed"])
         return redirect("releases")
     with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         path = Path(folder) / "coordinator.pem"
@@ -230,40 +307,42 @@ def sign_policy(request: HttpRequest) -> HttpResponse:
     record_action(request, "sign the disclosure policy", sha256((home / policy.POLICY).read_bytes()))
     add_notice(request, "good", page_texts["policy_signed"])
     if key_file is None:
-        response = HttpResponse(key, content_type="application/x-pem-file")
-        response.headers["Content-Disposition"] = 'attachment; filename="coordinator.pem"'
-        return response
+        request.shown_at = reverse("releases")
+        return _releases_page(request, key)
     return redirect("releases")
 
 
 def register(request: HttpRequest) -> HttpResponse:
-    """Show the register of reports (due, late, sent), for the periods of the latest release."""
+    """Show the register of reports (due, late, sent), for the periods of the latest release; with `?all`, also those that were due before
+    the first run."""
     today = timezone.localdate()
     current_workplace = workplace()
     if not names(current_workplace.home.releases):
-        return render(request, "coordinator/register.html", {"rows": None, "before": 0})
+        return render(request, "coordinator/register.html", {"rows": None})
     reports, older_reports = transmission_register.list_reports(current_workplace, open_release(current_workplace.home.releases), today)
     order = {"late": 0, "due": 1, "sent late": 2, "sent": 3}
-    newest = sorted(reports, key=lambda one: one.deadline, reverse=True)
+    shows_all = "all" in request.GET
+    newest = sorted(reports + older_reports if shows_all else reports, key=lambda one: one.deadline, reverse=True)
     rows = [{"report": one, "state": one.state(today)} for one in sorted(newest, key=lambda one: order[one.state(today)])]
-    content = {"rows": rows, "before": len(older_reports), "today": today.isoformat()}
+    content = {"rows": rows, "before": len(older_reports), "shows_all": shows_all, "today": today.isoformat()}
     return render(request, "coordinator/register.html", content)
 
 
 def mark_sent(request: HttpRequest) -> HttpResponse:
     """Record that a report was sent."""
+    same_page = redirect(reverse("register") + ("?all" if request.POST.get("all") else ""))
     page_texts, day = portal_texts(language_of(request)), _parse_day(request.POST.get("day", ""))
     fields = {name: " ".join(request.POST.get(name, "").split())[:200] for name in ("audience", "institution", "period", "to")}
     if day is None or not fields["to"]:
         add_notice(request, "error", page_texts["form_incomplete"])
-        return redirect("register")
+        return same_page
     try:
         transmission_register.record_sent(workplace(), transmission_register.SentReport(**fields, day=day.isoformat()))
     except HarmoniaError:
         add_notice(request, "error", page_texts["form_incomplete"])
     else:
         add_notice(request, "good", page_texts["sent_recorded"])
-    return redirect("register")
+    return same_page
 
 
 def remind(request: HttpRequest) -> HttpResponse:

@@ -62,7 +62,7 @@ def dagster(request: HttpRequest) -> HttpResponse:
     if done.is_file() and time.time() - done.stat().st_mtime > _MAX_STATE_AGE:
         shutil.rmtree(folder, ignore_errors=True)
     state_job = find_or_start_job(folder, "portal.engineer.health", [])
-    content: dict[str, Any] = {"job": state_job}
+    content: dict[str, Any] = {"job": state_job, "started": any(one["healthy"] for one in state_job.result.get("daemons", []))}
     if state_job.state == "done":
         for entry in (*state_job.result["daemons"], *([state_job.result["sensor"]] if state_job.result["sensor"] else [])):
             entry["moment"] = datetime.fromisoformat(entry["at"]) if entry["at"] else None

@@ -49,7 +49,7 @@ def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = 
     key_file: the coordinator's private key (PEM, Ed25519); created if it does not exist. The first signature creates the home's
     `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key or a policy that cannot be applied.
     """
-    source = policy or (home / POLICY if (home / POLICY).is_file() else SHIPPED)
+    source = policy or _unsigned_file(home)
     content = _read(source)
     parse_programme(_parse(content, source))
     record = {"name": name, "day": day, "signature": signature.sign(home, key_file, _message(content, name, day))}
@@ -57,6 +57,18 @@ def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = 
         if source.absolute() != (home / POLICY).absolute():
             shutil.copyfile(source, home / POLICY)
         (home / SIGNATURE).write_text(json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def _unsigned_file(home: Path) -> Path:
+    return home / POLICY if (home / POLICY).is_file() else SHIPPED
+
+
+def read_unsigned(home: Path) -> tuple[bytes, Programme]:
+    """Return the policy that `sign` would put in force in `home`: its bytes and what it says. Raises `HarmoniaError` if it cannot be
+    applied."""
+    source = _unsigned_file(home)
+    content = _read(source)
+    return content, parse_programme(_parse(content, source))
 
 
 def check_shipped() -> None:

@@ -17,7 +17,7 @@ from sources import contract
 
 MAX_NODES, MAX_LANES = 24, 14
 WIDTH = 720
-_LABELS, _LANE, _TOP = 168, 26, 26
+_LABELS, _LANE, _TOP = 232, 34, 26
 _SIDE, _RADIUS = 360, 128
 
 

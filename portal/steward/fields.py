@@ -59,9 +59,20 @@ def compare_fields(rows: pd.DataFrame, entity: str, names: bool, labels: Labels,
 
 def label_value(field: str, value: str, labels: Labels, language: str) -> str:
     """Return a value of `field` with its code in words."""
+    if field == "born" and _is_day(value):
+        return format_day(date.fromisoformat(value), language)
+    if field == "sentence_months":
+        return value.removesuffix(".0")
     if field == "days":
         return "; ".join(_label_event(part, labels, language) for part in value.split("; ") if part)
     return labels[_KIND_OF_LABEL[field]].get(value, value) if field in _KIND_OF_LABEL else value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _label_event(text: str, labels: Labels, language: str) -> str:

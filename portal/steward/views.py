@@ -75,7 +75,7 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
         "fields": _compared_fields(desk, pair_row, names, labels, language),
         "names": names,
         "names_reason": request.session.get("names_reason", ""),
-        "why": request.session.get("drafts", {}).get(name) or request.session.get("why") or texts["why_default"],
+        "why": request.session.get("drafts", {}).get(name) or texts["why_default"],
         "seen": desk.seen(pair_row),
         "verdicts": VERDICTS[:3],
         "second": deciding.needs_second(pair_row, "same"),
@@ -95,13 +95,18 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
             "state": desk.state(pair_row),
             "history": history,
             "proposed": next((line for line in reversed(history) if line["verdict"] == "proposed"), None),
-            "evidence": evidence.explain_pair(desk, pair_row, texts),
+            "evidence": evidence.explain_pair(desk, pair_row, texts, labels["event"]),
+            "apart": evidence.reason_kept_apart(desk, pair_row, members) if _is_apart_above_zero(decision) else "",
             "graph": charts.make_graph(members, desk.links(members, entity), pair_row),
             **_queue_neighbours(desk, request, name),
         }
     else:
         content["progress"] = exchange.count_judged(registry(), number)
     return render(request, "steward/pair.html", content)
+
+
+def _is_apart_above_zero(decision: Mapping[str, Any]) -> bool:
+    return decision.get("decision") == "refused" and decision["weight"] > 0
 
 
 def consequence(request: HttpRequest, pair: str) -> HttpResponse:
@@ -149,7 +154,7 @@ def decide(request: HttpRequest, pair: str) -> HttpResponse:
         return same_page
     drafts = request.session["drafts"]
     drafts.pop(name, None)
-    request.session["drafts"], request.session["why"] = drafts, why[:2000]
+    request.session["drafts"] = drafts
     request.session["decided"] = [*request.session.get("decided", [])[-_MAX_KEPT:], [name, sample]]
     _show_result(request, desk, pair_row, verdict, is_new)
     if sample is not None:
@@ -158,8 +163,9 @@ def decide(request: HttpRequest, pair: str) -> HttpResponse:
 
 
 def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdict: str, is_new: bool) -> None:
-    """Say in one line what the verdict does."""
-    texts = _steward_texts(request)
+    """Say in one line, which names the pair, what the verdict does."""
+    texts = {key: text for key, text in _steward_texts(request).items() if key.startswith("entered")}
+    texts = {key: f"{_pair_label(request, pair_row)}. {text}" for key, text in texts.items()}
     if not is_new:
         return add_notice(request, "warning", texts["entered_before"])
     state = desk.state(pair_row)
@@ -171,7 +177,11 @@ def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdi
     contradicted = current[are_contradicted(current)]
     if len(contradicted.merge(pair_row[PAIR], on=PAIR)):
         return add_notice(request, "warning", texts["entered_contradicted"])
-    return add_notice(request, "good", texts["entered"].format(verdict=texts["verdicts"][verdict].lower()))
+    return add_notice(request, "good", texts["entered"].format(verdict=_steward_texts(request)["verdicts"][verdict].lower()))
+
+
+def _pair_label(request: HttpRequest, pair_row: pd.DataFrame) -> str:
+    return f"{_steward_texts(request)['pair']} {str(pair_ids(pair_row).iloc[0]).split('-')[1]}"
 
 
 def undo(request: HttpRequest) -> HttpResponse:
@@ -184,11 +194,11 @@ def undo(request: HttpRequest) -> HttpResponse:
     request.session["decided"] = decided[:-1]
     pair_row = _find_pair(current_desk(), name)
     verdict = deciding.undo(registry(), pair_row, _steward_name(request), "undone")
-    add_notice(
-        request,
-        "good" if verdict else "warning",
-        texts["undone"].format(verdict=texts["states"][verdict]) if verdict else texts["nothing_to_undo"],
-    )
+    if verdict is None:
+        add_notice(request, "warning", texts["nothing_to_undo"])
+    else:
+        result = texts["undone" if verdict == "withdrawn" else "undone_to_earlier"].format(verdict=texts["states"][verdict])
+        add_notice(request, "good", f"{_pair_label(request, pair_row)}. {result}")
     return _redirect_to_pair(name, sample)
 
 

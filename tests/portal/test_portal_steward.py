@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -88,6 +89,46 @@ def test_a_verdict_goes_to_the_next_pair_and_can_be_undone(world: World) -> None
     assert [verdict for verdict, _, _ in _judgements()] == ["different", "withdrawn"]
     assert _queue()["pair"].tolist() == waiting
     assert "nothing to undo" in client.post("/steward/undo", follow=True).content.decode()
+
+
+def test_a_line_names_the_pair_and_the_reason_is_that_of_one_pair_alone(world: World) -> None:
+    client, waiting = world.client("steward"), _queue()["pair"].tolist()
+    seen = _seen(client.get(f"/steward/pairs/{waiting[0]}"))
+    answer = client.post(
+        f"/steward/decisions/{waiting[0]}", {"verdict": "different", "why": "the father of A alone", "seen": seen}, follow=True
+    ).content.decode()
+    assert f"Pair {waiting[0].split('-')[1]}. Entered: different." in answer
+    assert "the father of A alone" not in answer and 'name="why" value="By the evidence shown"' in answer
+    back = client.post("/steward/undo", follow=True).content.decode()
+    assert f"Pair {waiting[0].split('-')[1]}. Your verdict is withdrawn; the pair waits again." in back
+
+
+def test_a_pair_above_zero_that_is_kept_apart_says_why(world: World) -> None:
+    """Compared with what linkage decided on every such pair; the reason is one with a text."""
+    from portal.steward.desk import current_desk
+
+    client, decisions = world.client("steward"), current_desk().decisions
+    above = decisions[(decisions["decision"] == "refused") & (decisions["weight"] > 0)]["pair"].tolist()
+    below = decisions[(decisions["decision"] == "refused") & (decisions["weight"] < 0)]["pair"].tolist()
+    for pair in (*above[:6], *below[:2]):
+        page = client.get(f"/steward/pairs/{pair}").content.decode()
+        assert ("The weight is above zero, yet the pair is kept apart:" in page) == (pair in above), pair
+
+
+def test_the_evidence_on_cases_is_in_words_and_names_its_events(world: World) -> None:
+    from portal.steward.desk import current_desk
+
+    decisions = current_desk().decisions
+    cases = decisions[(decisions["entity"] == "case") & decisions["reasons"].str.contains("police_sent_received")]
+    page = world.client("steward").get(f"/steward/pairs/{cases['pair'].iloc[0]}").content.decode()
+    rows = page.split('<table class="evidence">')[1].split("<tfoot>")[0]
+    assert re.search(r"<td>days between events</td><td>Sent to the prosecution → Received[^<]*: (for|against) joining</td>", rows)
+    words = re.findall(r"<tr><td>[^<]*</td><td>([^<]*)</td>", rows)
+    assert words and all(words[1:-1]), "in words on every line between the prior odds and the smaller evidence"
+    timeline = page.split('aria-labelledby="timeline"')[1].split("</svg>")[0]
+    own = cases.iloc[0]
+    assert all(f">{mark}</text>" in timeline for mark in "AB"), "the marks are whole, beside the names"
+    assert all(f">{own[key][:31]}" in timeline for key in ("key_a", "key_b")), "files of one institution differ by their numbers"
 
 
 def test_an_unsure_pair_waits_for_another_steward(world: World) -> None:
@@ -182,7 +223,7 @@ def test_the_consequence_on_the_page_is_that_of_the_service(world: World) -> Non
     verdict = "different" if row["decision"] == "joined" else "same"
     found = current_desk().consequences().preview(row[PAIR].to_frame().T.astype("str"), verdict, "steward@demo.invalid")
     page = client.get(f"/steward/consequences/{row['pair']}").content.decode()
-    assert f"{len(found.figures)} published figures change" in page or "No published figure changes" in page
+    assert f"Published figures that change: {len(found.figures)}" in page or "No published figure changes" in page
     assert page.count("→") >= len(found.figures)
     assert all(key in page for key in (row["key_a"], row["key_b"]))
 

@@ -57,8 +57,10 @@ class _Version:
         return self.ledger_row.state if self.ledger_row is not None else None
 
 
-def list_delivery_states(registry: Registry | None, inbox: Path | None, today: date | None = None) -> pd.DataFrame:
-    """List every institution and period, from the first to the last day that any institution delivered.
+def list_delivery_states(
+    registry: Registry | None, inbox: Path | None, today: date | None = None, until: date | None = None
+) -> pd.DataFrame:
+    """List every institution and period, from the first to the last day that any institution delivered, and those that end before `until`.
 
     Returns one row for each version of a delivery, and one for each period without a delivery: institution, period, delivery (null if there
     is none), state of the version, period_state (state of the period), detail (text). The states are those of
@@ -82,7 +84,8 @@ def list_delivery_states(registry: Registry | None, inbox: Path | None, today: d
         declared = contract.load(institution)
         ledger_rows = [row for row in ledger if row.institution == institution]
         first, last = min(map(periods.first_day, delivered_periods)), max(map(periods.last_day, delivered_periods))
-        for period in periods.between(first, last, declared.cadence):
+        ended = [one for one in periods.between(first, until or first, declared.cadence) if periods.last_day(one) < (until or first)]
+        for period in sorted({*periods.between(first, last, declared.cadence), *ended}, key=periods.last_day):
             due = periods.last_day(period) + timedelta(days=declared.due_days)
             versions = versions_by_period.get((institution, period), [])
             if versions:

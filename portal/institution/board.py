@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+from django.conf import settings
 from django.utils import timezone
 
 from harmonia import signing
@@ -19,11 +20,12 @@ from harmonia.status import list_delivery_states
 from portal.institution.models import Submission
 from portal.services import registry, workplace
 from sources import completeness_states, contract
-from sources.periods import MONTHS, containing, following, last_day, previous
+from sources.periods import between, first_day, last_day
 from warehouse.releases.folder import release_names as names
 from warehouse.releases.reading import open_release
 
 STEPS = ("due", "received", "read", "signed", "published")
+_READ = (completeness_states.COMPLETE, completeness_states.PARTIAL)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Quarter:
     due: date
     versions: tuple[Version, ...]
     signed: Signed
-    published: str | None  # the newest release that has it
+    published: str | None  # the newest release, if it has data of this delivery
 
     @property
     def late(self) -> bool:
@@ -54,22 +56,26 @@ class Quarter:
         return not self.versions and self.due < datetime.now(UTC).date()
 
     @property
-    def step(self) -> int:
-        """The last step that the quarter reached, as an index into `STEPS`."""
-        if self.published:
-            return 4
-        if self.signed.state == completeness_states.SIGNED:
-            return 3
-        if any(one.state in ("complete", "partial") for one in self.versions):
-            return 2
-        return 1 if self.versions else 0
+    def steps_done(self) -> tuple[str, ...]:
+        """The steps of `STEPS` that are done. Each follows from a fact of its own: a quarter can be published and not signed."""
+        facts = {
+            "due": True,
+            "received": bool(self.versions),
+            "read": any(one.state in _READ for one in self.versions),
+            "signed": self.signed.state == completeness_states.SIGNED,
+            "published": self.published is not None,
+        }
+        return tuple(step for step in STEPS if facts[step])
 
 
 def list_quarters(institution: str | None = None) -> list[Quarter]:
-    """List the quarters of one institution, or of all, newest first. The quarter that ended last is included even if nobody delivered it
-    yet."""
+    """List the quarters of one institution, or of all, newest first, to the last that has ended, even if nobody delivered it yet.
+
+    In the demonstration, whose deliveries are of years past, the list ends with the last quarter that anybody delivered.
+    """
     current_workplace = workplace()
-    delivery_states = list_delivery_states(registry(), current_workplace.inbox if current_workplace.inbox.is_dir() else None)
+    inbox = current_workplace.inbox if current_workplace.inbox.is_dir() else None
+    delivery_states = list_delivery_states(registry(), inbox, until=None if settings.DEMO else timezone.localdate())
     signatures = signing.read_states(registry(), institution)
     submissions = {(one.institution, one.delivery): one for one in Submission.objects.filter(placed=True)}
     releases = releases_by_quarter()
@@ -91,35 +97,31 @@ def list_quarters(institution: str | None = None) -> list[Quarter]:
                 if name is not None
             ),
             signatures.get((owner, period), Signed(completeness_states.UNSIGNED)),
-            releases.get(period),
+            releases.get((owner, period)),
         )
         for (owner, period), versions in sorted(rows.items(), key=lambda item: (item[0][1], item[0][0]), reverse=True)
     ]
 
 
 def periods_to_deliver(institution: str) -> list[str]:
-    """List the periods for which an institution may deliver, newest first: those delivered before, the next one, and those of five
-    years."""
-    cadence = contract.load(institution).cadence
-    ended = [previous(containing(timezone.localdate(), cadence))]
-    for _ in range(5 * 12 // MONTHS[cadence] - 1):
-        ended.append(previous(ended[-1]))
-    delivered = [quarter.period for quarter in list_quarters(institution)]
-    upcoming = [following(delivered[0])] if delivered else []
-    return sorted(
-        {period for period in (*ended, *delivered, *upcoming) if last_day(period) <= timezone.localdate()}, key=last_day, reverse=True
-    )
+    """List the periods for which an institution may deliver, newest first: all that have ended, from the first that anybody delivered, and
+    at least those of five years."""
+    today, cadence = timezone.localdate(), contract.load(institution).cadence
+    listed = [quarter.period for quarter in list_quarters(institution)]
+    begin = min([date(today.year - 5, 1, 1), *map(first_day, listed)])
+    return sorted((period for period in {*listed, *between(begin, today, cadence)} if last_day(period) < today), key=last_day, reverse=True)
 
 
-def releases_by_quarter() -> Mapping[str, str]:
-    """Return for each published quarter the newest release."""
+def releases_by_quarter() -> Mapping[tuple[str, str], str]:
+    """Return the newest release for each institution and period of which it has data."""
     folder = workplace().home.releases
     return _releases_by_quarter(str(folder), tuple(names(folder)) if folder.is_dir() else ())
 
 
 @lru_cache(maxsize=4)
-def _releases_by_quarter(_folder: str, releases: tuple[str, ...]) -> Mapping[str, str]:
+def _releases_by_quarter(_folder: str, releases: tuple[str, ...]) -> Mapping[tuple[str, str], str]:
     if not releases:
         return {}
     coverage = open_release(workplace().home.releases, releases[-1]).table("coverage")
-    return dict.fromkeys(coverage["period"].unique(), releases[-1])
+    read = coverage[coverage["state"].isin(_READ)]
+    return dict.fromkeys(zip(read["institution"], read["period"], strict=True), releases[-1])

@@ -54,6 +54,17 @@ def test_every_institution_and_quarter_between_the_first_and_the_last(world: Wor
     ]
 
 
+def test_the_calendar_goes_on_to_a_day_without_gaps_whoever_delivered(world: World) -> None:
+    world.put("courts/2012-Q4/smil.xml", "a")
+    world.land()
+    frame = list_delivery_states(world.registry, world.inbox, date(2013, 7, 1), until=date(2013, 7, 1))
+    quarters = ["2012-Q4", "2013-Q1", "2013-Q2"]
+    assert {name: list(rows) for name, rows in frame.groupby("institution")["period"]}["police"] == quarters
+    assert frame.loc[frame["institution"] == "courts", "state"].tolist() == ["received", "missing", "expected"]
+    before = list_delivery_states(world.registry, world.inbox, date(2013, 7, 1), until=date(2013, 6, 30))
+    assert "2013-Q2" not in set(before["period"]), "it has not ended"
+
+
 def test_an_inbox_not_yet_run_and_no_inbox_at_all(world: World) -> None:
     world.put("courts/2013-Q2/smil.xml", "a")
     world.put("courts/2013-Q2_v2/smil.xml", "b")

@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from harmonia.errors import HarmoniaError
-from harmonia.feedback import answers, intake, workbook
+from harmonia.feedback import answers, intake, report, workbook
 from harmonia.home import Home
 from harmonia.registry import Registry
+from harmonia.registry.tables import Answer
 from warehouse.stores import pseudonym_key
 
 _COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "record_key", "field", "value"]
@@ -56,7 +57,31 @@ def import_answers(home: Home, registry: Registry, path: Path, institution: str 
         )
     if institution not in (None, filled.institution):
         raise ForeignWorkbookError(f"{path}: is a workbook of {filled.institution}, not of {institution}")
-    return enter(home, registry, filled)
+    return enter(home, registry, filled, seen_answers(answers.current(registry, filled.institution), filled.latest))
+
+
+def seen_answers(newest: Mapping[str, Answer], latest: int | None) -> dict[str, int]:
+    """Return, for each answered finding, the number of the answer that was current when `latest` was the newest answer of the institution;
+    0 if its answer came later. newest: the newest answer to each finding. latest: None if all of them were seen."""
+    return {finding: int(one.id) if latest is None or one.id <= latest else 0 for finding, one in newest.items()}
+
+
+def make_workbook(home: Home, registry: Registry, institution: str, delivery: str, language: str) -> bytes | None:
+    """Make the workbook of a delivery in a language, with the answers that hold for its findings; None if there is no report."""
+    try:
+        text = (home.feedback / institution / delivery / "findings.json").read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    shown, key = report.from_json(text, language), pseudonym_key(home.root)
+    newest = answers.current(registry, institution)
+    asked = shown.findings[shown.findings["finding"].isin(newest)].drop_duplicates("finding")
+    hashes = dict(zip(asked["finding"], answers.hash_values(asked["finding"], asked["value"], key), strict=True))
+    given = {
+        finding: (one.verdict, one.reason, one.person)
+        for finding, one in newest.items()
+        if hashes.get(finding) == one.value_mark and one.decision != "refused"
+    }
+    return workbook.write_workbook(shown, key, workbook.GivenAnswers(given, max((int(one.id) for one in newest.values()), default=0)))
 
 
 def enter(home: Home, registry: Registry, filled: intake.FilledWorkbook, seen: Mapping[str, int] | None = None) -> ImportedAnswers:

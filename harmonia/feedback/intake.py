@@ -24,7 +24,7 @@ from lxml import etree
 from harmonia.errors import HarmoniaError
 from harmonia.feedback.answers import VERDICTS
 from harmonia.feedback.texts import texts
-from harmonia.feedback.workbook import ABOUT, ANSWERS, FORMAT
+from harmonia.feedback.workbook import ABOUT, ANSWERS, FORMAT, LATEST
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
 from schemas.findings import LANGUAGES
@@ -49,7 +49,7 @@ class FilledWorkbook:
     """The content of a filled workbook.
 
     institution, delivery, mark: what `workbook` wrote into it (see `workbook_mark`). rows: sheet, row (number in the sheet), `ANSWERS`, id
-    of the finding. origin: SHA-256 of the file.
+    of the finding. origin: SHA-256 of the file. latest: number of the newest answer when the workbook was made; None if it does not say.
     """
 
     institution: str
@@ -57,6 +57,7 @@ class FilledWorkbook:
     mark: str
     rows: pd.DataFrame
     origin: str
+    latest: int | None = None
 
 
 def read_workbook(path: Path) -> FilledWorkbook:
@@ -90,8 +91,14 @@ def _read_in_process(path: Path) -> FilledWorkbook:
     if not parts:
         raise HarmoniaError(f"{path}: no sheet has the answer columns ({_header_names('answer')}, …, {_header_names('id')}): {_REMEDY}")
     origin = hashlib.sha256(content).hexdigest()
+    latest = about.get(LATEST, "")
     return FilledWorkbook(
-        about.get("institution", ""), about.get("delivery", ""), about.get("mark", ""), pd.concat(parts, ignore_index=True), origin
+        about.get("institution", ""),
+        about.get("delivery", ""),
+        about.get("mark", ""),
+        pd.concat(parts, ignore_index=True),
+        origin,
+        int(latest) if latest.isdecimal() and len(latest) < 19 else None,
     )
 
 

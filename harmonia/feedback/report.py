@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from harmonia.feedback.finding_states import LIVED
-from schemas.findings import LANGUAGES, SEVERITIES, rules
+from schemas.findings import LANGUAGES, SEVERITIES, rules, shorten_details
 from sources import contract as contracts
 from sources.completeness_states import delivery_state
 from sources.contract import DeliveryName
@@ -193,6 +193,40 @@ def to_json(report: Report) -> str:
     lines = ",\n  ".join(_finding_lines(report.findings, report.affected))
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
+
+
+def readable_details(findings: pd.DataFrame, language: str) -> pd.Series:
+    """Return the detail of each finding as it is shown: an institution by its name, the rows that it lists without those beyond the first.
+
+    findings: rule, detail.
+    """
+    owner = findings["detail"].where((findings["rule"] == "file-foreign") & findings["detail"].isin(contracts.institutions()))
+    return (
+        owner.map(lambda name: publisher_of(name)[language], na_action="ignore").astype("str").fillna(shorten_details(findings["detail"]))
+    )
+
+
+def from_json(text: str, language: str) -> Report:
+    """Return the report of which `to_json` made this text, in another language. `foremost` and `trend` are not in it."""
+    document = json.loads(text)
+    rows = pd.DataFrame(document["findings"], columns=[*_ROW])
+    findings = rows.drop(columns="figures").astype({name: "Int64" if name == "line" else "str" for name in _ROW if name != "figures"})
+    figures = [
+        (finding, one["indicator"], one["period"]) for finding, of in zip(rows["finding"], rows["figures"], strict=True) for one in of or ()
+    ]
+    institution, received = document["institution"], document["received"]
+    return Report(
+        institution,
+        document["delivery"],
+        language,
+        date.fromisoformat(received) if received else None,
+        publisher_of(institution),
+        contracts.load(institution).contact if institution in contracts.institutions() else None,
+        pd.DataFrame(document["files"], columns=["file", "state", *COUNTS]).assign(delivery_state=document["state"]),
+        findings.assign(listed=_is_listed(findings)),
+        document["counts"]["no_error"],
+        pd.DataFrame(figures, columns=["finding", "indicator", "period"], dtype="str").drop_duplicates(),
+    )
 
 
 def _finding_lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:

@@ -14,7 +14,8 @@ import hmac
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -25,10 +26,10 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from harmonia.feedback.answers import VERDICTS
-from harmonia.feedback.report import COUNTS, Report, plain_values
+from harmonia.feedback.report import COUNTS, Report, plain_values, readable_details
 from harmonia.feedback.texts import texts, visible
 from pipelines.units import language_of
-from schemas.findings import list_cells_and_rows, rules, shorten_details
+from schemas.findings import list_cells_and_rows, rules
 from sources import contract as contracts
 from warehouse.indicators import indicators
 
@@ -36,6 +37,7 @@ FORMAT = "harmonia-feedback-1"
 ABOUT = "About"
 HEADER = 4  # rows above the header of a sheet: title, confidentiality, how to send it, how to answer
 ANSWERS = ("answer", "reason", "person")
+LATEST = "answers"  # line of the sheet `ABOUT`
 COLUMNS = {  # key of `texts.yaml` -> width
     "severity": 10,
     "finding": 36,
@@ -80,8 +82,24 @@ def is_untouched(content: bytes) -> bool:
     return f"{_BEGINNING:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode() in properties
 
 
-def write_workbook(report: Report, key: bytes) -> bytes:
-    """Write the findings of a report as an xlsx workbook and return its bytes."""
+@dataclass(frozen=True)
+class GivenAnswers:
+    """The answers that an institution gave before the workbook is made, which it then shows.
+
+    by_finding: finding → verdict, reason, person. latest: number of the newest answer of the institution, by which an import sees whether
+    an answer was given after the workbook was made.
+    """
+
+    by_finding: Mapping[str, tuple[str, str, str]]
+    latest: int
+
+
+def write_workbook(report: Report, key: bytes, given: GivenAnswers | None = None) -> bytes:
+    """Write the findings of a report as an xlsx workbook and return its bytes.
+
+    given: for a workbook that the portal offers, which is in the language of the report throughout, and is sent back in the portal. None:
+    for a workbook that is given out with the report; each unit reads its own language.
+    """
     content = io.BytesIO()
     small = len(report.findings) <= _MAX_IN_MEMORY
     options = {
@@ -95,16 +113,19 @@ def write_workbook(report: Report, key: bytes) -> bytes:
         book.set_properties({"title": f"{report.institution} {report.delivery}", "author": "Harmonia", "created": _BEGINNING})
         looks = _cell_formats(book)
         asks = _findings_to_answer(report)
-        sheets = list(_unit_sheets(report, asks))
-        shown = {language: _cell_texts(asks, report, language) for language in {language for _, _, language, _ in sheets}}
-        _write_cover(book.add_worksheet(_sheet_name(texts(report.language)["cover"], set())), report, sheets, looks)
+        sheets = [(name, unit, report.language if given else language, rows) for name, unit, language, rows in _unit_sheets(report, asks)]
+        answers = given.by_finding if given else {}
+        how_to_send = "send_portal" if given else "send"
+        shown = {language: _cell_texts(asks, report, language, answers) for language in {language for _, _, language, _ in sheets}}
+        _write_cover(book.add_worksheet(_sheet_name(texts(report.language)["cover"], set())), report, sheets, looks, how_to_send)
         for name, unit, language, rows in sheets:
-            _write_findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks)
+            _write_findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks, how_to_send)
         _write_information(book, report, looks)
         about = book.add_worksheet(ABOUT)
         about.hide()
         identity = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
-        for row, (name, value) in enumerate({**identity, "mark": workbook_mark(key, report.institution, report.delivery)}.items()):
+        identity |= {"mark": workbook_mark(key, report.institution, report.delivery)} | ({LATEST: str(given.latest)} if given else {})
+        for row, (name, value) in enumerate(identity.items()):
             about.write_string(row, 0, name)
             about.write_string(row, 1, value)
     return content.getvalue()
@@ -165,7 +186,9 @@ def _sheet_name(title: str, taken: set[str]) -> str:
     return name
 
 
-def _write_cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format]) -> None:
+def _write_cover(
+    sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format], send: str
+) -> None:
     words = texts(report.language)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 90)
@@ -179,10 +202,11 @@ def _write_cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, 
         "delete_on": report.delete_on.strftime(day) if report.delete_on else "–",
         "contact": report.contact or "–",
     }
-    lines = [("title", words["title"], ""), ("red", words["confidential"], words["send"]), ("plain", "", "")]
+    lines = [("title", words["title"], ""), ("red", words["confidential"], words[send]), ("plain", "", "")]
     lines += [("bold", words[name], visible(str(value))) for name, value in facts.items()]
     lines += [("plain", "", ""), *(("plain", words["cover"] if not n else "", f"{n + 1}. {line}") for n, line in enumerate(words["how"]))]
-    counts = {**{words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning", "info")}}
+    counts = {words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning")}
+    counts[words["severities"]["info"]] = sum(n for *_, n in _count_information(_folded(report)))  # as their sheet says
     counts |= {words["to_check"]: report.counts["to_check"]}
     counts |= {words["consequences"]: report.counts["consequences"], words["fixed"]: report.counts["fixed"]}
     counts |= {words["accepted_title"]: report.counts["accepted_as_is"], words["no_error_note"]: report.no_error}
@@ -197,7 +221,7 @@ def _write_cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, 
 
 
 def _write_findings(
-    sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
+    sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format], send: str
 ) -> None:
     """Write the findings of a unit into a sheet, one per row, with a list to choose the answer from. findings: from `_cell_texts`."""
     words = texts(language)
@@ -206,7 +230,7 @@ def _write_findings(
         sheet.set_column(n, n, width)
     sheet.write_string(0, 0, f"{words['title']} – {report.publisher[language]} – {report.delivery} – {unit}", looks["title"])
     sheet.write_string(1, 0, words["confidential"], looks["red_line"])
-    sheet.write_string(2, 0, words["send"], looks["red_line"])
+    sheet.write_string(2, 0, words[send], looks["red_line"])
     sheet.write_string(3, 0, words["how"][1])
     for n, name in enumerate(COLUMNS):
         sheet.write_string(HEADER, n, words[name], looks["head"])
@@ -237,10 +261,10 @@ def _set_up_printing(sheet: Worksheet, report: Report, unit: str, last: int) -> 
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
+def _cell_texts(rows: pd.DataFrame, report: Report, language: str, answers: Mapping[str, tuple[str, str, str]]) -> list[tuple[str, ...]]:
     """Return, for each finding, the texts of its cells (`COLUMNS`), and at the end its severity, which determines a colour."""
     words, known_rules = texts(language), rules()
-    of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(shorten_details(rows["detail"]))}
+    of = {name: plain_values(rows[name]) for name in _SHOWN} | {"detail": plain_values(readable_details(rows, language))}
     free = cache(lambda text: visible(str(text)))  # for delivered text
     rule_texts = {code: known_rules[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
@@ -272,7 +296,13 @@ def _cell_texts(rows: pd.DataFrame, report: Report, language: str) -> list[tuple
         "id": of["finding"],
     }
     day = report.deadline.strftime(words["date_format"]) if report.deadline else ""
-    same = {"deadline": day, "contact": report.contact or "", **dict.fromkeys(ANSWERS, "")}
+    given = [answers.get(finding, ("", "", "")) for finding in of["finding"]]
+    cells |= {
+        "answer": [words["answers"].get(verdict, "") for verdict, _, _ in given],
+        "reason": [reason for _, reason, _ in given],
+        "person": [person for _, _, person in given],
+    }
+    same = {"deadline": day, "contact": report.contact or ""}
     return list(zip(*(cells.get(name) or [same[name]] * len(rows) for name in COLUMNS), of["severity"], strict=True))
 
 
@@ -298,6 +328,11 @@ def _count_information(findings: pd.DataFrame) -> list[tuple[str | None, str | N
     return [(*one, counted[one]) for one in order]
 
 
+def _folded(report: Report) -> pd.DataFrame:
+    """Select the information findings, which are counted by column."""
+    return report.open[~report.open["listed"]]
+
+
 def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
     """Write the sheet with the information findings and the fixed findings by rule and column, and the files with their numbers of rows."""
     words = texts(report.language)
@@ -305,7 +340,7 @@ def _write_information(book: xlsxwriter.Workbook, report: Report, looks: dict[st
     sheet.set_column(0, 2, 20)
     sheet.set_column(3, 3, 70)
     sheet.set_column(4, 9, 12)
-    folded = _count_information(report.open[~report.open["listed"]])
+    folded = _count_information(_folded(report))
     fixed = _count_information(report.findings[report.findings["state"] == "fixed"])
     row = 0
     for title, note, table in (

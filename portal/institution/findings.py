@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ KINDS = ("waiting", "answered", "to_do", "consequence", "fixed", "accepted", "in
 """The states by which the list is filtered: without and with an answer, both, and those that need none."""
 _COLUMNS = ("finding", "rule", "severity", "life", "since", "unit", "number", "record_key", "file", "part", "line", "cell", "field")
 _DERIVED_COLUMNS = ("value", "detail", "figures", "follows", "kind", "text")
+_NONE: Mapping[str, bool] = {}
 _MAX_READING_SECONDS = 600  # seconds after which no page reads the table of an earlier report
 
 
@@ -57,15 +58,16 @@ class FindingPage:
 
 @dataclass(frozen=True)
 class Findings:
-    """The findings of one report, stored in a table. head: what the report says about the delivery; choices: the values of unit,
-    severity and rule, each with its number of findings."""
+    """The findings of one report, stored in a table. head: what the report says about the delivery.
+
+    Methods take the newest answers: whether each answered finding still has its answer (false: the answer was refused).
+    """
 
     table: Path
     head: Mapping[str, Any]
-    choices: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
 
-    def list_page(self, wanted: Filter, answered: Sequence[str] = ()) -> FindingPage:
-        """Return the page that a filter selects. answered: findings with an answer that the last run did not know."""
+    def list_page(self, wanted: Filter, answered: Mapping[str, bool] = _NONE) -> FindingPage:
+        """Return the page that a filter selects."""
         where, values = self._where_clause(wanted, answered)
         first = (max(1, wanted.page) - 1) * PAGE_LENGTH
         with _open_table(self.table) as connection:
@@ -75,7 +77,7 @@ class Findings:
             ).fetchall()
         return FindingPage([dict(row) for row in rows], total, max(1, -(-total // PAGE_LENGTH)))
 
-    def list_names(self, wanted: Filter, answered: Sequence[str] = ()) -> list[str]:
+    def list_names(self, wanted: Filter, answered: Mapping[str, bool] = _NONE) -> list[str]:
         """List the names of all findings that a filter selects, to answer them together."""
         where, values = self._where_clause(wanted, answered)
         with _open_table(self.table) as connection:
@@ -87,15 +89,31 @@ class Findings:
             row = connection.execute("SELECT * FROM finding WHERE finding = ? LIMIT 1", (finding,)).fetchone()
         return dict(row) if row else None
 
-    def count_kind(self, kind: str, answered: Sequence[str] = ()) -> int:
+    def count_kind(self, kind: str, answered: Mapping[str, bool] = _NONE) -> int:
         """Count the findings of one kind."""
         where, values = self._where_clause(Filter(kind=kind), answered)
         with _open_table(self.table) as connection:
             return int(connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0])
 
+    def count_choices(self, kind: str, answered: Mapping[str, bool] = _NONE) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Return the values of unit, severity and rule, each with its number of findings of one kind, the most frequent first."""
+        where, values = self._where_clause(Filter(kind=kind), answered)
+        with _open_table(self.table) as connection:
+            return {
+                column: [
+                    (value, number)
+                    for value, number in connection.execute(
+                        f"SELECT {column}, count(*) FROM finding WHERE {where} AND {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1",
+                        values,
+                    )
+                ]
+                for column in ("unit", "severity", "rule")
+            }
+
     @staticmethod
-    def _where_clause(wanted: Filter, answered: Sequence[str]) -> tuple[str, dict[str, Any]]:
-        given = "(answer IS NOT NULL OR finding IN (SELECT value FROM json_each(:answered)))"
+    def _where_clause(wanted: Filter, answered: Mapping[str, bool]) -> tuple[str, dict[str, Any]]:
+        given = """(finding IN (SELECT value FROM json_each(:answered)) OR answer IS NOT NULL AND answer != 'refused'
+            AND finding NOT IN (SELECT value FROM json_each(:refused)))"""
         kinds = {
             "waiting": f"kind = 'to_do' AND NOT {given}",
             "answered": f"kind IN ('to_do', 'accepted') AND {given}",
@@ -108,7 +126,10 @@ class Findings:
         if wanted.text:
             terms.append("text LIKE :text ESCAPE '!'")
         escaped = "".join(f"!{c}" if c in "!%_" else c for c in wanted.text.casefold())
-        values = {"answered": json.dumps(list(answered)), "kind": wanted.kind, "text": f"%{escaped}%"}
+        values = {"kind": wanted.kind, "text": f"%{escaped}%"}
+        values |= {
+            name: json.dumps([f for f, holds in answered.items() if holds == (name == "answered")]) for name in ("answered", "refused")
+        }
         return " AND ".join(terms), {**values, "unit": wanted.unit, "severity": wanted.severity, "rule": wanted.rule}
 
 
@@ -125,8 +146,7 @@ def open_findings(report: Path) -> Findings | None:
         return None
     with _open_table(table) as connection:
         head = json.loads(connection.execute("SELECT head FROM about").fetchone()[0])
-        choices = {name: json.loads(text) for name, text in connection.execute("SELECT name, counted FROM choice")}
-    return Findings(table, head, choices)
+    return Findings(table, head)
 
 
 @contextmanager
@@ -155,10 +175,6 @@ def _make_table(report: Path, table: Path) -> None:
             connection.execute(f"CREATE INDEX {'by_' + columns.replace(', ', '_')} ON finding ({columns})")
         connection.execute("CREATE TABLE about (head)")
         connection.execute("INSERT INTO about VALUES (?)", (json.dumps(document),))
-        connection.execute("CREATE TABLE choice (name, counted)")
-        for column in ("unit", "severity", "rule"):
-            asked = f"SELECT {column}, count(*) FROM finding WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
-            connection.execute("INSERT INTO choice VALUES (?, ?)", (column, json.dumps(connection.execute(asked).fetchall())))
     with storage(table):
         Path(new_table).replace(table)
     for old in folder.glob("*.sqlite3"):

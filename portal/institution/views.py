@@ -5,6 +5,7 @@ The path of every page names the institution; the declaration of its route has c
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import threading
@@ -36,10 +37,12 @@ from portal.services import record_action, registry, workplace
 from portal.templating import add_notice, language_of
 from portal.words import portal_texts
 from schemas.findings import rules
+from sources import contract
 from sources.contract import DeliveryName
 from warehouse.indicators import indicators
+from warehouse.indicators.catalogue import catalogue
 
-_IMPORTING = threading.Lock()  # the process that reads workbooks takes one at a time
+_WORKBOOKS = threading.Lock()  # one workbook is made or read at a time
 _MAX_WORKBOOK_BYTES = 50 << 20  # bytes of an answered workbook
 _MAX_ANSWERS = 5_000  # findings answered at once
 
@@ -92,7 +95,7 @@ def upload(request: HttpRequest, institution: str, token: str) -> HttpResponse:
     }
     if check.state == "done":
         table = findings.open_findings(check.findings)
-        content |= _warnings(pending_upload, check) | (_list_content(request, table, {}) if table else {})
+        content |= _warnings(pending_upload, check) | (_list_content(request, table, {}, pending_upload.period) if table else {})
     template = "institution/_running.html" if request.headers.get("HX-Request") and check.state == "running" else "institution/upload.html"
     response = render(request, template, content)
     if request.headers.get("HX-Request") and check.state != "running":
@@ -112,6 +115,7 @@ def _warnings(upload: Upload, check: uploads.Check) -> dict[str, Any]:
         "other_quarter": other_period,
         "same": uploads.find_identical_delivery(upload),
         "costly": check.result["counts"]["reject"] + check.result["counts"]["error"],
+        "nothing": not any(one["accepted"] for one in files),
     }
 
 
@@ -145,8 +149,8 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
     """Show a delivery: its state, files, numbers of findings, workbook, and the signature of its quarter."""
     landed, signed = _ledger_delivery(institution, delivery)
     table = _open_findings(institution, delivery)
-    current_answers = _current_answers(institution, delivery)
-    counts = {kind: table.count_kind(kind, list(current_answers)) for kind in KINDS} if table else {}
+    answered = _which_answered(answers.current(registry(), institution), delivery)
+    counts = {kind: table.count_kind(kind, answered) for kind in KINDS} if table else {}
     content = {
         "institution": institution,
         "delivery": delivery,
@@ -158,8 +162,22 @@ def delivery(request: HttpRequest, institution: str, delivery: str) -> HttpRespo
         "t": texts(language_of(request)),
         "submission": Submission.objects.filter(institution=institution, delivery=delivery, placed=True).first(),
         "may_sign": Role.HEAD in request.user.roles,
+        "signed_figures": _signed_figures(institution, language_of(request)),
     }
     return render(request, "institution/delivery.html", content)
+
+
+def _signed_figures(institution: str, language: str) -> list[tuple[str, list[str]]]:
+    """Return the title of each indicator that the institution's deliveries count in, and the other institutions whose signature it
+    needs."""
+    return sorted(
+        (
+            (one.title[language], [contract.load(name).publisher[language] for name in one.institutions if name != institution])
+            for one in catalogue().values()
+            if institution in one.institutions and one.published_in
+        ),
+        key=lambda figure: bool(figure[1]),
+    )
 
 
 def _ledger_delivery(institution: str, delivery: str) -> tuple[Delivery, signing.Signed]:
@@ -178,10 +196,15 @@ def _open_findings(institution: str, delivery: str) -> Findings | None:
     return findings.open_findings(workplace().home.feedback / institution / delivery / "findings.json")
 
 
-def _current_answers(institution: str, delivery: str) -> dict[str, Answer]:
-    """Return the newest answer to each finding, among the answers given for this delivery's period or a later one."""
-    newest = answers.current(registry(), institution)
-    return {finding: newest_answer for finding, newest_answer in newest.items() if newest_answer.delivery >= delivery[:7]}
+def _belongs(answer: Answer, delivery: str) -> bool:
+    """Return whether an answer is shown with a delivery: it was given for its period or a later one, or was refused. The report has the
+    others."""
+    return answer.delivery >= delivery[:7] or answer.decision == "refused"
+
+
+def _which_answered(newest: Mapping[str, Answer], delivery: str) -> dict[str, bool]:
+    """Return, for each finding with an answer that is shown, whether it is answered. It is not if the answer was refused."""
+    return {finding: one.decision != "refused" for finding, one in newest.items() if _belongs(one, delivery)}
 
 
 def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
@@ -189,14 +212,22 @@ def finding_list(request: HttpRequest, institution: str, delivery: str) -> HttpR
 
     Search texts and delivered units come in the body of a form, so that no address contains delivered text.
     """
+    return _show_findings(request, institution, delivery)
+
+
+def _show_findings(request: HttpRequest, institution: str, delivery: str, kept: Mapping[str, Any] | None = None) -> HttpResponse:
+    """Show the list of findings. kept: an answer that could not be entered and is shown again: verdict, reason, marked (findings), and
+    all (whether to ask if all findings of the list shall have it)."""
     table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
     _record_reading(request, institution, delivery)
-    content = {"institution": institution, "delivery": delivery, **_list_content(request, table, _current_answers(institution, delivery))}
+    newest = answers.current(registry(), institution)
+    content = {"institution": institution, "delivery": delivery, "kept": kept, **_list_content(request, table, newest, delivery)}
     request.shown_at = reverse("findings", kwargs={"institution": institution, "delivery": delivery})
     if not request.headers.get("HX-Request"):
-        return render(request, "institution/findings.html", content)
+        return render(request, "institution/findings.html", content, status=422 if kept and not kept["all"] else 200)
+    content["recount"] = request.headers.get("HX-Trigger-Name") == "kind"  # the numbers beside the choices are those of the state
     response = render(request, "institution/_findings.html", content)
     response.headers["HX-Push-Url"] = f"{request.shown_at}?{content['query']}"
     return response
@@ -210,6 +241,10 @@ def _record_reading(request: HttpRequest, institution: str, delivery: str) -> No
         request.session["read"] = [*request.session.get("read", []), delivery_name]
 
 
+def _read_number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
 def _read_filter(values: Mapping[str, str]) -> Filter:
     page = values.get("page", "1")
     kind = values.get("kind", "waiting")
@@ -218,27 +253,29 @@ def _read_filter(values: Mapping[str, str]) -> Filter:
     return Filter(kind if kind in KINDS else "waiting", unit, severity, rule, text, number)
 
 
-def _list_content(request: HttpRequest, table: Findings, current_answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the template of the list of findings shows."""
+def _list_content(request: HttpRequest, table: Findings, newest: Mapping[str, Answer], delivery: str) -> dict[str, Any]:
+    """Return what the template of the list of findings shows. newest: the newest answer to each finding."""
     language = language_of(request)
     list_filter = _read_filter(request.POST if request.method == "POST" else request.GET)
-    page = table.list_page(list_filter, list(current_answers))
+    answered = _which_answered(newest, delivery)
+    page, choices = table.list_page(list_filter, answered), table.count_choices(list_filter.kind, answered)
     query = {name: getattr(list_filter, name) for name in ("kind", "severity", "rule") if getattr(list_filter, name)}
     return {
         "wanted": list_filter,
         "page": page,
-        "rows": [_finding_content(row, current_answers, language) for row in page.rows],
-        "choices": table.choices,
+        "rows": [_finding_content(row, newest.get(row["finding"]), delivery, language) for row in page.rows],
+        "choices": choices,
+        "answers_to": max((int(one.id) for one in newest.values()), default=0),
         "kinds": KINDS,
         "query": urlencode(query),
-        "rule_texts": {code: rules()[code].text[language] for code, _ in table.choices["rule"]},
+        "rule_texts": {code: rules()[code].text[language] for code in (*dict(choices["rule"]), list_filter.rule) if code in rules()},
         "t": texts(language),
     }
 
 
-def _finding_content(row: Mapping[str, Any], current_answers: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """Return a finding with its texts, and with invisible characters of delivered text made visible."""
-    rule = rules()[row["rule"]]
+def _finding_content(row: Mapping[str, Any], newest: Answer | None, delivery: str, language: str) -> dict[str, Any]:
+    """Return a finding with its texts, and with invisible characters of delivered text made visible. newest: the newest answer to it."""
+    rule, shown_answer = rules()[row["rule"]], newest if newest is not None and _belongs(newest, delivery) else None
     titles = indicators()
     figures = [
         (titles[figure["indicator"]].title[language], figure["period"])
@@ -250,6 +287,8 @@ def _finding_content(row: Mapping[str, Any], current_answers: Mapping[str, Any],
         for name in ("value", "detail", "unit", "number", "record_key", "file", "part", "field")
         if row[name] is not None
     }
+    if row["rule"] == "file-foreign" and row["detail"] in contract.institutions():
+        cells["detail"] = contract.load(row["detail"]).publisher[language]
     position = f"{row['line']}" if row["cell"] is None and row["line"] is not None else row["cell"]
     return {
         "finding": row["finding"],
@@ -264,30 +303,46 @@ def _finding_content(row: Mapping[str, Any], current_answers: Mapping[str, Any],
         "cells": cells,
         "place": position,
         "figures": figures,
-        "answer": current_answers.get(row["finding"]),
-        "given_answer": row["answer"],
+        "newest": newest.id if newest is not None else 0,
+        "answer": shown_answer,
+        "answered_as": _answer_state(row, shown_answer),
         "asks": row["kind"] in ("to_do", "accepted"),
     }
 
 
+def _answer_state(row: Mapping[str, Any], answer: Answer | None) -> str | None:
+    """Return what became of the answer to a finding: a verdict, `refused` or `countersigned`; None if there is none, or if the finding is
+    closed by it, which its own state shows."""
+    if answer is None or answer.decision is None:
+        verdict: str | None = row["answer"] if answer is None else answer.verdict
+        return None if verdict == "accepted" and row["life"] == "accepted_as_is" else verdict
+    return None if answer.decision == "countersigned" and row["life"] == "accepted_as_is" else answer.decision
+
+
 def answer(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
-    """Answer one finding, the marked ones, or all that the filter selects. The page says at once what was refused, and why."""
+    """Answer one finding, the marked ones, or all that the filter selects, after a question. The page says at once what was refused, and
+    why; what could not be entered stays in the form."""
     table = _open_findings(institution, delivery)
     if table is None:
         raise Http404
-    current_answers, language = _current_answers(institution, delivery), language_of(request)
+    newest, language = answers.current(registry(), institution), language_of(request)
     verdict, reason = request.POST.get("verdict", ""), " ".join(request.POST.get("reason", "").split())
-    if request.POST.get("all") == "1":
-        chosen = table.list_names(_read_filter(request.POST), list(current_answers))[:_MAX_ANSWERS]
-        seen = {finding: int(current_answers[finding].id) if finding in current_answers else 0 for finding in chosen}
+    every = request.POST.get("all", "")
+    if every:
+        chosen = table.list_names(_read_filter(request.POST), _which_answered(newest, delivery))[:_MAX_ANSWERS]
+        seen = exchange.seen_answers(newest, _read_number(request.POST.get("answers_to", "")))
+        seen = {finding: seen.get(finding, 0) for finding in chosen}
     else:
         pairs = (text.partition(":") for text in request.POST.getlist("finding")[:_MAX_ANSWERS])
         seen = {finding: int(number) if number.isdecimal() else 0 for finding, _, number in pairs}
     page_texts = portal_texts(language)
+    kept = {"verdict": verdict, "reason": reason, "marked": set() if every else set(seen), "all": False}
     if not seen:
         add_notice(request, "error", page_texts["answer_none"])
     elif verdict not in answers.VERDICTS:
         add_notice(request, "error", page_texts["answer_choose"])
+    elif every == "ask":
+        return _show_findings(request, institution, delivery, {**kept, "all": True})
     else:
         filled = intake.answers_as_workbook(institution, delivery, dict.fromkeys(seen, verdict), reason, request.user.get_username())
         entry = exchange.enter(workplace().home, registry(), filled, seen)
@@ -298,8 +353,11 @@ def answer(request: HttpRequest, institution: str, delivery: str) -> HttpRespons
         _show_refusals(request, entry.refused, language)
         if entry.entered and verdict == "accepted":
             notices.send_notices(Role.COORDINATOR)
-    if request.POST.get("text") or request.POST.get("unit"):
-        return finding_list(request, institution, delivery)
+        kept["marked"] = set() if every else set(entry.refused["finding"])
+        if entry.refused.empty:
+            kept = {}
+    if kept or request.POST.get("text") or request.POST.get("unit"):
+        return _show_findings(request, institution, delivery, kept or None)
     return redirect(
         f"{reverse('findings', kwargs={'institution': institution, 'delivery': delivery})}?{request.POST.get('query', '')[:600]}"
     )
@@ -315,12 +373,15 @@ def _show_refusals(request: HttpRequest, refused: pd.DataFrame, language: str) -
 
 
 def workbook(request: HttpRequest, institution: str, delivery: str) -> FileResponse:
-    """Send the workbook in which findings are answered."""
-    path = workplace().home.feedback / institution / delivery / "findings.xlsx"
-    if DeliveryName.parse(delivery) is None or not path.is_file():
+    """Send the workbook in which findings are answered, in the language of the page, with the answers given so far."""
+    if DeliveryName.parse(delivery) is None:
+        raise Http404
+    with _WORKBOOKS:
+        content = exchange.make_workbook(workplace().home, registry(), institution, delivery, language_of(request))
+    if content is None:
         raise Http404
     record_action(request, "download the workbook", f"{institution} {delivery}", "findings of the own institution")
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"findings-{institution}-{delivery}.xlsx")
+    return FileResponse(io.BytesIO(content), as_attachment=True, filename=f"findings-{institution}-{delivery}.xlsx")
 
 
 def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> HttpResponse:
@@ -338,7 +399,7 @@ def answered_workbook(request: HttpRequest, institution: str, delivery: str) -> 
                 for chunk in workbook_file.chunks():
                     out.write(chunk)
             try:
-                with _IMPORTING:
+                with _WORKBOOKS:
                     imported = exchange.import_answers(workplace().home, registry(), path, institution)
             except exchange.ForeignWorkbookError:
                 content["problem"] = page_texts["workbook_problems"]["foreign"]

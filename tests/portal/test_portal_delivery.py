@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from portal_world import World
 
+from sources import contract
+
 
 def files(folder: Path) -> list[BytesIO]:
     out = []
@@ -149,6 +151,9 @@ def test_the_file_of_another_institution_and_another_quarter_are_named(world: Wo
     client = world.client("clerk", "police")
     page = upload(client, world.later / "courts" / "2013-Q4")
     assert "A file of another institution" in page or "not agreed" in page
+    assert "No row of these files was accepted." in page and '<button class="primary">Discard</button>' in page
+    assert '<button class="primary">Submit</button>' not in page
+    assert "<dd>courts</dd>" not in page and f"<dd>{contract.load('courts').publisher['en']}</dd>" in page
     page = upload(client, world.place.inbox / "police" / "2013-Q1", period="2013-Q4")
     assert "Most of the dates are of another period: first quarter of 2013" in page
     assert "The same files were already delivered as: 2013-Q1" in page

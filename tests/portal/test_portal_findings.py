@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_an_answer_counts_and_two_clerks_do_not_overwrite_each_other(world: Worl
     after = clerk.post(f"{POLICE}/answer", given, follow=True).content.decode()
     assert "Answers entered: 1" in after and f'value="{finding}:0"' not in after
     late = other.post(f"{POLICE}/answer", {**given, "verdict": "announced"}, follow=True).content.decode()
-    assert "somebody else answered meanwhile (clerk.police@demo.invalid)" in late
+    assert "another answer was entered meanwhile (clerk.police@demo.invalid)" in late
     latest = answers.latest(answers.read(registry()))
     latest = latest[latest["finding"] == finding]
     assert latest["verdict"].tolist() == ["accepted"] and latest["person"].tolist() == ["clerk.police@demo.invalid"]
@@ -100,6 +101,150 @@ def test_all_that_a_filter_shows_is_answered_at_once(world: World, clerk: Any) -
     assert total(clerk.get(f"{POLICE}/findings", {"kind": "answered", "rule": rule})) > 0
 
 
+def options(page: str, name: str) -> dict[str, int]:
+    """The choices of a filter with their numbers."""
+    select = page[page.index(f'<select id="{name}"') :]
+    found = re.findall(r'<option value="([^"]+)"[^>]*>[^<]*\(([\d\u2009]+)\)</option>', select[: select.index("</select>")])
+    return {value: int(number.replace("\u2009", "")) for value, number in found}
+
+
+def test_the_numbers_beside_the_choices_are_those_of_the_state(world: World, clerk: Any) -> None:
+    from portal.institution.findings import KINDS
+
+    for kind in KINDS:
+        page = clerk.get(f"{POLICE}/findings", {"kind": kind})
+        for name in ("severity", "rule"):
+            assert sum(options(page.content.decode(), name).values()) == total(page), (kind, name)
+    changed = clerk.post(
+        f"{POLICE}/findings", {"kind": "information"}, headers={"HX-Request": "true", "HX-Trigger-Name": "kind"}
+    ).content.decode()
+    assert changed.count('hx-swap-oob="true"') == 3 and set(options(changed, "severity")) == {"info"}
+    typed = clerk.post(f"{POLICE}/findings", {"text": "x"}, headers={"HX-Request": "true", "HX-Trigger-Name": "text"})
+    assert "hx-swap-oob" not in typed.content.decode(), "the field that somebody types into stays"
+
+
+def test_what_could_not_be_entered_stays_in_the_form(world: World) -> None:
+    client = world.client("clerk", "police")
+    place = "/police/deliveries/2013-Q3_v2"
+    first, second = re.findall(r'name="finding" value="([^"]+)"', client.get(f"{place}/findings").content.decode())[:2]
+    page = client.post(f"{place}/answer", {"finding": [first, second], "verdict": "no_error", "reason": "", "kind": "waiting"})
+    shown = page.content.decode()
+    assert page.status_code == 422 and "this answer needs a reason" in shown
+    assert 'value="no_error" checked' in shown
+    assert [f'value="{one}" checked' in shown for one in (first, second)] == [True, True]
+    without = client.post(f"{place}/answer", {"finding": first, "reason": "by the file", "kind": "waiting"}).content.decode()
+    assert 'value="by the file"' in without and f'value="{first}" checked' in without
+
+
+def test_all_are_answered_only_after_a_question(world: World) -> None:
+    from harmonia.feedback import answers
+    from portal.services import registry
+
+    client, place = world.client("clerk", "police"), "/police/deliveries/2013-Q3_v3"
+    before = len(answers.read(registry()))
+    waiting = total(client.get(f"{place}/findings"))
+    given = {"kind": "waiting", "verdict": "announced", "reason": ""}
+    asked = client.post(f"{place}/answer", {**given, "all": "ask"}).content.decode()
+    assert f"This answer will be given to all findings in the list: <strong>{waiting}</strong>" in asked
+    assert len(answers.read(registry())) == before, "nothing is entered yet"
+    seen = re.search(r'name="answers_to" value="(\d+)"', asked)
+    finding = re.search(r'name="finding" value="([^":]+):0"', asked)
+    assert seen and finding
+    world.client("clerk", "police").post(f"{place}/answer", {"finding": f"{finding[1]}:0", "verdict": "accepted", "reason": "mine"})
+    done = client.post(f"{place}/answer", {**given, "kind": "to_do", "all": "1", "answers_to": seen[1]}).content.decode()
+    assert "another answer was entered meanwhile" in done, "between question and answer somebody else answered one"
+    assert answers.current(registry(), "police")[finding[1]].verdict == "accepted"
+
+
+def test_a_refused_answer_waits_again_and_a_countersigned_one_does_not_say_that_it_waits(world: World) -> None:
+    from types import SimpleNamespace
+
+    from harmonia.feedback import answers
+    from portal.institution import views
+    from portal.services import registry
+
+    client, place = world.client("clerk", "prosecution"), "/prosecution/deliveries/2013-Q3"
+    before = total(client.get(f"{place}/findings"))
+    first, second = re.findall(r'name="finding" value="([^":]+):0"', client.get(f"{place}/findings").content.decode())[:2]
+    client.post(f"{place}/answer", {"finding": [f"{first}:0", f"{second}:0"], "verdict": "accepted", "reason": "seen"})
+    assert total(client.get(f"{place}/findings")) == before - 2
+    numbers = {finding: one.id for finding, one in answers.current(registry(), "prosecution").items()}
+    answers.decide(registry(), [numbers[first]], "refused", "coordinator@demo.invalid")
+    answers.decide(registry(), [numbers[second]], "countersigned", "coordinator@demo.invalid", date(2099, 12, 31))
+    page = client.get(f"{place}/findings")
+    assert total(page) == before - 1 and "answer refused" in page.content.decode()
+    answered = client.get(f"{place}/findings?kind=answered").content.decode()
+    assert "countersigned, valid until 31.12.2099" in answered and "awaits countersignature" not in answered
+    again = {"finding": f"{first}:{numbers[first]}", "verdict": "accepted", "reason": "seen in the file of the case"}
+    client.post(f"{place}/answer", again)
+    assert total(client.get(f"{place}/findings")) == before - 2
+    accepted = SimpleNamespace(verdict="accepted", decision="countersigned")
+    closed = {"answer": "accepted", "life": "accepted_as_is"}
+    assert views._answer_state(closed, accepted) is None, "its own state says that it is accepted"  # type: ignore[arg-type]
+    assert views._answer_state(closed, None) is None
+    assert views._answer_state({**closed, "life": "new"}, None) == "accepted"
+
+
+def fill_row(path: Path, finding: str, **cells: str) -> dict[str, str]:
+    """Fill cells of the row of a finding in an English workbook; return what its answer was."""
+    from harmonia.feedback.texts import texts
+    from harmonia.feedback.workbook import ANSWERS, COLUMNS
+
+    book, at = openpyxl.load_workbook(path), {name: n for n, name in enumerate(COLUMNS)}
+    for sheet in book.worksheets:
+        for row in sheet.iter_rows():
+            if len(row) > at["id"] and row[at["id"]].value == finding:
+                before = {name: row[at[name]].value or "" for name in ANSWERS}
+                for name, value in cells.items():
+                    row[at[name]].value = texts("en")["answers"][value] if name == "answer" else value
+                book.save(path)
+                return before
+    raise AssertionError(finding)
+
+
+def test_a_workbook_shows_earlier_answers_and_replaces_none_that_came_later(world: World, tmp_path: Path) -> None:
+    from harmonia.feedback import answers
+    from portal.services import registry
+
+    client, place = world.client("clerk", "prosecution"), "/prosecution/deliveries/2013-Q3"
+    finding = re.findall(r'name="finding" value="([^":]+):0"', client.get(f"{place}/findings").content.decode())[0]
+    path = tmp_path / "findings.xlsx"
+
+    def download() -> None:
+        path.write_bytes(b"".join(client.post(f"{place}/workbook").streaming_content))
+
+    def send() -> str:
+        with path.open("rb") as file:
+            return client.post(f"{place}/answered", {"workbook": file}).content.decode()  # type: ignore[no-any-return]
+
+    download()
+    client.post(f"{place}/answer", {"finding": f"{finding}:0", "verdict": "announced", "reason": "next week"})
+    assert fill_row(path, finding, answer="no_error", reason="it is right", person="A clerk")["answer"] == ""
+    sent = send()
+    assert "Answers entered: 0" in sent and "Refused: 1" in sent
+    assert "another answer was entered meanwhile (clerk.prosecution@demo.invalid)" in sent
+    assert answers.current(registry(), "prosecution")[finding].verdict == "announced"
+    download()
+    shown = fill_row(path, finding)
+    assert shown == {"answer": "Correction will be delivered", "reason": "next week", "person": "clerk.prosecution@demo.invalid"}
+    sent = send()
+    assert "Answers entered: 0" in sent and "Refused: 0" in sent, "what was not changed is known"
+    fill_row(path, finding, answer="no_error", reason="it is right", person="A clerk")
+    assert "Answers entered: 1" in send(), "who saw the answer may change it"
+
+
+def test_the_head_reads_what_the_signature_does(world: World) -> None:
+    from portal.words import portal_texts
+
+    for language in ("sq", "sr", "en"):
+        words = portal_texts(language)
+        head = world.client("head", "police", language).get(POLICE).content.decode()
+        clerk = world.client("clerk", "police", language).get(POLICE).content.decode()
+        assert words["sign_effect"] in head and words["sign_others"] in head and words["answer_by"] in head
+        assert f"{words['look_at_findings']} (" in head and f"{words['answer_findings']} (" not in head
+        assert f"{words['answer_findings']} (" in clerk and words["sign_effect"] not in clerk
+
+
 def test_the_workbook_goes_out_and_comes_back_with_its_refusals(world: World, clerk: Any, tmp_path: Path) -> None:
     from harmonia.feedback.texts import texts
 
@@ -109,7 +254,7 @@ def test_the_workbook_goes_out_and_comes_back_with_its_refusals(world: World, cl
     path = tmp_path / "findings.xlsx"
     path.write_bytes(content)
     book = openpyxl.load_workbook(path)
-    labels, filled = texts("sq"), 0
+    labels, filled = texts("en"), 0
     for sheet in book.worksheets:
         head = next((row for row in sheet.iter_rows(max_row=12) if labels["answer"] in [cell.value for cell in row]), None)
         for row in sheet.iter_rows(min_row=head[0].row + 1) if head else ():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harmonia.errors import HarmoniaError
-from harmonia.feedback import answers
+from harmonia.feedback import answers, exchange
 from harmonia.feedback.finding_states import states_of_findings
 from harmonia.registry import Registry, open_registry
 from schemas import findings
@@ -85,6 +85,16 @@ def test_the_same_answer_again_changes_nothing(registry: Registry) -> None:
     given = answer(lived(), "accepted")
     assert answers.enter_answers(registry, given).tolist() == [True]
     assert answers.enter_answers(registry, given).tolist() == [False]
+
+
+def test_an_answer_given_after_the_workbook_was_made_is_not_replaced(registry: Registry) -> None:
+    found = lived()
+    answers.enter_answers(registry, answer(found, "announced"))
+    newest = answers.current(registry, "police")
+    made_before = exchange.seen_answers(newest, 0)
+    assert not answers.enter_answers(registry, answer(found, "no_error"), made_before).any()
+    made_after = exchange.seen_answers(newest, max(one.id for one in newest.values()))
+    assert answers.enter_answers(registry, answer(found, "no_error"), made_after).all()
 
 
 def test_nobody_countersigns_what_needs_none_or_what_is_his_own(registry: Registry) -> None:

@@ -19,6 +19,7 @@ from harmonia.feedback.finding_states import states_of_findings
 from harmonia.feedback.texts import texts
 from harmonia.feedback.write import write_feedback
 from schemas import findings
+from sources import contract
 
 KEY = b"k" * 32
 FIRST = workbook.HEADER + 2  # row of the first finding
@@ -85,6 +86,41 @@ def test_what_the_form_permits_is_folded_and_units_have_sheets_in_their_language
     assert book.sheetnames == ["Udhëzime", "SP Pejë", "Stacioni Policor Mitrovicë e Ve", "Informata", "About"]
     assert texts("sr")["answer"] in [cell.value for cell in book["Stacioni Policor Mitrovicë e Ve"][workbook.HEADER + 1]]
     assert [row[2] for row in book["Informata"].iter_rows(values_only=True)][3] == "5"
+
+
+def test_a_report_read_from_its_json_makes_the_same_workbook() -> None:
+    found = pd.concat([lived(3), lived(5, rule="cell-reference-spelling", severity="info", unit=None)], ignore_index=True)
+    moved_figures = pd.DataFrame({"finding": found["finding"][:1], "indicator": "cases_registered", "period": "2012-Q4"})
+    said = report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), figures=moved_figures)
+    again = report.from_json(report.to_json(said), "sq")
+    assert workbook.write_workbook(again, KEY) == workbook.write_workbook(said, KEY)
+    assert again.affected == said.affected != {}
+
+
+def test_the_portals_workbook_has_earlier_answers_and_the_language_of_its_reader(tmp_path: Path) -> None:
+    found = lived(3, unit="Stacioni Policor Mitrovicë e Veriut")
+    said = report.from_json(report.to_json(report.make_report("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14))), "en")
+    given = workbook.GivenAnswers({found["finding"][1]: ("no_error", "by the file", "Drita")}, 7)
+    path = tmp_path / "findings.xlsx"
+    path.write_bytes(workbook.write_workbook(said, KEY, given))
+    taken = intake.read_workbook(path)
+    assert taken.latest == 7
+    assert taken.rows.set_index("id").loc[found["finding"][1], list(workbook.ANSWERS)].tolist() == ["Not an error", "by the file", "Drita"]
+    assert (taken.rows["answer"] == "").sum() == 2
+    cover = [cell for row in openpyxl.load_workbook(path).worksheets[0].iter_rows(values_only=True) for cell in row]
+    assert texts("en")["send_portal"] in cover and texts("en")["send"] not in cover
+    path.write_bytes(workbook.write_workbook(said, KEY))
+    assert intake.read_workbook(path).latest is None, "a workbook given out with the report"
+
+
+def test_the_cover_counts_information_as_its_sheet_and_a_foreign_file_by_its_owners_name() -> None:
+    permitted = lived(5, rule="cell-reference-spelling", severity="info")
+    foreign = lived(1, rule="file-foreign", detail="courts", unit=None)
+    book = made(pd.concat([permitted, foreign], ignore_index=True))
+    counted = dict(row[:2] for row in book.worksheets[0].iter_rows(values_only=True))
+    assert counted[texts("sq")["severities"]["info"]] == "5"
+    row = next(book[texts("sq")["throughout"]].iter_rows(min_row=FIRST, values_only=True))
+    assert row[list(workbook.COLUMNS).index("detail")] == contract.load("courts").publisher["sq"]
 
 
 def test_many_units_whose_names_begin_alike_have_sheets_of_their_own() -> None:

@@ -37,7 +37,12 @@ _UNFIT_VALUE_RULES = (
     "cell-personal-number-invalid",
     "cell-missing",
 )
-_BLANK = ("cross-column-blank", "file-column-missing")
+_COLUMN_CAUSES = {
+    "cross-column-blank": "cell-missing",
+    "file-column-missing": "cell-missing",
+    "file-codes-unknown": "cell-code-unknown",
+}
+"""Rule on a column as a whole → rule on its cells that it explains."""
 _SHIFTED, _THROUGHOUT = "file-columns-shifted", "fault-throughout"
 _FILE_PART = ["delivery", "file", "part"]
 _FAULT_KEY = [*_FILE_PART, "field", "rule"]
@@ -56,7 +61,7 @@ def add_root_causes(reported: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) 
     is_within_row = all_findings["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
     actionable = (all_findings["severity"] != "info") & all_findings["file"].notna() & all_findings["follows"].isna()
     cells = all_findings.loc[actionable & is_within_row, [*_FAULT_KEY, "severity", "line", "column"]].fillna({"part": "", "field": ""})
-    cells["follows"] = _rules_of_blank_columns(all_findings, cells)
+    cells["follows"] = _causes_in_columns(all_findings, cells)
     rows = _list_rows(tables)
     throughout = _find_faults_throughout(cells[cells["follows"].isna()], rows, tables)
     shifts = _find_shifts(cells[cells["follows"].isna()], throughout, rows)
@@ -79,12 +84,13 @@ def _has_row_in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.
     return pd.Series(is_in, index=frame.index)
 
 
-def _rules_of_blank_columns(all_findings: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
-    """Return, for each cell that is reported as missing, the rule of the finding on its column as a whole; null if there is none."""
-    key = ["delivery", "file", "field"]
-    columns = all_findings.loc[all_findings["rule"].isin(_BLANK), [*key, "rule"]].drop_duplicates(key).set_index(key)["rule"]
-    index = pd.MultiIndex.from_frame(cells[key])
-    return pd.Series(columns.reindex(index).array, index=cells.index, dtype="str").where(cells["rule"] == "cell-missing", None)
+def _causes_in_columns(all_findings: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+    """Return, for each finding on a cell, the rule of the finding on its column as a whole that explains it; null if there is none."""
+    key = ["delivery", "file", "field", "explains"]
+    columns = all_findings.assign(explains=all_findings["rule"].map(_COLUMN_CAUSES))
+    causes = columns[columns["explains"].notna()].drop_duplicates(key).set_index(key)["rule"]
+    index = pd.MultiIndex.from_frame(cells[[*key[:3], "rule"]])
+    return pd.Series(causes.reindex(index).array, index=cells.index, dtype="str")
 
 
 def _list_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -205,8 +205,8 @@ def test_a_place_left_out_is_a_finding_of_the_delivery_with_the_list() -> None:
     assert gone[["delivery", "record_key", "field"]].to_numpy().tolist() == [["2013-Q3", "2013-PR-00001/3", "Nr_rendor"]]
 
 
-def test_one_unknown_code_in_very_many_rows_is_one_finding_and_its_rows_stand() -> None:
+def test_one_unknown_code_in_very_many_rows_is_one_finding_and_its_rows_are_set_aside() -> None:
     found = resolve(delivery("2013-Q1", list(range(1, 1002)), words="Pezulluar"))
     actual = found.findings[found.findings["rule"] == "cell-code-unknown"]
-    assert actual[["value", "detail", "follows"]].to_numpy().tolist() == [["Pezulluar", "1001: 2-1002", "fault-throughout"]]
-    assert len(found.lineage) == 1001
+    assert actual[["value", "detail", "follows"]].to_numpy().tolist() == [["Pezulluar", "1001: 2-1002", "file-codes-unknown"]]
+    assert found.lineage["status"].tolist() == ["quarantined"] * 1001

@@ -59,11 +59,9 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     """
     deliveries = _delivery_frame(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
-    tables, set_aside, cell_findings = validate_tables(institution, results, deliveries)
+    tables, set_aside, unknown_codes, cell_findings = validate_tables(institution, results, deliveries)
     quarantined = _quarantined_rows(institution, results, set_aside)
-    contract = contracts.load(institution)
-    unknown = completeness.find_unknown_codes(contract, tables, set_aside)
-    files, incomplete = completeness.find_file_states(contract, results, tables, quarantined, unknown)
+    files, incomplete = completeness.find_file_states(contracts.load(institution), results, tables, quarantined, unknown_codes)
     states = [delivery_state(files[d].values(), received_completely=d not in partial) for d in deliveries["delivery"]]
     return Validated(
         institution=institution,
@@ -78,8 +76,9 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
 
 def validate_tables(
     institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], Iterator[pd.DataFrame]]:
-    """Return the tables of valid rows, the tables of rows that are set aside, and the findings, each with `table` and `_row`.
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[completeness.UnknownCodes], Iterator[pd.DataFrame]]:
+    """Return the tables of valid rows, the tables of rows that are set aside, the columns with many unknown codes, and the findings, each
+    with `table` and `_row`.
 
     deliveries: `DELIVERY_COLUMNS`. Findings are generated for one rule and column at a time. If every cell has a finding, all of them
     together do not fit into memory.
@@ -92,7 +91,8 @@ def validate_tables(
         frame, hits_on_cells[table] = _type_table(spec, _stack_table(table, spec, results, deliveries))
         tables[table] = redacted_rows.mark_redacted_cells(frame, blanked_cells)
     keyed_tables = keys.add_keys(contract, tables)
-    replaced = {each.delivery for each in completeness.find_unknown_codes(contract, keyed_tables) if each.is_list_replaced}
+    unknown_codes = completeness.find_unknown_codes(contract, keyed_tables)
+    replaced = {each.delivery for each in unknown_codes if each.is_list_replaced}
     tables, set_aside = _split_valid_rows(contract, keyed_tables, replaced)
     earlier = {
         (table, rule, column): index for table, rule, column, index in redacted_rows.find_earlier_findings(results, deliveries, tables)
@@ -118,7 +118,7 @@ def validate_tables(
         for (table, rule, column), index in earlier.items():
             yield _locate_findings(table, tables[table], rule, column, index)
 
-    return tables, set_aside, generate_findings()
+    return tables, set_aside, unknown_codes, generate_findings()
 
 
 def _delivery_frame(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:

@@ -54,16 +54,12 @@ class UnknownCodes:
         return {"rule": "file-codes-unknown", "field": self.field, "detail": f"{self.unknown} / {self.filled}"}
 
 
-def find_unknown_codes(contract: Contract, *parts: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
-    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown.
-
-    parts: the typed rows of each table.
-    """
+def find_unknown_codes(contract: Contract, tables: Mapping[str, pd.DataFrame]) -> list[UnknownCodes]:
+    """Find the required columns in which more than `_MAX_LOST_SHARE` of the codes are unknown. tables: all typed rows."""
     columns_with_unknown_codes: list[UnknownCodes] = []
     for name, spec in contract.tables.items():
         for column in (column for column in spec.columns if column.type == "code" and column.required):
-            shown = ["_delivery", "_file", column.name]
-            cells = pd.concat([part[name].loc[part[name][f"{column.name}:given"].astype(bool), shown] for part in parts])
+            cells = tables[name][tables[name][f"{column.name}:given"].astype(bool)]
             shares = cells[column.name].isna().groupby([cells["_delivery"], cells["_file"]]).agg(["sum", "size"])
             for (delivery, file), unknown, filled in shares.itertuples(name=None):
                 if _exceeds_share(unknown, filled, _MAX_LOST_SHARE):

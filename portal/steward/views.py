@@ -164,20 +164,23 @@ def decide(request: HttpRequest, pair: str) -> HttpResponse:
 
 def _show_result(request: HttpRequest, desk: Desk, pair_row: pd.DataFrame, verdict: str, is_new: bool) -> None:
     """Say in one line, which names the pair, what the verdict does."""
-    texts = {key: text for key, text in _steward_texts(request).items() if key.startswith("entered")}
-    texts = {key: f"{_pair_label(request, pair_row)}. {text}" for key, text in texts.items()}
+    texts, label = _steward_texts(request), _pair_label(request, pair_row)
+
+    def show(kind: str, text: str) -> None:
+        add_notice(request, kind, f"{label}. {text}")
+
     if not is_new:
-        return add_notice(request, "warning", texts["entered_before"])
+        return show("warning", texts["entered_before"])
     state = desk.state(pair_row)
     if state == "disputed":
-        return add_notice(request, "warning", texts["entered_disputed"])
+        return show("warning", texts["entered_disputed"])
     if state == "proposed" and verdict == "same":
-        return add_notice(request, "good", texts["entered_proposed"])
+        return show("good", texts["entered_proposed"])
     current = combine_judgements(read_judgements(registry()))
     contradicted = current[are_contradicted(current)]
     if len(contradicted.merge(pair_row[PAIR], on=PAIR)):
-        return add_notice(request, "warning", texts["entered_contradicted"])
-    return add_notice(request, "good", texts["entered"].format(verdict=_steward_texts(request)["verdicts"][verdict].lower()))
+        return show("warning", texts["entered_contradicted"])
+    return show("good", texts["entered"].format(verdict=texts["verdicts"][verdict].lower()))
 
 
 def _pair_label(request: HttpRequest, pair_row: pd.DataFrame) -> str:

@@ -33,7 +33,7 @@ def redact_delivery(institution: str, delivery: DeliveryName, result: ReadResult
     """Return the delivery without the person, and the files that name the person; None if no row names the person."""
     name, contract = str(delivery), contracts.load(institution)
     delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERY_COLUMNS))
-    typed, quarantined, validation_findings = validate_tables(institution, {name: result}, delivery_row)
+    typed, quarantined, _, validation_findings = validate_tables(institution, {name: result}, delivery_row)
     offset, keys = first_row_number(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()

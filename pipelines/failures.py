@@ -66,7 +66,7 @@ def describe_error(error: BaseException) -> str:
     calls = _describe_stack(error)
     calls_of_institutions = [place for place in calls if any(place.startswith(f"{folder}/") for folder in _institution_folders())]
     calls_of_program = calls_of_institutions or [place for place in calls if not place.startswith(("/", ".venv"))]
-    return f"{type(error).__name__}{_code_detail(error)} at {calls_of_program[-1] if calls_of_program else 'an unknown place'}"
+    return f"{type(error).__name__}{_detail_without_data(error)} at {calls_of_program[-1] if calls_of_program else 'an unknown place'}"
 
 
 def _institution_folders() -> list[str]:
@@ -79,7 +79,7 @@ def _institution_folders() -> list[str]:
     return [str(path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path) for path in folder_of().values()]
 
 
-def _code_detail(error: BaseException) -> str:
+def _detail_without_data(error: BaseException) -> str:
     """Return the message of an exception if it cannot contain data: it is about a missing argument, or a column named in a contract.
 
     Otherwise return an empty text.

@@ -135,7 +135,7 @@ def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract)
     names: pd.Series | None = None
     for column in units.columns:
         seat = column in unit_table and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"
-        text = _seat_labels(unit_table[column]) if seat else map_values(unit_table[column], tidy_text)
+        text = _labels_by_seat(unit_table[column]) if seat else map_values(unit_table[column], tidy_text)
         text = text.where(text != "", None)
         names = text if names is None else (names + _SEPARATOR + text).where(text.notna(), names)
     assert names is not None
@@ -144,6 +144,6 @@ def _make_unit_names(unit_table: pd.DataFrame, units: Units, contract: Contract)
     return folded.map(most_frequent).astype("str")
 
 
-def _seat_labels(text: pd.Series) -> pd.Series:
+def _labels_by_seat(text: pd.Series) -> pd.Series:
     labels = code_lists.read_code_list("seats").drop_duplicates("code").set_index("code")["label_sq"]
     return code_lists.find_codes("seats", text)["code"].map(labels).fillna(text).astype("str")

@@ -47,7 +47,7 @@ ROUTES: tuple[Route, ...] = (
     Route("start", "", home.start, EVERYBODY, Scope.COUNTRY),
     Route("sign_in", "sign-in", accounts.sign_in, frozenset(), Scope.PUBLIC, FORM),
     Route("demo", "demo", accounts.demo, frozenset(), Scope.PUBLIC, ACTION),
-    Route("language", "language", accounts.language, frozenset(), Scope.PUBLIC, ACTION),
+    Route("language", "language", accounts.choose_language, frozenset(), Scope.PUBLIC, ACTION),
     Route("invitation", "invitations/<uidb64>/<token>", accounts.invitation, frozenset(), Scope.PUBLIC, FORM),
     Route("sign_out", "sign-out", accounts.sign_out, EVERYBODY, Scope.COUNTRY, ACTION),
     Route("sign_out_everywhere", "sign-out-everywhere", accounts.sign_out_everywhere, EVERYBODY, Scope.COUNTRY, ACTION),

@@ -72,7 +72,7 @@ class ScoreResult:
             (self.reconciliation, "Reconciliation"),
         ):
             if len(frame):
-                yield _rich_table(frame, title)
+                yield _as_rich_table(frame, title)
 
     def __str__(self) -> str:
         """Return the result of the comparison as plain text."""
@@ -81,7 +81,7 @@ class ScoreResult:
         return text.getvalue()
 
 
-def _rich_table(frame: pd.DataFrame, title: str) -> Grid:
+def _as_rich_table(frame: pd.DataFrame, title: str) -> Grid:
     grid = Grid(title=title, title_justify="left")
     for column in frame.columns:
         grid.add_column(str(column), justify="right" if pd.api.types.is_numeric_dtype(frame[column]) else "left")

@@ -23,7 +23,13 @@ _BACKLOG = pd.Timedelta(days=92)
 
 def evidence(linked: LinkedRecords) -> pd.DataFrame:
     """Collect the evidence on missing records and duplicate files. Columns out: `EVIDENCE`."""
-    parts = [*_not_received(linked), *_not_sent(linked), _no_indictment(linked), _no_judgment(linked), _duplicates(linked)]
+    parts = [
+        *_cases_not_received(linked),
+        *_cases_not_sent(linked),
+        _judgments_without_indictment(linked),
+        _convicts_without_judgment(linked),
+        _duplicate_files(linked),
+    ]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled or parts[:1], ignore_index=True)
 
@@ -42,12 +48,12 @@ def _is_covered(linked: LinkedRecords, dates: pd.Series, *institutions: str) -> 
     return (dates >= start + _BACKLOG) & (dates <= end - _TRANSIT)
 
 
-def _sender(stage: canonical.Stage) -> str | None:
+def _sender_at_stage(stage: canonical.Stage) -> str | None:
     """Return the institution of a stage, whose deliveries lack the record; the first if there are several."""
     return next(iter(contract.institutions_at(stage)), None)
 
 
-def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
+def _cases_not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
     """Find cases that were sent, by the sender's record, but of which the prosecution has no file; reported to the sender."""
     sent = linked.events[(linked.events["event"] == "sent") & linked.events["institution"].isin(contract.institutions_at("registration"))]
     merged = linked.cases.loc[linked.cases["state"] == "merged", ["institution", "record_key"]]
@@ -55,11 +61,11 @@ def _not_received(linked: LinkedRecords) -> list[pd.DataFrame]:
         linked, sent["date"], *contract.institutions_at("prosecution")
     )
     missing &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(merged))
-    out = sent[missing].rename(columns={"institution": "receiver"}).assign(sender=_sender("prosecution"), role="case")
+    out = sent[missing].rename(columns={"institution": "receiver"}).assign(sender=_sender_at_stage("prosecution"), role="case")
     return [linked.as_evidence(out.assign(field=out["receiver"].map(contract_columns("sent"))), "not_received")]
 
 
-def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
+def _cases_not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
     """Find cases that the prosecution received, by its file, but of which the sender has no record; reported to the prosecution."""
     files = linked.cases[
         linked.cases["institution"].isin(contract.institutions_at("prosecution"))
@@ -81,7 +87,7 @@ def _not_sent(linked: LinkedRecords) -> list[pd.DataFrame]:
     return out
 
 
-def _no_indictment(linked: LinkedRecords) -> pd.DataFrame:
+def _judgments_without_indictment(linked: LinkedRecords) -> pd.DataFrame:
     """Find judgments in cases without an indictment in the deliveries of the prosecution; reported to the court."""
     judged = linked.events[(linked.events["event"] == "judged") & linked.events["institution"].isin(contract.institutions_at("courts"))]
     indicted = linked.events.loc[linked.events["event"] == "indicted", "case_id"]
@@ -94,12 +100,12 @@ def _no_indictment(linked: LinkedRecords) -> pd.DataFrame:
         ~is_text_in(judged["case_id"], indicted) & _is_covered(linked, opened, *contract.institutions_at("prosecution"))
     ].drop_duplicates("case_key")
     rows = missing.rename(columns={"institution": "receiver"}).assign(
-        record_key=missing["case_key"], sender=_sender("prosecution"), role="case"
+        record_key=missing["case_key"], sender=_sender_at_stage("prosecution"), role="case"
     )
     return linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("reference"))), "no_indictment")
 
 
-def _no_judgment(linked: LinkedRecords) -> pd.DataFrame:
+def _convicts_without_judgment(linked: LinkedRecords) -> pd.DataFrame:
     """Find prisoners admitted as convicts whom no file of a court shows as convicted; reported to the prison."""
     admitted = linked.events[linked.events["event"] == "imprisoned"]
     convicted = linked.events[(linked.events["event"].isin(["judged", "final"])) & (linked.events["outcome"] == "convicted")]
@@ -108,11 +114,11 @@ def _no_judgment(linked: LinkedRecords) -> pd.DataFrame:
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
     with_judgment = is_text_in(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
     missing = admitted[~with_judgment & _is_covered(linked, admitted["date"], *contract.institutions_at("courts"))]
-    rows = missing.rename(columns={"institution": "receiver"}).assign(sender=_sender("courts"), role="accused")
+    rows = missing.rename(columns={"institution": "receiver"}).assign(sender=_sender_at_stage("courts"), role="accused")
     return linked.as_evidence(rows.assign(field=rows["receiver"].map(contract_columns("reference"))), "no_judgment")
 
 
-def _duplicates(linked: LinkedRecords) -> pd.DataFrame:
+def _duplicate_files(linked: LinkedRecords) -> pd.DataFrame:
     """Find two files of one register that are in one case, have a common person and are not merged.
 
     The evidence is on the file opened later; its senders are the other institutions with records of the case.

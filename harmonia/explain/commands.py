@@ -34,7 +34,7 @@ Names = Annotated[
 ]
 
 
-class AsKind(StrEnum):
+class RecordKind(StrEnum):
     """The kind of records to compare."""
 
     person = "person"
@@ -87,7 +87,7 @@ def pair(
     page: Page = None,
     names: Names = False,
     kind: Annotated[
-        AsKind | None, typer.Option("--as", envvar="HARMONIA_AS", help="For a key of both a case and a person. Default: person.")
+        RecordKind | None, typer.Option("--as", envvar="HARMONIA_AS", help="For a key of both a case and a person. Default: person.")
     ] = None,
     registry_url: RegistryUrl = None,
 ) -> None:

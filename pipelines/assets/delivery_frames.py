@@ -85,7 +85,7 @@ def deliveries_from_frames(frames: Frames) -> list[RawDelivery]:
 def load_validated(institution: str, store: DeliveryStore) -> Validated:
     """Load the validated rows of all deliveries, with only those columns that decide the record status."""
     if not store.manifest:
-        return deepcopy(_validate_nothing(institution))
+        return deepcopy(_empty_validation_result(institution))
     declared = contract.load(institution)
     columns_by_frame = {f"{_TABLE_PREFIX}{name}": _status_columns(spec) for name, spec in declared.tables.items()}
     if units := declared.units:
@@ -96,7 +96,7 @@ def load_validated(institution: str, store: DeliveryStore) -> Validated:
 
 
 @cache
-def _validate_nothing(institution: str) -> Validated:
+def _empty_validation_result(institution: str) -> Validated:
     """Return the result of validation for an institution without deliveries. The caller must not modify it."""
     return validate(institution, {})
 
@@ -129,7 +129,7 @@ def _status_columns(spec: TableSpec) -> set[str]:
 
 def list_files(institution: str, store: DeliveryStore) -> pd.DataFrame:
     """List the files of all deliveries: institution, delivery, file, state."""
-    files = store.load({"files"}.__contains__)["files"] if store.manifest else _validate_nothing(institution).files
+    files = store.load({"files"}.__contains__)["files"] if store.manifest else _empty_validation_result(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 

@@ -37,13 +37,13 @@ class FindingStates(parquet.BatchStream):
         first, fixed = 0, []
         for findings in (part for stage in self._stages for part in stage.batches("findings", _BATCH_ROWS)):
             with_unit = add_units_by_record(findings, self._records)
-            yield self._with_answers(self._life.add_states(with_unit, first))
+            yield self._add_answers(self._life.add_states(with_unit, first))
             positions = np.flatnonzero((self._life.gone >= first) & (self._life.gone < first + len(with_unit)))
             fixed.append(with_unit.iloc[self._life.gone[positions] - first].set_axis(positions))
             first += len(with_unit)
-        yield self._with_answers(self._life.make_fixed_rows(pd.concat(fixed).sort_index()))
+        yield self._add_answers(self._life.make_fixed_rows(pd.concat(fixed).sort_index()))
 
-    def _with_answers(self, states: pd.DataFrame) -> pd.DataFrame:
+    def _add_answers(self, states: pd.DataFrame) -> pd.DataFrame:
         out = apply_answers(states, self._answers, self._key)
         self._counts.append(out.groupby(_GROUP_BY).size())
         return out

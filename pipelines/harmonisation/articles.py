@@ -240,7 +240,7 @@ def _article_groups() -> dict[tuple[str, str], str]:
 
 
 @cache
-def _single_laws() -> dict[str, str]:
+def _only_laws_of_families() -> dict[str, str]:
     """Return the law of each family that has only one law, by family."""
     return {str(family): rows["code"].iloc[0] for family, rows in _laws_without_name().groupby("family") if len(rows) == 1}
 
@@ -291,7 +291,7 @@ def _split_law(value: str) -> tuple[str | None, str | None, str]:
     law, family = _find_named_law(value)
     for pattern in (_pattern_of_laws_named_only(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         value = pattern.sub(" ; ", value)
-    law = law or _single_laws().get(str(family))
+    law = law or _only_laws_of_families().get(str(family))
     return law, _families_of_laws().get(law, None) if law else family, value
 
 

@@ -102,7 +102,9 @@ def _find_numbers(text: str, bare: str | None) -> tuple[CaseNumber, ...]:
             rest = pattern.sub(lambda m: ";" * len(m[0]), rest)
     for match in _LABELLED.finditer(rest):
         before = [pair for pair in numbers_by_position if pair[0] < match.start()]
-        numbers_by_position.append((match.start(), _read_labelled(match, bare, max(before, key=_position_in_text)[1] if before else None)))
+        numbers_by_position.append(
+            (match.start(), _read_case_number(match, bare, max(before, key=_position_in_text)[1] if before else None))
+        )
     return tuple(number for _, number in sorted(numbers_by_position, key=_position_in_text))
 
 
@@ -118,7 +120,7 @@ def _register_continues(number: CaseNumber) -> bool:
     )
 
 
-def _read_labelled(match: re.Match[str], bare: str | None, before: CaseNumber | None) -> CaseNumber:
+def _read_case_number(match: re.Match[str], bare: str | None, before: CaseNumber | None) -> CaseNumber:
     """Read a number with or without a label. A number without a label has the kind of the number before it, else the kind `bare`."""
     label = (match["label"] or "").replace(".", "")
     plain = len(match["year"]) in (2, 4)

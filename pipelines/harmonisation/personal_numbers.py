@@ -76,14 +76,14 @@ def _parse_personal_number(text: str) -> tuple[str | None, bool | None, str | No
         digits = _expand_scientific(*scientific.groups())
         if digits is None:
             return None, False, "not_digits"
-        return _judge_digits(digits, "float")
+        return _check_digits(digits, "float")
     if floating := _FLOAT.fullmatch(value):
-        return _judge_digits(floating[1], "float")
+        return _check_digits(floating[1], "float")
     plain = _SEPARATORS.sub("", value)
     if plain != value:
         repair = "spaces"
     if plain.isascii() and plain.isdigit():
-        return _judge_digits(plain, repair)
+        return _check_digits(plain, repair)
     if _ALBANIA.fullmatch(plain.upper()):
         return plain.upper(), False, "other_kind"
     return _replace_misread_letters(plain)
@@ -97,7 +97,7 @@ def _expand_scientific(first: str, fraction: str | None, exponent: str) -> str |
     return digits.ljust(power + 1, "0")
 
 
-def _judge_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
+def _check_digits(digits: str, repair: str | None) -> tuple[str | None, bool | None, str | None]:
     if len(digits) == _LENGTH:
         return (None, False, "placeholder") if digits in _PLACEHOLDERS else (digits, has_valid_check_digit(digits), repair)
     if len(digits) > _LENGTH:

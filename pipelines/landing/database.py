@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.landing.walk import declared_files
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
-from sources.readers.dump import SECONDS, try_dump
+from sources.readers.dump import SECONDS, dump_or_reason
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
@@ -82,4 +82,4 @@ def request_dump(url: str) -> bytes | str:
 
     Return the dump, or the reason why it failed. Raises `ExceededError`.
     """
-    return bounded.run_one_task(try_dump, url, _BOUNDS)
+    return bounded.run_one_task(dump_or_reason, url, _BOUNDS)

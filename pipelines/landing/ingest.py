@@ -223,7 +223,7 @@ class _InboxPass:
                     delivery,
                     name,
                     "dump",
-                    self.store.stage_bytes(self._dump_or_report(self._stored_content(delivery.files[pointer].sha256))),
+                    self.store.stage_bytes(self._dump_or_report_failure(self._stored_content(delivery.files[pointer].sha256))),
                 )
             except UnreachableError as error:
                 self.found.note("delivery-database-unreachable", *delivery.key, pointer, str(error))
@@ -232,7 +232,7 @@ class _InboxPass:
                     delivery.skipped.add(pointer)
                     del delivery.files[pointer]
 
-    def _dump_or_report(self, pointer: bytes) -> bytes:
+    def _dump_or_report_failure(self, pointer: bytes) -> bytes:
         if pointer in self._unreachable:
             raise self._unreachable[pointer]
         try:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.linkage.hashing import mix_hashes, open_cursor
+from pipelines.linkage.hashing import mix_hashes, open_shared_database
 from pipelines.linkage.record_states import first_rows
 from pipelines.linkage.row_groups import Groups, Pairs, concatenate_groups, drop_unique_hashes, group_rows
 from pipelines.linkage.score import Likelihoods
@@ -225,7 +225,7 @@ def _narrow_values(groups: Groups, value: np.ndarray, further: list[np.ndarray])
 
 @contextmanager
 def _open_evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
-    with open_cursor() as database:
+    with open_shared_database() as database:
         yield _Evaluator(records, database)
 
 

@@ -112,7 +112,7 @@ def link_cases(
     records.
     """
     ties = ties or find_ties(records)
-    pairs, _ = gather_file_pairs(records, people, model, before, constraints.every, ties)
+    pairs, _ = gather_file_pairs(records, people, model, before, constraints.all_pairs, ties)
     if pairs.empty:
         bits, shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), shares or EvidenceShares({}, {})
         pairs = pairs.assign(weight=0.0, another=0.0)

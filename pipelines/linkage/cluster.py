@@ -75,15 +75,15 @@ def agglomerate(
     group = _first_member(connected_components(size, constraints.same[:, 0], constraints.same[:, 1]))
     bits = np.zeros(size, dtype="int64")  # the spine kinds in a group
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
-    links = _links_of_pairs(pairs, kind, constraints).between(group)
+    links = _links_of_pairs(pairs, kind, constraints).combine_merged(group)
     links = links.take(component[links.a] == component[links.b])
     while len(links.a):
-        a, b = links.nearest(component, rules, bits)
+        a, b = links.choose_nearest(component, rules, bits)
         group[b] = a
         bits[a] |= bits[b]
         joined = np.zeros(size, dtype=bool)
         joined[component[a]] = True
-        links = links.take(joined[component[links.a]]).between(group)
+        links = links.take(joined[component[links.a]]).combine_merged(group)
     while (group != group[group]).any():
         group = group[group]
     return number_groups(group)
@@ -145,7 +145,7 @@ class _GroupLinks:
     def take(self, rows: np.ndarray) -> _GroupLinks:
         return _GroupLinks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def between(self, group: np.ndarray) -> _GroupLinks:
+    def combine_merged(self, group: np.ndarray) -> _GroupLinks:
         """Combine the links of groups that were merged. group: the group of each member."""
         a, b = group[self.a], group[self.b]
         apart = a != b
@@ -160,7 +160,7 @@ class _GroupLinks:
         sums, counts = (np.add.reduceat(getattr(self, name)[rows], starts, axis=0) for name in ("sums", "counts"))
         return _GroupLinks(codes // len(group), codes % len(group), sums=sums, counts=counts, **maxima)
 
-    def nearest(self, component: np.ndarray, rules: JoiningRules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def choose_nearest(self, component: np.ndarray, rules: JoiningRules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Choose, in each component, the two groups that are joined next."""
         average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
         occupied = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)

@@ -57,7 +57,7 @@ class FieldValues:
         self.columns = columns
         self._derived: dict[Hashable, np.ndarray] = {}
 
-    def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
+    def derive(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
         """Apply `make` to the values of the first column, and return the result, which is cached."""
         if (make, args) not in self._derived:
             self._derived[make, args] = make(self.columns[0], *args)
@@ -82,19 +82,19 @@ class ValuePairs:
         values = self.field_values.columns[n]
         return values[self.a], values[self.b]
 
-    def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
+    def derive(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
         """Apply `make` to the texts on both sides of the pairs, and return both results."""
-        derived = self.field_values.derived(make, *args)
+        derived = self.field_values.derive(make, *args)
         return derived[self.a], derived[self.b]
 
-    def apart(self) -> np.ndarray:
+    def min_letters_apart(self) -> np.ndarray:
         """Return a lower bound for the number of letters that only one text of a pair has."""
-        one, other = self.derived(_letters_as_bits)
+        one, other = self.derive(_letters_as_bits)
         return np.bitwise_count(one ^ other)
 
-    def both(self) -> Mask:
+    def both_have_text(self) -> Mask:
         """Return whether both sides of each pair have a text."""
-        one, other = self.derived(_text_lengths)
+        one, other = self.derive(_text_lengths)
         return np.asarray((one > 0) & (other > 0), dtype=bool)
 
 
@@ -191,17 +191,17 @@ def _days_agree(sides: ValuePairs, left_positions: tuple[int, ...], right_positi
     `right_positions`.
     """
     one, other = (
-        sides.field_values.derived(_day_digits, left_positions)[sides.a],
-        sides.field_values.derived(_day_digits, right_positions)[sides.b],
+        sides.field_values.derive(_day_digits, left_positions)[sides.a],
+        sides.field_values.derive(_day_digits, right_positions)[sides.b],
     )
-    return np.asarray((one == other) & sides.both(), dtype=bool)
+    return np.asarray((one == other) & sides.both_have_text(), dtype=bool)
 
 
 def _similarities(sides: ValuePairs, least: float) -> np.ndarray:
     """Return the Jaro–Winkler similarity of each pair of texts; 0 if it is well below `least`."""
-    one, other = (length.astype("float64") for length in sides.derived(_text_lengths))
+    one, other = (length.astype("float64") for length in sides.derive(_text_lengths))
     # Jaro is the mean of the shares of common letters in either text and the share of these in order (at most 1).
-    common = (one + other - sides.apart()) / 2
+    common = (one + other - sides.min_letters_apart()) / 2
     enough = common * (one + other) >= (3 * (least - PREFIX_WEIGHT) / (1 - PREFIX_WEIGHT) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
     out = np.zeros(len(sides))
@@ -227,7 +227,7 @@ def _edit_distances(sides: ValuePairs, most: float) -> np.ndarray:
     A swap of neighbours is one edit.
     """
     out = np.full(len(sides), most + 1, dtype="float64")
-    rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit replaces at most one letter
+    rows = np.flatnonzero(sides.min_letters_apart() <= 2 * most)  # an edit replaces at most one letter
     out[rows] = _run_scorer(OSA.distance, *sides.take(rows).column(), int(most))
     return out
 
@@ -238,7 +238,7 @@ def are_equal(sides: ValuePairs) -> Mask:
     if sides.field_values.columns[0].dtype.kind != "O":
         left, right = sides.column()
         return np.asarray(left == right, dtype=bool)
-    rows = np.flatnonzero(sides.apart() == 0)
+    rows = np.flatnonzero(sides.min_letters_apart() == 0)
     left, right = sides.take(rows).column()
     out[rows] = (left == right) & (left != "")
     return out
@@ -262,13 +262,13 @@ def are_within_edits(sides: ValuePairs, most: float, length: float = 4, scores: 
     A swap of neighbours is one edit.
     """
     within = (_edit_distances(sides, most) if scores is None else scores) <= most
-    one, other = sides.derived(_text_lengths)
+    one, other = sides.derive(_text_lengths)
     return np.asarray(within & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
 def are_similar(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
     """Return for each pair of texts whether their Jaro–Winkler similarity is at least `least`."""
-    return np.asarray(((_similarities(sides, least) if scores is None else scores) >= least) & sides.both(), dtype=bool)
+    return np.asarray(((_similarities(sides, least) if scores is None else scores) >= least) & sides.both_have_text(), dtype=bool)
 
 
 def _has_several_tokens(texts: np.ndarray) -> Mask:
@@ -278,7 +278,7 @@ def _has_several_tokens(texts: np.ndarray) -> Mask:
 
 def _find_pairs_with_several_tokens(sides: ValuePairs) -> np.ndarray:
     """Return the rows of the pairs of which either text has several tokens."""
-    one, other = sides.derived(_has_several_tokens)
+    one, other = sides.derive(_has_several_tokens)
     return np.flatnonzero(one | other)
 
 
@@ -291,7 +291,7 @@ def share_token(sides: ValuePairs) -> Mask:
     """Return for each pair of texts whether they have a token of more than one letter in common (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
     rows = _find_pairs_with_several_tokens(sides)
-    one, other = sides.take(rows).derived(_token_sets)
+    one, other = sides.take(rows).derive(_token_sets)
     out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
     return out
 
@@ -310,7 +310,7 @@ def have_similar_token(sides: ValuePairs, least: float) -> Mask:
     rows = _find_pairs_with_several_tokens(sides)
     similar = np.zeros(len(rows), dtype=bool)
     pairs = sides.take(rows)
-    ends = [pairs.derived(end) for end in (_first_token, _last_token)]
+    ends = [pairs.derive(end) for end in (_first_token, _last_token)]
     for left, _ in ends:
         for _, right in ends:
             similar |= (_jaro_winkler(left, right, least) >= least) & (left != "") & (right != "")
@@ -325,7 +325,7 @@ def _first_letters(texts: np.ndarray) -> np.ndarray:
 
 def agree_by_initial(sides: ValuePairs) -> Mask:
     """Return for each pair whether one text is a single letter with which the other text begins."""
-    (one, other), (first, second) = sides.derived(_text_lengths), sides.derived(_first_letters)
+    (one, other), (first, second) = sides.derive(_text_lengths), sides.derive(_first_letters)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
 
@@ -361,15 +361,15 @@ def share_stem(sides: ValuePairs, letters: float) -> Mask:
     n, field_values, (one, other), (begin, start) = (
         int(letters),
         sides.field_values,
-        sides.derived(_text_lengths),
-        sides.derived(_leading_letters, int(letters)),
+        sides.derive(_text_lengths),
+        sides.derive(_leading_letters, int(letters)),
     )
     out = (one >= n) & (other >= n) & (begin == start)
-    cores, texts = field_values.derived(_name_cores), field_values.columns[0]
+    cores, texts = field_values.derive(_name_cores), field_values.columns[0]
     size, letters_of_core, letters_of_text = (
-        field_values.derived(_core_lengths),
-        field_values.derived(_core_letter_sets),
-        field_values.derived(_letter_sets),
+        field_values.derive(_core_lengths),
+        field_values.derive(_core_letter_sets),
+        field_values.derive(_letter_sets),
     )
     # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
@@ -399,7 +399,7 @@ def have_same_number(sides: ValuePairs, column: float) -> Mask:
     is known).
     """
     left, right = sides.column(int(column))
-    return np.asarray((left == right) & ~sides.both(), dtype=bool)
+    return np.asarray((left == right) & ~sides.both_have_text(), dtype=bool)
 
 
 def have_numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:

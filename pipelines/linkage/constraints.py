@@ -34,7 +34,7 @@ class Constraints:
     apart: np.ndarray = field(default_factory=_no_pairs)
 
     @property
-    def every(self) -> pd.DataFrame:
+    def all_pairs(self) -> pd.DataFrame:
         """All constrained pairs, as columns `a, b`."""
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 

@@ -16,18 +16,18 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @cache
-def _database(threads: int) -> duckdb.DuckDBPyConnection:
+def _shared_database(threads: int) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(":memory:")
     database.execute(f"SET threads = {threads}; SET preserve_insertion_order = false")
     return database
 
 
-def open_cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
+def open_shared_database(threads: int = 1) -> duckdb.DuckDBPyConnection:
     """Open a connection to a shared empty database, since opening a new database takes longer than most queries. Tables must be temporary.
 
     Most queries are short, and long ones hardly gain from a second thread.
     """
-    return _database(threads).cursor()
+    return _shared_database(threads).cursor()
 
 
 def mix_hashes(*parts: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def hash_rows(frame: pd.DataFrame) -> np.ndarray:
     if frame.empty:
         return np.empty(0, dtype="uint64")
     columns = {f"c{n}": pa.array(frame[name], from_pandas=True) for n, name in enumerate(frame.columns)}
-    with open_cursor() as database:
+    with open_shared_database() as database:
         database.register("rows", pa.table({**columns, "n": np.arange(len(frame))}))
         # Rows are numbered because the result is not ordered.
         result = database.execute(f"SELECT n, hash({', '.join(columns)}) AS h FROM rows").fetchnumpy()

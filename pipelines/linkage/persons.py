@@ -50,7 +50,7 @@ def link_persons(
     persons = records.persons
     case = find_case_of_persons(persons, case_cluster)
     left, right = _pairs_within_cases(case)
-    people.add(np.concatenate([left, constraints.every["a"]]), np.concatenate([right, constraints.every["b"]]))
+    people.add(np.concatenate([left, constraints.all_pairs["a"]]), np.concatenate([right, constraints.all_pairs["b"]]))
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons

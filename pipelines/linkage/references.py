@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.linkage.hashing import open_cursor
+from pipelines.linkage.hashing import open_shared_database
 from pipelines.linkage.record_states import is_among, number_rows
 from pipelines.linkage.standardise import Records
 from pipelines.resources.integer_arrays import RowIndexByOwner
@@ -148,7 +148,7 @@ def _extract_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
 
 def _match_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
     """Return the bearers of a number with one wrong character. Both numbers are compared with each single digit left out."""
-    with open_cursor() as database:
+    with open_shared_database() as database:
         for name, frame in (("cited", references), ("borne", borne)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
         # The century is left out, since it is derived if the year was typed with two digits.

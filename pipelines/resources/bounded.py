@@ -252,7 +252,7 @@ def _exit_with_parent(sentinel: int) -> None:
 def _run_task(work: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[str, Any]:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     try:
-        _set_limits(bounds)
+        _limit_memory_and_cpu(bounds)
         return "done", work(task)
     except HarmoniaError as error:
         return "error", error
@@ -266,7 +266,7 @@ def _run_task(work: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[st
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _set_limits(bounds: Bounds) -> None:
+def _limit_memory_and_cpu(bounds: Bounds) -> None:
     """Limit memory and CPU time of this process from now on.
 
     A library that gets no memory may abort the process. The system ends the process after its CPU time.

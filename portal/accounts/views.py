@@ -96,7 +96,7 @@ def locked_out(request: HttpRequest, credentials: dict[str, Any], *_: Any) -> Ht
     return message(request, "locked_out", 429)
 
 
-def language(request: HttpRequest) -> HttpResponse:
+def choose_language(request: HttpRequest) -> HttpResponse:
     """Choose a language, and store it in the account; before signing in, in that which signs in next."""
     chosen = request.POST.get("language", "")
     if chosen not in LANGUAGES:

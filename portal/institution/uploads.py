@@ -56,7 +56,7 @@ class Check:
     findings: Path
 
 
-def check_folder(token: str) -> Path:
+def folder_of_check(token: str) -> Path:
     """Return the folder with the results of the check of an upload."""
     made: Path = settings.FOLDER / "uploads" / token
     return made
@@ -98,7 +98,7 @@ def receive_files(account: Account, institution: str, period: str, files: Sequen
 
 def check_upload(upload: Upload) -> Check:
     """Return the check of an upload. It is started if it never was, or if the portal ended before it did."""
-    current_workplace, folder = workplace(), check_folder(upload.token)
+    current_workplace, folder = workplace(), folder_of_check(upload.token)
     delivery = upload_folders.next_delivery_name(current_workplace.inbox, registry(), upload.institution, upload.period)
     paths = [str(upload_folders.upload_folder(current_workplace.inbox, upload.token)), str(current_workplace.home.root)]
     check_job = find_or_start_job(folder, "portal.institution.checking", [*paths, upload.institution, delivery])
@@ -150,7 +150,7 @@ def _move_to_inbox(submission: Submission) -> bool:
         Submission.objects.filter(pk=submission.pk).update(placed=True)
         Upload.objects.filter(token=submission.token).delete()
     submission.placed = True
-    shutil.rmtree(check_folder(submission.token), ignore_errors=True)
+    shutil.rmtree(folder_of_check(submission.token), ignore_errors=True)
     return True
 
 
@@ -181,7 +181,7 @@ def discard(upload: Upload) -> None:
     """Remove an upload and its check."""
     token = upload.token
     upload_folders.discard_upload(workplace().inbox, token)
-    shutil.rmtree(check_folder(token), ignore_errors=True)
+    shutil.rmtree(folder_of_check(token), ignore_errors=True)
     upload.delete()
 
 

@@ -52,7 +52,7 @@ def count_words(data: bytes) -> Counter[bytes]:
     return Counter(word for word in _BYTES.findall(data) if len(word) <= _LONGEST and not word.isascii())
 
 
-def agreed_words(contract: Contract) -> frozenset[str]:
+def words_of_contract(contract: Contract) -> frozenset[str]:
     """Return the case-folded words with a letter above ASCII in the contract or in a code list."""
     texts = [
         text
@@ -87,14 +87,14 @@ def _distinct_words(texts: Iterable[str]) -> frozenset[str]:
 
 def choose_code_page(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Counter[bytes] | None = None) -> CodePageChoice:
     """Return the code page of a text with the words `own`: the agreed one, unless the words, together with those of other files (`beside`),
-    clearly favour another. `words`: see `agreed_words`."""
+    clearly favour another. `words`: see `words_of_contract`."""
     if not own:
         return CodePageChoice(agreed)
     pages = list(dict.fromkeys((agreed, *CANDIDATES)))
-    mine = {page: _penalty_of_page(own, page, words) for page in pages}
+    mine = {page: _page_penalty(own, page, words) for page in pages}
     best = min(pages, key=lambda page: mine[page])
     if mine[agreed] - mine[best] < MARGIN and beside:
-        theirs = {page: _penalty_of_page(beside, page, words) for page in pages}
+        theirs = {page: _page_penalty(beside, page, words) for page in pages}
         mine = {page: mine[page] + theirs[page] for page in pages}
         best = min(pages, key=lambda page: mine[page])
     if mine[agreed] - mine[best] < MARGIN:
@@ -109,12 +109,12 @@ def _different_readings(own: Counter[bytes], page: str, others: Sequence[str]) -
     return tuple(other for other in others if [word.decode(other, errors="replace") for word in own] != text)
 
 
-def _penalty_of_page(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
+def _page_penalty(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
     """Return the penalty of reading the words `counted` in a code page. A frequent word counts little more than a single one."""
-    return sum((1 + log10(n)) * penalty_of_word(word.decode(page, errors="replace"), words) for word, n in counted.items())
+    return sum((1 + log10(n)) * word_penalty(word.decode(page, errors="replace"), words) for word, n in counted.items())
 
 
-def penalty_of_word(text: str, words: frozenset[str]) -> float:
+def word_penalty(text: str, words: frozenset[str]) -> float:
     """Return the penalty of a decoded word: the higher, the less plausible; negative for an agreed word."""
     if text.casefold() in words:
         return -_WORD
@@ -149,7 +149,7 @@ def choose_misread_page(own: Counter[bytes], words: frozenset[str], margin: floa
     like a Serbian surname, or be an agreed word in the other code page.
     """
     page = domain.country().code_page
-    as_read, other = _penalty_of_page(own, LATIN_1, words), _penalty_of_page(own, page, words)
+    as_read, other = _page_penalty(own, LATIN_1, words), _page_penalty(own, page, words)
     gain = as_read - other
     proved = any(_proves_misreading(word.decode(LATIN_1), word.decode(page, "replace"), words) for word in own)
     if proved and gain >= margin:

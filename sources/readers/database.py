@@ -64,7 +64,7 @@ def _choose_page(found: dict[str, Table], contract: Contract) -> CodePageChoice:
     cells = {cell for _, rows in found.values() for row in rows for cell in row if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT}
     odd = [cell for cell in cells if not is_utf_8(cell)]
     return code_pages.choose_code_page(
-        code_pages.count_words(b"\n".join(odd)), domain.country().code_page, code_pages.agreed_words(contract)
+        code_pages.count_words(b"\n".join(odd)), domain.country().code_page, code_pages.words_of_contract(contract)
     )
 
 
@@ -97,7 +97,7 @@ def _find_table(spec: TableSpec, free: dict[str, Table]) -> str:
     """Return the delivered table with the name of `spec` up to spelling, else the only one with most of its declared columns; empty if
     there is none."""
     for name in free:
-        if headers.fold(name) == headers.fold(spec.name):
+        if headers.fold_name(name) == headers.fold_name(spec.name):
             return name
     like = [name for name, (columns, _) in free.items() if headers.count_named_columns(columns, spec) >= max(2, 0.75 * len(spec.columns))]
     return like[0] if len(like) == 1 else ""
@@ -171,7 +171,7 @@ def _read_sqlite(data: bytes, reading: FileReading) -> dict[str, Table] | None:
         copy.write_bytes(data)
         try:
             tables = _query_all_tables(copy, len(data), reading)
-            if database_salvage.is_whole(data):
+            if database_salvage.is_complete(data):
                 return tables
         except (sqlite3.Error, UnicodeError, OverflowError):
             pass

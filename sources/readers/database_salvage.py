@@ -39,7 +39,7 @@ class _SqlitePages:
         return self.data[(number - 1) * self.size : number * self.size].ljust(self.size, b"\0")
 
 
-def is_whole(data: bytes) -> bool:
+def is_complete(data: bytes) -> bool:
     """Return whether the file is as long as its header states."""
     pages = _SqlitePages(data)
     stated: int = struct.unpack(">I", data[28:32])[0] if len(data) >= _HEADER else 0

@@ -19,7 +19,7 @@ from sources.contract import Contract, FileSpec
 from sources.readers import code_pages, database, delimited, encoding, files, json_document, workbook, xml
 from sources.readers.encoding import EncodingEvidence
 from sources.readers.file_reading import FileReading, UnsafeError
-from sources.readers.headers import fold
+from sources.readers.headers import fold_name
 from sources.readers.result import POSITION, ReadResult, SourceFile
 
 READERS: dict[str, Callable[..., FileReading]] = {
@@ -82,8 +82,8 @@ def _find_file(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contra
     declared = {n for f in contract.files for n in (f.name, *f.alternatives)}
     free = [f for f in delivered if f.name not in declared and not _LEFTOVER.search(f.name)]
     same = [f for f in free if f.name.casefold() in {n.casefold() for n in names}]
-    stem = fold(PurePath(spec.name).stem)
-    alike = [f for f in free if stem in fold(PurePath(f.name).stem) and PurePath(f.name).suffix.lower() in _SUFFIXES[spec.reader]]
+    stem = fold_name(PurePath(spec.name).stem)
+    alike = [f for f in free if stem in fold_name(PurePath(f.name).stem) and PurePath(f.name).suffix.lower() in _SUFFIXES[spec.reader]]
     candidates = same or alike
     return min(candidates, key=lambda f: f.name) if candidates else None
 
@@ -100,7 +100,7 @@ def _rename_reading(reading: FileReading, name: str) -> FileReading:
 
 def _gather_encoding_evidence(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, EncodingEvidence]:
     """Return, by declared file, the evidence for its encoding: agreed words, and the words of the other delimited files of the delivery."""
-    agreed = code_pages.agreed_words(contract)
+    agreed = code_pages.words_of_contract(contract)
     text = (
         {spec.name: files.load_bytes(file, FileReading(spec.name)) for spec, file in found if spec.reader == "delimited"}
         if len(found) > 1
@@ -167,7 +167,7 @@ def assemble(readings: Sequence[FileReading], contract: Contract) -> ReadResult:
             result.tables[name] = _add_missing_columns(pd.concat(parts, ignore_index=True), declared)
         else:
             result.tables[name] = _add_missing_columns(pd.DataFrame(columns=declared), declared)
-    _repair_encoding(result, EncodingEvidence(code_pages.agreed_words(contract)))
+    _repair_encoding(result, EncodingEvidence(code_pages.words_of_contract(contract)))
     _number_rows(result)
     _link_parents(result, contract)
     result.structure = _make_typed_frame([r for p in readings for r in p.structure], result.structure)

@@ -72,7 +72,7 @@ def dump_postgres(url: str) -> bytes:
     return write_dump(rows, present)
 
 
-def try_dump(url: str) -> bytes | str:
+def dump_or_reason(url: str) -> bytes | str:
     """Return the dump, or the reason why it could not be made."""
     try:
         return dump_postgres(url)

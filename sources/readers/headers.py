@@ -26,7 +26,7 @@ Fits = Callable[[int, str], bool]
 
 
 @lru_cache(maxsize=65536)
-def fold(name: str) -> str:
+def fold_name(name: str) -> str:
     """Return a name without case, diacritics and punctuation: its words in lower-case ASCII, separated by one space."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return " ".join(_SAME_WORD.get(w, w) for w in re.findall(r"[a-z]+|[0-9]+", plain))
@@ -59,8 +59,8 @@ def similarity(first: str, second: str) -> float:
 
 def count_named_columns(cells: Sequence[str | None], table: TableSpec) -> int:
     """Return how many declared columns of `table` the cells of a row name, up to spelling."""
-    delivered = {fold(c) for c in cells if c}
-    return sum(1 for c in table.columns if fold(c.name) in delivered or any(fold(a) in delivered for a in c.aliases))
+    delivered = {fold_name(c) for c in cells if c}
+    return sum(1 for c in table.columns if fold_name(c.name) in delivered or any(fold_name(a) in delivered for a in c.aliases))
 
 
 def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
@@ -70,10 +70,10 @@ def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
 
 def resembles_header(cells: Sequence[str | None], table: TableSpec) -> bool:
     """Return whether a row is a header of `table` in other words: most declared columns have a similar name in the row."""
-    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold(c))}  # numbers are not names
+    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold_name(c))}  # numbers are not names
     if len(delivered) < 3:
         return False
-    alike = sum(1 for c in table.columns if any(similarity(fold(c.name), d) >= SIMILAR for d in delivered))
+    alike = sum(1 for c in table.columns if any(similarity(fold_name(c.name), d) >= SIMILAR for d in delivered))
     return alike >= 0.6 * len(table.columns)
 
 
@@ -87,8 +87,8 @@ def match_header(cells: Sequence[str | None], table: TableSpec, fits: Fits | Non
     out = HeaderMatch()
     names = [(c or "").strip() for c in cells]
     open_columns = {c.name: i for i, c in enumerate(table.columns)}
-    aliases = {fold(a): c.name for c in table.columns for a in c.aliases}
-    folded = {fold(c): c for c in open_columns}
+    aliases = {fold_name(a): c.name for c in table.columns for a in c.aliases}
+    folded = {fold_name(c): c for c in open_columns}
 
     def claim(position: int, column: str, rule: str | None, detail: str = "") -> None:
         out.columns[position] = column
@@ -98,7 +98,7 @@ def match_header(cells: Sequence[str | None], table: TableSpec, fits: Fits | Non
 
     for exact in (True, False):
         for i, name in enumerate(names):
-            column = name if exact else folded.get(fold(name)) or aliases.get(fold(name))
+            column = name if exact else folded.get(fold_name(name)) or aliases.get(fold_name(name))
             if i not in out.columns and column in open_columns:
                 claim(i, column, None if exact else "file-column-renamed")
     _match_similar_names(names, table, open_columns, out, claim, by_position)
@@ -124,7 +124,7 @@ def _match_similar_names(
     if len(names) > _MOST_NAMES:
         return
     pairs = [
-        (similarity(fold(names[i]), fold(column)) + (10 if i == place else 0), -i, column, i, place)
+        (similarity(fold_name(names[i]), fold_name(column)) + (10 if i == place else 0), -i, column, i, place)
         for i in _unmatched_positions(names, out)
         for column, place in open_columns.items()
     ]
@@ -190,8 +190,8 @@ def contradicts_column(values: Sequence[str], column: ColumnSpec) -> bool | None
     if not filled:
         return None
     if column.codes:
-        known, begun = {fold(code) for code in column.delivered_codes}, tuple(fold(prefix) for prefix in column.prefixes)
-        fitting = sum((name := fold(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
+        known, begun = {fold_name(code) for code in column.delivered_codes}, tuple(fold_name(prefix) for prefix in column.prefixes)
+        fitting = sum((name := fold_name(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
     elif (pattern := column.pattern or _TYPE_PATTERNS.get(column.type)) is not None:
         fitting = sum(
             re.search(pattern, v) is not None if column.pattern else re.fullmatch(pattern, v, re.DOTALL) is not None for v in filled

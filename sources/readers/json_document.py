@@ -50,7 +50,7 @@ class _JsonRows(NestedRows):
 
     def table(self, name: str) -> str | None:
         """Return the declared table whose rows are in an array called `name`, up to spelling; None if there is none."""
-        return name if name in self.tables else next((t for t in self.tables if headers.fold(t) == headers.fold(name)), None)
+        return name if name in self.tables else next((t for t in self.tables if headers.fold_name(t) == headers.fold_name(name)), None)
 
     def take(self, record: _JsonObject, table: str, parent: int | None, reading: FileReading) -> None:
         """Add an object as a row of `table`, and the rows nested in it."""
@@ -127,7 +127,7 @@ def read(
         reading.find("json-broken", line=rows.line(error.pos) if isinstance(error, json.JSONDecodeError) else None)
         return reading
     _collect_rows(document, rows, spec.options.get("declared", {}), reading)
-    if not rows.count and not reading.unreadable and not _is_ours(document, rows):
+    if not rows.count and not reading.unreadable and not _has_outermost_array(document, rows):
         reading.findings.clear()
         files.quarantine_lines(reading, data, "file-header-not-found")
         return reading.fail("file-header-not-found")
@@ -196,6 +196,6 @@ def _collect_rows(document: Any, rows: _JsonRows, declared: Mapping[str, Sequenc
             reading.find("file-column-extra", line=rows.line(document.at), field=name, detail=_DOCUMENT)
 
 
-def _is_ours(document: Any, rows: _JsonRows) -> bool:
+def _has_outermost_array(document: Any, rows: _JsonRows) -> bool:
     """Return whether the document is an object with the outermost array, even if the array is empty."""
     return isinstance(document, _JsonObject) and any(rows.table(name) == rows.tables[0] for name in document)

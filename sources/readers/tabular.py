@@ -85,7 +85,11 @@ def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, Tab
 
 def _same_names(row: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether two header rows name the same columns."""
-    return len(row) == len(other) and row[0].strip() == other[0].strip() and list(map(headers.fold, row)) == list(map(headers.fold, other))
+    return (
+        len(row) == len(other)
+        and row[0].strip() == other[0].strip()
+        and list(map(headers.fold_name, row)) == list(map(headers.fold_name, other))
+    )
 
 
 def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
@@ -117,9 +121,11 @@ def read_grid(grid: Grid, tables: Sequence[TableSpec], reading: FileReading) -> 
 def find_earlier_table(grid: Grid) -> int:
     """Return the row at which the table of an earlier period begins (`Grid.earlier`), including the blank rows above that table. Return the
     number of rows if there is no such table."""
-    says = headers.fold(grid.earlier) if grid.earlier else None
+    says = headers.fold_name(grid.earlier) if grid.earlier else None
     here = (
-        i for i, row in enumerate(grid.cells) if says and _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD and says in map(headers.fold, row)
+        i
+        for i, row in enumerate(grid.cells)
+        if says and _count_filled(row) <= _MOST_FILLED_IN_NO_RECORD and says in map(headers.fold_name, row)
     )
     end = next(here, len(grid.cells))
     while end < len(grid.cells) and end and is_blank(grid.cells[end - 1]):
@@ -316,7 +322,7 @@ def _count_filled(row: Sequence[str]) -> int:
 def _is_total(row: Sequence[str]) -> bool:
     """Return whether a row is a total line: at most three filled cells, of which one of the first two begins with a word for a total."""
     filled = [c for c in row if c and not c.isspace()]
-    return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.fold(c)) for c in filled[:2])
+    return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.fold_name(c)) for c in filled[:2])
 
 
 def _repair_or_set_aside(grid: Grid, block: Block, i: int, reading: FileReading) -> list[str] | None:

@@ -205,7 +205,7 @@ def _report_missing_total(part: str, reading: FileReading) -> None:
     """Report that no total line was read (it is absent, or a formula without a stored value), so that nothing confirms that the sheet is
     complete."""
     unread = (str(f.get("value")) for f in reading.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
-    if any(tabular.TOTAL.search(headers.fold(formula)) for formula in unread):
+    if any(tabular.TOTAL.search(headers.fold_name(formula)) for formula in unread):
         reading.find("file-total-unreadable", part=part)
         return
     reading.state = "partial"

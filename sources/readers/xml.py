@@ -21,7 +21,7 @@ from sources.readers.encoding import EncodingEvidence
 from sources.readers.file_reading import FileReading, UnsafeError
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
-from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
+from sources.readers.xml_text import blank_comments, make_safe, parser_options, set_encoding_to_utf_8
 
 _MOST_TAGS = 10_000_000  # each may be a row, which takes about 300 bytes of memory while it is read
 
@@ -49,7 +49,7 @@ class XmlLayout:
     def table(self, local: str) -> str | None:
         """Return the declared table whose rows are elements with this local name, up to spelling; None if there is none."""
         if local not in self.tables:
-            alike = (t for t in self.elements if headers.fold(t) == headers.fold(local))
+            alike = (t for t in self.elements if headers.fold_name(t) == headers.fold_name(local))
             self.tables[local] = local if local in self.elements else next(alike, None)
         return self.tables[local]
 
@@ -130,7 +130,7 @@ def read(
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, evidence)
     for finding in found:
         reading.find(**finding)
-    text = without_encoding(text.lstrip("\ufeff"), found, reading)
+    text = set_encoding_to_utf_8(text.lstrip("\ufeff"), found, reading)
     if not re.search(r"<[A-Za-z_]", text):
         files.quarantine_lines(reading, data, "file-wrong-form")
         return reading.fail("file-wrong-form", "text")
@@ -139,7 +139,7 @@ def read(
     safe = make_safe(text, reading)
     if not _stream_rows(safe, rows, reading):
         xml_salvage.salvage(safe, rows, contract, reading)
-    if not rows.count and not reading.unreadable and not _is_ours(safe, layout):
+    if not rows.count and not reading.unreadable and not _has_declared_root(safe, layout):
         reading.findings.clear()
         files.quarantine_lines(reading, data, "file-header-not-found")
         return reading.fail("file-header-not-found")
@@ -147,10 +147,10 @@ def read(
     return reading
 
 
-def _is_ours(text: str, layout: XmlLayout) -> bool:
+def _has_declared_root(text: str, layout: XmlLayout) -> bool:
     """Return whether the root element of a text is the declared one."""
     root = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", blank_comments(text[:10_000]))
-    return root is not None and headers.fold(root[1]) == headers.fold(layout.root)
+    return root is not None and headers.fold_name(root[1]) == headers.fold_name(layout.root)
 
 
 def _stream_rows(text: str, rows: XmlRows, reading: FileReading) -> bool:

@@ -118,7 +118,7 @@ def blank_comments(text: str) -> str:
     return "".join([*out, text[done:]])
 
 
-def without_encoding(text: str, found: Sequence[Mapping[str, Any]], reading: FileReading) -> str:
+def set_encoding_to_utf_8(text: str, found: Sequence[Mapping[str, Any]], reading: FileReading) -> str:
     """Return the text with `utf-8` as its declared encoding, since it is decoded already. A wrong declaration is reported."""
     match = _DECLARATION.match(text.lstrip())
     if match:

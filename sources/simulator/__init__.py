@@ -112,7 +112,7 @@ def simulate(
         spoil_records(world, deliveries, spoiler)
         deliveries = make_noisy_deliveries(world, deliveries, spoiler)
     deliveries = register_life.change_files(chosen, deliveries)
-    register_life.log_events(deliveries, spoiler)
+    register_life.record_events_as_defects(deliveries, spoiler)
     cases, defects = len(world.cases), spoiler.found
     if victims:
         more, found, own = _make_victim_deliveries(chosen, world)

@@ -63,15 +63,15 @@ def _files_of_case(
     record on a day."""
     prosecution_state = partial(states.prosecution_state, cadence=cadence["prosecution"])
     for police in case.police:
-        yield "police", police, states.police_changes, states.police_state
+        yield "police", police, states.police_change_days, states.police_state
     for inspectorate in case.inspectorate:
-        yield "inspectorate", inspectorate, states.inspectorate_changes, states.inspectorate_state
+        yield "inspectorate", inspectorate, states.inspectorate_change_days, states.inspectorate_state
     for prosecution in case.prosecution:
-        yield "prosecution", prosecution, states.prosecution_changes, prosecution_state
+        yield "prosecution", prosecution, states.prosecution_change_days, prosecution_state
     for court in case.courts:
-        yield "courts", court, states.court_changes, states.court_state
+        yield "courts", court, states.court_change_days, states.court_state
     for stay in case.stays:
-        yield "corrections", stay, states.stay_changes, states.stay_state
+        yield "corrections", stay, states.stay_change_days, states.stay_state
 
 
 def build_deliveries(world: World, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:

@@ -43,11 +43,11 @@ def count_files_of_persons(world: World) -> Counter[str]:
     """Count the files of the world that each person is in, by person id."""
     counts: Counter[str] = Counter()
     for case in world.cases:
-        counts.update(_person_ids(case))
+        counts.update(_ids_of_persons(case))
     return counts
 
 
-def _person_ids(case: Case) -> list[str]:
+def _ids_of_persons(case: Case) -> list[str]:
     people: list[Person] = [entry.person for file in case.police for entry in file.people]
     people += [party.person for file in case.prosecution for party in file.parties]
     people += [defendant.person for file in case.courts for defendant in file.defendants]

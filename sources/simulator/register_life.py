@@ -195,7 +195,7 @@ def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: Pe
     """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
     person entered by mistake is taken out."""
     for case, file in _unchanged_police_files(cases):
-        later = sorted(day for day in states.police_changes(file) if quarter(day) != quarter(file.reported))
+        later = sorted(day for day in states.police_change_days(file) if quarter(day) != quarter(file.reported))
         if not later or file.reopened or rng.random() >= 0.3:
             continue
         file.numbered_by_position = True
@@ -370,7 +370,7 @@ def _deliver_again(rng: Random, deliveries: list[Delivery]) -> list[Delivery]:
 # -- what is recorded of it ------------------------------------------------------------------------------------------------------------
 
 
-def log_events(deliveries: list[Delivery], spoiler: Spoiler) -> None:
+def record_events_as_defects(deliveries: list[Delivery], spoiler: Spoiler) -> None:
     """Record each event for `defects.csv` in the delivery that first shows it."""
     if not spoiler.settings.life:
         return

@@ -18,7 +18,7 @@ from sources.simulator.records import CaseRecord, Part, PersonRecord
 ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witness", "Dëshmitar")}
 
 
-def dotted(day: date | None) -> str:
+def write_day_with_dots(day: date | None) -> str:
     """Return a day as `dd.mm.yyyy`; empty for None."""
     return day.strftime("%d.%m.%Y") if day else ""
 
@@ -28,7 +28,7 @@ def iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def sentence_words(months: int) -> str:
+def sentence_in_words(months: int) -> str:
     """Return the length of a sentence as the prisons write it: `3 vjet e 6 muaj`, `8 muaj`, `60 ditë`."""
     if months <= 2:
         return f"{months * 30} ditë"
@@ -63,7 +63,7 @@ def _offence_words(charged: Offence) -> str:
 # -- police ---------------------------------------------------------------------------------------------------------------------------
 
 
-def police_changes(file: PoliceFile) -> list[date]:
+def police_change_days(file: PoliceFile) -> list[date]:
     """Return the days on which the police's record changed."""
     days = [file.since or file.reported, file.sent, file.closed, file.merged_on, file.pp_known, file.until]
     days += [day for entry in file.people for day in (entry.since, entry.arrested, entry.left)]
@@ -89,9 +89,9 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     form = words()["forms"][file.form][0] if file.form else ""
     cells = {
         "Nr_rastit": file.number,
-        "Data_raportimit": dotted(file.reported),
-        "Data_e_vepres": dotted(file.offence_day),
-        "Data_dergimit_PSH": dotted(sent),
+        "Data_raportimit": write_day_with_dots(file.reported),
+        "Data_e_vepres": write_day_with_dots(file.offence_day),
+        "Data_dergimit_PSH": write_day_with_dots(sent),
         "Stacioni": file.station,
         "Komuna": file.municipality,
         "Vepra_penale": _offence_words(file.offence),
@@ -118,12 +118,12 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
             "Emri": person.given,
             "Emri_prindit": person.parent,
             "Nr_personal": person.number,
-            "Data_lindjes": "" if person.unknown else dotted(person.born),
+            "Data_lindjes": "" if person.unknown else write_day_with_dots(person.born),
             "Vendlindja": person.birthplace,
             "Komuna_banimit": person.municipality,
             "Gjinia": person.sex,
             "Shtetesia": _country_name(person),
-            "Data_arrestimit": dotted(arrested),
+            "Data_arrestimit": write_day_with_dots(arrested),
         }
         person_record = PersonRecord(f"{file.number}/{seq}", person, person_true, person_cells, dict(person_true))
         person_record.slot = f"{file.number} {person.person_id}" if file.numbered_by_position else ""
@@ -134,7 +134,7 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
 # -- inspectorate ---------------------------------------------------------------------------------------------------------------------
 
 
-def inspectorate_changes(file: InspectorateFile) -> list[date]:
+def inspectorate_change_days(file: InspectorateFile) -> list[date]:
     """Return the days on which the inspectorate's record changed."""
     return [day for day in (file.received, file.sent, file.closed, file.pp_known) if day]
 
@@ -174,7 +174,7 @@ def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseR
 # -- prosecution ----------------------------------------------------------------------------------------------------------------------
 
 
-def prosecution_changes(file: ProsecutionFile) -> list[date]:
+def prosecution_change_days(file: ProsecutionFile) -> list[date]:
     """Return the days on which the prosecution's record changed."""
     days = [file.received, *(day for day, _ in file.statuses), *(decision.day for decision in file.decisions)]
     return days + [charge.since for party in file.parties for charge in party.charges] + [party.since for party in file.parties]
@@ -266,7 +266,7 @@ def _charge_part(charge: Charge, party_id: int) -> Part:
 # -- courts ---------------------------------------------------------------------------------------------------------------------------
 
 
-def court_changes(file: CourtFile) -> list[date]:
+def court_change_days(file: CourtFile) -> list[date]:
     """Return the days on which the court's record changed."""
     days = [file.entered]
     for defendant in file.defendants:
@@ -327,7 +327,7 @@ def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
 # -- corrections ----------------------------------------------------------------------------------------------------------------------
 
 
-def stay_changes(stay: Stay) -> list[date]:
+def stay_change_days(stay: Stay) -> list[date]:
     """Return the days on which the row of a stay changed."""
     days = [stay.admitted, stay.released or stay.admitted]
     if stay.court and stay.admitted <= stay.court.entered <= (stay.released or date.max):
@@ -363,7 +363,7 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
         "Gjykata": stay.seat,
         "Nr. i aktgjykimit": court,
         "Vepra": stay.offence.as_typed(),
-        "Dënimi": sentence_words(stay.months) if stay.months else "",
+        "Dënimi": sentence_in_words(stay.months) if stay.months else "",
         "Data e pranimit": stay.admitted,
         "Data e lirimit": released,
         "Arsyeja e lirimit": stay.reason if released else "",

@@ -24,7 +24,7 @@ from sources.simulator.noise import count_files_of_persons
 from sources.simulator.records import CaseRecord, Cells, Part, PersonRecord
 from sources.simulator.value_defects import CODES_OF_KOSOVO
 from sources.simulator.victim_files import QPS, ZMNV, VictimWorld
-from sources.simulator.victim_states import moment, slashed
+from sources.simulator.victim_states import moment, write_day_with_slashes
 
 UNKNOWN = {
     "offence": ("X", "??", "TQNJ"),
@@ -90,7 +90,7 @@ class _RecordDefects:
 
     def _write_day(self, day: date) -> str:
         """Return a day as the institution writes it."""
-        return moment(day) or "" if self.zmnv else slashed(day)
+        return moment(day) or "" if self.zmnv else write_day_with_slashes(day)
 
     # -- the victim -------------------------------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class _RecordDefects:
         rng, zmnv = self.rng, self.zmnv
 
         def shown(day: date) -> str:
-            return day.isoformat() if zmnv else slashed(day)
+            return day.isoformat() if zmnv else write_day_with_slashes(day)
 
         def typed(_: Any) -> WrongValue:
             day = born + timedelta(days=rng.choice((-365, -10, -1, 1, 10, 365)))

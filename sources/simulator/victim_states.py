@@ -46,7 +46,7 @@ def moment(day: date | None) -> str | None:
     return datetime.combine(day, time(), KOSOVO).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def slashed(day: date | None) -> str:
+def write_day_with_slashes(day: date | None) -> str:
     """Return a day as `dd/mm/yyyy`; empty for None."""
     return day.strftime("%d/%m/%Y") if day else ""
 
@@ -137,11 +137,11 @@ def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> No
         {
             "Nr_QPS": file.number,
             "Qendra": f"QPS {file.seat}",
-            "Data_e_hapjes": slashed(file.opened),
+            "Data_e_hapjes": write_day_with_slashes(file.opened),
             "Referuar_nga": file.referred_by,
-            "Data_e_referimit": slashed(file.referred),
+            "Data_e_referimit": write_day_with_slashes(file.referred),
             "Statusi": STATUSES[record.true["status"]][1],
-            "Data_e_statusit": slashed(since),
+            "Data_e_statusit": write_day_with_slashes(since),
             "Vepra": OFFENCES[file.group][1],
             "Forma": FORM_CODES[file.form] if file.form else "",
             "Nr_policise": police,
@@ -155,7 +155,7 @@ def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> No
         "Mbiemri": person.surname,
         "Emri_i_prindit": person.parent,
         "Nr_personal": person.number,
-        "Datelindja": slashed(person.born),
+        "Datelindja": write_day_with_slashes(person.born),
         "Gjinia": person.sex,
         "Shtetesia": places()["countries"][person.citizenship][0],
         "Komuna": person.municipality,
@@ -165,12 +165,22 @@ def _fill_centre_record(file: VictimFile, as_of: date, record: CaseRecord) -> No
     for service in file.services:
         last = service.last if service.last and service.last <= as_of else None
         true = {"entry": "service", "kind": service.kind, "day": service.day}
-        cells = {"Lloji": SERVICES[service.kind], "Prej": slashed(service.day), "Deri": slashed(last), "Ofruesi": service.provider}
+        cells = {
+            "Lloji": SERVICES[service.kind],
+            "Prej": write_day_with_slashes(service.day),
+            "Deri": write_day_with_slashes(last),
+            "Ofruesi": service.provider,
+        }
         rows.append((service.day, true, {**cells, "Strehimorja": ""}))
     for stay in file.stays:
         last = stay.last if stay.last and stay.last <= as_of else None
         true = {"entry": "stay", "kind": "shelter", "day": stay.day}
-        cells = {"Lloji": "Strehim", "Prej": slashed(stay.day), "Deri": slashed(last), "Ofruesi": "Strehimorja"}
+        cells = {
+            "Lloji": "Strehim",
+            "Prej": write_day_with_slashes(stay.day),
+            "Deri": write_day_with_slashes(last),
+            "Ofruesi": "Strehimorja",
+        }
         rows.append((stay.day, true, {**cells, "Strehimorja": stay.shelter}))
     for i, (day, true, cells) in enumerate(sorted(rows, key=lambda row: row[0]), 1):
         if day <= as_of:

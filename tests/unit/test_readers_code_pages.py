@@ -13,7 +13,7 @@ from sources import contract
 from sources.readers import code_pages, encoding
 from sources.readers.encoding import EncodingEvidence
 
-AGREED = code_pages.agreed_words(contract.load("police"))
+AGREED = code_pages.words_of_contract(contract.load("police"))
 
 
 def to_latin_1(clean: str) -> str:

@@ -17,7 +17,7 @@ NAMES = [c.name for c in LENDET.columns]
     [("Nr. i lëndës", "nr i lendes"), ("NUMRI_PERSONAL", "nr personal"), ("Shtetësia", "shtetesia"), ("  ", ""), ("Nr_PP", "nr pp")],
 )
 def test_folding_leaves_words_only(name: str, folded: str) -> None:
-    assert headers.fold(name) == folded
+    assert headers.fold_name(name) == folded
 
 
 def test_exact_names_are_no_finding() -> None:

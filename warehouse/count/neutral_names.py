@@ -15,7 +15,7 @@ import pandas as pd
 
 from sources import contract as contracts
 from sources.contract import Contract
-from sources.readers.headers import fold
+from sources.readers.headers import fold_name
 
 NEUTRAL = {"file": "undeclared file", "part": "undeclared sheet", "field": "undeclared column"}
 OTHER_UNITS = "other"
@@ -28,14 +28,14 @@ _DELIVERY = ["institution", "delivery"]
 def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
     """Return the names that a contract declares, by kind: `file`, `part` (sheets and tables), `field` (columns).
 
-    The names are folded (`sources.readers.headers.fold`), so that spellings are compared as the readers compare them.
+    The names are folded (`sources.readers.headers.fold_name`), so that spellings are compared as the readers compare them.
     """
     files = {name for file in contract.files for name in (file.name, *file.alternatives)}
     dumps = {f"{name.removesuffix('.url')}.dump" for name in files if name.endswith(".url")}
     sheets = {sheet for file in contract.files for sheet in (*file.options.get("sheets", ()), file.options.get("sheet", ""))}
     columns = {name for table in contract.tables.values() for column in table.columns for name in (column.name, *column.aliases)}
     by_kind = {"file": files | dumps, "part": sheets | set(contract.tables), "field": columns}
-    return {kind: frozenset(map(fold, names)) for kind, names in by_kind.items()}
+    return {kind: frozenset(map(fold_name, names)) for kind, names in by_kind.items()}
 
 
 def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
     """
     declared = {name: declared_names(contracts.load(name)) for name in contracts.institutions()}
     rows = zip(delivered["institution"], delivered["kind"], delivered["name"], strict=True)
-    undeclared = np.array([fold(str(name)) not in declared.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
+    undeclared = np.array([fold_name(str(name)) not in declared.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
     group = [*_DELIVERY, "kind"]
     out = delivered[undeclared].sort_values([*group, "name"], ignore_index=True)
     number = (out.groupby(group, dropna=False).cumcount() + 1).astype("str")

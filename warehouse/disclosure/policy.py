@@ -50,8 +50,8 @@ def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = 
     `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key or a policy that cannot be applied.
     """
     source = policy or _unsigned_file(home)
-    content = _read(source)
-    parse_programme(_parse(content, source))
+    content = _read_policy_file(source)
+    parse_programme(_parse_policy(content, source))
     record = {"name": name, "day": day, "signature": signature.sign(home, key_file, _message(content, name, day))}
     with storage(home):
         if source.absolute() != (home / POLICY).absolute():
@@ -67,14 +67,14 @@ def read_unsigned(home: Path) -> tuple[bytes, Programme]:
     """Return the policy that `sign` would put in force in `home`: its bytes and what it says. Raises `HarmoniaError` if it cannot be
     applied."""
     source = _unsigned_file(home)
-    content = _read(source)
-    return content, parse_programme(_parse(content, source))
+    content = _read_policy_file(source)
+    return content, parse_programme(_parse_policy(content, source))
 
 
 def check_shipped() -> None:
     """Raise `HarmoniaError`, with the file, for a policy of the domain that cannot be applied to its indicators, or has no labels."""
     try:
-        programme = parse_programme(_parse(_read(SHIPPED), SHIPPED))
+        programme = parse_programme(_parse_policy(_read_policy_file(SHIPPED), SHIPPED))
         for dimension in ("offence_group", "form"):
             if lacking := [category for category in programme.categories[dimension] if category not in texts("labels")[dimension]]:
                 raise HarmoniaError(f"category {lacking[0]} of {dimension} has no label: add it to labels.{dimension} in texts.yaml")
@@ -89,9 +89,9 @@ def load(home: Path) -> Policy:
     for name in (POLICY, SIGNATURE, signature.PUBLIC_KEY):
         if not (home / name).is_file():
             raise HarmoniaError(f"the disclosure policy of {home} is not signed ({name} is missing), so nothing is published: {remedy}")
-    content = _read(home / POLICY)
+    content = _read_policy_file(home / POLICY)
     try:
-        record = json.loads(_read(home / SIGNATURE))
+        record = json.loads(_read_policy_file(home / SIGNATURE))
         is_valid = signature.is_valid(home, _message(content, record["name"], record["day"]), record["signature"])
     except (ValueError, KeyError, TypeError, AttributeError):
         is_valid = False
@@ -99,18 +99,18 @@ def load(home: Path) -> Policy:
         raise HarmoniaError(
             f"{home / POLICY} was changed after it was signed, or not signed by the key of {signature.PUBLIC_KEY}: {remedy}"
         )
-    programme = parse_programme(_parse(content, home / POLICY))
+    programme = parse_programme(_parse_policy(content, home / POLICY))
     return Policy(programme, content, hashlib.sha256(content).hexdigest(), record["name"], record["day"])
 
 
-def _read(path: Path) -> bytes:
+def _read_policy_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _parse(content: bytes, path: Path) -> dict[str, Any]:
+def _parse_policy(content: bytes, path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(content)
     except yaml.YAMLError as error:

@@ -151,7 +151,7 @@ def parse_programme(raw: Mapping[str, Any]) -> Programme:
         raise HarmoniaError(
             f"the disclosure policy cannot be read: {type(error).__name__} {error}; see docs/reference/releases.md"
         ) from None
-    _check(parsed)
+    _check_programme(parsed)
     return parsed
 
 
@@ -160,7 +160,7 @@ def _indicator_tables(code: str, entry: Mapping[str, Any], raw: Mapping[str, Any
     return IndicatorTables(code, entry["group"], tuple(entry["tables"]), offences)
 
 
-def _check(programme: Programme) -> None:
+def _check_programme(programme: Programme) -> None:
     """Refuse a policy that cannot be protected or counted."""
     problems = [f"indicator {code} is not defined" for code in programme.indicators if code not in indicators()]
     for dimension, values in DIMENSIONS.items():

@@ -79,15 +79,15 @@ def protect(inputs: ReleaseInputs) -> PublishedTables:
         for year in _counted_years(inputs, indicator):
             if int(year) < inputs.as_of.year:
                 tables |= _year_totals(inputs, indicator, year)
-        tables |= _breakdowns(inputs, indicator, tables)
-    return _with_previous(inputs, tables)
+        tables |= _publish_breakdowns(inputs, indicator, tables)
+    return _add_previous_tables(inputs, tables)
 
 
 def _counted_years(inputs: ReleaseInputs, indicator: str) -> list[str]:
     return sorted({key.period for key in inputs.current if key.indicator == indicator and key.table == TOTAL})
 
 
-def _with_previous(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedTables:
+def _add_previous_tables(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedTables:
     """Return `tables` and those of the last release that they do not replace: breakdowns, and years that are no longer counted."""
     replaced = {(key.indicator, key.period) for key in tables if key.table == TOTAL}
     still_valid = {
@@ -102,20 +102,20 @@ def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedT
     total_key, offence_key = (TableKey(indicator, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
     counts = inputs.current.get(offence_key)
     if counts is None:
-        return _revised_or_kept(inputs, {total_key: PublishedTable("no_delivery", source_release=inputs.release)})
+        return _revise_or_keep(inputs, {total_key: PublishedTable("no_delivery", source_release=inputs.release)})
     cells = programme.cells(offence_key)
     rule = programme.merging_rule(indicator, cells[1:], offence_key)
     total, offences = publish_year(rule, cells, counts, programme.external_bounds(total_key).get(TOTAL))
-    harmonised = _revised_or_kept(inputs, _year_tables(inputs, total_key, total, offences))
+    harmonised = _revise_or_keep(inputs, _year_tables(inputs, total_key, total, offences))
     if total_key not in harmonised or (offence_key not in harmonised and harmonised[total_key].status != "published"):
         return harmonised
     pair = harmonised[total_key], harmonised.get(offence_key)
     reported_counts = inputs.current[offence_key._replace(measure=REPORTED)] or ()
-    reported = _revised_or_kept(inputs, as_reported_tables(inputs, indicator, year, reported_counts, pair))
-    return {**harmonised, **_kept_if_safe(inputs, total_key._replace(measure=REPORTED), reported, pair)}
+    reported = _revise_or_keep(inputs, as_reported_tables(inputs, indicator, year, reported_counts, pair))
+    return {**harmonised, **_keep_if_safe(inputs, total_key._replace(measure=REPORTED), reported, pair)}
 
 
-def _kept_if_safe(
+def _keep_if_safe(
     inputs: ReleaseInputs, total_key: TableKey, reported: PublishedTables, harmonised: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
     """Keep the tables of a year as reported, or suppress them if unchanged tables would leave too few possible values."""
@@ -133,7 +133,7 @@ def _kept_if_safe(
     minimum = programme.minimum_total(total_key.indicator)
     if harmonised_value is None or can_keep_as_reported(harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from):
         return reported
-    return {total_key: _with_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
+    return {total_key: _note_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
 
 
 def as_reported_tables(
@@ -156,7 +156,7 @@ def _year_tables(inputs: ReleaseInputs, total_key: TableKey, total: PublishedTab
     return {key: replace(table, source_release=inputs.release) for key, table in tables.items()}
 
 
-def _revised_or_kept(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
+def _revise_or_keep(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
     """Return `new_tables` of a year if they may replace the published ones, otherwise the published ones."""
     earlier = [{key: tables[key] for key in new_tables if key in tables} for tables in inputs.history]
     min_difference = inputs.programme.revise_from
@@ -164,12 +164,12 @@ def _revised_or_kept(inputs: ReleaseInputs, new_tables: PublishedTables) -> Publ
         key: all(is_safe_revision(new, old[key], min_difference) for old in earlier if key in old) for key, new in new_tables.items()
     }
     if all(is_safe.values()):
-        return {key: _with_first_release(inputs, key, new) for key, new in new_tables.items()}
+        return {key: _note_first_release(inputs, key, new) for key, new in new_tables.items()}
     year_keys = {key._replace(table=table) for key in new_tables for table in (TOTAL, OFFENCE)}
     kept = {key: old for key, old in inputs.previous.items() if key in year_keys}
     total_key = next(key for key in year_keys if key.table == TOTAL)
     if is_safe[total_key] and _is_total_revised_alone(inputs, total_key, new_tables, kept):
-        return {**kept, total_key: _with_first_release(inputs, total_key, new_tables[total_key])}
+        return {**kept, total_key: _note_first_release(inputs, total_key, new_tables[total_key])}
     return kept
 
 
@@ -184,7 +184,7 @@ def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tabl
     return can_revise_total_alone(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
 
 
-def _with_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
+def _note_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
     """Return the table `new` with the release that first published it in this form."""
     old = inputs.previous.get(key)
     return replace(new, first_release=old.first_release if old and old.has_same_content(new) else inputs.release)
@@ -227,7 +227,7 @@ def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTable
     return keys
 
 
-def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
+def _publish_breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
     """Return the breakdowns due in this release. Those of windows come last, since sex × age depends on the others."""
     new: PublishedTables = {}
     for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
@@ -236,7 +236,7 @@ def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) 
         if not all(_leading_table(tables, indicator, year) for year in list_years(key.period)):
             continue
         if "/" in key.period:
-            pooled = _window_table(inputs, key, _with_previous(inputs, {**tables, **new}))
+            pooled = _window_table(inputs, key, _add_previous_tables(inputs, {**tables, **new}))
             new[key] = replace(pooled, first_release=inputs.release)
         elif (offences := _leading_table(tables, indicator, key.period)) and (counts := inputs.exact[offences.source_release].get(key)):
             cells = inputs.programme.cells(key)
@@ -253,7 +253,7 @@ def overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | N
     return next((k for k in same_table if years & set(list_years(k.period))), None)
 
 
-def withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
+def tables_withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
     """Return the tables of the programme that are not published because they overlap one of an earlier release, each with that earlier
     table."""
     due = [key for indicator in inputs.programme.indicators for key in breakdowns_due(inputs, indicator, tables)]

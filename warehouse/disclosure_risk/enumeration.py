@@ -41,15 +41,15 @@ def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: froz
         if name not in truth or (only is not None and name not in only):
             continue
         if observed.status == "fewer_than":
-            disclosures += _small_total(knowledge, name, observed, truth[name])
+            disclosures += _disclosures_of_small_total(knowledge, name, observed, truth[name])
         elif name.table == "sex_age_group":
-            disclosures += _sex_age(knowledge, name, observed, truth[name])
+            disclosures += _disclosures_of_sex_age(knowledge, name, observed, truth[name])
         elif name.table != "total" and observed.status != "no_delivery":
-            disclosures += _one_way_table(knowledge, name, observed, truth[name])
+            disclosures += _disclosures_of_one_way_table(knowledge, name, observed, truth[name])
     return disclosures
 
 
-def _small_total(
+def _disclosures_of_small_total(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
     """Find what can be inferred about a total that is published only as small."""
@@ -58,7 +58,7 @@ def _small_total(
     return [Disclosure(name, "total", n, intruder, METHOD) for intruder, n in possible_values.items() if n < MIN_POSSIBLE_VALUES]
 
 
-def _one_way_table(
+def _disclosures_of_one_way_table(
     knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
 ) -> list[Disclosure]:
     protected = protected_cells(knowledge, name, observed, true_counts)
@@ -167,7 +167,9 @@ def _all_in_one_category(tables: np.ndarray, total: int) -> bool:
     return bool((tables == total).any(axis=1).all() and (tables.max(axis=0) == tables.min(axis=0)).all())
 
 
-def _sex_age(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[Disclosure]:
+def _disclosures_of_sex_age(
+    knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
+) -> list[Disclosure]:
     """Find what can be inferred about sex × age if both are published completely: one cell then determines all four, within the bounds
     of every year.
 
@@ -178,7 +180,7 @@ def _sex_age(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTa
         return []
     cells, known_persons, truth = tuple(true_counts), knowledge.known_persons[name.indicator], np.array(list(true_counts.values()))
     rows = _sex_age_tables(true_counts, margins)
-    corner = _four_cells(cells)[0]
+    corner = _positions_of_known_cells(cells)[0]
     first, last = rows[:, corner].min(), rows[:, corner].max()
     numbers = knowledge.publication_numbers(name, cells, np.concatenate([rows, [truth]]))
     rows = rows[numbers[:-1] == numbers[-1]]
@@ -192,7 +194,7 @@ def _sex_age(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTa
     return disclosures
 
 
-def _four_cells(cells: tuple[str, ...]) -> list[int]:
+def _positions_of_known_cells(cells: tuple[str, ...]) -> list[int]:
     """Return the positions of the four cells whose sex and age are both known."""
     return [n for n, cell in enumerate(cells) if "unknown" not in cell.split(CROSS_SEPARATOR)]
 
@@ -202,7 +204,7 @@ def _sex_age_tables(true_counts: Mapping[str, int], margins: list[tuple[list[int
     first = sum(max(0, sex[0] - age[1]) for sex, age in margins)
     last = sum(min(sex[0], age[0]) for sex, age in margins)
     truth = np.array(list(true_counts.values()))
-    corner, same_sex, same_age, opposite = _four_cells(tuple(true_counts))
+    corner, same_sex, same_age, opposite = _positions_of_known_cells(tuple(true_counts))
     change = np.zeros(len(truth), dtype=np.int64)
     change[[corner, opposite]], change[[same_sex, same_age]] = 1, -1
     return np.asarray(truth + (np.arange(first, last + 1) - truth[corner])[:, None] * change)

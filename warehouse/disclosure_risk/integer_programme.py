@@ -98,12 +98,15 @@ def _add_table(
         _add_sex_age(constraints, knowledge, name, observed, tables)
         return
     # The leading group of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
-    yearly = [_leading(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in list_years(name.of)]
+    yearly = [
+        _leading_group_variable(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
+        for year in list_years(name.of)
+    ]
     terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
 
 
-def _leading(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
+def _leading_group_variable(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
     """Return the variable of the leading group in a year, from the newest figures that count no later release than `newest`.
 
     None if no release broke the year down.
@@ -180,7 +183,7 @@ class Solver:
     def range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
         """Return the minimum and maximum of a sum of variables."""
         factors = {self.constraints.variables[variable]: factor for variable, factor in terms.items()}
-        return self._optimum(factors, 1), self._optimum(factors, -1)
+        return self._find_optimum(factors, 1), self._find_optimum(factors, -1)
 
     def _set_objective(self, factors: Mapping[int, int], sign: int) -> None:
         for column in self._objective_columns:
@@ -189,7 +192,7 @@ class Solver:
             self._highs.changeColCost(column, float(sign * factor))
         self._objective_columns = list(factors)
 
-    def _optimum(self, factors: Mapping[int, int], sign: int) -> int:
+    def _find_optimum(self, factors: Mapping[int, int], sign: int) -> int:
         self._set_objective(factors, sign)
         self._highs.run()
         values = np.array(self._highs.getSolution().col_value)

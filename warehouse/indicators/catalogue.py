@@ -173,7 +173,7 @@ def check_definitions(definitions: list[Definition]) -> None:
 def _check_definition(empty: duckdb.DuckDBPyConnection, definition: Definition, measure: str, sql: str) -> None:
     where = FOLDER / f"{definition.code}.yaml"
     try:
-        only_reads(empty, sql)
+        require_read_only(empty, sql)
         present = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
         raise _invalid_file(
@@ -186,7 +186,7 @@ def _check_definition(empty: duckdb.DuckDBPyConnection, definition: Definition, 
         raise _invalid_file(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
 
 
-def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def require_read_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise `ValueError` if `sql` is not one SELECT, as DuckDB parses it, or reads anything but facts and dimensions."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:

@@ -25,7 +25,7 @@ from warehouse.disclosure.protect import (
     ReleaseInputs,
     protect,
     tables_published_with,
-    withheld_for_overlap,
+    tables_withheld_for_overlap,
     year_source_release,
 )
 from warehouse.disclosure.published_tables import PublishedTable
@@ -111,7 +111,7 @@ def build(signed: policy.Policy, source: ReleaseSource, releases: Path, as_of: d
     mismatches = recount.recount_mismatches(name, {**earlier.files, name: files})
     if mismatches:
         raise HarmoniaError(f"release {name} is refused, since its figures do not match the warehouse: {'; '.join(mismatches[:5])}")
-    withheld = withheld_for_overlap(inputs, tables).items()
+    withheld = tables_withheld_for_overlap(inputs, tables).items()
     lines = [f"{table_title(key)} shares a year with {table_title(other)}, published before" for key, other in withheld]
     return NewRelease(name, files, lines)
 

@@ -59,9 +59,9 @@ def _difference_lines(existing: Properties, declared: Properties) -> list[str]:
 
 
 def _only_in_first(first: list[str], second: list[str]) -> str:
-    return ", ".join(_short(text) for text in first if text not in second) or "nothing"
+    return ", ".join(_shorten_property(text) for text in first if text not in second) or "nothing"
 
 
-def _short(text: str) -> str:
+def _shorten_property(text: str) -> str:
     """Shorten a property for a message; of a long definition, say only that it differs."""
     return text if len(text) <= _MAX_SHOWN_LENGTH and "\n" not in text else f"another {text.split(maxsplit=1)[0]}"

@@ -29,7 +29,7 @@ _NUMBERS = {"as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolea
 VALUES = ["as_reported", "harmonised", "incomplete", "missing", "preliminary"]
 
 
-def _breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
+def _list_breakdowns(indicator: Definition) -> list[tuple[str, ...]]:
     """Return the breakdowns of an indicator: none (the total), each dimension alone, and the combinations of `CROSSED` that it has."""
     one_way = [c for n in (0, 1) for c in combinations(indicator.dimensions, n)]
     return [*one_way, *(crossed for crossed in CROSSED if set(crossed) <= set(indicator.dimensions))]
@@ -110,7 +110,7 @@ def figure_statement(indicator: Definition) -> str:
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing, preliminary.
     """
     dimensions = "".join(f", {name}" for name in indicator.dimensions)
-    sets = ", ".join(f"({', '.join(['period', *names])})" for names in _breakdowns(indicator))
+    sets = ", ".join(f"({', '.join(['period', *names])})" for names in _list_breakdowns(indicator))
     has_known_values = " AND ".join(f"(GROUPING({name}) = 1 OR {name} IS NOT NULL)" for name in indicator.dimensions) or "1 = 1"
     cells = ", ".join(DIMENSIONS)
     return f"""WITH units AS (

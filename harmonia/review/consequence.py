@@ -167,7 +167,8 @@ def _have_equal_ids(first: RecordIds, second: RecordIds) -> bool:
     """Return whether all records have the same ids in both."""
     columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
     id_sets = [
-        {name: set(getattr(ids, name)[of].itertuples(index=False, name=None)) for name, of in columns.items()} for ids in (first, second)
+        {name: set(zip(*(getattr(ids, name)[column].tolist() for column in of), strict=True)) for name, of in columns.items()}
+        for ids in (first, second)
     ]
     return id_sets[0] == id_sets[1]
 

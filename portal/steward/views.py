@@ -388,10 +388,10 @@ def _marked_files(desk: Desk, pair: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def _queue_neighbours(desk: Desk, request: HttpRequest, name: str) -> dict[str, Any]:
-    """Return the pairs before and after this one in the queue. If the pair is not in the queue, the first pair of the queue comes next."""
+    """Return the pairs before and after this one in the queue; after the last pair, and after one that is not in it, comes the first."""
     waiting = desk.queue(_steward_name(request))["pair"].tolist()
     position = waiting.index(name) if name in waiting else -1
-    following = waiting[position + 1] if position + 1 < len(waiting) else None
+    following = waiting[(position + 1) % len(waiting)] if waiting else None
     if following == name:
         following = None
     return {

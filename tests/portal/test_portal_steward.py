@@ -89,6 +89,7 @@ def test_a_verdict_goes_to_the_next_pair_and_can_be_undone(world: World) -> None
     assert [verdict for verdict, _, _ in _judgements()] == ["different", "withdrawn"]
     assert _queue()["pair"].tolist() == waiting
     assert "nothing to undo" in client.post("/steward/undo", follow=True).content.decode()
+    assert _decide(client, waiting[-1], "different").url.endswith(waiting[0])  # after the last pair comes the first
 
 
 def test_a_line_names_the_pair_and_the_reason_is_that_of_one_pair_alone(world: World) -> None:

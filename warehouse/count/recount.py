@@ -25,11 +25,12 @@ MEASURES = ["as_reported", "harmonised"]
 _ENTITIES = ("cases", "persons")
 _WHOLE = "memory.main"
 """The database of all records, with the models that do not depend on ids, and `day_now`: the days of events under the current ids."""
+_SEARCH_PATH = f"counted_{{}}.main,reached.main,{_WHOLE}"
+"""Where models look for a table: among those counted from the reached rows, then the reached rows, then all else."""
 _PREPARE_STATES_AND_DAYS = """
 CREATE TABLE state AS SELECT DISTINCT institution, record_key, case_key FROM person_records;
 CREATE TABLE day_now AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place)
 """
-_TABLE_NAMES = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary UNION SELECT table_name FROM duckdb_tables()"
 _AFFECTED = "(institution, case_key) IN (SELECT (institution, case_key) FROM temp.affected_file)"
 _COPY_REACHED_ROWS = """CREATE TABLE reached.main."{0}" AS
 FROM memory.main."{0}"
@@ -113,10 +114,8 @@ class Recount:
         self._stack = ExitStack()
         whole = self._stack.enter_context(counting_models(inputs))
         self._connection = whole.connection
-        inputs_registered = {name for (name,) in self._connection.execute(_TABLE_NAMES).fetchall()}
         whole.run("event_day", *dimensions.STATIC)
         self._habits = learn_date_habits(whole)
-        self._shared_tables = sorted((inputs_registered | set(dimensions.STATIC)) - {*canonical.TABLES, "case_ids", "person_ids"})
         self._models_of_ids = {name: model for name, model in whole.models.items() if name not in dimensions.STATIC}
         self._connection.execute(_PREPARE_STATES_AND_DAYS)
         self._connection.execute("SET threads = 1")  # faster for few rows
@@ -167,11 +166,8 @@ class Recount:
     @contextmanager
     def _models_with_ids(self, side: str) -> Iterator[Models]:
         """Make models over the reached rows with the ids `before` (the days of events are known then) or `after`."""
-        self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; USE counted_{side}")
+        self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; SET search_path = '{_SEARCH_PATH.format(side)}'")
         try:
-            views = [(name, f'reached.main."{name}"') for name in canonical.TABLES]
-            views += [(name, f'{_WHOLE}."{name}"') for name in self._shared_tables]
-            self._connection.execute(";".join(f'CREATE VIEW "{name}" AS FROM {source}' for name, source in views))
             self._connection.execute(_CREATE_IDS_OF_REACHED.format(side))
             reads = frozenset({"dated_event"})
             if side == "before":
@@ -180,7 +176,7 @@ class Recount:
                 days = TableModel("event_day", reads, function=self._event_days_after)
             yield Models(self._connection, {**self._models_of_ids, "event_day": days})
         finally:
-            self._connection.execute(f"USE {_WHOLE}; DETACH counted_{side}")
+            self._connection.execute(f"SET search_path = '{_WHOLE}'; DETACH counted_{side}")
 
     def _event_days_after(self, models: Models) -> Iterator[pd.DataFrame]:
         """Compute the table `event_day` with the ids after the change: the known days of unchanged cases, and imputed days of others."""

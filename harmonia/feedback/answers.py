@@ -32,7 +32,7 @@ from sources.periods import last_day
 
 VERDICTS = ("announced", "accepted", "no_error")
 GIVEN = ("institution", "finding", "delivery", "rule", "record_key", "field", "verdict", "reason", "person", "value_mark", "origin")
-ANSWERS = ("id", *GIVEN, "answered_at", "decision", "decided_by", "decided_at", "until")
+ANSWERS = ("id", *GIVEN, "answered_at", "decision", "decided_by", "decided_at", "until", "decision_reason")
 _SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
 
 
@@ -94,12 +94,14 @@ def enter_answers(registry: Registry, rows: pd.DataFrame, seen: Mapping[str, int
     return is_new
 
 
-def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None) -> int:
+def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None, reason: str | None = None) -> int:
     """Record the owner's `decision` (`countersigned`, `refused`) on the answers with these numbers; return how many there are.
 
-    until: expiry date of a countersigned answer. Raises `HarmoniaError` if an answer does not exist, is decided or superseded, needs no
-    countersignature, or was given by the person `by`.
+    until: expiry date of a countersigned answer. reason: why answers are refused, for the institution. Raises `HarmoniaError` if a refusal
+    has no reason, or if an answer does not exist, is decided or superseded, needs no countersignature, or was given by the person `by`.
     """
+    if decision == "refused" and not (reason or "").strip():
+        raise HarmoniaError("a refusal needs a reason, which the institution reads: write it in one sentence")
     with registry.write() as session:
         counts = latest(_read_answer_rows(session)).set_index("id")
         for number in numbers:
@@ -113,7 +115,7 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
             if str(row["person"]).casefold() == by.casefold():
                 raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it")
         statement = update(Answer).where(Answer.id.in_(list(numbers)))
-        session.execute(statement.values(decision=decision, decided_by=by, decided_at=now(), until=until))
+        session.execute(statement.values(decision=decision, decided_by=by, decided_at=now(), until=until, decision_reason=reason))
     return len(numbers)
 
 

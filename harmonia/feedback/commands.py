@@ -92,8 +92,8 @@ def show(
         latest_answers = latest_answers[latest_answers["institution"] == institution]
     if waiting:
         latest_answers = latest_answers[(latest_answers["verdict"] == "accepted") & latest_answers["decision"].isna()]
-    shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
-    headers = {"id": "number", "record_key": "record", "verdict": "answer"}
+    shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until", "decision_reason"]
+    headers = {"id": "number", "record_key": "record", "verdict": "answer", "decision_reason": "refused because"}
     print_frame(
         latest_answers[shown].rename(columns=headers), "There are no answers." if not waiting else "No answer awaits a countersignature."
     )
@@ -107,18 +107,25 @@ def countersign(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Countersign, as the system's owner, answers "accepted as it is". Must not be the person who answered."""
-    _decide_answers(numbers, "countersigned", until.date(), home, registry_url)
+    _decide_answers(numbers, "countersigned", until.date(), None, home, registry_url)
 
 
 @app.command()
-def refuse(numbers: Numbers, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+def refuse(
+    numbers: Numbers,
+    why: Annotated[str, typer.Option("--why", help="Reason, which the institution reads.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
     """Refuse answers, as the system's owner: their findings remain or reopen."""
-    _decide_answers(numbers, "refused", None, home, registry_url)
+    _decide_answers(numbers, "refused", None, why, home, registry_url)
 
 
-def _decide_answers(numbers: list[int], decision: str, until: date | None, home: Path | None, registry_url: str | None) -> None:
+def _decide_answers(
+    numbers: list[int], decision: str, until: date | None, why: str | None, home: Path | None, registry_url: str | None
+) -> None:
     with _open_home(home, registry_url) as (workplace, registry):
         from harmonia.feedback.answers import decide
 
-        done = decide(registry, numbers, decision, acting_account(workplace.home.root), until)
+        done = decide(registry, numbers, decision, acting_account(workplace.home.root), until, why)
     typer.echo(f"{count(done, 'answer')} {decision}. The next `harmonia run` applies this.")

@@ -113,7 +113,7 @@ STREAMS: tuple[SealedStream, ...] = (
     SealedStream("membership", Membership.sequence, _columns_except(Membership, "sequence", "until")),
     SealedStream("judgement", Judgement.id, _columns_except(Judgement, "id")),
     SealedStream("pull", Pull.id, _columns_except(Pull, "id")),
-    SealedStream("answer", Answer.id, _columns_except(Answer, "id", "decision", "decided_by", "decided_at", "until")),
+    SealedStream("answer", Answer.id, _columns_except(Answer, "id", "decision", "decided_by", "decided_at", "until", "decision_reason")),
     SealedStream("audit", Audit.id, _columns_except(Audit, "id", "reason")),
     SealedStream("reasons in the audit", Audit.id, (Audit.reason,), Audit.reason.is_not(None)),
     SealedStream("signature", Signature.id, _columns_except(Signature, "id")),
@@ -130,6 +130,7 @@ STATES: tuple[SealedState, ...] = (
     SealedState("receipts as they stand", (Receipt.id,), (Receipt.incomplete,)),
     SealedState("problems of the inbox", (Problem.id,), _columns_except(Problem, "id")),
     SealedState("decisions on answers", (Answer.id,), (Answer.decision, Answer.decided_by, Answer.decided_at, Answer.until)),
+    SealedState("reasons of refusals", (Answer.id,), (Answer.decision_reason,), Answer.decision_reason.is_not(None)),
     SealedState("ids that lead to others", (Entity.kind, Entity.number), (Entity.redirect_to,), Entity.redirect_to.is_not(None)),
     SealedState(
         "rounds of comparison",

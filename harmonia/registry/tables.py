@@ -196,6 +196,7 @@ class Answer(Base):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     until: Mapped[date | None]  # last day of a countersigned acceptance
+    decision_reason: Mapped[str | None]  # why the owner refused the answer
 
 
 class Signature(Base):

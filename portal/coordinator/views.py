@@ -104,10 +104,13 @@ def decide(request: HttpRequest) -> HttpResponse:
     page_texts, who = portal_texts(language_of(request)), request.user.get_username()
     numbers = [int(one) for one in request.POST.getlist("answer") if one.isdecimal()]
     decision, until = request.POST.get("decision", ""), _parse_day(request.POST.get("until", ""))
+    why = " ".join(request.POST.get("why", "").split())[:2000]
     if not numbers:
         add_notice(request, "error", page_texts["decide_none"])
     elif decision == "countersigned" and (until is None or until < timezone.localdate()):
         add_notice(request, "error", page_texts["decide_until"])
+    elif decision == "refused" and not why:
+        add_notice(request, "error", page_texts["decide_why"])
     elif decision in ("countersigned", "refused"):
         waiting = {one.id: one for one in _answers_to_countersign()}
         if any(number not in waiting for number in numbers):
@@ -116,7 +119,8 @@ def decide(request: HttpRequest) -> HttpResponse:
             add_notice(request, "error", page_texts["decide_own"])
         else:
             try:
-                number_decided = answers.decide(registry(), numbers, decision, who, until if decision == "countersigned" else None)
+                terms = {"until": until} if decision == "countersigned" else {"reason": why}
+                number_decided = answers.decide(registry(), numbers, decision, who, **terms)
             except HarmoniaError:  # decided meanwhile
                 add_notice(request, "error", page_texts["decide_stale"])
             else:

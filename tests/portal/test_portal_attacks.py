@@ -217,7 +217,7 @@ FIELDS = {
     ],
     ("head", "police"): [("/police/quarters/2013-Q1/sign", {"seen": None, "delivery": None})],
     ("coordinator", ""): [
-        ("/coordinator/answers/decide", {"answer": None, "decision": None, "until": None}),
+        ("/coordinator/answers/decide", {"answer": None, "decision": None, "until": None, "why": None}),
         ("/coordinator/remind", {"institution": None}),
         ("/coordinator/releases/preview", {"day": None}),
         ("/coordinator/reports/sent", dict.fromkeys(("audience", "institution", "period", "to")) | {"day": "2014-01-01"}),

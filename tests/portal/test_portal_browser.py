@@ -130,6 +130,9 @@ def test_the_coordinator_countersigns_previews_and_creates_a_release(served: Ser
     assert "<b>the file says so</b>" in page.inner_text("main"), "text, not HTML"
     assert "clerk.courts@demo.invalid" in page.inner_text("main")
     page.check("input[name=answer] >> nth=0")
+    page.click("button:text-is('Refuse')")
+    page.wait_for_selector("text=Give the reason of the refusal")
+    page.check("input[name=answer] >> nth=0")
     page.click("button:text-is('Countersign')")
     page.wait_for_selector("text=Answers countersigned: 1")
     page.goto(f"{served.url}/coordinator/releases")

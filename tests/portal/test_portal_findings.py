@@ -169,10 +169,11 @@ def test_a_refused_answer_waits_again_and_a_countersigned_one_does_not_say_that_
     client.post(f"{place}/answer", {"finding": [f"{first}:0", f"{second}:0"], "verdict": "accepted", "reason": "seen"})
     assert total(client.get(f"{place}/findings")) == before - 2
     numbers = {finding: one.id for finding, one in answers.current(registry(), "prosecution").items()}
-    answers.decide(registry(), [numbers[first]], "refused", "coordinator@demo.invalid")
+    answers.decide(registry(), [numbers[first]], "refused", "coordinator@demo.invalid", reason="the file shows another day")
     answers.decide(registry(), [numbers[second]], "countersigned", "coordinator@demo.invalid", date(2099, 12, 31))
     page = client.get(f"{place}/findings")
     assert total(page) == before - 1 and "answer refused" in page.content.decode()
+    assert "the file shows another day" in page.content.decode()
     answered = client.get(f"{place}/findings?kind=answered").content.decode()
     assert "countersigned, valid until 31.12.2099" in answered and "awaits countersignature" not in answered
     again = {"finding": f"{first}:{numbers[first]}", "verdict": "accepted", "reason": "seen in the file of the case"}

@@ -75,7 +75,9 @@ def test_accepted_as_it_is_holds_when_countersigned_and_until_it_expires(registr
 def test_a_refused_answer_says_nothing_and_a_later_one_may_follow(registry: Registry) -> None:
     found = lived()
     answers.enter_answers(registry, answer(found, "no_error"))
-    answers.decide(registry, [1], "refused", "Arta")
+    with pytest.raises(HarmoniaError, match="needs a reason"):
+        answers.decide(registry, [1], "refused", "Arta")
+    answers.decide(registry, [1], "refused", "Arta", reason="the file says otherwise")
     assert states(found, registry) == ["new", "remains", "remains", "remains"]
     answers.enter_answers(registry, answer(found, "announced"))
     assert answers.latest(answers.read(registry))["verdict"].tolist() == ["announced"]

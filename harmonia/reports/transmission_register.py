@@ -12,10 +12,11 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-from harmonia.audit import list_entries, record_own_access
+from harmonia.audit import list_entries, record_access
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import first_run
+from harmonia.user import current_user
 from pipelines.resources.workplace import Workplace
 from schemas.yaml_declarations import read_yaml
 from sources import contract
@@ -60,8 +61,11 @@ def _transmission_rules() -> list[dict[str, str | int]]:
     return log
 
 
-def record_sent(workplace: Workplace, sent: SentReport) -> None:
-    """Record a report that was sent. Raises `HarmoniaError` for an unknown audience, or an unknown, missing or needless institution."""
+def record_sent(workplace: Workplace, sent: SentReport, who: str | None = None) -> None:
+    """Record a report that was sent. who: account that records it; None: the user of this process.
+
+    Raises `HarmoniaError` for an unknown audience, or an unknown, missing or needless institution.
+    """
     if sent.audience not in AUDIENCES:
         raise HarmoniaError(f"unknown audience {sent.audience!r}: use one of {', '.join(AUDIENCES)}")
     if (sent.audience == "institution") != (sent.institution in contract.institutions()):
@@ -69,7 +73,7 @@ def record_sent(workplace: Workplace, sent: SentReport) -> None:
             f"audience institution requires --institution, one of {', '.join(contract.institutions())}; other audiences do not allow it"
         )
     with closing(open_registry(workplace.registry)) as registry:
-        record_own_access(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
+        record_access(registry, who or current_user(), _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
 
 
 def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:

@@ -341,7 +341,8 @@ def mark_sent(request: HttpRequest) -> HttpResponse:
         add_notice(request, "error", page_texts["form_incomplete"])
         return same_page
     try:
-        transmission_register.record_sent(workplace(), transmission_register.SentReport(**fields, day=day.isoformat()))
+        report = transmission_register.SentReport(**fields, day=day.isoformat())
+        transmission_register.record_sent(workplace(), report, request.user.get_username())
     except HarmoniaError:
         add_notice(request, "error", page_texts["form_incomplete"])
     else:

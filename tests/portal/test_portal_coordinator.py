@@ -169,3 +169,4 @@ def test_the_register_shows_what_was_due_before_the_first_run_on_demand(unsigned
     answer = client.post("/coordinator/reports/sent", {**form, "to": "Office", "day": "2014-06-01", "all": "1"})
     assert answer.headers["Location"] == "/coordinator/reports?all"
     assert client.get("/coordinator/reports?all").content.decode().count("Record as sent") == waiting - 1
+    assert unsigned.audit()[-1][0] == "coordinator@demo.invalid", "the account, not the user of the server"

@@ -29,12 +29,13 @@ _PAGE = re.compile(r"docs/[\w./-]+\.md")
 _LANGUAGE = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
 _HEAD = """# Quality rules
 
-Generated from `schemas/rules/*.yaml` by `python -m schemas.rules_doc`; edit those, not this page.
+Generated from `schemas/rules/*.yaml` by `python -m schemas.rules_doc`; edit these files, not this page.
 
-A finding names one rule. `reject`: the row was quarantined, because its key or structure cannot be read. `error`: changes figures, or
-may. `warning`: probably a data entry error. `info`: permitted by the agreed format, or only the institution can decide; reported once per
-column, never a fault. *Tolerated* is the share of a delivery's records that may break the rule before a check warns. A rule
-marked *consequence* follows from another finding and disappears when that is corrected.
+A finding names one rule, and each rule has a severity. `reject` means that the row was quarantined, because its key or structure cannot
+be read. `error` means that the fault changes figures, or may change them. `warning` means that there is probably a data entry error.
+`info` means that the agreed format permits the value, or that only the institution can decide whether it is right; such a finding is
+reported once for each column, and is never a fault. *Tolerated* is the share of a delivery's records that may break the rule before a
+check warns. A finding of a rule marked *consequence* follows from another finding, and disappears when the other finding is corrected.
 """
 
 

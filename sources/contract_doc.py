@@ -26,10 +26,10 @@ _CLASSES = {
 }
 _HEAD = """# Contract of an institution
 
-Generated from `sources/contract.py` by `python -m sources.contract_doc`; edit that, not this page.
+Generated from `sources/contract.py` by `python -m sources.contract_doc`; edit that file, not this page.
 
-The keys of `sources/<institution>/contract.yaml`. A key that is not here is refused when the contract is loaded, in one line with file,
-key and what to do. How to write one: [add an institution](../how-to/add-an-institution.md).
+This page lists the keys of `sources/<institution>/contract.yaml`. If a contract contains any other key, it is refused when it is loaded,
+with one line that names file, key and what to do. [Add an institution](../how-to/add-an-institution.md) describes how to write a contract.
 """
 _LEFT_OUT = "name"  # of tables and columns: it is the key of the entry
 

@@ -80,16 +80,16 @@ def _indicator_section(definition: Definition) -> list[str]:
     if definition.not_available:
         return [
             *out,
-            f"- **Not available**; the data would be at: {definition.not_available['en']}",
-            f"- Nearest to: {'; '.join(definition.standards)}",
+            f"- **Not available**. The data would be at: {definition.not_available['en']}",
+            f"- Most similar figures of other statistics: {'; '.join(definition.standards)}",
             "",
         ]
     where = f"`{definition.published_in}`" + (", with its bridge" if definition.counted else "")
     institutions = ", ".join(definition.institutions)
-    out += [f"- Unit: {definition.unit}. Reference date: {definition.reference}. From: {institutions}. Published in {where}."]
+    out += [f"- Unit: {definition.unit}. Reference date: {definition.reference}. Institutions: {institutions}. Published in {where}."]
     source = link_pages(definition.source, DOCS / "reference" / "indicators.md")
-    out += [f"- Broken down by: {', '.join(definition.dimensions)}. Source: {source}."]
-    out += [f"- Nearest to: {'; '.join(definition.standards)}"] if definition.standards else []
+    out += [f"- Broken down by: {', '.join(definition.dimensions)}. Source of the rule: {source}."]
+    out += [f"- Most similar figures of other statistics: {'; '.join(definition.standards)}"] if definition.standards else []
     if definition.counting:
         out += ["", "Counted by:", "", "```yaml", yaml.safe_dump(definition.counting, sort_keys=False).rstrip(), "```"]
     for measure in definition.sql:
@@ -101,8 +101,8 @@ _HEAD = """# Indicators
 
 {made}
 
-Each indicator is one file in `warehouse/indicators/`. The terms are explained in the [counting rules](counting-rules.md); how to add or
-change an indicator: [add an indicator](../how-to/add-an-indicator.md).
+Each indicator is one file in `warehouse/indicators/`. The [counting rules](counting-rules.md) explain the terms.
+[Add an indicator](../how-to/add-an-indicator.md) describes how to add or change an indicator.
 
 """
 

@@ -247,7 +247,7 @@ def _only_laws_of_families() -> dict[str, str]:
 
 @cache
 def _law_names() -> dict[str, str]:
-    """Return the law of each name, by the letters and digits of the name. If two laws have the same name, it is the older one."""
+    """Return the law of each name, by the letters and digits of the name. If two laws share a name, the name stands for the older law."""
     names = code_lists.list_names("laws")
     out: dict[str, str] = {}
     for code in _laws_by_age()["code"]:

@@ -234,7 +234,7 @@ def _count_by_component(keys: np.ndarray, solved: Solved, of_files: np.ndarray, 
 def _number_clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the cluster of each file and each person record, numbered in the order of their first record.
 
-    component: that of each row of `records`.
+    component: number of the component to which each row of `records` belongs.
     """
     out = []
     for person, of_records in index.component.items():

@@ -175,7 +175,7 @@ def cut_to_pairs(records: Records, ties: FileTies, pairs: pd.DataFrame) -> Frame
 
 
 def cut_ties(ties: FileTies, size: int, files: np.ndarray) -> FileTies:
-    """Return the ties among `files`, with new row numbers."""
+    """Return only the ties between two of `files`. Row numbers then refer to positions in `files`."""
     number = np.full(size + 1, -1)
     number[files] = np.arange(len(files))
     cites, joins, together, detained = (

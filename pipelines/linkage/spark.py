@@ -1,5 +1,5 @@
-"""Candidate pairs of person records, generated and scored by Splink on Spark, for histories that are too large for one machine. The model
-file is the same.
+"""Candidate pairs of person records, generated and scored by Splink on Spark, for histories that are too large for one machine. The
+model file is the same as for linkage on one machine.
 
 Belongs here: the setting, the exported model in Spark SQL, a session, the scored pairs. Does not belong here: the Splink settings of the
 model (`splink_export`); cases, clusters and ids, which are decided in the same way as from pairs scored in process. This module needs the

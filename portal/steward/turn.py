@@ -1,7 +1,7 @@
 """Previews are computed one at a time: which steward is next, and whose request has become useless.
 
-A steward who judges quickly leaves pages whose previews were not computed yet. Their requests end at once, so that they occupy no thread
-of the server. Does not belong here: the preview (`harmonia.review.consequence`).
+A steward who judges quickly leaves pages whose previews were not computed yet. The requests of these pages are answered immediately, so
+that they occupy no thread of the server. Does not belong here: the preview (`harmonia.review.consequence`).
 """
 
 from __future__ import annotations

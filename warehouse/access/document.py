@@ -20,12 +20,13 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-matr
 ROW_LABELS = {ALL: "all rows", OWN: "own rows", ON_REQUEST: "by request", NONE: "–"}
 _HEAD = """# Who may see what
 
-Generated from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`; edit those, not this page.
-What each term means, and how it is enforced: [access.md](access.md).
-`institution` means one role for each institution. A role that may read a table reads all its columns, except that an institution does not
-read those in *italics*, which depend on others' records. **Bold**: a record key. In the schema `analysts`, **bold** is a keyed pseudonym
-and *italics* are coarser than in the warehouse, as described in the column's comment.
-Only the owner writes; there is no role for the public.
+Generated from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`;
+edit these files, not this page.
+[Access](access.md) explains each term, and how access is enforced.
+`institution` means one role for each institution. A role that may read a table reads all its columns, with one exception: an institution
+does not read the columns in *italics*, which depend on records of other institutions. Columns in **bold** are record keys. In the schema
+`analysts`, a column in **bold** is a keyed pseudonym, and a column in *italics* is coarser than in the warehouse, as the column's comment
+describes. Only the owner of the tables can write; there is no role for the public.
 """
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError
-from harmonia.swap import write_whole
 
 
 def run_job(function: Callable[..., dict[str, Any]]) -> None:

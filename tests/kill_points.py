@@ -70,8 +70,8 @@ KILL_POINTS = {  # in the order of a run
     "identities-entered": KillPoint("harmonia.registry.identity", "assign_ids", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one
     "file-built": KillPoint("warehouse.publish", "_build_stores", "after", "rows[name] = running.result()"),
-    "before-swap": KillPoint("harmonia.swap", "swap_in", "before", "tmp.replace(target)"),
-    "after-swap": KillPoint("harmonia.swap", "swap_in", "after", "tmp.replace(target)"),
+    "before-swap": KillPoint("harmonia.atomic_files", "swap_in", "before", "tmp.replace(target)"),
+    "after-swap": KillPoint("harmonia.atomic_files", "swap_in", "after", "tmp.replace(target)"),
     # PostgreSQL: in the transaction
     "server-loaded": KillPoint(
         "warehouse.postgres", "prepared_publication", "after", "(_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)"
@@ -83,7 +83,7 @@ KILL_POINTS = {  # in the order of a run
     "states-entered": KillPoint("harmonia.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
     "run-closed": KillPoint("harmonia.registry.ledger", "end_run", "after", "with registry.write() as session:"),
     # a page of feedback, scorecard, report or export: beside the old one
-    "page-written": KillPoint("harmonia.swap", "write_whole", "before", "new_file.replace(path)"),
+    "page-written": KillPoint("harmonia.atomic_files", "write_whole", "before", "new_file.replace(path)"),
     # review: in the transaction
     "judgements-entered": KillPoint(
         "harmonia.review.judgements",

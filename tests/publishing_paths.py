@@ -16,7 +16,7 @@ MAY_IMPORT = (
     "harmonia.reports",
     "harmonia.explorer",
     "harmonia.errors",
-    "harmonia.swap",
+    "harmonia.atomic_files",
     "harmonia.home",
     "pipelines.resources.workplace",
     "sources.periods",

@@ -29,8 +29,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
+from harmonia.atomic_files import share, swap_in, sync, temporary
 from harmonia.errors import HarmoniaError, storage
-from harmonia.swap import share, swap_in, sync, temporary
 from warehouse import tables
 from warehouse.loading import Rows, compute_ahead, register_table, typed_parts
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores

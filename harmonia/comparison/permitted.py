@@ -33,7 +33,7 @@ LOCATION = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
-def permitted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
+def permitted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
     """Return what may be reported, one row per record and field. Columns out: institution, record_key, field, rule."""
     visible = evidence[agreements.allows(evidence)]
     differs = visible[~visible["same"]]
@@ -69,7 +69,7 @@ def _confirmed_records(agreeing: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
 
 
-def restricted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
+def restricted_evidence(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
     """Return the evidence of differences that no agreement allows to be reported; for stewards. Columns out: `EVIDENCE`."""
     return evidence.loc[~agreements.allows(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import jinja2
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError
 from harmonia.explain.chart import draw
 from harmonia.explain.document import Explanation, MatchWeight, Table, Text, Waterfall
 from harmonia.feedback.texts import visible
-from harmonia.swap import write_whole
 
 _PRIVATE = 0o600
 _FULL_TINT = 12.0  # bits of the strongest colour

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import jinja2
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import storage
 from harmonia.explorer.data import page_data
-from harmonia.swap import write_whole
 from warehouse.releases.reading import Release
 
 _SITE = Path(__file__).with_name("site")

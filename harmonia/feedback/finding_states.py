@@ -197,7 +197,7 @@ def _moments_of_identities(
     shown = [
         _moments_of_whole_files(findings, same, order),
         present[next_replaces[delivery]] + 1,
-        _moments_read_again(findings, same, order, records),
+        _moments_of_rereading(findings, same, order, records),
     ]
     could = np.concatenate(shown)
     could = could[could % many >= first[could // many]]
@@ -219,7 +219,7 @@ def _moments_of_whole_files(findings: pd.DataFrame, same: FindingIdentities, ord
     return (both["identity"] * len(order) + both["place"]).to_numpy(dtype="int64")
 
 
-def _moments_read_again(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
+def _moments_of_rereading(findings: pd.DataFrame, same: FindingIdentities, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
     """Return the moments at which the record of an identity was read again; for a finding on a charge, the record of the party."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")

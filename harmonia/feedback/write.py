@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError, storage
 from harmonia.feedback import page, report, up_to_date, workbook
 from harmonia.feedback.receipt import render_receipt
-from harmonia.swap import write_whole
 from warehouse.stores import pseudonym_key
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data

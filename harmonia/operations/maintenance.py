@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError, storage
-from harmonia.swap import write_whole
 from pipelines.resources.workplace import Workplace
 
 What = Literal["backup", "verify"]

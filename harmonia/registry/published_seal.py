@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError
 from harmonia.home import Home
 from harmonia.registry import seal
 from harmonia.registry.connection import Registry
-from harmonia.swap import write_whole
 
 _MARK = "registry.json"
 

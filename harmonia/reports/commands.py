@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError, storage
-from harmonia.swap import write_whole
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError
-from harmonia.swap import write_whole
 
 VARIABLE = "HARMONIA_BROWSER"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -12,7 +12,7 @@ from schemas.yaml_declarations import read_yaml
 from sources import contract
 from sources.completeness_states import SIGNED
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import label_of_code, missing_text, supported_language
+from warehouse.releases.reading import label_of_code, missing_text, require_language
 
 
 @cache
@@ -28,7 +28,7 @@ class ReportTexts:
     lang: str
 
     def __post_init__(self) -> None:
-        supported_language(self.lang)
+        require_language(self.lang)
 
     def __call__(self, *path: str, **values: object) -> str:
         """Return the text at a path, e.g. `texts("sections", "key")`, with the placeholders filled in."""

@@ -13,9 +13,9 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import storage
 from harmonia.feedback.texts import visible
-from harmonia.swap import write_whole
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.yaml_declarations import read_yaml
 from sources import contract as contracts

@@ -12,7 +12,7 @@ from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import load_agreements
 from harmonia.comparison.collect import collect_evidence
 from harmonia.comparison.duplicates import changed_persons, duplicate_registrations
-from harmonia.comparison.permitted import LOCATION, as_findings, permitted, restricted
+from harmonia.comparison.permitted import LOCATION, as_findings, permitted_evidence, restricted_evidence
 from harmonia.registry import open_registry
 from pipelines.asset_helpers import add_counts, metadata_table, redact_stage_errors
 from pipelines.assets.versions import hash_frames
@@ -50,7 +50,9 @@ def comparison(
         finally:
             registry.close()
         by_quarter = evidence[agreements.allows(evidence)].groupby("period")
-        permitted_rows = [permitted(findings.drop(columns="period"), agreements).assign(period=period) for period, findings in by_quarter]
+        permitted_rows = [
+            permitted_evidence(findings.drop(columns="period"), agreements).assign(period=period) for period, findings in by_quarter
+        ]
         rows = (
             pd.concat(permitted_rows, ignore_index=True)
             if permitted_rows
@@ -60,7 +62,7 @@ def comparison(
         persons_changed = changed_persons(identities["listed"], deliveries)
         findings = pd.concat([duplicates, persons_changed, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
-        withheld = restricted(evidence[newest], agreements)
+        withheld = restricted_evidence(evidence[newest], agreements)
     counts = findings.groupby(["institution", "rule"]).size().rename("findings").reset_index()
     add_counts(
         context,

@@ -240,7 +240,7 @@ def _read_result(institution: str, delivery: DeliveryFiles) -> ReadResult:
     return reading.load(delivery.reading) if delivery.reading else read_delivery(institution, list(delivery.files))
 
 
-def _store_refused_raw(batch: DeliveryBatch, error: ExceededError) -> None:
+def _store_raw_of_refused(batch: DeliveryBatch, error: ExceededError) -> None:
     """Store a delivery that exceeded its limits while it was read, with all its files as unreadable."""
     read = [
         refused_delivery(
@@ -282,7 +282,7 @@ def _most_frequent_rules(result: Validated) -> str:
     return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
 
 
-def _store_refused_validated(batch: DeliveryBatch, error: ExceededError) -> None:
+def _store_validated_of_refused(batch: DeliveryBatch, error: ExceededError) -> None:
     """Store a delivery that exceeded its limits while it was validated, with all its files as unreadable."""
     (name,) = batch.keys
     _, frames = next(batch.stage("raw").batches([name]))
@@ -290,5 +290,5 @@ def _store_refused_validated(batch: DeliveryBatch, error: ExceededError) -> None
     _store_validated(batch, batch.keys, {name: refused_delivery(batch.institution, name, files, REFUSAL_RULES[error.reason], error.detail)})
 
 
-_READ = _BatchStage("reading", _read_batch, ("raw",), _store_refused_raw)
-_VALIDATE = _BatchStage("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_refused_validated)
+_READ = _BatchStage("reading", _read_batch, ("raw",), _store_raw_of_refused)
+_VALIDATE = _BatchStage("validating and harmonising", _validate_batch, ("validated", "harmonised"), _store_validated_of_refused)

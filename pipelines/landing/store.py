@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harmonia.atomic_files import sync
 from harmonia.errors import HarmoniaError, storage
-from harmonia.swap import sync
 
 _CHUNK = 1 << 20
 _INCOMING, _UNRECORDED = ".incoming", ".keeping"

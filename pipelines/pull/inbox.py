@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from harmonia.atomic_files import sync
 from harmonia.errors import storage
-from harmonia.swap import sync
 from pipelines.landing.file_names import PULL_FOLDER, kind_of, printable_name
 from pipelines.landing.receipts import CurrentFiles
 from pipelines.pull.errors import PullError

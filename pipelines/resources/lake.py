@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from harmonia.swap import share
+from harmonia.atomic_files import share
 from pipelines.resources import encoded_texts, parquet
 
 Frames = dict[str, pd.DataFrame]

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from harmonia.swap import write_whole
+from harmonia.atomic_files import write_whole
 from portal.job_result import run_job
 from sources.periods import previous, year_before
 

@@ -70,7 +70,7 @@ class Findings:
         """Return the page that a filter selects."""
         where, values = self._where_clause(wanted, answered)
         first = (max(1, wanted.page) - 1) * PAGE_LENGTH
-        with _open_table(self.table) as connection:
+        with _open_findings_table(self.table) as connection:
             total = connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0]
             rows = connection.execute(
                 f"SELECT * FROM finding WHERE {where} ORDER BY n LIMIT {PAGE_LENGTH} OFFSET {first}", values
@@ -80,25 +80,25 @@ class Findings:
     def list_names(self, wanted: Filter, answered: Mapping[str, bool] = _NONE) -> list[str]:
         """List the names of all findings that a filter selects, to answer them together."""
         where, values = self._where_clause(wanted, answered)
-        with _open_table(self.table) as connection:
+        with _open_findings_table(self.table) as connection:
             return [row[0] for row in connection.execute(f"SELECT DISTINCT finding FROM finding WHERE {where} ORDER BY n", values)]
 
     def find_one(self, finding: str) -> Mapping[str, Any] | None:
         """Return the finding with that name; None if there is none."""
-        with _open_table(self.table) as connection:
+        with _open_findings_table(self.table) as connection:
             row = connection.execute("SELECT * FROM finding WHERE finding = ? LIMIT 1", (finding,)).fetchone()
         return dict(row) if row else None
 
     def count_kind(self, kind: str, answered: Mapping[str, bool] = _NONE) -> int:
         """Count the findings of one kind."""
         where, values = self._where_clause(Filter(kind=kind), answered)
-        with _open_table(self.table) as connection:
+        with _open_findings_table(self.table) as connection:
             return int(connection.execute(f"SELECT count(*) FROM finding WHERE {where}", values).fetchone()[0])
 
     def count_choices(self, kind: str, answered: Mapping[str, bool] = _NONE) -> Mapping[str, Sequence[tuple[str, int]]]:
         """Return the values of unit, severity and rule, each with its number of findings of one kind, the most frequent first."""
         where, values = self._where_clause(Filter(kind=kind), answered)
-        with _open_table(self.table) as connection:
+        with _open_findings_table(self.table) as connection:
             return {
                 column: [
                     (value, number)
@@ -144,13 +144,13 @@ def open_findings(report: Path) -> Findings | None:
             _make_table(report, table)
     except FileNotFoundError:
         return None
-    with _open_table(table) as connection:
+    with _open_findings_table(table) as connection:
         head = json.loads(connection.execute("SELECT head FROM about").fetchone()[0])
     return Findings(table, head)
 
 
 @contextmanager
-def _open_table(table: Path) -> Iterator[sqlite3.Connection]:
+def _open_findings_table(table: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"file:{table}?mode=ro&immutable=1", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         yield connection

@@ -18,7 +18,7 @@ from sources import contract as contracts
 from sources.contract import Contract, FileSpec
 from sources.readers import code_pages, database, delimited, encoding, files, json_document, workbook, xml
 from sources.readers.encoding import EncodingEvidence
-from sources.readers.file_reading import FileReading, UnsafeError
+from sources.readers.file_reading import FileReading, UnsafeFileError
 from sources.readers.headers import fold_name
 from sources.readers.result import POSITION, ReadResult, SourceFile
 
@@ -116,7 +116,7 @@ def _read_file(file: SourceFile, spec: FileSpec, contract: Contract, others: Seq
     more = {"evidence": evidence} if spec.reader in _TEXT_READERS else {}
     try:
         return READERS[spec.reader](file, spec, contract, others, **more)
-    except UnsafeError as error:
+    except UnsafeFileError as error:
         return FileReading(spec.name).fail("file-unsafe", str(error))
     except MemoryError:
         raise  # limits of the whole delivery are reported for the delivery

@@ -20,7 +20,7 @@ _LONGEST_KEY = 200  # characters; agreed numbers are far shorter
 _DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
-class UnsafeError(Exception):
+class UnsafeFileError(Exception):
     """Raised if a file exceeds a safety limit and therefore is not read. The message names the limit."""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers
 from sources.readers.encoding import EncodingEvidence
-from sources.readers.file_reading import FileReading, UnsafeError
+from sources.readers.file_reading import FileReading, UnsafeFileError
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
 
@@ -136,14 +136,14 @@ def read(
 
 
 def _require_safe(text: str) -> None:
-    """Raise `UnsafeError` if a document is nested too deeply, or has too many values."""
+    """Raise `UnsafeFileError` if a document is nested too deeply, or has too many values."""
     if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
-        raise UnsafeError(f"> {_MOST_VALUES:,} values")
+        raise UnsafeFileError(f"> {_MOST_VALUES:,} values")
     depth = 0
     for match in _STRUCTURE.finditer(text):
         depth += (match[1] is not None) - (match[2] is not None)
         if depth > DEEPEST:
-            raise UnsafeError(f"> {DEEPEST} levels")
+            raise UnsafeFileError(f"> {DEEPEST} levels")
 
 
 def _decode_document(text: str) -> Any:

@@ -18,7 +18,7 @@ from lxml import etree
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
 from sources.readers.encoding import EncodingEvidence
-from sources.readers.file_reading import FileReading, UnsafeError
+from sources.readers.file_reading import FileReading, UnsafeFileError
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, set_encoding_to_utf_8
@@ -124,7 +124,7 @@ def read(
         files.quarantine_lines(reading, data, "file-wrong-form")
         return reading.fail("file-wrong-form", files.detect_type(data))
     if data.count(b"<") > _MOST_TAGS:
-        raise UnsafeError(f"> {_MOST_TAGS:,} tags")
+        raise UnsafeFileError(f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, evidence)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sources.contract import Contract, TableSpec
-from sources.readers.file_reading import FileReading, UnsafeError, key_part, record_key
+from sources.readers.file_reading import FileReading, UnsafeFileError, key_part, record_key
 from sources.readers.xml_text import LineNumbers, blank_comments, parser_options
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
 
 def salvage(text: str, rows: XmlRows, contract: Contract, reading: FileReading) -> None:
     """Read the records after those in `rows`, which were streamed. Complete records are added to `rows`, the others quarantined. Raises
-    `UnsafeError` if very many are broken.
+    `UnsafeFileError` if very many are broken.
 
     The file is partial unless nothing was quarantined and it ends correctly (the same document twice).
     """
@@ -47,7 +47,7 @@ def salvage(text: str, rows: XmlRows, contract: Contract, reading: FileReading) 
         else:
             _quarantine_record(fragment, line, rows, contract, reading, top)
             if len(reading.unreadable) > _MOST_BROKEN:
-                raise UnsafeError(f"> {_MOST_BROKEN:,} broken records")
+                raise UnsafeFileError(f"> {_MOST_BROKEN:,} broken records")
     _quarantine_between(text, before, len(text), line_numbers, rows, reading)
     if len(reading.unreadable) == aside and re.search(rf"</{_NAME}{re.escape(rows.layout.root)}\s*>\s*$", text):
         reading.state = before_state

@@ -9,7 +9,7 @@ The modules, in the order of the work:
 - `states` make the records of each register at the end of a quarter (`records`)
 - `deliveries` and `versions` make deliveries of them
 - `defects`, `spelling` and `faults` make values and files wrong; `write_*` write the bytes
-- `record_statuses`, `happened`, `reported`, `tally`, `reconcile` and `truth` tell what is true
+- `record_statuses`, `happened`, `reported`, `tally`, `reconciliation_truth` and `truth` tell what is true
 
 The two institutions for victims come after the others and have their own random generator: `victim_files`, `victim_life`,
 `victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.

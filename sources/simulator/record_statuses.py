@@ -19,7 +19,7 @@ Key = tuple[str, str, str]  # institution, entity, record key
 
 
 @dataclass(slots=True, eq=False)
-class State:
+class RecordState:
     """A record as a delivery contains it. `person` is None for a case record."""
 
     delivery: Delivery
@@ -40,8 +40,8 @@ class State:
 class RecordHistory:
     """All delivered states of all records with their status (`states`), and the accepted state of each record by key (`accepted`)."""
 
-    states: list[State] = field(default_factory=list)
-    accepted: dict[Key, State] = field(default_factory=dict)
+    states: list[RecordState] = field(default_factory=list)
+    accepted: dict[Key, RecordState] = field(default_factory=dict)
 
     def cases(self, institution: str) -> list[CaseRecord]:
         """Return the accepted case records of an institution that count, that is, those that are not cancelled."""
@@ -64,14 +64,14 @@ class RecordHistory:
         return found
 
 
-def _delivered_states(delivery: Delivery) -> Iterator[State]:
+def _delivered_states(delivery: Delivery) -> Iterator[RecordState]:
     """Yield the states that a delivery contains."""
     for record in delivery.records:
         if not record.absent:
-            yield State(delivery, record, None, not record.unread)
+            yield RecordState(delivery, record, None, not record.unread)
         for person in record.persons:
             lost = person.key in record.lost_persons or (record.unread and record.institution == "courts")
-            yield State(delivery, record, person, not lost)
+            yield RecordState(delivery, record, person, not lost)
 
 
 def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
@@ -79,9 +79,9 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
     result = RecordHistory()
     usable = [delivery for delivery in deliveries if not delivery.missing and delivery.read != "none"]
     usable.sort(key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
-    before: dict[Key, State] = {}
+    before: dict[Key, RecordState] = {}
     for _, versions in groupby(usable, key=lambda delivery: (delivery.institution, delivery.period)):
-        quarter: dict[Key, State] = {}
+        quarter: dict[Key, RecordState] = {}
         for delivery in versions:
             present = set()
             for state in _delivered_states(delivery):
@@ -107,7 +107,7 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
     return result
 
 
-def _supersede_left_positions(before: dict[Key, State], quarter: dict[Key, State]) -> None:
+def _supersede_left_positions(before: dict[Key, RecordState], quarter: dict[Key, RecordState]) -> None:
     """Supersede the persons at positions that the latest list of their case lacks, unless that list could be read only in part."""
     lists = {state.record.key: state for state in quarter.values() if state.record.numbered_by_position and state.delivery.read == "full"}
     there = {person.key for state in lists.values() for person in state.record.persons}
@@ -116,7 +116,7 @@ def _supersede_left_positions(before: dict[Key, State], quarter: dict[Key, State
             before.pop(key).status = "superseded"
 
 
-def _supersede_replaced(accepted: dict[Key, State], usable: list[Delivery]) -> None:
+def _supersede_replaced(accepted: dict[Key, RecordState], usable: list[Delivery]) -> None:
     """Supersede the files, with all their parties, whose old id is in the crosswalk of the latest delivery of a period."""
     counting = {(delivery.institution, delivery.period): delivery for delivery in usable}
     new_of = {str(old): str(new) for delivery in counting.values() for table, old, new in delivery.crosswalk if table == "lenda"}

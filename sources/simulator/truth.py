@@ -17,7 +17,7 @@ from sources.simulator.deliveries import INSTITUTIONS, Delivery
 from sources.simulator.happened import true_events
 from sources.simulator.model import World
 from sources.simulator.periods import quarters
-from sources.simulator.reconcile import reconcile_all
+from sources.simulator.reconciliation_truth import reconcile_all
 from sources.simulator.record_statuses import RecordHistory, assign_statuses, record_rows
 from sources.simulator.records import CaseRecord
 from sources.simulator.reported import reported_events

@@ -15,7 +15,7 @@ from sources.periods import MONTHS
 from sources.simulator import faults
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import INSTITUTIONS, Delivery
-from sources.simulator.mistaken import make_mistaken_record
+from sources.simulator.mistaken_records import make_mistaken_record
 from sources.simulator.model import World
 
 BLOCK = 24  # months: the span of the samples, to which the numbers of faults refer

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harmonia.atomic_files import clean, swap_in, temporary, write_whole
 from harmonia.errors import HarmoniaError
-from harmonia.swap import clean, swap_in, temporary, write_whole
 
 
 def test_the_new_file_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:

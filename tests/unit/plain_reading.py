@@ -23,7 +23,7 @@ from lxml import etree
 
 from sources.simulator.codes import FORM_CODES, places
 from sources.simulator.model import Person
-from sources.simulator.record_statuses import RecordHistory, State
+from sources.simulator.record_statuses import RecordHistory, RecordState
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 
 FORMS = {code: form for form, code in FORM_CODES.items()}
@@ -254,5 +254,5 @@ def read_accepted(folder: Path) -> tuple[RecordHistory, set[tuple[str, str, str]
                         case.case_id = row["case_id"]
                         if person is not None:
                             person.person.person_id = row["person_id"]
-                        history.accepted[institution, entity, key] = State(None, case, person, True)  # type: ignore[arg-type]
+                        history.accepted[institution, entity, key] = RecordState(None, case, person, True)  # type: ignore[arg-type]
     return history, due.keys() - history.accepted.keys()

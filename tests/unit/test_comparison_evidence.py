@@ -10,7 +10,7 @@ import pytest
 from harmonia.comparison.agreements import allow_all
 from harmonia.comparison.collect import collect_evidence
 from harmonia.comparison.duplicates import _pairs_with_common_person, duplicate_registrations
-from harmonia.comparison.permitted import permitted
+from harmonia.comparison.permitted import permitted_evidence
 from schemas import canonical
 from sources.contract import institutions
 
@@ -61,7 +61,7 @@ class World:
         cases, persons = (
             pd.DataFrame(self.ids[kind], columns=["institution", "record_key", f"{kind}_id"], dtype="str") for kind in ("case", "person")
         )
-        found = permitted(collect_evidence(self.tables, cases, persons, DELIVERIES), allow_all())
+        found = permitted_evidence(collect_evidence(self.tables, cases, persons, DELIVERIES), allow_all())
         return set(found[["institution", "record_key", "rule"]].itertuples(index=False, name=None))
 
 

@@ -14,7 +14,7 @@ import pytest
 from harmonia.comparison import snapshots
 from harmonia.comparison.agreements import allow_all
 from harmonia.comparison.evidence import EVIDENCE
-from harmonia.comparison.permitted import as_findings, permitted
+from harmonia.comparison.permitted import as_findings, permitted_evidence
 from harmonia.feedback.finding_states import states_of_findings
 from harmonia.registry import Registry, open_registry
 from harmonia.registry.ledger import now
@@ -45,7 +45,9 @@ def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.D
     """What the police read after a run in which the comparison would find `found`: delivery, record_key, rule, state."""
     early = pd.DataFrame(columns=["institution", "delivery"], dtype="str")
     snapshots.save_missing(registry, snapshots.current_quarters(there, early), lambda: found)
-    parts = [permitted(e.drop(columns="period"), allow_all()).assign(period=p) for p, e in snapshots.load(registry).groupby("period")]
+    parts = [
+        permitted_evidence(e.drop(columns="period"), allow_all()).assign(period=p) for p, e in snapshots.load(registry).groupby("period")
+    ]
     rows = pd.concat(parts, ignore_index=True)
     lived = states_of_findings(as_findings(rows, there, LINEAGE), there)
     return lived[["delivery", "record_key", "rule", "state"]]

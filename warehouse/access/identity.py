@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from warehouse import tables
-from warehouse.access.log import AUDIT, REQUESTS, chain_expression
+from warehouse.access.log import AUDIT, REQUESTS, hash_chain_sql
 from warehouse.stores import IDENTITY
 
 VALID_MINUTES = 15
@@ -37,7 +37,7 @@ BEGIN
   previous := coalesce((SELECT chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1), '');
   entry := (nextval(pg_get_serial_sequence('{_LOG}', 'ticket')), clock_timestamp(), session_user, inet_client_addr()::text, kind,
             CASE WHEN kind <> 'all' THEN btrim(subject) END, btrim(reason), pg_current_xact_id()::text, NULL);
-  entry.chain := {chain_expression("previous", "entry.")};
+  entry.chain := {hash_chain_sql("previous", "entry.")};
   INSERT INTO {_LOG} OVERRIDING SYSTEM VALUE SELECT entry.*;
   RETURN entry.ticket;
 END $$"""

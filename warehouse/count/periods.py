@@ -17,7 +17,7 @@ from sources.periods import CADENCES, Cadence, containing, first_day, last_day, 
 _PERIOD = re.compile("|".join(map(name_pattern, CADENCES)))
 
 
-def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
+def _names_of_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
     """Convert each number to text with `name`, which is called once per distinct number; null stays null."""
     code, distinct = pd.factorize(numbers)
     names = pd.array([name(int(number)) for number in distinct], dtype="str")
@@ -26,7 +26,7 @@ def _name_numbers(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
 
 def period_of(days: pd.Series, cadence: Cadence) -> pd.Series:
     """Return the name of the period of a cadence (monthly, quarterly, …) that contains each day; null if the day is null."""
-    return _name_numbers(days.dt.year * 12 + days.dt.month - 1, lambda n: containing(date(n // 12, n % 12 + 1, 1), cadence))
+    return _names_of_numbers(days.dt.year * 12 + days.dt.month - 1, lambda n: containing(date(n // 12, n % 12 + 1, 1), cadence))
 
 
 def quarter_of(days: pd.Series) -> pd.Series:

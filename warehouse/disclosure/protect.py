@@ -133,7 +133,7 @@ def _keep_if_safe(
     minimum = programme.minimum_total(total_key.indicator)
     if harmonised_value is None or can_keep_as_reported(harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from):
         return reported
-    return {total_key: _note_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
+    return {total_key: _set_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
 
 
 def as_reported_tables(
@@ -164,12 +164,12 @@ def _revise_or_keep(inputs: ReleaseInputs, new_tables: PublishedTables) -> Publi
         key: all(is_safe_revision(new, old[key], min_difference) for old in earlier if key in old) for key, new in new_tables.items()
     }
     if all(is_safe.values()):
-        return {key: _note_first_release(inputs, key, new) for key, new in new_tables.items()}
+        return {key: _set_first_release(inputs, key, new) for key, new in new_tables.items()}
     year_keys = {key._replace(table=table) for key in new_tables for table in (TOTAL, OFFENCE)}
     kept = {key: old for key, old in inputs.previous.items() if key in year_keys}
     total_key = next(key for key in year_keys if key.table == TOTAL)
     if is_safe[total_key] and _is_total_revised_alone(inputs, total_key, new_tables, kept):
-        return {**kept, total_key: _note_first_release(inputs, total_key, new_tables[total_key])}
+        return {**kept, total_key: _set_first_release(inputs, total_key, new_tables[total_key])}
     return kept
 
 
@@ -184,7 +184,7 @@ def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tabl
     return can_revise_total_alone(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
 
 
-def _note_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
+def _set_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
     """Return the table `new` with the release that first published it in this form."""
     old = inputs.previous.get(key)
     return replace(new, first_release=old.first_release if old and old.has_same_content(new) else inputs.release)

@@ -99,14 +99,14 @@ def _add_table(
         return
     # The leading group of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
     yearly = [
-        _leading_group_variable(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
+        _variable_of_leading_group(knowledge, name._replace(table="offence_group", of=year), observed.source_release)
         for year in list_years(name.of)
     ]
     terms += [(leading, -1) for leading in yearly if leading]
     constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
 
 
-def _leading_group_variable(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
+def _variable_of_leading_group(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
     """Return the variable of the leading group in a year, from the newest figures that count no later release than `newest`.
 
     None if no release broke the year down.

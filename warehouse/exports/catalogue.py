@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError, storage
-from harmonia.swap import write_whole
 from pipelines.resources.workplace import Workplace
 from schemas import domain_folder
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Questionnaire
 from warehouse.exports.transmission_approval import Transmission, verify_approval
-from warehouse.releases.reading import Release, open_release, release_hash, supported_language
+from warehouse.releases.reading import Release, open_release, release_hash, require_language
 
 Files = dict[str, bytes]
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -47,7 +47,7 @@ class Export:
 
     def title(self, lang: str) -> str:
         """Return the title of the export in `lang`. Raises `HarmoniaError` for an unknown language."""
-        return self.titles[supported_language(lang)]
+        return self.titles[require_language(lang)]
 
     @property
     def kinds(self) -> str:
@@ -99,7 +99,7 @@ def publish_export(releases: Path, name: str, day: str | None, lang: str, out: P
         raise HarmoniaError(
             f"{name} contains individual persons and is never public: use --full with the coordinator's approval, for one recipient"
         )
-    files = export.public(open_release(releases, day), supported_language(lang))
+    files = export.public(open_release(releases, day), require_language(lang))
     return _write_files(out, files)
 
 
@@ -132,7 +132,7 @@ def transmit_export(
     approval = verify_approval(workplace.home.root, approval_file, requested)
     create_files = _find_export(name).exact
     assert create_files is not None  # refused above
-    files = create_files(releases, release, supported_language(lang), f"{approval.name}, {approval.day}; {recipient}")
+    files = create_files(releases, release, require_language(lang), f"{approval.name}, {approval.day}; {recipient}")
     transmission.log_transmission(workplace, requested, approval)
     return _write_files(out, files, private=True)
 

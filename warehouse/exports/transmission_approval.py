@@ -11,8 +11,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harmonia.atomic_files import write_whole
 from harmonia.errors import HarmoniaError
-from harmonia.swap import write_whole
 from warehouse.disclosure import signature
 
 _DOCUMENT_KIND = "harmonia transmission"

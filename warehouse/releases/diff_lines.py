@@ -15,7 +15,7 @@ from harmonia.errors import HarmoniaError, storage
 from warehouse.disclosure import policy
 from warehouse.releases import folder
 from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot_of_release
-from warehouse.releases.labels import label_texts, supported_language
+from warehouse.releases.labels import label_texts, require_language
 from warehouse.releases.reasons import changed_units, record_keys
 
 _OWNER_ONLY = 0o600
@@ -44,7 +44,7 @@ def _format_number(value: Any) -> str:
 
 def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
     """Yield the figures that were published differently, one line each. Reads only the public parts of the releases."""
-    supported_language(lang)
+    require_language(lang)
     _check_order(releases, old, new)
     differences = public_diff(releases, old, new)
     for row in differences.to_dict("records"):
@@ -55,7 +55,7 @@ def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]
 
 def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
     """Yield every exact figure that differs, with its reasons. records: file for a CSV of the records behind the differences, by unit."""
-    supported_language(lang)
+    require_language(lang)
     releases = home / "releases"
     _check_order(releases, old, new)
     files = [folder.verified_files(releases / name) for name in (old, new)]

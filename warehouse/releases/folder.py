@@ -24,8 +24,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harmonia.atomic_files import sync
 from harmonia.errors import HarmoniaError, storage
-from harmonia.swap import sync
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
 FORMAT = 2

@@ -28,7 +28,7 @@ def label_texts() -> dict[str, dict[str, dict[str, str]]]:
     return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 
-def supported_language(code: str) -> str:
+def require_language(code: str) -> str:
     """Return `code` if it is a language of releases. Raises `HarmoniaError` otherwise."""
     if code not in LANGUAGES:
         raise HarmoniaError(f"language {code!r} is not known: one of {', '.join(LANGUAGES)}")
@@ -38,7 +38,7 @@ def supported_language(code: str) -> str:
 def label_of_code(dimension: str, code: str, lang: str) -> str:
     """Return the label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
     language."""
-    supported_language(lang)
+    require_language(lang)
     parts = [label_texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
     return label_texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
 
@@ -65,7 +65,7 @@ def category_label(table: str, cell: str, lang: str) -> str:
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
     """Return the text that is shown in place of a suppressed figure, or beside a merged one."""
-    return label_texts()["status"][status][supported_language(lang)].format(limit=limit)
+    return label_texts()["status"][status][require_language(lang)].format(limit=limit)
 
 
 def missing_text(missing: str | None, lang: str) -> str:
@@ -76,7 +76,7 @@ def missing_text(missing: str | None, lang: str) -> str:
     deliveries = []
     for delivery in missing.split(","):
         institution, period, state = delivery.split()
-        publisher = contract.load(institution).publisher[supported_language(lang)] if institution in institutions else institution
+        publisher = contract.load(institution).publisher[require_language(lang)] if institution in institutions else institution
         quarter = note["quarter"][lang].format(n=period[-1], year=period[:4])
         deliveries.append(
             note["delivery"][lang].format(institution=publisher, period=quarter, state=label_of_code("delivery_state", state, lang))

@@ -16,7 +16,7 @@ import pandas as pd
 from harmonia.errors import HarmoniaError
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTERS
 from warehouse.releases import folder
-from warehouse.releases.labels import category_label, label_of_code, missing_text, status_text, supported_language
+from warehouse.releases.labels import category_label, label_of_code, missing_text, require_language, status_text
 
 __all__ = [
     "MERGE_SEPARATOR",
@@ -28,8 +28,8 @@ __all__ = [
     "missing_text",
     "open_release",
     "release_hash",
+    "require_language",
     "status_text",
-    "supported_language",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from warehouse.releases.labels import category_label, label_of_code, label_texts, missing_text, status_text, supported_language
+from warehouse.releases.labels import category_label, label_of_code, label_texts, missing_text, require_language, status_text
 from warehouse.releases.reading import Release
 
 
@@ -22,7 +22,7 @@ def figure_text(row: pd.Series, language: str) -> str:
 
 def release_text(release: Release, language: str) -> str:
     """Return the whole release: a heading, then every table of every indicator."""
-    language = supported_language(language)
+    language = require_language(language)
     manifest = release.manifest
     versions, linkage = manifest["versions"], manifest["linkage"]
     lines = [f"{release.name}  harmonia {versions['harmonia']}  {linkage['model']}  {manifest['policy']['signed_by']}"]

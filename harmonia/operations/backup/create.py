@@ -21,12 +21,12 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, insert, select
 from sqlalchemy.orm import Session
 
+from harmonia.atomic_files import sync
 from harmonia.errors import HarmoniaError, storage
 from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest
 from harmonia.registry import Registry, open_registry, seal
 from harmonia.registry.ledger import removed_hashes
 from harmonia.registry.tables import Base, File
-from harmonia.swap import sync
 from pipelines.landing.store import LandingStore
 from pipelines.resources.workplace import Workplace
 from warehouse import stores

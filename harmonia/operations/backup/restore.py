@@ -12,12 +12,12 @@ from pathlib import Path
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from harmonia.atomic_files import sync
 from harmonia.errors import HarmoniaError, storage
 from harmonia.operations.backup.create import transfer
 from harmonia.operations.backup.manifest import REGISTRY, Manifest, damaged_files
 from harmonia.registry import open_registry
 from harmonia.registry.tables import Base, Run
-from harmonia.swap import sync
 from pipelines.resources.workplace import Workplace
 
 

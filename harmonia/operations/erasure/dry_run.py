@@ -17,6 +17,7 @@ from typing import TypeAlias
 import duckdb
 import pandas as pd
 
+from harmonia.atomic_files import share
 from harmonia.errors import HarmoniaError, storage
 from harmonia.operations.backup.create import copy_registry
 from harmonia.operations.backup.manifest import REGISTRY
@@ -25,7 +26,6 @@ from harmonia.operations.erasure.person import Person, find_person
 from harmonia.operations.erasure.redaction import RedactedReceipt
 from harmonia.registry import Registry, open_registry, seal
 from harmonia.review.following import current_verdicts
-from harmonia.swap import share
 from pipelines.linkage import link
 from pipelines.resources import lake
 from pipelines.resources.instance import URL_SETTING

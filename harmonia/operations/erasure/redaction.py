@@ -114,7 +114,7 @@ def record_redactions(
             )
             removed = sorted(frozenset[str]().union(*(redacted_receipt.removed for redacted_receipt in receipts)))
             session.add_all(RemovedFile(erasure_id=erasure.id, sha256=sha256) for sha256 in removed)
-            _add_judgements(session, constraints, erasure)
+            _add_link_constraints(session, constraints, erasure)
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))
             number = erasure.id
         store.recorded()
@@ -122,7 +122,7 @@ def record_redactions(
     return number
 
 
-def _add_judgements(session: Session, constraints: pd.DataFrame, erasure: Erasure) -> None:
+def _add_link_constraints(session: Session, constraints: pd.DataFrame, erasure: Erasure) -> None:
     """Add link constraints as judgements in the name of the erasure."""
     if len(constraints):
         rows = constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(

@@ -19,7 +19,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from pipelines.resources import bounded
-from harmonia.swap import write_whole
+from harmonia.atomic_files import write_whole
 
 folder, worker = Path(sys.argv[1]), sys.argv[2] == "worker"
 if __name__ == "__main__":

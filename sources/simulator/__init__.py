@@ -6,13 +6,13 @@ samples' truth. The simulator knows nothing of the pipeline that will read them:
 The modules, in the order of the work:
 
 - `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`)
-- `states` make the records of each register at the end of a quarter (`records`)
+- `register_records` makes the records of each register at the end of a quarter (`records`)
 - `deliveries` and `versions` make deliveries of them
 - `defects`, `spelling` and `faults` make values and files wrong; `write_*` write the bytes
 - `record_statuses`, `happened`, `reported`, `tally`, `reconciliation_truth` and `truth` tell what is true
 
 The two institutions for victims come after the others and have their own random generator: `victim_files`, `victim_life`,
-`victim_states`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
+`victim_records`, `victim_deliveries`, `victim_defects`, `write_victims`, `victim_truth`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from sources.periods import Cadence, containing, last_day
-from sources.simulator import states
+from sources.simulator import register_records
 from sources.simulator.model import Case, World
 from sources.simulator.periods import simulated_periods
 from sources.simulator.records import CaseRecord
@@ -61,17 +61,17 @@ def _files_of_case(
 ) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
     """Yield each file on a case: institution, file, the function that lists the days of its changes, and the function that makes its
     record on a day."""
-    prosecution_state = partial(states.prosecution_state, cadence=cadence["prosecution"])
+    prosecution_record = partial(register_records.prosecution_record, cadence=cadence["prosecution"])
     for police in case.police:
-        yield "police", police, states.police_change_days, states.police_state
+        yield "police", police, register_records.police_change_days, register_records.police_record
     for inspectorate in case.inspectorate:
-        yield "inspectorate", inspectorate, states.inspectorate_change_days, states.inspectorate_state
+        yield "inspectorate", inspectorate, register_records.inspectorate_change_days, register_records.inspectorate_record
     for prosecution in case.prosecution:
-        yield "prosecution", prosecution, states.prosecution_change_days, prosecution_state
+        yield "prosecution", prosecution, register_records.prosecution_change_days, prosecution_record
     for court in case.courts:
-        yield "courts", court, states.court_change_days, states.court_state
+        yield "courts", court, register_records.court_change_days, register_records.court_record
     for stay in case.stays:
-        yield "corrections", stay, states.stay_change_days, states.stay_state
+        yield "corrections", stay, register_records.stay_change_days, register_records.stay_record
 
 
 def build_deliveries(world: World, rng: Random, cadence: Mapping[str, Cadence]) -> list[Delivery]:

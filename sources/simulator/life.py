@@ -1,7 +1,7 @@
 """The course of a criminal matter up to the indictment: its persons, and the files of police, inspectorate and prosecution.
 
 Belongs here: what happens and when, by chance. Does not belong here: courts and prisons (`aftermath.py`), numbers (`numbering.py`), what
-a delivery says of it (`states.py`).
+a delivery says of it (`register_records.py`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from random import Random
 
 from sources.periods import first_day, last_day
-from sources.simulator import states
+from sources.simulator import register_records
 from sources.simulator.codes import names, offence, places
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import (
@@ -43,16 +43,16 @@ def make_mistaken_record(rng: Random, world: World, delivery: Delivery) -> CaseR
     if delivery.institution == "corrections":
         stay = Stay(person, "P", places()["detention"][seat], seat, charged, case.offence_day, day)
         stay.register_id = f"P-{19000 + world.mistakes}"
-        return states.stay_state(case, stay, last_day(period))
+        return register_records.stay_record(case, stay, last_day(period))
     pp = ProsecutionFile("I", seat, day, "TJ", None, statuses=[(day, "HET")])
     pp.number, pp.file_id = f"PP.I.nr.{900 + world.mistakes + max(0, len(world.cases) // 2)}/{day.year}", 900 + world.mistakes
     charge = Charge(charged, "sexual", True, day, charge_id=8900 + world.mistakes)
     if delivery.institution == "prosecution":
         pp.parties = [Party(person, "D", day, [charge], 4900 + world.mistakes)]
-        return states.prosecution_state(case, pp, last_day(period))
+        return register_records.prosecution_record(case, pp, last_day(period))
     court = CourtFile("PKR", seat, "", "sq", day, pp, [Defendant(person, 1, [charge])])
     court.number = f"PKR.nr.{900 + world.mistakes + len(world.cases)}/{day.year}"
-    return states.court_state(case, court, last_day(period))
+    return register_records.court_record(case, court, last_day(period))
 
 
 def _police_record(case: Case, person: Person, day: date, period: str) -> CaseRecord:
@@ -61,7 +61,7 @@ def _police_record(case: Case, person: Person, day: date, period: str) -> CaseRe
     file = PoliceFile(region, day, case.offence_day, f"Stacioni Policor {case.municipality}", case.municipality, charged, case.form)
     file.people = [PolicePerson(person, "S", day, None, 1)]
     file.number = f"{day.year}-{region}-{99000 + int(case.case_id[1:])}"
-    return states.police_state(case, file, last_day(period))
+    return register_records.police_record(case, file, last_day(period))
 
 
 def _make_person(rng: Random, world: World) -> Person:

@@ -1,7 +1,7 @@
 """The world: persons, criminal matters, and the files that institutions keep on them, with the days on which things happened.
 
 Belongs here: plain data with identity. A file knows its days; what an institution's delivery says of it at a quarter's end is in
-`states.py`. Does not belong here: chance (`people.py`, `life.py`), spellings, defects.
+`register_records.py`. Does not belong here: chance (`people.py`, `life.py`), spellings, defects.
 """
 
 from __future__ import annotations

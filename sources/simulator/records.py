@@ -2,7 +2,7 @@
 
 `true` has the typed values of the world, `cells` the delivered cells by column, and `said` the meaning of these cells without any
 correction, from which `as_reported` is counted. Without defects `said` equals `true`. Belongs here: the data structure. Does not belong
-here: how records come about (`states.py`).
+here: how records come about (`register_records.py`).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 simulation, named in `KINDS`.
 
 Belongs here: changes of the world before its files are numbered, of the deliveries of the prosecution's new system, and of whole files.
-Does not belong here: what a register says of a changed file (`states.py`), which state counts (`record_statuses.py`). Each kind draws
-from a separate random generator, so that a set without it is the same set, byte for byte.
+Does not belong here: what a register says of a changed file (`register_records.py`), which state counts (`record_statuses.py`). Each kind
+draws from a separate random generator, so that a set without it is the same set, byte for byte.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from random import Random
 
 from sources.periods import first_day, last_day
-from sources.simulator import states
+from sources.simulator import register_records
 from sources.simulator.codes import offence, places, seat_of
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery
@@ -195,7 +195,7 @@ def _change_lists(rng: Random, settings: Settings, cases: list[Case], people: Pe
     """Change lists in which `Nr_rendor` is the position of a person: in a later quarter a person is added anywhere in the list, or a
     person entered by mistake is taken out."""
     for case, file in _unchanged_police_files(cases):
-        later = sorted(day for day in states.police_change_days(file) if quarter(day) != quarter(file.reported))
+        later = sorted(day for day in register_records.police_change_days(file) if quarter(day) != quarter(file.reported))
         if not later or file.reopened or rng.random() >= 0.3:
             continue
         file.numbered_by_position = True
@@ -258,9 +258,11 @@ def renumber_prosecution(settings: Settings, world: World, deliveries: list[Deli
         if delivery.period == start:
             held = {record.key for record in delivery.records}
             delivery.records += [
-                states.prosecution_state(case, file, last_day(start), settings.cadence["prosecution"])
+                register_records.prosecution_record(case, file, last_day(start), settings.cadence["prosecution"])
                 for key, (case, file) in files.items()
-                if key not in held and file.received < begins and states.prosecution_status(file, last_day(start))[1] in ("HET", "PEZ")
+                if key not in held
+                and file.received < begins
+                and register_records.prosecution_status(file, last_day(start))[1] in ("HET", "PEZ")
             ]
             delivery.records.sort(key=lambda record: int(record.key))
         for record in delivery.records:

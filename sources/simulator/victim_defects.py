@@ -24,7 +24,7 @@ from sources.simulator.noise import count_files_of_persons
 from sources.simulator.records import CaseRecord, Cells, Part, PersonRecord
 from sources.simulator.value_defects import CODES_OF_KOSOVO
 from sources.simulator.victim_files import QPS, ZMNV, VictimWorld
-from sources.simulator.victim_states import moment, write_day_with_slashes
+from sources.simulator.victim_records import moment, write_day_with_slashes
 
 UNKNOWN = {
     "offence": ("X", "??", "TQNJ"),

@@ -23,7 +23,7 @@ from sources.simulator.people import check_digit
 from sources.simulator.periods import simulated_periods
 from sources.simulator.records import CaseRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
-from sources.simulator.victim_states import victim_state
+from sources.simulator.victim_records import victim_record
 
 YEARS = 2  # to which the numbers of faults refer, as in the samples
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -52,7 +52,7 @@ def build_victim_deliveries(world: World, victims: VictimWorld, rng: Random, cad
         for file in victims.files:
             if file.institution == institution:
                 for period in sorted({containing(day, cadence[institution]) for day in file.changes()} & within):
-                    held[period].append(victim_state(file, last_day(period)))
+                    held[period].append(victim_record(file, last_day(period)))
         for period in periods:
             delivery = Delivery(institution, period, held[period])
             days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
@@ -159,7 +159,7 @@ def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, fir
         [(day, "presumed")],
     )
     file.number = f"ZM-PR-{day.year}-{9000 + case % 900}" if zmnv else f"QPS/01/{9000 + case % 900}"
-    first.records = [*first.records, victim_state(file, last_day(first.period))]
+    first.records = [*first.records, victim_record(file, last_day(first.period))]
     spoiler.log(first.institution, first.name, file.number, "record_withdrawn_later")
     return second
 

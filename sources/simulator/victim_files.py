@@ -1,7 +1,7 @@
 """The files of the victim protection office (ZMNV) and of the centres for social work (QPS), with the days on which things happened.
 
 Belongs here: plain data with identity, and on which days a file changed. Does not belong here: chance (`victim_life.py`), what a
-delivery says of a file (`victim_states.py`).
+delivery says of a file (`victim_records.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 represented, and when.
 
 Belongs here: chance. It has a separate random generator, so that the other institutions' deliveries are the same bytes with and
-without these two. Does not belong here: what a delivery says of a file (`victim_states.py`).
+without these two. Does not belong here: what a delivery says of a file (`victim_records.py`).
 """
 
 from __future__ import annotations

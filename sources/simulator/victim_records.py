@@ -51,7 +51,7 @@ def write_day_with_slashes(day: date | None) -> str:
     return day.strftime("%d/%m/%Y") if day else ""
 
 
-def victim_state(file: VictimFile, as_of: date) -> CaseRecord:
+def victim_record(file: VictimFile, as_of: date) -> CaseRecord:
     """Return the register's record of a file on a day. Its `true` has `registered`, `referred`, `group`, `form`, `status`."""
     status = [code for day, code in file.statuses if day <= as_of][-1] if file.statuses[0][0] <= as_of else "presumed"
     true = {"registered": file.opened, "referred": file.referred, "group": file.group, "form": file.form, "status": status}

@@ -72,7 +72,7 @@ def police_change_days(file: PoliceFile) -> list[date]:
     return [max(day, file.entered or day) for day in days if day and first <= day <= last]
 
 
-def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
+def police_record(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
     """Return the police's record of a file on a day."""
     as_of = min(as_of, file.until or as_of)
     sent = file.sent if file.sent and file.sent <= as_of else None
@@ -139,7 +139,7 @@ def inspectorate_change_days(file: InspectorateFile) -> list[date]:
     return [day for day in (file.received, file.sent, file.closed, file.pp_known) if day]
 
 
-def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
+def inspectorate_record(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
     """Return the inspectorate's record on a day: one row, which is both case and person."""
     sent = file.sent if file.sent and file.sent <= as_of else None
     closed = file.closed and file.closed <= as_of
@@ -189,7 +189,7 @@ def prosecution_status(file: ProsecutionFile, as_of: date) -> tuple[date, str]:
     return max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
 
 
-def prosecution_state(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
+def prosecution_record(case: Case, file: ProsecutionFile, as_of: date, cadence: Cadence = "quarterly") -> CaseRecord:
     """Return the prosecution's record on a day: file, parties, charges, decisions. `cadence`: how often it delivers; a decision without a
     party covers the parties at the end of its quarter, or of the longer period that delivers it."""
     since, status = prosecution_status(file, as_of)
@@ -275,7 +275,7 @@ def court_change_days(file: CourtFile) -> list[date]:
     return [day for day in days if file.entered <= day <= (file.until or date.max)]
 
 
-def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
+def court_record(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
     """Return the court's record on a day: case, defendants, charges, judgments."""
     as_of = min(as_of, file.until or as_of)
     true = {"registered": file.received, "offence_day": case.offence_day}
@@ -335,7 +335,7 @@ def stay_change_days(stay: Stay) -> list[date]:
     return [day for day in days if day <= (stay.released or date.max)]
 
 
-def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
+def stay_record(case: Case, stay: Stay, as_of: date) -> CaseRecord:
     """Return the row of a stay in the prisons' register on a day, which is both case and person."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None

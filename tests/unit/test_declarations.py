@@ -138,7 +138,7 @@ def test_no_institution_is_named_outside_its_folder() -> None:
         f"{path.relative_to(root)}: {line.strip()}"
         for path in paths
         if path.parent.name != "exports"
-        for line in path.open()
+        for line in path.read_text("utf-8").splitlines()
         if pattern.search(line)
     ]
     assert found == []

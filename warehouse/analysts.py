@@ -137,12 +137,12 @@ class AnalystTables(Mapping[str, Rows]):
         """Return the rows of a table. Raises `KeyError` if there is no such table."""
         table = tables.WAREHOUSE.tables[name]
         if "view" in table.info:
-            return self._compute_view_rows[name]
+            return self._view_rows[name]
         rows = self._published[name]
-        return AnalystRows(table, rows, self._key, self._open_base_database) if is_altered(table) else rows
+        return AnalystRows(table, rows, self._key, self._base_database) if is_altered(table) else rows
 
     @cached_property
-    def _open_base_database(self) -> duckdb.DuckDBPyConnection:
+    def _base_database(self) -> duckdb.DuckDBPyConnection:
         """A database in memory. It spills to a folder that only this user can read and that is deleted with this object."""
         folder = tempfile.mkdtemp(prefix="harmonia-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -151,12 +151,12 @@ class AnalystTables(Mapping[str, Rows]):
         return connection
 
     @cached_property
-    def _compute_view_rows(self) -> dict[str, pd.DataFrame]:
-        """Compute the rows of every view from exact rows."""
+    def _view_rows(self) -> dict[str, pd.DataFrame]:
+        """The rows of every view, computed from exact rows."""
         views = tables.declared_views(tables.WAREHOUSE)
         view_sql = " ".join(str(view.info["view"]) for view in views)
         out = {}
-        with self._open_base_database.cursor() as connection:
+        with self._base_database.cursor() as connection:
             for table in tables.stored_tables(tables.WAREHOUSE):
                 if table.name in view_sql:
                     rows = self._published[table.name]

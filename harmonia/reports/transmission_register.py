@@ -12,11 +12,10 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-from harmonia.audit import list_entries, record_access
+from harmonia.audit import list_entries, record_access, record_own_access
 from harmonia.errors import HarmoniaError
 from harmonia.registry import open_registry
 from harmonia.registry.ledger import first_run
-from harmonia.user import current_user
 from pipelines.resources.workplace import Workplace
 from schemas.yaml_declarations import read_yaml
 from sources import contract
@@ -73,7 +72,8 @@ def record_sent(workplace: Workplace, sent: SentReport, who: str | None = None) 
             f"audience institution requires --institution, one of {', '.join(contract.institutions())}; other audiences do not allow it"
         )
     with closing(open_registry(workplace.registry)) as registry:
-        record_access(registry, who or current_user(), _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
+        subject = json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True)
+        record_own_access(registry, _ACTION, subject) if who is None else record_access(registry, who, _ACTION, subject)
 
 
 def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:

@@ -25,7 +25,7 @@ from schemas.texts import texts
 from warehouse import tables
 from warehouse.count import CountInputs, counting_models, require_bridges
 from warehouse.count.inputs import run_inputs
-from warehouse.count.sql_models import Models
+from warehouse.count.table_models import Models
 from warehouse.stores import pseudonym_key
 from warehouse.yardsticks import convert_returns, read_landed_files
 

@@ -27,7 +27,7 @@ from warehouse.count.dates import impute_dates
 from warehouse.count.inputs import CountInputs, register_inputs
 from warehouse.count.neutral_names import neutral_names
 from warehouse.count.quality import quality_rows
-from warehouse.count.sql_models import Models, TableModel, model_of_sql, open_database, sql_models
+from warehouse.count.table_models import Models, TableModel, model_of_sql, open_database, sql_models
 from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
 from warehouse.star.figures import figure_statement

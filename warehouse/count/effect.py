@@ -10,7 +10,7 @@ import pandas as pd
 
 from warehouse.count.coverage import incomplete_deliveries
 from warehouse.count.inputs import declared_tables
-from warehouse.count.sql_models import Models, sql_models
+from warehouse.count.table_models import Models, sql_models
 from warehouse.indicators import Indicator
 from warehouse.star.figures import CELL
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from schemas import canonical
 from warehouse.count import CountInputs, counting_models, dated_events, dimensions, event_days, learn_date_habits
-from warehouse.count.sql_models import Models, TableModel, as_frame
+from warehouse.count.table_models import Models, TableModel, as_frame
 from warehouse.star.figures import CELL
 
 MEASURES = ["as_reported", "harmonised"]

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from harmonia.errors import HarmoniaError
-from warehouse.count import sql_models as model_files
-from warehouse.count.sql_models import Models, TableModel, model_of_sql, sql_models
+from warehouse.count import table_models
+from warehouse.count.table_models import Models, TableModel, model_of_sql, sql_models
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "facts").mkdir()
     (tmp_path / "macros.sql").write_text("SELECT 1")
     (tmp_path / "facts" / "fact_case.sql").write_text("")
-    monkeypatch.setattr(model_files, "FOLDER", tmp_path)
+    monkeypatch.setattr(table_models, "FOLDER", tmp_path)
     return tmp_path
 
 

@@ -140,7 +140,9 @@ def preview(
         print_frame(list_changed_figures(result), "", f"{count(len(result.figures), 'published figure')} would change")
     else:
         typer.echo("No published figure would change.")
-    if not result.is_effective and verdict in (Verdict.same, Verdict.different):
+    if result.is_disputed:
+        typer.echo(f"`{verdict.value}` would make the pair disputed: no judgement on it would count.")
+    elif not result.is_effective and verdict in (Verdict.same, Verdict.different):
         typer.echo(f"`{verdict.value}` would have no effect: it contradicts other judgements.")
     typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --why REASON")
 

@@ -47,6 +47,7 @@ class Consequence:
                   with it (after). Columns: `FIGURES`
     reported      the same for the figures as reported, which a verdict rarely changes
     is_effective  whether the verdict has an effect: not if it is unsure, or contradicted by other judgements or other stewards
+    is_disputed   whether stewards would then disagree on the pair, so that none of their judgements on it counts
     forbidden     the hard rule of linkage that the verdict `same` overrides (`one_file`, `unidentified`); empty if there is none
     """
 
@@ -54,6 +55,7 @@ class Consequence:
     figures: pd.DataFrame
     reported: pd.DataFrame
     is_effective: bool
+    is_disputed: bool
     forbidden: str
 
 
@@ -93,12 +95,15 @@ class Consequences:
             judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
             clusters, after = self._linkage_under(judgements)
             now, changes = self._recount.now, self._changes_of_linkage(after)
-        effective = judgements.merge(pair[PAIR], on=PAIR)["verdict"].eq(verdict).any()
+        combined = judgements.merge(pair[PAIR], on=PAIR)["verdict"]
         return Consequence(
             records=_changed_records(now, after, pair),
             figures=self._changed_figures(changes, "harmonised"),
             reported=self._changed_figures(changes, "as_reported"),
-            is_effective=bool(effective) and verdict in BINDING_VERDICTS and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
+            is_effective=verdict in BINDING_VERDICTS
+            and bool(combined.eq(verdict).any())
+            and _are_in_one_cluster(clusters, pair) == (verdict == "same"),
+            is_disputed=bool(combined.eq("disputed").any()),
             forbidden=self._relinking.forbidden(pair) if verdict == "same" else "",
         )
 

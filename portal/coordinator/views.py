@@ -231,7 +231,8 @@ def _job_page(request: HttpRequest, content: dict[str, Any]) -> HttpResponse:
         for row in result.get("rows", [])
     ]
     years = sorted({year for row in totals.values() for year in row})
-    return render(request, "coordinator/release.html", {**content, "totals": totals, "years": years, "revised": revised})
+    content |= {"totals": totals, "years": years, "revised": revised, "all_offences": label_of_code("offence_group", "total", language)}
+    return render(request, "coordinator/release.html", content)
 
 
 def preview(request: HttpRequest) -> HttpResponse:
@@ -340,6 +341,9 @@ def mark_sent(request: HttpRequest) -> HttpResponse:
     if day is None or not fields["to"]:
         add_notice(request, "error", page_texts["form_incomplete"])
         return same_page
+    if day > timezone.localdate():
+        add_notice(request, "error", page_texts["sent_in_future"])
+        return same_page
     try:
         report = transmission_register.SentReport(**fields, day=day.isoformat())
         transmission_register.record_sent(workplace(), report, request.user.get_username())
@@ -357,6 +361,7 @@ def remind(request: HttpRequest) -> HttpResponse:
         raise Http404
     for role in (Role.CLERK, Role.HEAD):
         notices.send_notices(role, institution)
-    record_action(request, "remind an institution", institution)
+    if notices.has_mail_server():
+        record_action(request, "remind an institution", institution)
     add_notice(request, "good", portal_texts(language_of(request))["reminded" if notices.has_mail_server() else "no_mail"])
     return redirect("coordinator")

@@ -116,7 +116,7 @@ class Findings:
             AND finding NOT IN (SELECT value FROM json_each(:refused)))"""
         kinds = {
             "waiting": f"kind = 'to_do' AND NOT {given}",
-            "answered": f"kind IN ('to_do', 'accepted') AND {given}",
+            "answered": f"kind = 'to_do' AND {given}",
             "all": "1",
         }
         terms = [kinds.get(wanted.kind, "kind = :kind")]

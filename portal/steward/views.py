@@ -62,7 +62,9 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
     desk = current_desk()
     pair_row = _find_pair(desk, pair)
     name, entity, texts = str(pair_ids(pair_row).iloc[0]), str(pair_row["entity"].iloc[0]), _steward_texts(request)
-    names = name in request.session.get("names", [])
+    names = name in request.session.get("revealed", {})
+    if names:
+        record_action(request, "looked at names for review", name, request.session["revealed"][name])
     language = language_of(request)
     labels, history = code_labels(language), desk.history(pair_row).to_dict("records")
     members = desk.members(pair_row)
@@ -207,7 +209,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("reason")
 def names(request: HttpRequest, pair: str) -> HttpResponse:
-    """Show the names of a pair in this session; the reason is recorded in the audit log."""
+    """Show the names of a pair in this session. Each page with them is recorded in the audit log, with the reason."""
     pair_row = _find_pair(current_desk(), pair)
     name, texts = str(pair_ids(pair_row).iloc[0]), _steward_texts(request)
     number = request.POST.get("sample", "")
@@ -216,8 +218,8 @@ def names(request: HttpRequest, pair: str) -> HttpResponse:
     if not reason:
         add_notice(request, "error", texts["reason_missing"])
         return same_page
-    record_action(request, "looked at names for review", name, reason)
-    request.session["names"] = [*request.session.get("names", [])[-_MAX_KEPT:], name]
+    revealed = {**request.session.get("revealed", {}), name: reason}
+    request.session["revealed"] = dict(list(revealed.items())[-_MAX_KEPT:])
     add_notice(request, "good", texts["revealed"])
     return same_page
 

@@ -101,13 +101,13 @@ def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Pa
         assert read_judgements(registry).empty
         keys = set(zip(found.records["institution"], found.records["record_key"], strict=True))
         assert {(pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0]) for side in "ab"} <= keys
-        assert found.is_effective
+        assert found.is_effective and not found.is_disputed
         assert (found.records["before"] != found.records["after"]).any()
         _enter(place, pair, str(pair["verdict"].iloc[0]))
         after = consequences.preview(pair, str(pair["verdict"].iloc[0]), "s. steward")
         assert (after.records["before"] == after.records["after"]).all(), "entered, so that the verdict changes nothing more"
         against = consequences.preview(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
-        assert not against.is_effective, "stewards who disagree: linkage decides"
+        assert not against.is_effective and against.is_disputed, "stewards who disagree: linkage decides"
     finally:
         consequences.close()
         registry.close()

@@ -131,8 +131,7 @@ def test_the_coordinator_countersigns_previews_and_creates_a_release(served: Ser
     assert "clerk.courts@demo.invalid" in page.inner_text("main")
     page.check("input[name=answer] >> nth=0")
     page.click("button:text-is('Refuse')")
-    page.wait_for_selector("text=Give the reason of the refusal")
-    page.check("input[name=answer] >> nth=0")
+    assert page.locator("#why:invalid").count() == 1 and page.locator("input[name=answer]:checked").count() == 1, "it needs a reason"
     page.click("button:text-is('Countersign')")
     page.wait_for_selector("text=Answers countersigned: 1")
     page.goto(f"{served.url}/coordinator/releases")

@@ -185,6 +185,11 @@ def test_persons_of_two_institutions_are_joined_by_two_stewards_alone(world: Wor
     _decide(_second(world), pair, "same")
     assert combine_judgements(read_judgements(registry()))["verdict"].tolist() == ["same"]
     assert page.status_code == 302
+    agreed = world.client("steward").get(f"/steward/pairs/{pair}").content.decode()
+    assert "Two stewards agreed: same" in agreed and "takes effect once another" not in agreed and "waits for a second" not in agreed
+    assert agreed.count("proposed the same") == 3, "each proposal, in the past"
+    against = world.client("steward").get(f"/steward/consequences/{pair}").content.decode()
+    assert "The pair would be disputed" in against and "Without effect" not in against
 
 
 def test_a_verdict_against_others_is_entered_with_one_clear_line(world: World) -> None:
@@ -240,7 +245,10 @@ def test_names_are_hidden_until_a_reason_is_given_and_the_look_is_recorded(world
     before = len(world.audit())
     shown = client.post(f"/steward/names/{pair}", {"reason": "two birth dates"}, follow=True).content.decode()
     assert any(name in shown for name in names)
-    assert world.audit()[before:] == [("steward@demo.invalid", "looked at names for review", pair, "two birth dates")]
+    look = ("steward@demo.invalid", "looked at names for review", pair, "two birth dates")
+    assert world.audit()[before:] == [look]
+    client.get(f"/steward/pairs/{pair}")
+    assert world.audit()[before:] == [look, look], "each page with names"
     other = _queue()["pair"].iloc[-1]
     hidden = client.get(f"/steward/pairs/{other}").content.decode()
     assert not any(name in hidden for name in names), "revealed for one pair alone"

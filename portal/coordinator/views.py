@@ -125,7 +125,7 @@ def decide(request: HttpRequest) -> HttpResponse:
                 add_notice(request, "error", page_texts["decide_stale"])
             else:
                 answered = (f"{waiting[number].institution} {waiting[number].delivery} #{number}" for number in numbers)
-                record_action(request, f"{decision} answers", ", ".join(answered))
+                record_action(request, f"{decision} answers", ", ".join(answered), why if decision == "refused" else None)
                 add_notice(request, "good", f"{page_texts['decided'][decision]}: {number_decided}")
     return redirect("countersigning")
 

@@ -29,7 +29,7 @@ class ForeignWorkbookError(HarmoniaError):
 
 @dataclass(frozen=True)
 class ImportedAnswers:
-    """What became of the rows of an imported workbook.
+    """How many rows of an imported workbook were entered, known, open or refused.
 
     entered, known, open: number of answers entered, of those entered before, and of rows without an answer. refused: the other rows, with
     columns as in `intake.validate_answers`.

@@ -73,7 +73,10 @@ def record_sent(workplace: Workplace, sent: SentReport, who: str | None = None) 
         )
     with closing(open_registry(workplace.registry)) as registry:
         subject = json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True)
-        record_own_access(registry, _ACTION, subject) if who is None else record_access(registry, who, _ACTION, subject)
+        if who is None:
+            record_own_access(registry, _ACTION, subject)
+        else:
+            record_access(registry, who, _ACTION, subject)
 
 
 def list_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:

@@ -23,7 +23,7 @@ from harmonia.review.sampling import count_labels, read_sampled_pairs
 
 @dataclass(frozen=True)
 class ImportedJudgements:
-    """What became of the rows of an imported workbook.
+    """The outcome of the rows of an imported workbook.
 
     entered, known, open: number of judgements entered, of those entered before, and of rows without a verdict. refused: the other rows,
     with the columns row, pair, why_not. blind: the workbook was that of a blind sample.

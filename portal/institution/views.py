@@ -311,7 +311,7 @@ def _finding_content(row: Mapping[str, Any], newest: Answer | None, delivery: st
 
 
 def _answer_state(row: Mapping[str, Any], answer: Answer | None) -> str | None:
-    """Return what became of the answer to a finding: a verdict, `refused` or `countersigned`; None if there is none, or if the finding is
+    """Return the state of the answer to a finding: a verdict, `refused` or `countersigned`; None if there is none, or if the finding is
     closed by it, which its own state shows."""
     if answer is None or answer.decision is None:
         verdict: str | None = row["answer"] if answer is None else answer.verdict

@@ -62,9 +62,10 @@ def _pair_page(request: HttpRequest, pair: str, number: int | None = None) -> Ht
     desk = current_desk()
     pair_row = _find_pair(desk, pair)
     name, entity, texts = str(pair_ids(pair_row).iloc[0]), str(pair_row["entity"].iloc[0]), _steward_texts(request)
-    names = name in request.session.get("revealed", {})
+    reason = request.session.get("revealed", {}).get(name)
+    names = reason is not None
     if names:
-        record_action(request, "looked at names for review", name, request.session["revealed"][name])
+        record_action(request, "looked at names for review", name, reason)
     language = language_of(request)
     labels, history = code_labels(language), desk.history(pair_row).to_dict("records")
     members = desk.members(pair_row)

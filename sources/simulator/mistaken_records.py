@@ -8,7 +8,7 @@ from random import Random
 
 from sources.periods import first_day, last_day
 from sources.simulator import register_records
-from sources.simulator.codes import names, offence, places
+from sources.simulator.codes import offence, places
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import (
     Case,
@@ -23,7 +23,7 @@ from sources.simulator.model import (
     Stay,
     World,
 )
-from sources.simulator.people import check_digit
+from sources.simulator.people import draw_stranger
 from sources.simulator.records import CaseRecord
 
 
@@ -65,12 +65,7 @@ def _police_record(case: Case, person: Person, day: date, period: str) -> CaseRe
 
 
 def _make_person(rng: Random, world: World) -> Person:
-    lists = names()["Albanian"]
-    nine = f"1{rng.randrange(10**8):08d}"
-    born = date(rng.randrange(1955, 1985), rng.randrange(1, 13), rng.randrange(1, 28))
-    home = rng.choice(list(places()["municipalities"]))
-    person = Person(rng.choice(lists["M"]), rng.choice(lists["S"]), rng.choice(lists["M"]), "M", born, "XKX", "Albanian", home, home)
-    person.number = nine + check_digit(nine)
+    person = draw_stranger(rng, "M", range(1955, 1985))
     world.persons.append(person)
     person.person_id = f"P{len(world.persons):07d}"
     return person

@@ -22,6 +22,17 @@ def check_digit(first_nine: str) -> str:
     return "0" if rest >= 10 else str(rest)
 
 
+def draw_stranger(rng: Random, sex: str, born: range) -> Person:
+    """Draw an Albanian resident, born in one of the years `born`, outside the simulated world: without id, the number not reserved."""
+    lists = names()["Albanian"]
+    nine = f"1{rng.randrange(10**8):08d}"
+    birth_date = date(rng.randrange(born.start, born.stop), rng.randrange(1, 13), rng.randrange(1, 28))
+    home = rng.choice(list(places()["municipalities"]))
+    person = Person(rng.choice(lists[sex]), rng.choice(lists["S"]), rng.choice(lists["M"]), sex, birth_date, "XKX", "Albanian", home, home)
+    person.number = nine + check_digit(nine)
+    return person
+
+
 def _name_lists(key: str) -> dict[str, list[str]]:
     lists = names()[key]
     return {**names()[lists["like"]], **lists} if "like" in lists else lists

@@ -185,7 +185,7 @@ def vary_court_number(rng: Random, number: str) -> str:
     if not match:
         return number
     register, serial, year = match.groups()
-    write_day_with_dots = ".".join(register) + "."
+    dotted = ".".join(register) + "."
     return rng.choice(
         (
             f"{register}.Nr. {serial}/{year[2:]}",
@@ -193,7 +193,7 @@ def vary_court_number(rng: Random, number: str) -> str:
             f"{register} {serial}/{year[2:]}",
             f"{register}.nr.{int(serial):03d}/{year}",
             number.lower(),
-            f"{write_day_with_dots} nr. {serial}/{year}",
+            f"{dotted} nr. {serial}/{year}",
             f"{register}. no. {serial}/{year[2:]}",
             f"{register} nr {serial}/{year}",
         )
@@ -235,11 +235,11 @@ def swap_day_month(day: date) -> date | None:
 
 
 def write_day(day: date, form: str) -> str:
-    """Return a day as text in the format `write_day_with_dots`, `iso` or `short` (two digits of the year)."""
-    return day.strftime({"write_day_with_dots": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
+    """Return a day as text in the format `dotted`, `iso` or `short` (two digits of the year)."""
+    return day.strftime({"dotted": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
 
 
 def impossible_day(day: date, form: str) -> str:
     """Return a day near the true one that does not exist, such as 31 February, as text."""
     month = {2: 2, 4: 4, 6: 6, 9: 9, 11: 11}.get(day.month) or (2 if day.month < 3 else day.month - 1 if day.month != 8 else 9)
-    return f"31.{month:02d}.{day.year}" if form == "write_day_with_dots" else f"{day.year}-{month:02d}-31"
+    return f"31.{month:02d}.{day.year}" if form == "dotted" else f"{day.year}-{month:02d}-31"

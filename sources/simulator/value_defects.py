@@ -27,8 +27,8 @@ CODES_OF_KOSOVO = ("xkx", "XK", "KS", "RKS", "UNK", "KOS")
 
 
 def _date_format(institution: str) -> str:
-    """Return the format in which an institution writes dates: `iso` or `write_day_with_dots`."""
-    return "iso" if institution in ("prosecution", "courts") else "write_day_with_dots"
+    """Return the format in which an institution writes dates: `iso` or `dotted`."""
+    return "iso" if institution in ("prosecution", "courts") else "dotted"
 
 
 # -- persons --------------------------------------------------------------------------------------------------------------------------
@@ -68,10 +68,7 @@ def spoil_person(spoiler: Spoiler, delivery: Delivery, entry: PersonRecord, inst
         COUNTRY[institution],
         [
             (2.0, lambda _: WrongValue("citizenship_missing", empty, {"citizenship": None})),
-            (
-                27.0 if form == "write_day_with_dots" else 9.0,
-                lambda _: WrongValue("citizenship_spelling", rng.choice(spelled)) if spelled else None,
-            ),
+            (27.0 if form == "dotted" else 9.0, lambda _: WrongValue("citizenship_spelling", rng.choice(spelled)) if spelled else None),
         ],
     )
     if institution in ("police", "prosecution"):
@@ -104,7 +101,7 @@ def _birth_date_choices(rng: Random, born: date, form: str, institution: str) ->
         (0.8, lambda _: WrongValue("dob_impossible", spelling.impossible_day(born.replace(month=2, day=1), form), {"born": born.year})),
         (0.7, lambda _: WrongValue("dob_in_future", shown(later), {"born": None})),
         (0.5, lambda _: WrongValue("dob_two_digit_year", spelling.write_day(born, "short"))),
-        (1.3 if form == "write_day_with_dots" else 0.0, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
+        (1.3 if form == "dotted" else 0.0, lambda _: WrongValue("dob_year_only", str(born.year), {"born": born.year})),
     ]
 
 
@@ -255,7 +252,7 @@ class CaseDefects:
         assert charged is not None
         self._spoil_day(delivery, record, "Data_raportimit", "registered", true["offence_day"])
         self._spoil_day(delivery, record, "Data_dergimit_PSH", "sent", true["registered"], 0.8)
-        offence_day = _event_day_choices(rng, true["offence_day"], "offence_day", "write_day_with_dots", delivery.period, None, 0.3)
+        offence_day = _event_day_choices(rng, true["offence_day"], "offence_day", "dotted", delivery.period, None, 0.3)
         missing: DefectChoice = (4.0, lambda _: WrongValue("date_missing", "", {"offence_day": None}))
         self._spoil_cell(delivery, record, "Data_e_vepres", [missing, *offence_day])
         self._spoil_cell(delivery, record, "Komuna", _place_choices(rng))
@@ -346,9 +343,7 @@ class CaseDefects:
         rng, true = self.spoiler.rng, record.true
         day = true["registered"]
         self._spoil_day(delivery, record, "pranuar", "registered", true["offence_day"], 0.1)
-        self._spoil_cell(
-            delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.write_day(day, "write_day_with_dots")))]
-        )
+        self._spoil_cell(delivery, record, "pranuar", [(0.4, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted")))])
         others = self.numbers["prosecution"]
         self._spoil_cell(
             delivery, record, "referenca", _reference_choices(rng, others, spelling.vary_prosecution_number, "", 0.5, self.hard)
@@ -373,7 +368,7 @@ class CaseDefects:
         label = f"aktgjykimi {day}"
         choices = _event_day_choices(rng, day, "day", "iso", delivery.period, received, 0.25)
         choices.append((1.0, lambda value: WrongValue("date_with_time", f"{value}T00:00:00")))
-        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.write_day(day, "write_day_with_dots"))))
+        choices.append((0.5, lambda _: WrongValue("date_other_format", spelling.write_day(day, "dotted"))))
         self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
         final = part.true["final"]
         if final:
@@ -396,9 +391,7 @@ def spoil_event_days(spoiler: Spoiler, delivery: Delivery, record: CaseRecord, e
     """Make defects in the day of an arrest, which is the only event of a person row."""
     arrested = entry.true["arrested"]
     if record.institution == "police" and arrested:
-        choices = _event_day_choices(
-            spoiler.rng, arrested, "arrested", "write_day_with_dots", delivery.period, record.true["registered"], 0.35
-        )
+        choices = _event_day_choices(spoiler.rng, arrested, "arrested", "dotted", delivery.period, record.true["registered"], 0.35)
         spoiler.spoil("police", delivery.name, entry.key, entry.cells, entry.said, "Data_arrestimit", choices)
 
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from math import ceil
 from random import Random
 
 from sources.periods import MONTHS, Cadence, containing, first_day, last_day
-from sources.simulator.codes import names, places
+from sources.simulator.codes import places
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery
 from sources.simulator.model import Case, Person, World
-from sources.simulator.people import check_digit
+from sources.simulator.people import draw_stranger
 from sources.simulator.periods import simulated_periods
 from sources.simulator.records import CaseRecord
 from sources.simulator.victim_files import BOTH, QPS, ZMNV, VictimFile, VictimWorld
@@ -165,12 +165,7 @@ def _withdraw_mistaken_file(rng: Random, world: World, victims: VictimWorld, fir
 
 
 def _make_person(rng: Random, victims: VictimWorld, serial: int) -> Person:
-    lists = names()["Albanian"]
-    nine = f"1{rng.randrange(10**8):08d}"
-    born = date(rng.randrange(1970, 1995), rng.randrange(1, 13), rng.randrange(1, 28))
-    home = rng.choice(list(places()["municipalities"]))
-    person = Person(rng.choice(lists["F"]), rng.choice(lists["S"]), rng.choice(lists["M"]), "F", born, "XKX", "Albanian", home, home)
-    person.number = nine + check_digit(nine)
+    person = draw_stranger(rng, "F", range(1970, 1995))
     person.person_id = f"P{serial + len(victims.persons):07d}"
     victims.persons.append(person)
     return person

@@ -45,8 +45,8 @@ def classify_offences(frame: pd.DataFrame, columns: OffenceColumns) -> pd.DataFr
     for column in columns.days:
         day = day.where(day.notna(), frame[column])
     classified = articles.classify_articles(law, family, parsed["article"], day, words, frame["_period_end"])
-    if len(columns.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
-        guessed = frame[columns.days[0]].isna() & law.isna() & words.notna()
+    if len(columns.days) > 1:  # without day of the offence and name of a code the code is a guess: the words decide, if there are any
+        guessed = frame[columns.days[0]].isna() & law.isna() & family.isna() & words.notna()
         classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)
         classified["offence_group"] = classified["offence_group"].mask(guessed, words)
     paragraph = frame[columns.paragraph] if columns.paragraph else parsed["paragraph"]

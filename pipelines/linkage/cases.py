@@ -36,6 +36,8 @@ MAX_RECORDS_OF_PERSON = 60
 UNKNOWN_PAIR = (ExpectedOverlap(0.05, 0.5), ExpectedOverlap(0.8, 0.9), ExpectedOverlap(0.5, 0.5))
 # Share of the files cited by the file of a victim that name this victim: it cites the files of others in which the victim is a person.
 SHARE_OF_CITED_NAMING_VICTIM = 0.98
+# Share of the persons of a file who are also in the file into which it was merged: the parties go over with it.
+SHARE_OF_MERGED_IN_TARGET = 0.98
 # Bits of a pair of files that is not a candidate.
 UNTIED_BITS = -20.0
 # Bits of a merger into a file beyond those of a citation: few files are merged, so a merger is stronger evidence.
@@ -86,6 +88,11 @@ class FileTies:
     detained: pd.DataFrame
     component: np.ndarray | None = None
 
+    @property
+    def exact_joins(self) -> pd.DataFrame:
+        """Return the mergers whose number the other file bears exactly. A near one counts only between files with a similar person."""
+        return self.joins[~self.joins["near"]]
+
 
 def find_ties(records: Records) -> FileTies:
     """Find all ties between the case files of `records`."""
@@ -118,7 +125,7 @@ def link_cases(
         pairs = pairs.assign(weight=0.0, another=0.0)
     else:
         pairs, bits, shares = weigh_files(records, model, pairs, shares)
-        pairs["another"] = bits_against_cited_rivals(records, model, pairs, ties.cites, pairs)
+        pairs["another"] = bits_against_cited_rivals(records, model, pairs, ties, pairs)
         pairs["weight"] += pairs["another"]
     pairs, bits = _add_detained_together(records, model, pairs, bits, ties.detained)
     return Cases(_cluster_files(records, model, pairs, constraints), pairs, bits, shares)
@@ -185,6 +192,8 @@ def gather_file_pairs(
     coverage = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).coverage)
     cited = _cited_about_victim(records, pairs, cites)
     coverage = np.where(cited, np.maximum(coverage, SHARE_OF_CITED_NAMING_VICTIM), coverage)
+    merged = _are_merged(records, pairs, joins[~joins["near"]])
+    coverage = np.where(merged, np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage)
     pairs = _add_person_bits(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
     pairs["persons"] = np.where(cited & _only_one_names_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
@@ -254,7 +263,7 @@ def find_candidate_files(
         _, first, second = mates.combine_rows(clusters, clusters)
         left, right = np.concatenate([left, first[first < second]]), np.concatenate([right, second[first < second]])
     file = records.persons["file"].to_numpy()
-    sources = [ties.cites, ties.joins, ties.together, *([] if extra is None else [extra])]
+    sources = [ties.cites, ties.exact_joins, ties.together, *([] if extra is None else [extra])]
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
     b = np.concatenate([file[right], *[s["b"].to_numpy() for s in sources]]).astype("int64")
     placed = (a >= 0) & (b >= 0)
@@ -337,6 +346,13 @@ def _cited_about_victim(records: Records, pairs: pd.DataFrame, cites: pd.DataFra
     return np.isin(_pair_codes(records, a, b), codes) | np.isin(_pair_codes(records, b, a), codes)
 
 
+def _are_merged(records: Records, pairs: pd.DataFrame, joins: pd.DataFrame) -> np.ndarray:
+    """Return whether one file of each pair was merged into the other."""
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    codes = _pair_codes(records, joins["a"].to_numpy("int64"), joins["b"].to_numpy("int64"))
+    return np.isin(_pair_codes(records, a, b), codes) | np.isin(_pair_codes(records, b, a), codes)
+
+
 def _only_one_names_victims(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Return whether one file of each pair names victims and the other names persons, but no victim."""
     every, victims = records.once("named_in_files", lambda: _count_persons(records))
@@ -367,7 +383,7 @@ def _reference_bits(
     right, wrong = setting["reference_right"], setting["reference_wrong"]
     citation = np.zeros(len(pairs))
     single = np.zeros(len(pairs), dtype=bool)
-    for frame, surer in ((cites[~cites["near"]], 0.0), (joins, MERGED_BITS)):
+    for frame, surer in ((cites[~cites["near"]], 0.0), (joins[~joins["near"]], MERGED_BITS)):
         table = _look_up_smallest(records, frame, "bearers")
         for direction in directions:
             bearers = table.values_at(direction)
@@ -378,6 +394,8 @@ def _reference_bits(
     table = _look_up_smallest(records, cites[cites["near"]], "bearers")
     use = (np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
+    use = _are_merged(records, pairs, joins[joins["near"]]) & pairs["left"].ge(0).to_numpy() & (citation == 0)
+    citation[use] += files[use] + setting["near_reference"] + MERGED_BITS
     table = _look_up_smallest(records, together, "citing")
     both = np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
@@ -422,17 +440,17 @@ def _look_up_smallest(records: Records, frame: pd.DataFrame, column: str) -> Cod
     return CodeLookup(_pair_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
 
 
-def bits_against_cited_rivals(
-    records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame
-) -> np.ndarray:
-    """Return the bits against each pair of which one file cites, or is cited by, a third file of the other file's institution.
+def bits_against_cited_rivals(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies, weighed: pd.DataFrame) -> np.ndarray:
+    """Return the bits against each pair of which one file cites, is cited by, or was merged into a third file of the institution of the
+    other file.
 
     The bits are weighted with the probability that the third file belongs to the case of the first file, and not to that of the second. If
-    one file cites both, the more probable citation is taken as right, and the other one does not count. weighed: a, b, weight of pairs of
-    files by other evidence, including `pairs` (with `citation`).
+    one file cites both, the more probable citation is taken as right, and the other one does not count; likewise a merger, of which a near
+    number may name the right file. weighed: a, b, weight of pairs of files by other evidence, including `pairs` (with `citation`).
     """
-    exact, size = cites[~cites["near"]], len(records.files)
+    exact, size = ties.cites[~ties.cites["near"]], len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
+    merged, target = ties.joins["a"].to_numpy("int64"), ties.joins["b"].to_numpy("int64")
     one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")
     bits_by_pair = CodeLookup(
         np.concatenate([_pair_codes(records, one, other), _pair_codes(records, other, one)]), np.concatenate([weight, weight])
@@ -440,7 +458,7 @@ def bits_against_cited_rivals(
     a, b, citation = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["citation"].to_numpy("float64")
     bits_of_pair = np.maximum(bits_by_pair.values_at(_pair_codes(records, a, b), UNTIED_BITS), 0.0)
     out = np.zeros(len(pairs))
-    for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing)):
+    for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing), ("another_cited", merged, target)):
         tied_to = RowIndexByOwner(one, size)
         for first, second in ((a, b), (b, a)):
             pair, third, both = _find_third_files(records, first, second, tied_to, other)

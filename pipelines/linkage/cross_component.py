@@ -40,7 +40,7 @@ def record_cross_component_decisions(
 ) -> CrossComponent:
     """Return the decision records of pairs across components.
 
-    cited: a, b, weight of files that cite each other, within their components.
+    cited: a, b, weight of files of which one cites the other or was merged into it, within their components.
     """
     known = None if memory is None else memory.cross_reasons
     cases, of_cases = _case_decisions(partition, setting, cited, known)
@@ -62,7 +62,7 @@ def _case_decisions(
     pairs = partition.files_across
     weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT]
-    another = bits_against_cited_rivals(partition.records, setting.model, pairs, partition.ties.cites, weighed)
+    another = bits_against_cited_rivals(partition.records, setting.model, pairs, partition.ties, weighed)
     pairs = pairs.assign(another=another, weight=pairs["weight"] + another)
     pairs = pairs[pairs["weight"] >= MIN_RECORDED_WEIGHT].reset_index(drop=True)
 

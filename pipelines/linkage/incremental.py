@@ -212,8 +212,11 @@ def decide_task(task: Frames, setting: Setting) -> Frames:
 
 
 def _citing_pairs(solved: Solved, ties: FileTies) -> pd.DataFrame:
-    """Return a, b, weight of the pairs of files of which one cites the other. The weight is without evidence from third files."""
-    pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
+    """Return a, b, weight of the pairs of files of which one cites the other or was merged into it. The weight is without evidence from
+    third files.
+    """
+    pairs = solved.cases.pairs
+    exact = pd.concat([frame.loc[~frame["near"], ["a", "b"]] for frame in (ties.cites, ties.joins)])
     size = max(len(solved.records.files), 1)
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     citing_codes = (exact["a"] * size + exact["b"]).to_numpy()

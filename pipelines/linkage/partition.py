@@ -103,7 +103,7 @@ def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.Da
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     near = weight >= pair_graph.min_bits_between_cases(records, model, common, pair_graph.TIE_BITS)
     tied = (files[list(ROUND_NAMES)] >= pair_graph.TIE_BITS).any(axis=1).to_numpy()
-    tied_frames = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
+    tied_frames = (pairs[tied], ties.cites[~ties.cites["near"]], ties.exact_joins, ties.detained)
     of_files, of_persons = pair_graph.label_components(
         records,
         [*(f[["a", "b"]].to_numpy("int64") for f in tied_frames), pair_graph.constrained_pairs(constrained[0])],
@@ -193,7 +193,7 @@ def _select_known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: 
 def _find_candidate_files(records: Records, left: np.ndarray, right: np.ndarray, ties: FileTies) -> pd.DataFrame:
     """Find the pairs of files that are tied by a pair of persons or a reference."""
     file = records.persons["file"].to_numpy()
-    tied_frames = (ties.cites, ties.joins, ties.together)
+    tied_frames = (ties.cites, ties.exact_joins, ties.together)
     a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in tied_frames)])
     b = np.concatenate([file[right], *(frame["b"].to_numpy("int64") for frame in tied_frames)])
     placed = (a >= 0) & (b >= 0)

@@ -61,12 +61,21 @@ def find_uninformative_numbers(records: Records) -> pd.Index:
 
 
 def find_mergers(records: Records) -> pd.DataFrame:
-    """Return which file was merged into which file of the same institution. Columns: a, b, bearers."""
-    institution = records.files["institution"]
-    mergers = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
-    alike = institution.reindex(mergers["a"]).to_numpy() == institution.reindex(mergers["b"]).to_numpy()
-    mergers = mergers[alike & (mergers["a"] != mergers["b"])]
-    return mergers.assign(bearers=mergers.groupby(["a", "number"])["b"].transform("nunique"))[["a", "b", "bearers"]].reset_index(drop=True)
+    """Return which file was merged into which file of the same institution. Columns: a, b, bearers, near.
+
+    File `a` names a number that `b` bears. bearers: the number of files that bear it. near: `b` bears one that differs in a single
+    character. One merger can have exact and near rows, since a number with a wrong digit is often that of another file.
+    """
+    institution = records.files["institution"].to_numpy()
+    merging = np.unique(institution[records.merges["file"].to_numpy("int64")])
+    merged, borne = records.merges.rename(columns={"file": "a"}), records.own.rename(columns={"file": "b"})
+    borne = borne[np.isin(institution[borne["b"].to_numpy("int64")], merging)]
+    near = _match_one_character_off(merged, borne)
+    mergers = pd.concat([merged.merge(borne, on="number").assign(near=False), near.assign(near=True)], ignore_index=True)
+    a, b = mergers["a"].to_numpy("int64"), mergers["b"].to_numpy("int64")
+    mergers = mergers[(institution[a] == institution[b]) & (a != b)].drop_duplicates(["a", "b"])
+    mergers["bearers"] = mergers.groupby(["a", "number", "near"])["b"].transform("nunique")
+    return mergers.astype({"a": "int64", "b": "int64"})[["a", "b", "bearers", "near"]].reset_index(drop=True)
 
 
 def find_files_citing_together(records: Records) -> pd.DataFrame:
@@ -147,7 +156,9 @@ def _extract_groups(numbers: pd.Series, pattern: str) -> pd.DataFrame:
 
 
 def _match_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> pd.DataFrame:
-    """Return the bearers of a number with one wrong character. Both numbers are compared with each single digit left out."""
+    """Return `references` with the bearers `b` of a number with one wrong character. Both numbers are compared with each single digit left
+    out.
+    """
     with open_shared_database() as database:
         for name, frame in (("cited", references), ("borne", borne)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
@@ -163,4 +174,4 @@ def _match_one_character_off(references: pd.DataFrame, borne: pd.DataFrame) -> p
             f"SELECT DISTINCT a.number, b.number AS near FROM ({sides[0]}) a JOIN ({sides[1]}) b USING (short)"
         ).df()
     pairs = references.merge(near_numbers.astype("str"), on="number").merge(borne.rename(columns={"number": "near"}), on="near")
-    return pairs[["a", "number", "current", "b"]]
+    return pairs.drop(columns="near")

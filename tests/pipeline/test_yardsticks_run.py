@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 from pipeline_world import Ran
+from postgres_world import running
 from typer.testing import CliRunner
 
 from harmonia.cli.main import app
@@ -126,6 +129,18 @@ def test_analysts_see_the_same_and_an_institution_its_own(place: Workplace) -> N
     assert rows(place.home.analysts, query) == rows(place.home.warehouse, query)
     page = (place.home.root / "scorecards" / "courts" / "scorecard.html").read_text("utf-8")
     assert page.count("Annual report") == 4
+
+
+@pytest.mark.slow
+def test_postgresql_has_the_same_rows(place: Workplace) -> None:
+    with running(15) as server:
+        url = server.new_database("yardsticks")
+        run_everything(Workplace.from_paths(place.inbox, place.home.root, warehouse_url=url), Silence())
+        with psycopg.connect(url) as connection:
+            columns = [name for (name,) in rows(place.home.warehouse, "SELECT column_name FROM (DESCRIBE yardstick)")]
+            found = connection.execute(f"SELECT {', '.join(columns)} FROM warehouse.yardstick".encode()).fetchall()
+    assert found
+    assert Counter(found) == Counter(rows(place.home.warehouse, "FROM yardstick"))
 
 
 @pytest.mark.slow

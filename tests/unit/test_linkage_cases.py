@@ -119,6 +119,30 @@ def test_merged_and_separated_files_stay_one_case():
     assert together(link(world.tables), POLICE, PROSECUTION, "1778", "1779", entity="case")
 
 
+@pytest.mark.parametrize("named", ["PP.I.nr.778/2013", "PP.I.nr.777/2013", "PP.I.nr.779/2013"])
+def test_a_merger_means_the_file_with_its_persons(named):
+    """A wrong digit often gives the number of another file (778), or of none (779); a right number is not changed for a near one."""
+    world = background(30)
+    merged, first, second = [person(WHO), person(WHO + 3)], person(WHO + 1), person(WHO + 2)
+    for key, own, who in ((PROSECUTION, "777", [first, *merged]), ("1778", "778", [second])):
+        world.file("prosecution", key, who, own=f"PP.I.nr.{own}/2013", days={"received": "2013-03-09"})
+    world.file("prosecution", "1801", merged, own="PP.I.nr.801/2013", merged_into=named, days={"received": "2013-03-20"})
+    linked = link(world.tables)
+    assert together(linked, PROSECUTION, "1801", entity="case")
+    assert not together(linked, "1778", "1801", entity="case")
+
+
+def test_a_person_of_two_files_goes_with_the_right_merger():
+    world = background(30)
+    merged, second = person(WHO), person(WHO + 1)
+    for key, own, who in ((PROSECUTION, "777", [merged]), ("1778", "778", [merged, second])):
+        world.file("prosecution", key, who, own=f"PP.I.nr.{own}/2013", days={"received": "2013-03-09"})
+    world.file("prosecution", "1801", [merged], own="PP.I.nr.801/2013", merged_into="PP.I.nr.777/2013", days={"received": "2013-03-20"})
+    linked = link(world.tables)
+    assert together(linked, PROSECUTION, "1801", entity="case")
+    assert not together(linked, "1778", "1801", entity="case")
+
+
 def test_a_party_separated_on_the_day_a_file_came_is_one_case():
     world = background(30)
     who = [person(WHO)]

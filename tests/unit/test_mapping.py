@@ -82,6 +82,20 @@ def test_police_cases_and_people():
     assert made["references"][["kind", "number"]].values.tolist() == [["prosecution", "PP.I.nr.34/2013"]]
 
 
+@pytest.mark.parametrize(
+    ("article", "day", "group"),
+    [
+        ("241/1 KPRK", "", "facilitating_prostitution"),
+        ("241/1", "01.05.2013", "facilitating_prostitution"),
+        ("241/1", "", "trafficking"),  # neither code nor day of the offence
+    ],
+)
+def test_the_article_counts_before_the_words_unless_its_code_is_a_guess(article, day, group):
+    row = {"Nr_rastit": "2013-PR-00001", "Data_raportimit": "02.05.2013", "Data_e_vepres": day, "Vepra_penale": "Trafikim me njerëz"}
+    made = canonical("police", {"2013-Q2": {"rastet": [{**row, "Neni": article}]}})
+    assert made["case_records"]["offence_group"].tolist() == [group]
+
+
 def test_a_decision_is_of_its_party_or_else_of_the_file():
     rows = {
         "lenda": [CASE],

@@ -37,7 +37,7 @@ __all__ = ["CountInputs", "all_published_tables", "cause_meanings", "counting_mo
 _DATED_EVENT_COLUMNS = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins,
 merged, number_year, record_group, file_group, person_group, case_group"""
 _YARDSTICK_INPUTS = ("statistics", "own_figure", "coverage")  # with which figures that institutions published are compared
-_EVENTS_PER_BATCH = 300_000
+_EVENTS_PER_BATCH = 200_000
 
 
 @cache

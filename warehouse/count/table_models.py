@@ -25,7 +25,7 @@ from harmonia.errors import HarmoniaError
 from warehouse import tables
 
 FOLDER = Path(__file__).parents[1] / "models"
-BATCH_ROWS = 60_000
+BATCH_ROWS = 20_000
 
 
 @dataclass(frozen=True)

@@ -195,11 +195,16 @@ def _classify_days(rows: pd.DataFrame, column: str) -> Iterator[pd.Series]:
 
 
 def _test_volume(name: str, new: pd.DataFrame, complete: pd.DataFrame) -> Iterator[_Test]:
-    """Compare the number of records that no earlier period had with the numbers in earlier periods. Yield one test for each delivery."""
+    """Compare the number of records that no earlier period had with the numbers in earlier periods. Yield one test for each delivery.
+
+    The first period is left out if enough others remain: it brings all that was pending, so its records are new only to us.
+    """
     level, least = settings(), settings().rules[VOLUME]
     counts = complete["delivery"].map(new["_delivery"].value_counts()).fillna(0).to_numpy("int64")
+    place = complete["place"].to_numpy()
     for position, past in _pair_with_past(complete):
-        usual = counts[past]
+        after_first = past[place[past] > place.min()]
+        usual = counts[after_first if len(after_first) >= level.enough else past]
         mean = float(usual.mean())
         spread = float(((usual - mean) ** 2).sum() / max(mean, 1e-9))  # about one a degree of freedom if the counts are Poisson
         weight = level.prior.periods

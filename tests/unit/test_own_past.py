@@ -69,6 +69,12 @@ def test_wrong_quarters_are_found_and_usual_ones_are_not(seed: int) -> None:
     assert findings_by_delivery(*before, rows(LAST, 120, seed, states={"sent": "dismissed"})) == {LAST: {"codes"}}
 
 
+def test_half_a_quarter_is_found_although_the_first_delivery_brought_all_that_was_pending() -> None:
+    before = [rows(QUARTERS[0], 400, 1), *past()[1:]]
+    assert findings_by_delivery(*before, rows(LAST, 120, 1)) == {}
+    assert "volume" in findings_by_delivery(*before, rows(LAST, 60, 1))[LAST]
+
+
 def test_an_empty_column_a_missing_station_and_repeated_records_are_found() -> None:
     before, last = past(), rows(LAST, 120, 1)
     assert findings_by_delivery(*before, last.assign(**{"Neni:given": False})) == {LAST: {"missing"}}

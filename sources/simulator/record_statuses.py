@@ -108,8 +108,11 @@ def assign_statuses(deliveries: list[Delivery]) -> RecordHistory:
 
 
 def _supersede_left_positions(before: dict[Key, RecordState], quarter: dict[Key, RecordState]) -> None:
-    """Supersede the persons at positions that the latest list of their case lacks, unless that list could be read only in part."""
-    lists = {state.record.key: state for state in quarter.values() if state.record.numbered_by_position and state.delivery.read == "full"}
+    """Supersede the persons at positions that the latest list of their case lacks.
+
+    A file that is cut is that of cases (`faults`): the list of persons beside it is whole.
+    """
+    lists = {state.record.key: state for state in quarter.values() if state.record.numbered_by_position}
     there = {person.key for state in lists.values() for person in state.record.persons}
     for key, state in list(before.items()):
         if key[1] == "person" and state.record.numbered_by_position and state.record.key in lists and key[2] not in there:

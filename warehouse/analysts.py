@@ -3,9 +3,9 @@
 Belongs here: the declaration of these tables, and their rows. Does not belong here: the content of the tables (`tables`, `star`), the key
 and the crosswalk of pseudonyms (`stores`), how a store is written.
 Record keys and ids become keyed pseudonyms (an id itself would reveal the order of deliveries). A day becomes the first day of its calendar
-quarter. A column declared with `coarse` is replaced as `COARSE` says. Rows with the day of a confidential event (`withheld_rows`) are left
-out. Rows are sorted by their values, which reveals nothing about the order of arrival. Views are computed from the exact rows and stored as
-tables, since they would give other results on coarse days.
+quarter. A column declared with `coarse` is replaced as `COARSE` says. Rows with the day of a confidential event, and figures of such events
+that are not totals of a year, are left out (`withheld_rows`). Rows are sorted by their values, which reveals nothing about the order of
+arrival. Views are computed from the exact rows and stored as tables, since they would give other results on coarse days.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sqlalchemy import Column, Date, MetaData, Table
 from schemas.canonical import CONFIDENTIAL_EVENTS
 from schemas.domain import country
 from warehouse import tables
+from warehouse.indicators import DIMENSIONS
 from warehouse.indicators import indicators as declared_indicators
 from warehouse.loading import BATCH, Rows, register_table
 
@@ -51,6 +52,8 @@ _MEMORY = "500MB"
 
 def change_description(table: Table, column: Column[object]) -> str | None:
     """Describe what analysts see instead of the values of a column; None if they see the values."""
+    if "view" in table.info:  # computed from the exact rows
+        return COARSE[str(column.info["coarse"])][1] if column.info.get("coarse") else None
     if column.name in tables.key_columns(table) or column.name in IDS:
         return PSEUDONYM
     if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
@@ -59,14 +62,21 @@ def change_description(table: Table, column: Column[object]) -> str | None:
 
 
 def withheld_rows(table: Table) -> str | None:
-    """Return the SQL condition on `r` for the rows of a stored table that analysts do not see; None if they see all."""
-    if "view" in table.info:
-        return None
+    """Return the SQL condition on `r` for the rows of a table that analysts do not see; None if they see all.
+
+    Of figures of confidential events they see the totals of years: with the victims themselves beside it, a cell of a quarter or of one
+    category can tell who was in a shelter, and when.
+    """
     events = ", ".join(f"'{event}'" for event in CONFIDENTIAL_EVENTS)
     indicators = ", ".join(f"'{code}'" for code, one in declared_indicators().items() if one.rows.event in CONFIDENTIAL_EVENTS)
     if table.name in ("counted", "bridge_records"):
         return f"r.indicator IN ({indicators})" if indicators else None
-    return f"r.event IN ({events})" if "event" in table.columns and table.info["rows"] != "reference" else None
+    if {"indicator", "period"} <= set(table.columns.keys()):
+        totals = " AND ".join(f"r.{name} = 'total'" for name in DIMENSIONS if name in table.columns)
+        year = f"length(r.period) = 4{f' AND {totals}' if totals else ''}"
+        return f"r.indicator IN ({indicators}) AND NOT ({year})" if indicators else None
+    has_events = "event" in table.columns and table.info["rows"] != "reference" and "view" not in table.info
+    return f"r.event IN ({events})" if has_events else None
 
 
 def _rows_with_days(table: Table) -> str:
@@ -77,7 +87,7 @@ def _rows_with_days(table: Table) -> str:
 
 def is_altered(table: Table) -> bool:
     """Return whether the table that analysts see differs from the table of the warehouse."""
-    return "view" not in table.info and any(change_description(table, column) for column in table.columns)
+    return withheld_rows(table) is not None or any(change_description(table, column) for column in table.columns)
 
 
 def _declared_tables() -> MetaData:
@@ -85,11 +95,13 @@ def _declared_tables() -> MetaData:
     for table in tables.WAREHOUSE.tables.values():
         columns = []
         for column in table.columns:
-            copy, note = column._copy(), None if "view" in table.info else change_description(table, column)
+            copy, note = column._copy(), change_description(table, column)
             copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
             columns.append(copy)
         info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": is_altered(table)}
-        without = "; to analysts: without the days of victims in shelters" if withheld_rows(table) else ""
+        of_figures = {"indicator", "period"} <= set(table.columns.keys())
+        without = "of victims in shelters only the totals of years" if of_figures else "without the days of victims in shelters"
+        without = f"; to analysts: {without}" if withheld_rows(table) else ""
         Table(table.name, out, *columns, comment=f"{table.comment}{without}", info=info)
     return out
 
@@ -167,7 +179,9 @@ class AnalystTables(Mapping[str, Rows]):
                         connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_rows_with_days(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
-                out[view.name] = tables.conform_frame(view, connection.sql(f'FROM "{view.name}" ORDER BY ALL').df())
+                chosen = ", ".join(f'{_coarse_expression(column)} AS "{column.name}"' for column in view.columns)
+                shown = f'"{view.name}" r WHERE ({withheld_rows(view) or "false"}) IS NOT TRUE'
+                out[view.name] = tables.conform_frame(view, connection.sql(f"SELECT {chosen} FROM {shown} ORDER BY ALL").df())
         return out
 
     def __iter__(self) -> Iterator[str]:
@@ -187,5 +201,10 @@ def _analyst_expression(table: Table, column: Column[object]) -> str:
         return f"left({_HASHED.format(delivered_value)}, {PSEUDONYM_HEX})"
     if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
         return _QUARTER[0].format(delivered_value)
-    coarse = column.info.get("coarse")
+    return _coarse_expression(column)
+
+
+def _coarse_expression(column: Column[object]) -> str:
+    """Return the DuckDB expression for a column of `r`, replaced as it declares (`coarse`)."""
+    delivered_value, coarse = f'r."{column.name}"', column.info.get("coarse")
     return COARSE[coarse][0].format(delivered_value, column.type) if coarse else delivered_value

@@ -125,8 +125,10 @@ QUALITY = Table(
     _text("dimension", "completeness, validity, consistency, uniqueness, timeliness, accuracy"),
     _count("records", "records in the quarter's last readable delivery; 0 if there is none"),
     _count("faulty", "of them with a finding of the dimension that is a warning or worse; information never counts"),
-    _count("weight", "records, each once and once more for each of the institution's figures in which it counts as reported"),
-    _count("weight_faulty", "faulty part of that weight"),
+    _count(
+        "weight", "records, each once and once more for each of the institution's figures in which it counts as reported", coarse="nothing"
+    ),
+    _count("weight_faulty", "faulty part of that weight", coarse="nothing"),
     _count("whole", "faults of whole files or the delivery that cost rows or values; on the institution as a whole"),
     _count("score", "fault-free share of the weight, in hundredths of a percent; null if nothing was assessed"),
     _count("tolerance", "tolerated faulty share by the institution's contract, in hundredths of a percent"),

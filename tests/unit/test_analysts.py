@@ -69,6 +69,21 @@ def test_ids_are_other_texts_that_group_the_same_rows(exact: dict[str, pd.DataFr
     assert not set(other["fact_case"]["case_id"]) & set(coarse["fact_case"]["case_id"])
 
 
+def test_of_shelters_only_the_totals_of_years_are_seen(exact: dict[str, pd.DataFrame]) -> None:
+    """A cell of a quarter or a category, the weight of a centre's only record or a cohort of one would tell who was in a shelter."""
+    step = pd.DataFrame({"indicator": "victims_sheltered", "institution": "social_work", "cause": "shelter_changed", "n": -1}, index=[0, 1])
+    bridge = tables.conform_frame(tables.WAREHOUSE.tables["bridge"], step.assign(period=["2013", "2013-Q2"]))
+    found = seen({**exact, "statistics": exact["statistics"].assign(indicator="victims_sheltered"), "bridge": bridge})
+    dimensions = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
+    for name in ("statistics", "every_statistic", "bridge"):
+        rows = found[name][found[name]["indicator"] == "victims_sheltered"]
+        assert len(rows) and set(rows["period"].str.len()) == {4}, name
+        assert set(rows.filter(dimensions).stack()) <= {"total"}, name
+    assert found["flow_victims"]["sheltered"].isna().all()
+    assert len(found["quality"]) and found["quality"][["weight", "weight_faulty"]].isna().all(axis=None)
+    assert len(found["every_statistic"]) > len(rows), "other indicators stay"
+
+
 def test_the_order_of_rows_and_of_numbers_tells_nothing(exact: dict[str, pd.DataFrame], coarse: dict[str, pd.DataFrame]) -> None:
     """Rows that came in another order, under other running numbers, are the same to analysts."""
     shuffled = {name: frame.sample(frac=1, random_state=7).reset_index(drop=True) for name, frame in exact.items()}

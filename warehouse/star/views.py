@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Double, Table
 from sqlalchemy.schema import Column, SchemaItem
 
+from schemas.canonical import CONFIDENTIAL_EVENTS
 from warehouse.columns import count_column, flag_column, text_column
 from warehouse.star import tables as star
 from warehouse.tables import SHARED, WAREHOUSE
@@ -145,7 +146,7 @@ ORDER BY p.period, s.place"""
 
 
 def _step_counts(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
-    return [count_column(name, f"of them: {meanings[name]}") for name in names]
+    return [count_column(name, f"of them: {meanings[name]}", coarse="nothing" if name in CONFIDENTIAL_EVENTS else None) for name in names]
 
 
 def _double_column(name: str, comment: str) -> Column[float]:

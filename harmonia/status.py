@@ -22,6 +22,7 @@ from harmonia.registry.tables import Delivery
 from pipelines import own_past
 from pipelines.landing.file_names import kind_of
 from pipelines.landing.walk import walk_inbox
+from pipelines.over_time import MANY_WITHDRAWN
 from pipelines.resources import parquet
 from schemas.findings import rules
 from sources import completeness_states, contract, periods
@@ -138,17 +139,28 @@ def list_stopped_pulls(registry: Registry | None) -> list[str]:
     ]
 
 
+_SHARES_COMPARED = {
+    own_past.CODES: "one value",
+    own_past.MISSING: "filled",
+    own_past.DAYS: "one part of the days",
+    own_past.REPEATED: "new records",
+}
+
+
 def find_deliveries_unlike_past(findings: pd.DataFrame) -> pd.DataFrame:
-    """Find the deliveries that differ from the same institution's earlier ones.
+    """Find the deliveries that differ from the same institution's earlier ones, and corrections that lack much of what they replace.
 
     findings: institution, delivery, rule, field, detail, state. Returns one row for each delivery: institution, delivery, what (text: the
     first differing values, each beside the usual one).
     """
-    unlike = findings[findings["rule"].isin(own_past.RULES) & (findings["state"] != "fixed")]
+    unlike = findings[findings["rule"].isin([*own_past.RULES, MANY_WITHDRAWN]) & (findings["state"] != "fixed")]
     unlike = unlike[["institution", "delivery", "rule", "field", "detail"]].astype("str")
     is_volume = unlike["rule"] == own_past.VOLUME
-    detail = unlike["detail"].str.replace(" ≠", " records, usually").where(is_volume, unlike["detail"].str.replace(" ≠", ", usually"))
+    table, figures = unlike["detail"].str.replace(r": .*", "", regex=True), unlike["detail"].str.replace(r"^.*: ", "", regex=True)
+    shares = table + ": " + unlike["rule"].map(_SHARES_COMPARED).astype("str") + " " + figures.str.replace(" ≠", ", usually")
+    detail = unlike["detail"].str.replace(" ≠", " records, usually").where(is_volume, shares)
     what = detail.where(unlike["field"].isna(), unlike["field"].fillna("") + " in " + detail)
+    what = what.mask(unlike["rule"] == MANY_WITHDRAWN, unlike["detail"].str.replace(" / ", " of ") + " records withdrawn")
     by_delivery = unlike.assign(what=what).groupby(["institution", "delivery"], sort=False)["what"]
     return by_delivery.agg(lambda texts: shorten_list(list(texts))).reset_index()
 

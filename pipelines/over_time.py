@@ -18,6 +18,8 @@ from sources.contract import Contract
 
 _MIN_ROWS = 5  # of a file, for a column to count as blank
 _MIN_USUAL_SHARE = 0.5  # share of filled cells of a column that is usually filled
+MANY_WITHDRAWN = "cross-withdrawn-many"
+_MIN_WITHDRAWN, _MIN_SHARE_WITHDRAWN = 10, 0.2  # records that a correction lacks, and their share of those that it replaces
 
 
 def find_over_time(
@@ -39,6 +41,7 @@ def find_over_time(
     rows += _find_mergers_into_nothing(tables, contract)
     rows += _find_faulty_corrections(deliveries)
     rows += _find_gaps(deliveries)
+    rows += _find_shrunk_corrections(lineage, deliveries)
     withdrawn = _find_withdrawn_records(lineage, deliveries)
     parts = [f for f in (findings.build_findings(rows), findings.complete_columns(withdrawn)) if len(f)]
     out = pd.concat(parts, ignore_index=True) if parts else findings.build_findings()
@@ -80,6 +83,18 @@ def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> 
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
     period = withdrawn["delivery"].map(deliveries.set_index("delivery")["period"])
     return pd.DataFrame({"delivery": period.map(complete), "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
+
+
+def _find_shrunk_corrections(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Find corrections that lack many of the records that they replace. The finding is on the correction."""
+    complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
+    period = lineage["delivery"].map(deliveries.set_index("delivery")["period"])
+    replaced = lineage.assign(correction=period.map(complete)).dropna(subset=["correction"])
+    replaced = replaced[(replaced["delivery"] != replaced["correction"]) & replaced["status"].isin(["superseded", "withdrawn"])]
+    gone = replaced["status"].eq("withdrawn").groupby([replaced["correction"], replaced["entity"], replaced["record_key"]]).any()
+    counts = gone.groupby("correction").agg(["sum", "size"])
+    many = counts[(counts["sum"] >= _MIN_WITHDRAWN) & (counts["sum"] >= _MIN_SHARE_WITHDRAWN * counts["size"])]
+    return [{"delivery": d, "rule": MANY_WITHDRAWN, "detail": f"{n} / {size}"} for d, n, size in many.itertuples()]
 
 
 def _find_gaps(deliveries: pd.DataFrame) -> list[dict[str, Any]]:

@@ -112,6 +112,6 @@ def test_new_deliveries_unlike_the_own_past_are_named() -> None:
     )
     assert (
         summary.list_unusual_deliveries(landed, found)
-        == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: 2%, usually 45%)"
+        == "police 2013-Q3 (rastet: 3 records, usually 40, Roli in personat: one value 2%, usually 45%)"
     )
     assert summary.list_unusual_deliveries(landed, found.assign(state="fixed", detail=None)) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from judging_world import judged, read, rules, standing
 
 from pipelines import record_status as current
@@ -95,6 +96,14 @@ def test_what_a_correction_left_out_is_reported_to_the_correction():
     found = standing("prosecution", {"2013-Q2": {"lenda": [CASE, {**CASE, "lenda_id": "8"}]}, "2013-Q2_v2": {"lenda": [CASE]}})
     gone = found.findings[found.findings["rule"] == "cross-withdrawn"]
     assert gone[["delivery", "record_key"]].values.tolist() == [["2013-Q2_v2", "8"]]
+
+
+@pytest.mark.parametrize(("kept", "told"), [(20, True), (39, False), (0, True)])
+def test_a_correction_that_lacks_many_records_is_one_warning(kept: int, told: bool) -> None:
+    rows = [{**CASE, "lenda_id": str(n)} for n in range(41)]
+    found = standing("prosecution", {"2013-Q2": {"lenda": rows}, "2013-Q2_v2": {"lenda": [*rows[:kept], {**CASE, "lenda_id": "99"}]}})
+    many = found.findings[found.findings["rule"] == "cross-withdrawn-many"]
+    assert many[["delivery", "detail"]].values.tolist() == ([["2013-Q2_v2", f"{41 - kept} / 41"]] if told else [])
 
 
 def test_a_delivery_that_was_not_received_whole_withdraws_nothing():

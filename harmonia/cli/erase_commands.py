@@ -144,10 +144,15 @@ def execute(
     with _open_registry(workplace):
         from harmonia.operations.erasure.execute import execute as erase
 
+    typer.echo("First on a copy of the home, then in the home itself: this takes several times as long as a run.")
     done = erase(workplace, number, acting_account(workplace.home.root), _run, moving=moving)
     _print_plan(done.plan)
     for path in done.deleted_pages:
         typer.echo(f"removed {path}")
+    typer.echo(
+        f"Searched {done.searched} files of {workplace.home.root} (landing, lake, feedback, reports, releases, stores), and the tables of "
+        f"registry and warehouse, for names and personal numbers of the person: {'found' if done.remaining else 'not found'}."
+    )
     for path in done.remaining:
         typer.echo(f"still found in {path}")
     typer.echo(

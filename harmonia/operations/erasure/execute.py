@@ -19,11 +19,16 @@ from warehouse.publish import remove_previous
 
 @dataclass(frozen=True)
 class ExecutedErasure:
-    """The result of an erasure. remaining: files and tables in which the person is still found."""
+    """The result of an erasure.
+
+    searched: number of files of the home in which the person was looked for after it. remaining: files and tables in which the person is
+    still found.
+    """
 
     number: int
     plan: Plan
     deleted_pages: tuple[str, ...]
+    searched: int
     remaining: tuple[str, ...]
 
 
@@ -54,5 +59,6 @@ def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: boo
     run(workplace)
     with run_lock(workplace.home):
         remove_previous(workplace.home.root)
+    searched = sum(path.is_file() for path in workplace.home.root.rglob("*"))
     remaining = [*search.find_files(workplace.home.root, plan.person), *databases.find_tables(workplace, plan.person)]
-    return ExecutedErasure(erasure, plan, tuple(deleted_pages), tuple(remaining))
+    return ExecutedErasure(erasure, plan, tuple(deleted_pages), searched, tuple(remaining))

@@ -288,7 +288,8 @@ def _collect_findings(
     location = list(_LOCATION_COLUMNS)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*location, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
-    of_files = structure.find_stray_rows(contracts.load(institution), results)
+    contract = contracts.load(institution)
+    of_files = (*structure.find_stray_rows(contract, results), *structure.find_wrong_origins(contract, results))
     parts = [
         findings.build_findings([*of_reading, *incomplete]),
         findings.build_findings(of_files),

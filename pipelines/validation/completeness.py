@@ -12,6 +12,7 @@ replaced the list, and nothing in the delivery can be trusted: codes that are kn
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ _MIN_SHARE_OF_REPLACED_LIST = 0.5  # share of unknown codes
 _MAX_SHARE_WITHOUT_PERSONS = 0.5  # share of cases without any person
 _MIN_LOST = 3  # fewer lost records than this say nothing about a file, whatever their share
 _NO_RECORDS = ("row-garbage",)  # quarantined rows that are not records: page numbers, remarks
+_LACKS_LIST = ("json-list-absent", "json-value-kind")  # findings on a record whose nested list could not be read
 
 Finding = Mapping[str, Any]
 Sign = tuple[str, str, Finding | None]
@@ -106,7 +108,7 @@ def _split_by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.D
 
 def _find_signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame) -> Iterator[Sign]:
     """Yield the signs that files lack records, for the files that could be opened."""
-    delivered = [(spec, _delivered_name(spec, result)) for spec in contract.files]
+    delivered = [(spec, delivered_name(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
     without_records = False
@@ -120,11 +122,24 @@ def _find_signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.
             yield file, UNREADABLE if nothing else PARTIAL, finding
         elif _exceeds_share(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _MAX_LOST_SHARE):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
+        yield from _find_lacking_lists(contract, spec, result, file, tables)
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
     if without_records and all(frame.empty for frame in tables.values()):  # then a file that may be empty says nothing either
         yield from ((file, UNREADABLE, None) for _, file in opened)
     yield from _find_unmatched_cases(contract, tables, quarantined, file_of)
+
+
+def _find_lacking_lists(
+    contract: Contract, spec: FileSpec, result: ReadResult, file: str, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Sign]:
+    """Find nested lists that many records of a file lack, or that are another value there."""
+    lacking = Counter(f.get("field") for f in result.findings if f["file"] == file and f["rule"] in _LACKS_LIST)
+    for name in spec.tables:
+        parent, n = contract.tables[name].parent, lacking[name]
+        records = len(tables[parent]) if parent else 0
+        if n and (n >= records or _exceeds_share(n, records, _MAX_LOST_SHARE)):
+            yield file, PARTIAL, {"rule": "json-list-missing", "field": name, "detail": f"{n} / {records}"}
 
 
 def _find_unmatched_cases(
@@ -159,7 +174,7 @@ def _exceeds_share(lost: int, total: int, share: float) -> bool:
     return lost >= _MIN_LOST and lost > share * total
 
 
-def _delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
+def delivered_name(spec: FileSpec, result: ReadResult) -> str | None:
     """Return the name under which a declared file was delivered; None if the file was not delivered."""
     for name in (spec.name, *spec.alternatives):
         if name in result.files:

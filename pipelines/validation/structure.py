@@ -1,7 +1,8 @@
 """Findings on rows that are not data: blank lines between records, or a total that was not agreed. There is one finding for each file and
-part.
+part. Findings on what a file states about its origin: another institution or period than its folder.
 
-Belongs here: findings on the structure of a file. Does not belong here: distinguishing data from structure (`sources/readers`).
+Belongs here: findings on the structure of a file and on its metadata. Does not belong here: distinguishing data from structure
+(`sources/readers`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sources.contract import Contract
+from pipelines.validation.completeness import delivered_name
+from sources.completeness_states import COMPLETE, PARTIAL
+from sources.contract import Contract, DeliveryName
 from sources.readers.result import ReadResult
+
+_MOST_LETTERS = 60  # of a text shown in a finding
 
 
 def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
@@ -26,3 +31,21 @@ def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> It
                 yield {**location, "line": blank["line"].min(), "rule": "file-blank-rows", "detail": str(len(blank))}
             if len(total) and file not in agreed:
                 yield {**location, "line": total["line"].min(), "rule": "file-total-row"}
+
+
+def find_wrong_origins(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
+    """Yield the findings `file-origin-other` and `file-origin-missing` on the fields that `origin` in the options of a file names, by
+    delivery and file."""
+    for file in (file for file in contract.files if "origin" in file.options):
+        origin = file.options["origin"]
+        for delivery, result in results.items():
+            name, parsed = delivered_name(file, result), DeliveryName.parse(delivery)
+            if name is None or parsed is None or result.files[name] not in (COMPLETE, PARTIAL):
+                continue
+            for field, agreed in {**origin.get("institution", {}), origin["period"]: parsed.period}.items():
+                stated = result.declared.get(field, "").strip()
+                location = {"delivery": delivery, "file": name, "field": field}
+                if not stated:
+                    yield {**location, "rule": "file-origin-missing", "detail": agreed}
+                elif stated.casefold() != agreed.casefold():
+                    yield {**location, "rule": "file-origin-other", "value": stated[:_MOST_LETTERS], "detail": f"≠ {agreed}"}

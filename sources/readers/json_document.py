@@ -3,8 +3,10 @@
 Belongs here: arrays of declared tables to rows, names of fields. Does not belong here: encodings (`encoding`), rows to frames
 (`nested`).
 
-The standard library's decoder reads the document; its hook for objects gives positions (`ijson` gives none). Numbers stay as they were
-written: `1012345678.0` is text. A document that is not well-formed is unreadable as a whole, so nothing of it is read.
+The standard library's decoder reads the document; its hooks for objects and arrays give positions (`ijson` gives none). Numbers stay as
+they were written: `1012345678.0` is text. A document that is not well-formed is unreadable as a whole, so nothing of it is read.
+
+Every record must have the arrays of its dependent tables, even if they are empty. An array that no record has is a missing table.
 """
 
 from __future__ import annotations
@@ -12,37 +14,51 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers
 from sources.readers.encoding import EncodingEvidence
-from sources.readers.file_reading import FileReading, UnsafeFileError
+from sources.readers.file_reading import FileReading
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
+from sources.readers.tabular import TOTAL, shows_missing_records
 
 _MOST_VALUES = 5_000_000  # each takes about 200 bytes of memory while it is read
+_BETWEEN = re.compile(r"[\s,]*")
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
+_LIST, _OBJECT, _VALUE = "[…]", "{…}", '"…"'  # kinds of values, as findings show them
 _DOCUMENT = "document"  # detail of a finding outside all tables
 
 
 class _JsonObject(dict[str, Any]):
     """An object of the document: its fields by name (of a repeated name the last value), its position `at` in the text, and the
-    `repeated` names."""
+    `repeated` fields: names and values before the last."""
 
     at: int = 0
-    repeated: tuple[str, ...] = ()
+    repeated: tuple[tuple[str, Any], ...] = ()
+
+
+class _JsonArray(list[Any]):
+    """An array of the document, with its position `at` in the text."""
+
+    at: int = 0
 
 
 @dataclass
 class _JsonRows(NestedRows):
     """The rows of a JSON document, by declared table."""
 
+    text: str = field(kw_only=True)
     tables: Sequence[str] = field(kw_only=True)
     breaks: Sequence[int] = field(kw_only=True)  # positions of line breaks
-    inner: frozenset[tuple[str, str]] = field(kw_only=True)  # table, name of an object whose fields are columns
+    kinds: Mapping[tuple[str, str], str] = field(kw_only=True)  # table, name of a field -> list, object or value
+    names: dict[str, str | None] = field(default_factory=dict)  # results of `table`
+    lacking: list[tuple[str, int]] = field(default_factory=list)  # dependent table, line of a record without its array
 
     def line(self, at: int) -> int:
         """Return the line of a position in the text."""
@@ -50,36 +66,77 @@ class _JsonRows(NestedRows):
 
     def table(self, name: str) -> str | None:
         """Return the declared table whose rows are in an array called `name`, up to spelling; None if there is none."""
-        return name if name in self.tables else next((t for t in self.tables if headers.fold_name(t) == headers.fold_name(name)), None)
+        if name not in self.names:
+            alike = (table for table in self.tables if headers.fold_name(table) == headers.fold_name(name))
+            self.names[name] = name if name in self.tables else next(alike, None)
+        return self.names[name]
 
     def take(self, record: _JsonObject, table: str, parent: int | None, reading: FileReading) -> None:
         """Add an object as a row of `table`, and the rows nested in it."""
         row: dict[str, str] = {}
-        own = self.add(table, row, self.line(record.at), parent)
+        line = self.line(record.at)
+        own = self.add(table, row, line, parent)
         self._add_fields(record, table, "", row, own, reading)
+        delivered = {self.table(name) for name, value in record.items() if value is not None}
+        lists = (name for (of, name), kind in self.kinds.items() if of == table and kind == _LIST)
+        self.lacking += [(name, line) for name in lists if name not in delivered]
 
     def _add_fields(self, record: _JsonObject, table: str, before: str, row: dict[str, str], own: int, reading: FileReading) -> None:
         """Add the fields of an object to `row` (number `own`) under their names, with the prefix `before` for fields of an inner object.
         Arrays of declared tables become separate rows."""
-        for name in record.repeated:
-            self.note("json-field-repeated", table, before + name, self.line(record.at))
+        for name, value in record.repeated:
+            nested = self.table(name)
+            if nested and isinstance(value, _JsonArray):
+                reading.find("json-list-repeated", line=self.line(record.at), field=name, detail=table)
+                self.array(value, nested, own, reading)
+            else:
+                self.note("json-field-repeated", table, before + name, self.line(record.at))
         for name, value in record.items():
-            nested = self.table(name) if isinstance(value, list) else None
-            if nested:
-                self.array(value, nested, own, self.line(record.at), reading)
+            nested = self.table(name) if isinstance(value, _JsonArray) else None
+            agreed = self._agreed_kind(table, before + name)
+            if nested and isinstance(value, _JsonArray):
+                self.array(value, nested, own, reading)
+            elif value is not None and agreed not in (None, _kind_of(value)):
+                line = self.lines[table][-1]  # of the whole record, by which its key is found
+                reading.find("json-value-kind", line=line, field=before + name, detail=f"{_kind_of(value)} ≠ {agreed}")
             elif isinstance(value, _JsonObject):
                 self._add_fields(value, table, f"{before}{name}.", row, own, reading)
-            elif value is not None or (table, before + name) not in self.inner:
+            elif value is not None or agreed in (None, _VALUE):
                 row[before + name] = _as_text(value)
 
-    def array(self, values: list[Any], table: str, parent: int | None, line: int, reading: FileReading) -> None:
+    def _agreed_kind(self, table: str, name: str) -> str | None:
+        """Return what the contract declares under a name in a record of `table`: a list, an object or a value; None if nothing."""
+        return self.kinds.get((table, name)) or self.kinds.get((table, self.table(name) or ""))
+
+    def array(self, values: _JsonArray, table: str, parent: int | None, reading: FileReading) -> None:
         """Add the objects of an array as rows of `table`. Anything else in the array is no record and is quarantined."""
+        if all(isinstance(value, _JsonObject) for value in values):
+            positions: Iterator[int] = iter(())
+        else:
+            positions = _value_positions(self.text, values.at)
         for value in values:
+            at = next(positions, values.at)
             if isinstance(value, _JsonObject):
                 self.take(value, table, parent, reading)
             else:
                 reading.rows += 1
-                reading.quarantine("json-record-no-object", _as_text(value).encode("utf-8", "replace"), line, table=table)
+                reading.quarantine("json-record-no-object", _as_text(value).encode("utf-8", "replace"), self.line(at), table=table)
+
+    def report_lacking(self, reading: FileReading) -> None:
+        """Report the arrays that records lack. An array that no record has is a missing table: the file is partial."""
+        records = {name: len(self.rows.get(of, ())) for (of, name), kind in self.kinds.items() if kind == _LIST}
+        missing = {name for name, n in Counter(name for name, _ in self.lacking).items() if n == records[name]}
+        for name in (name for name in self.tables if name in missing):
+            reading.find("json-list-missing", field=name, detail=f"{records[name]} / {records[name]}")
+            reading.state = "partial"
+        for name, line in self.lacking:
+            if name not in missing:
+                reading.find("json-list-absent", line=line, field=name)
+
+
+def _kind_of(value: Any) -> str:
+    """Return what a value is: a list, an object or a single value."""
+    return _LIST if isinstance(value, list) else _OBJECT if isinstance(value, dict) else _VALUE
 
 
 def _as_text(value: Any) -> str:
@@ -114,11 +171,10 @@ def read(
         return reading.fail("file-wrong-form", "text")
     for finding in found:
         reading.find(**finding)
-    _require_safe(text)
+    if limit := _exceeded_limit(text):
+        return reading.fail("json-unsafe", limit)
     breaks = [m.start() for m in re.finditer(r"\r(?!\n)|\n", text)]
-    names = ((table, column.name) for table in spec.tables for column in contract.tables[table].columns)
-    inner = frozenset((table, name.rpartition(".")[0]) for table, name in names if "." in name)
-    rows = _JsonRows(tables=spec.tables, breaks=breaks, inner=inner)
+    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, kinds=_agreed_kinds(spec, contract))
     try:
         document = _decode_document(text)
     except (ValueError, RecursionError) as error:
@@ -131,69 +187,134 @@ def read(
         reading.findings.clear()
         files.quarantine_lines(reading, data, "file-header-not-found")
         return reading.fail("file-header-not-found")
+    rows.report_lacking(reading)
     rows.add_to(reading, contract, spec.options.get("keys", {}))
     return reading
 
 
-def _require_safe(text: str) -> None:
-    """Raise `UnsafeFileError` if a document is nested too deeply, or has too many values."""
+def _agreed_kinds(spec: FileSpec, contract: Contract) -> dict[tuple[str, str], str]:
+    """Return what the fields of a record are, by table and name: the arrays of dependent tables, objects whose fields are columns, and
+    columns."""
+    kinds: dict[tuple[str, str], str] = {}
+    for table in spec.tables:
+        declared = contract.tables[table]
+        for column in declared.columns:
+            kinds[table, column.name] = _VALUE
+            parts = column.name.split(".")
+            kinds |= {(table, ".".join(parts[:n])): _OBJECT for n in range(1, len(parts))}
+        if declared.parent:
+            kinds[declared.parent, table] = _LIST
+    return kinds
+
+
+def _exceeded_limit(text: str) -> str | None:
+    """Return the limit that a document exceeds: it has too many values or is nested too deeply. None if it can be decoded."""
     if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
-        raise UnsafeFileError(f"> {_MOST_VALUES:,} values")
+        return f"> {_MOST_VALUES:,} values"
     depth = 0
     for match in _STRUCTURE.finditer(text):
         depth += (match[1] is not None) - (match[2] is not None)
         if depth > DEEPEST:
-            raise UnsafeFileError(f"> {DEEPEST} levels")
+            return f"> {DEEPEST} levels"
+    return None
 
 
 def _decode_document(text: str) -> Any:
-    """Decode a JSON document: objects as `_JsonObject`, numbers as they were written. Raises `ValueError` if it is not well-formed."""
-    decoder: Any = json.JSONDecoder(object_pairs_hook=_make_object, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
-    inner = decoder.parse_object
+    """Decode a JSON document: objects as `_JsonObject`, arrays as `_JsonArray`, numbers as they were written. Raises `ValueError` if it is
+    not well-formed."""
 
-    def placed(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
-        found, end = inner(start, *more)
+    def refuse_constant(name: str) -> Any:
+        found = (match for match in _CONSTANT.finditer(text) if match[1])
+        raise json.JSONDecodeError(f"{name} is no JSON", text, next(found).start())
+
+    return _make_decoder(refuse_constant).decode(text)
+
+
+def _make_decoder(parse_constant: Callable[[str], Any]) -> Any:
+    """Make a decoder that gives objects and arrays their positions."""
+    decoder: Any = json.JSONDecoder(object_pairs_hook=_make_object, parse_int=str, parse_float=str, parse_constant=parse_constant)
+    parse_object, parse_array = decoder.parse_object, decoder.parse_array
+
+    def placed_object(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
+        found, end = parse_object(start, *more)
         found.at = start[1] - 1
         return found, end
 
-    decoder.parse_object = placed
+    def placed_array(start: tuple[str, int], *more: Any) -> tuple[Any, int]:
+        values, end = parse_array(start, *more)
+        found = _JsonArray(values)
+        found.at = start[1] - 1
+        return found, end
+
+    decoder.parse_object, decoder.parse_array = placed_object, placed_array
     decoder.scan_once = json.scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
-    return decoder.decode(text)
+    return decoder
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> _JsonObject:
-    """Make an object from its fields, and record repeated names."""
+    """Make an object from its fields, and record those that are repeated."""
     found = _JsonObject(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        found.repeated = tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
+        last = {name: i for i, (name, _) in enumerate(pairs)}
+        found.repeated = tuple(pair for i, pair in enumerate(pairs) if last[pair[0]] != i)
     return found
 
 
-def _refuse_constant(name: str) -> Any:
-    """Raise `ValueError` for NaN and infinite numbers, which are not JSON."""
-    raise ValueError(f"{name} is no JSON")
+def _value_positions(text: str, at: int) -> Iterator[int]:
+    """Yield the positions of the values of the array at position `at` of a well-formed document."""
+    decoder = json.JSONDecoder()
+    while True:
+        match = _BETWEEN.match(text, at + 1)
+        start = match.end() if match else at + 1
+        if text[start] == "]":
+            return
+        yield start
+        at = decoder.raw_decode(text, start)[1] - 1
 
 
 def _collect_rows(document: Any, rows: _JsonRows, declared: Mapping[str, Sequence[str]], reading: FileReading) -> None:
     """Add the rows and the metadata of a document, which is an object with the outermost array, or that array alone."""
     outermost = rows.tables[0]
-    if isinstance(document, list):
+    if isinstance(document, _JsonArray):
         reading.find("json-array-alone", line=1)
-        rows.array(document, outermost, None, 1, reading)
+        rows.array(document, outermost, None, reading)
         return
+    fields = [*document.repeated, *document.items()]
+    lists = [value for name, value in fields if rows.table(name) == outermost and isinstance(value, _JsonArray)]
+    if len(lists) > 1:
+        reading.find("json-list-repeated", line=rows.line(max(values.at for values in lists)), field=outermost, detail=str(len(lists)))
+        reading.state = "partial"
+    for name, value in document.repeated:
+        if rows.table(name) != outermost or not isinstance(value, _JsonArray):
+            rows.note("json-field-repeated", _DOCUMENT, name, rows.line(document.at))
+    for values in lists:
+        rows.array(values, outermost, None, reading)
     for name, value in document.items():
         table = rows.table(name)
-        if table == outermost and isinstance(value, list):
+        if table == outermost and isinstance(value, _JsonArray):
             if name != table:
-                reading.find("file-column-renamed", line=rows.line(document.at), field=table, detail=name)
-            rows.array(value, table, None, rows.line(document.at), reading)
+                reading.find("file-column-renamed", line=rows.line(value.at), field=table, detail=name)
+        elif TOTAL.match(headers.fold_name(name)) and str(value).isdecimal():
+            _check_total(int(value), len(rows.rows.get(outermost, ())), rows.line(document.at), reading)
+        elif table == outermost or (name in declared and value is not None and not isinstance(value, _JsonObject)):
+            detail = f"{_kind_of(value)} ≠ {_LIST if table else _OBJECT}"
+            reading.find("json-value-kind", line=rows.line(document.at), field=name, detail=detail)
         elif name in declared and isinstance(value, _JsonObject):
             reading.declared |= {key: _as_text(value[key]) for key in declared[name] if value.get(key) is not None}
             for key in (key for key in value if key not in declared[name]):
                 reading.find("file-column-extra", line=rows.line(value.at), field=f"{name}.{key}", detail=_DOCUMENT)
-        else:
+        elif name not in declared:
             reading.find("file-column-extra", line=rows.line(document.at), field=name, detail=_DOCUMENT)
+
+
+def _check_total(stated: int, records: int, line: int, reading: FileReading) -> None:
+    """Record the number of records that a document states, and compare it with those that it has."""
+    reading.rows += 1
+    reading.structural(line, "total")
+    if stated != records:
+        reading.find("file-total-wrong", line=line, detail=f"{stated} ≠ {records}")
+        if shows_missing_records(stated, records):
+            reading.state = "partial"
 
 
 def _has_outermost_array(document: Any, rows: _JsonRows) -> bool:

@@ -387,7 +387,7 @@ def _quarantine_row(grid: Grid, block: Block, i: int, reading: FileReading) -> N
     reading.quarantine(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
 
 
-def _shows_missing_records(stated: int, found: int) -> bool:
+def shows_missing_records(stated: int, found: int) -> bool:
     """Return whether a stated total shows that records are missing. A difference of one is taken for a counting error."""
     return stated - found > max(1, _MISSING_SHARE * stated)
 
@@ -400,7 +400,7 @@ def _check_totals(grid: Grid, blocks: list[Block], reading: FileReading) -> None
         for i in sorted(block.totals):
             reading.structural(grid.lines[i], "total", grid.part)
             wrong = _check_total(grid, i, right, data + broken, reading)
-            if wrong is not None and _shows_missing_records(wrong, max(right)):
+            if wrong is not None and shows_missing_records(wrong, max(right)):
                 reading.state = "partial"
 
 

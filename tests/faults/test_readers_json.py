@@ -99,7 +99,7 @@ def test_what_is_no_record_is_set_aside_with_its_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "rule"),
     [
-        (json.dumps({"viktimat": json.loads("[" * 200 + "]" * 200)}), "file-unsafe"),
+        (json.dumps({"viktimat": json.loads("[" * 200 + "]" * 200)}), "json-unsafe"),
         ("nothing of the kind", "file-wrong-form"),
         ('{"persona": []}', "file-header-not-found"),
         (b"", "file-empty"),
@@ -110,3 +110,78 @@ def test_what_cannot_be_read_is_reported(data: str | bytes, rule: str, tmp_path:
     result = zmnv(tmp_path, data)
     assert result.state == "unreadable"
     assert rule in rules(result)
+
+
+def lines(result: ReadResult, rule: str) -> list[tuple[object, object]]:
+    """Line and field of the findings of a rule."""
+    return [(f.get("line"), f.get("field")) for f in result.findings if f["rule"] == rule]
+
+
+def without(name: str, records: slice = slice(None)) -> str:
+    """The good document without the field `name` in some records."""
+    document = json.loads(ZMNV)
+    for record in document["viktimat"][records]:
+        del record[name]
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def test_a_list_of_records_that_is_repeated_is_read_and_the_file_is_partial(tmp_path: Path) -> None:
+    again = ZMNV.replace('"ZM-P', '"ZM-G').partition('"viktimat"')[2].rstrip().removesuffix("}")
+    for n, name in enumerate(("viktimat", "Viktimat")):
+        result = zmnv(tmp_path / str(n), ZMNV.rstrip().removesuffix("}") + f',\n "{name}"{again}}}')
+        assert result.state == "partial"
+        assert len(result.tables["viktimat"]) == 4
+        assert lines(result, "json-list-repeated") == [(34, "viktimat")]
+
+
+def test_a_nested_list_that_is_repeated_loses_no_entry(tmp_path: Path) -> None:
+    result = zmnv(tmp_path, ZMNV.replace('"sherbimet": [{', '"sherbimet": [{"id": 7}], "sherbimet": [{'))
+    assert result.tables["sherbimet"]["id"].tolist() == ["7", "1"]
+    assert lines(result, "json-list-repeated") == [(4, "sherbimet")]
+
+
+@pytest.mark.parametrize("name", ["statusi", "sherbimet", "seancat"])
+def test_a_nested_list_that_no_record_has_is_a_missing_table(name: str, tmp_path: Path) -> None:
+    for n, text in enumerate((without(name), ZMNV.replace(f'"{name}"', '"other"'))):
+        result = zmnv(tmp_path / str(n), text)
+        assert result.state == "partial"
+        assert lines(result, "json-list-missing") == [(None, name)]
+        assert not lines(result, "json-list-absent")
+
+
+def test_a_record_without_a_list_has_a_finding_with_its_line(tmp_path: Path) -> None:
+    result = zmnv(tmp_path / "absent", ZMNV.replace('"sherbimet": [], ', ""))
+    assert (result.state, lines(result, "json-list-absent"), rules(result)) == ("complete", [(22, "sherbimet")], {"json-list-absent"})
+    result = zmnv(tmp_path / "null", ZMNV.replace('"sherbimet": []', '"sherbimet": null'))
+    assert (result.state, lines(result, "json-list-absent"), rules(result)) == ("complete", [(22, "sherbimet")], {"json-list-absent"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"sherbimet": []', '"sherbimet": {"id": 1, "lloji": "JUR"}', "sherbimet"),
+        ('"statusi": [{"lloji": "NUK_KONFIRMUAR", "data": "2013-05-20T22:00:00Z"}]', '"statusi": "SUPOZUAR"', "statusi"),
+        ('"kompensimi": null', '"kompensimi": "po"', "kompensimi"),
+        ('"vepra": "TJETER"', '"vepra": ["TJETER"]', "vepra"),
+        ('"nga": "OJQ"', '"nga": {"kodi": "OJQ"}', "referimi.nga"),
+    ],
+)
+def test_a_value_of_another_kind_has_a_finding_with_its_line(old: str, new: str, field: str, tmp_path: Path) -> None:
+    assert old in ZMNV
+    result = zmnv(tmp_path, ZMNV.replace(old, new))
+    assert lines(result, "json-value-kind") == [(22, field)]
+    assert rules(result) == {"json-value-kind"}
+
+
+def test_what_is_no_record_and_no_json_is_reported_on_its_line(tmp_path: Path) -> None:
+    result = zmnv(tmp_path / "null", ZMNV.replace("  },\n  {", "  },\n  null,\n  {"))
+    assert [line for line, _ in lines(result, "json-record-no-object")] == [22]
+    result = zmnv(tmp_path / "nan", ZMNV.replace('"Rusu"', '"NaN \\" Rusu"').replace('"nr_qps": null', '"nr_qps": NaN'))
+    assert lines(result, "json-broken") == [(29, None)]
+
+
+def test_an_empty_list_with_its_total_is_accounted_for(tmp_path: Path) -> None:
+    result = zmnv(tmp_path / "none", '{"Gjithsej": 0, "viktimat": []}')
+    assert (result.state, result.findings, result.structure["kind"].tolist()) == ("complete", [], ["total"])
+    result = zmnv(tmp_path / "more", ZMNV.replace(' "viktimat": [', ' "gjithsej": 9, "viktimat": ['))
+    assert (result.state, rules(result)) == ("partial", {"file-total-wrong"})

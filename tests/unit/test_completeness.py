@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -105,6 +106,20 @@ def _police(cases: tuple[str, ...], persons: tuple[str, ...]) -> Callable[[Path]
     return run
 
 
+def _json(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        document = json.loads((folder / "zmnv.json").read_text("utf-8"))
+        document["viktimat"] = [{**document["viktimat"][0], "nr_zmnv": f"ZM-PR-2013-{n:04}"} for n in range(20)]
+        change(document)
+        (folder / "zmnv.json").write_text(json.dumps(document), "utf-8")
+
+    return run
+
+
+def _set_lists(n: int, value: object) -> Callable[[Path], None]:
+    return _json(lambda document: [record.update(sherbimet=value) for record in document["viktimat"][:n]])
+
+
 WITHOUT_DATE = tuple(";".join(line.split(";")[:1] + line.split(";")[2:]) for line in RASTET)
 SPOILED = tuple("x" + line if n else line for n, line in enumerate(RASTET))
 MANY = tuple(f"2013-PR-{n:05};04.01.2013;;;;;;;;Nën hetim;" for n in range(100, 130))
@@ -144,6 +159,15 @@ NEW_CODES = tuple(line.replace("I dyshuar", "DYSH") for line in OF_MANY)
         ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 1")), "complete", "file-total-wrong"),
         ("inspectorate", _sheet(lambda s: s.delete_rows(8)), "partial", "file-total-missing"),
         ("inspectorate", _sheet(lambda s: (s.delete_rows(6, 2), s.cell(6, 1, "Gjithsej: 0"))), "complete", None),  # none, and it says so
+        ("victim_protection", _set_lists(20, []), "complete", None),
+        ("victim_protection", _set_lists(20, None), "partial", "json-list-missing"),
+        ("victim_protection", _set_lists(20, {}), "partial", "json-list-missing"),
+        ("victim_protection", _set_lists(3, None), "partial", "json-list-missing"),
+        ("victim_protection", _set_lists(2, None), "complete", "json-list-absent"),
+        ("victim_protection", _json(lambda d: d.update(viktimat=[], Gjithsej=0)), "complete", None),
+        ("victim_protection", _json(lambda d: d["eksporti"].update(periudha="2013-Q1")), "complete", "file-origin-other"),
+        ("victim_protection", _json(lambda d: d["eksporti"].update(institucioni="PK")), "complete", "file-origin-other"),
+        ("victim_protection", _json(lambda d: d.pop("eksporti")), "complete", "file-origin-missing"),
     ],
 )
 def test_what_makes_a_delivery_partial_and_what_does_not(

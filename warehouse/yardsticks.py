@@ -141,7 +141,8 @@ def _parse_file(path: Path) -> pd.DataFrame:
         raise FileFormatError(f"line {line} is not CSV ({error}): correct it", line) from None
     header = [name.strip() for name in reader.fieldnames or ()]
     if sorted(header) != sorted(FILE_COLUMNS):
-        raise FileFormatError(f"the columns must be {', '.join(FILE_COLUMNS)}", 1, f"the columns are {', '.join(header) or 'none'}: ")
+        remedy = f"the columns must be {', '.join(FILE_COLUMNS)}, separated by commas"
+        raise FileFormatError(remedy, 1, f"the columns are {', '.join(header) or 'none'}: ")
     if uneven := [line for line, row in rows if None in row or None in row.values()]:
         raise FileFormatError(f"line {uneven[0]} has more or fewer cells than the header: correct it", uneven[0])
     lines = pd.DataFrame(

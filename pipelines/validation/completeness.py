@@ -138,7 +138,7 @@ def _find_lacking_lists(
     for name in spec.tables:
         parent, n = contract.tables[name].parent, lacking[name]
         records = len(tables[parent]) if parent else 0
-        if n and (n >= records or _exceeds_share(n, records, _MAX_LOST_SHARE)):
+        if records and (n >= records or _exceeds_share(n, records, _MAX_LOST_SHARE)):
             yield file, PARTIAL, {"rule": "json-list-missing", "field": name, "detail": f"{n} / {records}"}
 
 

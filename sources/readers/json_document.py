@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sources.contract import Contract, FileSpec
+from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import encoding, files, headers
 from sources.readers.encoding import EncodingEvidence
-from sources.readers.file_reading import FileReading
+from sources.readers.file_reading import FileReading, record_key
 from sources.readers.nested import DEEPEST, NestedRows
 from sources.readers.result import SourceFile
 from sources.readers.tabular import TOTAL, shows_missing_records
@@ -58,7 +58,8 @@ class _JsonRows(NestedRows):
     breaks: Sequence[int] = field(kw_only=True)  # positions of line breaks
     kinds: Mapping[tuple[str, str], str] = field(kw_only=True)  # table, name of a field -> list, object or value
     names: dict[str, str | None] = field(default_factory=dict)  # results of `table`
-    lacking: list[tuple[str, int]] = field(default_factory=list)  # dependent table, line of a record without its array
+    specs: Mapping[str, TableSpec] = field(kw_only=True)
+    lacking: list[tuple[str, int, str | None]] = field(default_factory=list)  # dependent table; line and key of a record without its array
 
     def line(self, at: int) -> int:
         """Return the line of a position in the text."""
@@ -74,12 +75,17 @@ class _JsonRows(NestedRows):
     def take(self, record: _JsonObject, table: str, parent: int | None, reading: FileReading) -> None:
         """Add an object as a row of `table`, and the rows nested in it."""
         row: dict[str, str] = {}
+        first = len(reading.findings)
         line = self.line(record.at)
         own = self.add(table, row, line, parent)
         self._add_fields(record, table, "", row, own, reading)
         delivered = {self.table(name) for name, value in record.items() if value is not None}
         lists = (name for (of, name), kind in self.kinds.items() if of == table and kind == _LIST)
-        self.lacking += [(name, line) for name in lists if name not in delivered]
+        key = record_key(self.specs[table], row)
+        self.lacking += [(name, line, key) for name in lists if name not in delivered]
+        if key:
+            for found in reading.findings[first:]:  # those on the record and on what is nested in it
+                found.setdefault("record_key", key)
 
     def _add_fields(self, record: _JsonObject, table: str, before: str, row: dict[str, str], own: int, reading: FileReading) -> None:
         """Add the fields of an object to `row` (number `own`) under their names, with the prefix `before` for fields of an inner object.
@@ -125,13 +131,13 @@ class _JsonRows(NestedRows):
     def report_lacking(self, reading: FileReading) -> None:
         """Report the arrays that records lack. An array that no record has is a missing table: the file is partial."""
         records = {name: len(self.rows.get(of, ())) for (of, name), kind in self.kinds.items() if kind == _LIST}
-        missing = {name for name, n in Counter(name for name, _ in self.lacking).items() if n == records[name]}
+        missing = {name for name, n in Counter(name for name, *_ in self.lacking).items() if n == records[name]}
         for name in (name for name in self.tables if name in missing):
             reading.find("json-list-missing", field=name, detail=f"{records[name]} / {records[name]}")
             reading.state = "partial"
-        for name, line in self.lacking:
+        for name, line, key in self.lacking:
             if name not in missing:
-                reading.find("json-list-absent", line=line, field=name)
+                reading.find("json-list-absent", line=line, record_key=key, field=name)
 
 
 def _kind_of(value: Any) -> str:
@@ -174,7 +180,7 @@ def read(
     if limit := _exceeded_limit(text):
         return reading.fail("json-unsafe", limit)
     breaks = [m.start() for m in re.finditer(r"\r(?!\n)|\n", text)]
-    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, kinds=_agreed_kinds(spec, contract))
+    rows = _JsonRows(text=text, tables=spec.tables, breaks=breaks, specs=contract.tables, kinds=_agreed_kinds(spec, contract))
     try:
         document = _decode_document(text)
     except (ValueError, RecursionError) as error:

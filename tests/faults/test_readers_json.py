@@ -185,3 +185,17 @@ def test_an_empty_list_with_its_total_is_accounted_for(tmp_path: Path) -> None:
     assert (result.state, result.findings, result.structure["kind"].tolist()) == ("complete", [], ["total"])
     result = zmnv(tmp_path / "more", ZMNV.replace(' "viktimat": [', ' "gjithsej": 9, "viktimat": ['))
     assert (result.state, rules(result)) == ("partial", {"file-total-wrong"})
+
+
+def test_findings_name_the_record_also_where_the_document_is_one_line(tmp_path: Path) -> None:
+    document = json.loads(ZMNV)
+    del document["viktimat"][0]["seancat"]
+    document["viktimat"][1]["viktima"] = "x"
+    found = zmnv(tmp_path, json.dumps(document)).findings
+    named = [(f["rule"], f["record_key"]) for f in found]
+    assert named == [("json-value-kind", "ZM-PE-2013-0007"), ("json-list-absent", "ZM-PR-2013-0042")]
+
+
+def test_another_value_in_place_of_the_list_of_records_is_reported(tmp_path: Path) -> None:
+    result = zmnv(tmp_path, '{"viktimat": {"nr_zmnv": "ZM-PR-2013-0042"}}')
+    assert lines(result, "json-value-kind") == [(1, "viktimat")]

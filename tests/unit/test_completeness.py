@@ -165,6 +165,7 @@ NEW_CODES = tuple(line.replace("I dyshuar", "DYSH") for line in OF_MANY)
         ("victim_protection", _set_lists(3, None), "partial", "json-list-missing"),
         ("victim_protection", _set_lists(2, None), "complete", "json-list-absent"),
         ("victim_protection", _json(lambda d: d.update(viktimat=[], Gjithsej=0)), "complete", None),
+        ("victim_protection", _json(lambda d: d.update(viktimat={})), "unreadable", "json-value-kind"),
         ("victim_protection", _json(lambda d: d["eksporti"].update(periudha="2013-Q1")), "complete", "file-origin-other"),
         ("victim_protection", _json(lambda d: d["eksporti"].update(institucioni="PK")), "complete", "file-origin-other"),
         ("victim_protection", _json(lambda d: d.pop("eksporti")), "complete", "file-origin-missing"),

@@ -89,7 +89,11 @@ LINEAGE = Table(
 RECONCILIATION = Table(
     "reconciliation",
     WAREHOUSE,
-    _text("step", "police_prosecution, inspectorate_prosecution, prosecution_courts, courts_corrections"),
+    _text(
+        "step",
+        "police_prosecution, inspectorate_prosecution, prosecution_courts, courts_corrections, police_victim_protection, "
+        "victim_protection_social_work",
+    ),
     _text("period", "quarter of the upstream event, else of the downstream event"),
     _text("case_id", "case"),
     _text("person_id", "person, for courts_corrections; else null"),

@@ -54,6 +54,7 @@ _PERIOD = re.compile(r"(?:19|20)[0-9]{2}(?:-Q[1-4])?")
 _MAX_BYTES = 16 << 20
 _MAX_SOURCE_LENGTH = 300  # characters
 _RuleAndReason = tuple[str, str] | None
+_REPEATED = ("yardstick-twice", "the line repeats an earlier line, which is compared: leave it out")
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,9 @@ def _compare_lines(
     warehouse_figures = {(str(row["indicator"]), str(row["period"]), str(row["offence_group"])): row for row in totals.to_dict("records")}
     figures = []
     valid = lines[~faulty & lines["rule"].isna()]
+    repeated = _repeats_a_line(valid)
+    uncompared.append(_add_reasons(valid[repeated], [_REPEATED] * int(repeated.sum())))
+    valid = valid[~repeated]
     without_records = [name for name in contract.institutions() if not contract.load(name).has_records]  # part of no sum
     compared_alone = valid["institution"].isin(without_records) | (institution_figures is not None)
     valid = valid.assign(alone=valid["institution"].where(compared_alone, ""))
@@ -266,6 +270,13 @@ def _compare_lines(
     types = {**dict.fromkeys(columns, "str"), **counts, "gap_percent": "float64", "incomplete": "bool"}
     uncompared_lines = pd.concat(uncompared).sort_values(["file", "line"], ignore_index=True)
     return pd.DataFrame(figures, columns=columns).astype(types), uncompared_lines
+
+
+def _repeats_a_line(lines: pd.DataFrame) -> pd.Series:
+    """Return which lines repeat an earlier line of the same source and figure, where all these lines have one value."""
+    figure = ["indicator", "period", "offence_group", "source", "kind", "institution"]
+    numbers = lines.assign(number=lines["value"].astype("int64")).groupby(figure)["number"].transform("nunique")
+    return lines.duplicated(figure) & (numbers == 1)
 
 
 def _add_reasons(lines: pd.DataFrame, problems: list[tuple[str, str]]) -> pd.DataFrame:
@@ -332,7 +343,7 @@ def _problem_of_figure(
     absent: institutions that the figure of the warehouse counts and the source does not name.
     """
     if lines["institution"].duplicated().any():
-        return "yardstick-twice", "the source gives this figure twice: leave one line out, or name the sources apart"
+        return "yardstick-twice", "the source gives this figure twice, with different values: correct the file, or name the sources apart"
     if absent:
         remedy = "add a line with the figure of the same source for each"
         return "yardstick-lacks-institution", f"{key[0]} also counts {', '.join(absent)}: {remedy}"

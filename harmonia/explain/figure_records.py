@@ -18,6 +18,7 @@ from warehouse.count.periods import quarter_of, year_of
 from warehouse.indicators import DIMENSIONS
 
 OTHER_HEADING = "described_differently"
+FURTHER_EVENT = "shelter_changed"  # the cause of a row that is not the first event of its record
 KEY = ["institution", "record_key"]
 
 
@@ -29,7 +30,7 @@ class FigureRecords:
               (null: it represents a unit), `heading` (the category it counts in when harmonised, if another), `counted_by` (the record
               that represents its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
     units     one row per unit counted in this category: case_id, person_id, day, method, estimated, dimensions, institution and
-              record_key of the record that represents it, own_date of that record, `cause` (null: also reported in this category)
+              record_key of the record that represents it, own_date of its event on that day, `cause` (null: also reported in this category)
     steps     institution, cause, n: as_reported + Σ n = harmonised
 
     Records and units are in the order of institution and record_key, whatever ids a home gave them.
@@ -53,22 +54,37 @@ def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
     rows, units = _add_unit(rows), _add_unit(units)
     rows = _add_counting_day(home, figure, rows, unit_key)
-    removed = bridge_rows[bridge_rows["sign"] < 0].drop_duplicates(KEY)
-    rows = rows.merge(removed[[*KEY, "cause"]], on=KEY, how="left")
+    rows = _add_causes(rows, bridge_rows[bridge_rows["sign"] < 0])
     representing = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
     added = _added_records(home, bridge_rows[bridge_rows["sign"] > 0], figure)
     units = _add_representing_record(units, representing, added, unit_key)
-    own_dates = all_rows.drop_duplicates(KEY).set_index(KEY)["own_date"]
-    units = units.assign(own_date=own_dates.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
+    units = _add_own_date(units, all_rows)
     _check_sum(figure, len(rows[rows["cause"].isna()]), len(units), units)
     return _keep_category(figure, rows, units, unit_key)
 
 
 def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
-    """Read all rows as reported of the indicator, of all periods, with the dimensions of the institution's own records."""
+    """Read all rows as reported of the indicator, of all periods, with the dimensions of the institution's own records.
+
+    A row that counts for one period alone (`span`) is left out if the figure is of the other kind of period.
+    """
     rows = home.indicator_rows(figure.indicator.code)
-    dated = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date"], ignore_index=True)
+    rows = rows[(rows["span"] == "") | rows["span"].str.startswith(figure.kind)]
+    dated = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date", "part"], ignore_index=True)
     return dated.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
+
+
+def _add_causes(rows: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame:
+    """Add to each row the cause for which it is removed; null: it represents a unit.
+
+    The bridge names the record of a row. If a record has several rows in the period (each stay in a shelter is one), its last rows are
+    removed, first of all as further events of the record; what is left is of the event that counts (`day`).
+    removed: the steps of the bridge that remove a row of the period.
+    """
+    last_rows = rows.assign(first=rows["day"].notna()).sort_values(["first", "own_date", "part"], ascending=[True, False, False])
+    causes = removed.assign(other=removed["cause"] != FURTHER_EVENT).sort_values([*KEY, "other", "cause"])
+    nth = causes.assign(nth=causes.groupby(KEY).cumcount())
+    return rows.assign(nth=last_rows.groupby(KEY).cumcount()).merge(nth[[*KEY, "nth", "cause"]], on=[*KEY, "nth"], how="left")
 
 
 def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
@@ -82,16 +98,18 @@ def _counted_units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
 def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, unit_key: str) -> pd.DataFrame:
     """Add to each row the day (`counted_on`) and the case (`counted_in`) by which its unit counts, in whatever period that is.
 
-    If the unit of a row does not count, they are those of another unit of the same person: of the period of the figure, else the earliest.
+    They are those in the period of the figure, else the earliest. If the unit of a row does not count, they are those of another unit of
+    the same person.
     """
     all_rows = home.query(
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
         [figure.indicator.code],
     )
     period = quarter_of if figure.kind == "quarter" else year_of
-    by_person = all_rows.assign(other=period(all_rows["day"].astype("datetime64[s]")) != figure.period)
-    by_person = by_person.sort_values(["other", "day"], kind="stable").dropna(subset=["person_id"]).drop_duplicates("person_id")
-    first_of_unit, person = _add_unit(all_rows).drop_duplicates(unit_key).set_index(unit_key, drop=False), by_person.set_index("person_id")
+    all_rows = all_rows.assign(other=period(all_rows["day"].astype("datetime64[s]")) != figure.period)
+    all_rows = _add_unit(all_rows.sort_values(["other", "day"], kind="stable"))
+    first_of_unit = all_rows.drop_duplicates(unit_key).set_index(unit_key, drop=False)
+    person = all_rows.dropna(subset=["person_id"]).drop_duplicates("person_id").set_index("person_id")
     out = rows.copy()
     for name, column in (("counted_on", "day"), ("counted_in", "case_id")):
         values = pd.Series(first_of_unit[column].reindex(rows[unit_key]).to_numpy(), index=rows.index)
@@ -135,6 +153,13 @@ def _add_representing_record(units: pd.DataFrame, representing: pd.DataFrame, ad
         out[column] = values.fillna(pd.Series(other[column].reindex(keys).to_numpy(), index=units.index, dtype="str"))
     cause = pd.Series(other["cause"].reindex(keys).to_numpy(), index=units.index, dtype="str")
     return out.assign(cause=cause.where(~keys.isin(representing.index)))
+
+
+def _add_own_date(units: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the delivered date of the event by which the representing record counts; null if none can be read, or none is in the period."""
+    counting = all_rows[all_rows["day"].notna()].drop_duplicates([*KEY, "day"]).set_index([*KEY, "day"])["own_date"]
+    keys = pd.MultiIndex.from_frame(units[[*KEY, "day"]].astype({"day": all_rows["day"].dtype}))
+    return units.assign(own_date=counting.reindex(keys).to_numpy())
 
 
 def _check_sum(figure: Figure, representing: int, counted: int, units: pd.DataFrame) -> None:

@@ -195,11 +195,10 @@ def _counted_instead(row: Mapping[Any, Any]) -> str:
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
     if row["n"] > 0:
-        return (
-            f"its own date is {_format_day_or_quarter(row['own_date'])}"
-            if _format_day_or_quarter(row["own_date"])
-            else "it has no readable date"
-        )
+        own_date = _format_day_or_quarter(row["own_date"])
+        if own_date:
+            return f"its own date is {own_date}"
+        return "its own date is in another period" if row["cause"] == "date_corrected" else "it has no readable date"
     if by:
         return f"represented by {by}"
     if not _format_day_or_quarter(row["counted_on"]):

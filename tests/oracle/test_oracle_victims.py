@@ -12,6 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from harmonia.explain.figure_names import parse_figure
+from harmonia.explain.figures import explain_figure
+from harmonia.explain.published import open_home
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -53,6 +56,8 @@ def _check(warehouse: Path, inbox: Path) -> None:
         ).fetchall()
         people = "SELECT institution, record_key, case_id, person_id FROM lineage WHERE entity = 'person' AND status = 'accepted'"
         ids = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(people).fetchall()}
+        stays = "SELECT period, -sum(n) FROM bridge WHERE cause = 'shelter_changed' AND length(period) = 4 GROUP BY period"
+        further = dict(connection.execute(stays).fetchall())
         steps = set(connection.execute(f"SELECT step, case_id, person_id, outcome FROM reconciliation WHERE step IN {STEPS}").fetchall())
     found, summed = victims.figures(inbox), {}
     compared = 0
@@ -66,6 +71,18 @@ def _check(warehouse: Path, inbox: Path) -> None:
     years = {row[1] for row in statistics}
     assert totals == {key: n for key, n in harmonised.yearly(inbox, ids).items() if key[1] in years}
     assert steps == harmonised.steps(inbox, ids)
+    assert further == {year: n for year, n in harmonised.further_stays(inbox, ids).items() if year in years}
+    _check_explained(warehouse)
+
+
+def _check_explained(warehouse: Path) -> None:
+    """Every total of the victims is explained by its records; an explanation that does not add up raises."""
+    with open_home(Workplace.from_paths(None, warehouse.parent)) as home:
+        whole = " AND ".join(f"{dimension} = 'total'" for dimension in DIMENSIONS)
+        rows = home.query(f"SELECT indicator, period FROM statistics WHERE indicator IN {INDICATORS} AND {whole}")
+        assert len(rows) >= len(INDICATORS) * 5
+        for indicator, period in rows.itertuples(index=False):
+            explain_figure(home, parse_figure(home, f"{indicator} {period}"), names=False)
 
 
 @pytest.mark.parametrize("year", SETS)

@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 from count_world import World
 
+from warehouse.count.reconciliation_steps import person_steps, reconciliation_steps
+from warehouse.tables import WAREHOUSE
+
 
 @pytest.fixture(scope="module")
 def found() -> pd.DataFrame:
@@ -71,3 +74,8 @@ def test_persons_finally_sentenced_to_imprisonment_are_looked_for_in_the_registe
     assert row(found, "courts_corrections", "convicted", "in")["outcome"] == "matched"
     assert row(found, "courts_corrections", "convicted", "out")["outcome"] == "missing_downstream"
     assert ("courts_corrections", "convicted", "fined") not in found.index
+
+
+def test_the_dictionary_names_every_step() -> None:
+    declared = {step.name for step in reconciliation_steps()} | {step.step for step in person_steps()}
+    assert set(str(WAREHOUSE.tables["reconciliation"].c.step.comment).split(", ")) == declared

@@ -14,6 +14,7 @@ from explain_world import AGAIN, CASE, SECRETS, build
 from harmonia.cli import main as cli
 from harmonia.errors import HarmoniaError
 from harmonia.explain.figure_names import parse_figure
+from harmonia.explain.figure_records import figure_records
 from harmonia.explain.figures import explain_figure
 from harmonia.explain.published import PublishedHome, open_home
 from harmonia.home import Home
@@ -176,3 +177,75 @@ def test_an_unknown_figure_is_reported_from_zero() -> None:
     document = explain_figure(home, parse_figure(home, "persons_convicted 2013-Q1"), names=False)
     assert ("as reported", "unknown") in document.facts
     assert any("not 0" in text.text for text in document.summary)
+
+
+# File: case, person, days of stays, days of services. One victim with two files at centres and one at the office; one who is no victim;
+# one whose days are exchanged: the twelfth of January, delivered by the end of January.
+VICTIM_FILES = {
+    ("social_work", "S1"): ("C1", "P1", ("2013-01-10", "2013-02-01", "2013-05-02"), ("2013-01-11", "2013-02-11", "2013-04-04")),
+    ("social_work", "S2"): ("C1", "P1", ("2013-03-01", "2013-03-20"), ()),
+    ("social_work", "S3"): ("C2", "P2", ("2013-02-02", "2013-02-10"), ("2013-02-03",)),
+    ("social_work", "S4"): ("C3", "P3", ("2013-12-01",), ("2013-12-01",)),
+    ("victim_protection", "V1"): ("C1", "P1", (), ("2013-01-20", "2013-02-20", "2013-12-31")),
+}
+STAYS = {
+    ("S1", "2013-01-10"): None,
+    ("S1", "2013-02-01"): "shelter_changed",
+    ("S1", "2013-05-02"): "shelter_changed",
+    ("S2", "2013-03-01"): "registered_twice",
+    ("S2", "2013-03-20"): "shelter_changed",
+    ("S3", "2013-02-02"): "not_confirmed",
+    ("S3", "2013-02-10"): "not_confirmed",
+    ("S4", "2013-12-01"): "date_corrected",
+}
+
+
+@pytest.fixture(scope="module")
+def victims() -> _Counted:
+    world = World()
+    months = [f"2013-{n:02d}" for n in range(1, 13)]
+    world.deliveries = [delivery for delivery in world.deliveries if delivery["institution"] != "social_work"]
+    world.deliveries += [{"institution": "social_work", "delivery": m, "period": m, "version": 1, "state": "complete"} for m in months]
+    for (institution, key), (case, person, stays, services) in VICTIM_FILES.items():
+        period = "2013-01" if key == "S4" else "2013-12" if institution == "social_work" else "2013-Q4"
+        world.case(institution, key, case, period=period)
+        events = {name: days for name, days in (("sheltered", stays), ("assisted", services)) if days}
+        status = "not_confirmed" if key == "S3" else "identified"
+        world.person(institution, key, person, file=key, period=period, victim_status=status, **events)
+    return _Counted(world.inputs())
+
+
+def test_each_stay_in_a_shelter_is_explained(victims: _Counted) -> None:
+    quarters = {f"2013-Q{n}": {day for _, day in STAYS if (int(day[5:7]) + 2) // 3 == n} for n in range(1, 5)}
+    for period, days in {"2013": {day for _, day in STAYS}, **quarters}.items():
+        rows = figure_records(victims, parse_figure(victims, f"victims_sheltered {period}")).reported
+        found = {(r["record_key"], str(r["own_date"])[:10]): r["cause"] for r in rows.fillna({"cause": ""}).to_dict("records")}
+        expected = {key: cause or "" for key, cause in STAYS.items() if key[1] in days}
+        if period == "2013":  # the day is imputed within the year
+            expected["S4", "2013-12-01"] = ""
+        assert found == expected, period
+
+
+def test_a_file_with_services_counts_once_in_each_period(victims: _Counted) -> None:
+    by_period = {"2013": (4, 2), "2013-Q1": (3, 2), "2013-Q2": (1, 1), "2013-Q3": (0, 0), "2013-Q4": (2, 1)}
+    for period, (reported, counted) in by_period.items():
+        found = figure_records(victims, parse_figure(victims, f"victims_assisted {period}"))
+        assert (len(found.reported), len(found.units)) == (reported, counted), period
+    first = figure_records(victims, parse_figure(victims, "victims_assisted 2013-Q1"))
+    steps = {(r["institution"], r["cause"]): r["n"] for r in first.steps.to_dict("records")}
+    assert steps == {
+        ("social_work", "not_confirmed"): -1,
+        ("social_work", "date_corrected"): 1,
+        ("victim_protection", "other_institution"): -1,
+    }
+    page = explain_figure(victims, parse_figure(victims, "victims_assisted 2013-Q1"), names=False)
+    assert "its own date is in another period" in str(page.sections)
+
+
+@pytest.mark.slow
+def test_every_figure_of_victims_adds_up_by_its_records(victims: _Counted) -> None:
+    rows = victims.query("SELECT * FROM statistics WHERE indicator IN ('victims_sheltered', 'victims_assisted') AND as_reported > 0")
+    assert len(rows) > 20
+    for row in rows.to_dict("records"):
+        words = " ".join([row["indicator"], row["period"], *(f"{d}={row[d]}" for d in DIMENSIONS)])
+        explain_figure(victims, parse_figure(victims, words), names=False)

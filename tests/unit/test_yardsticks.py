@@ -102,9 +102,12 @@ def test_what_cannot_be_compared_is_reported_with_what_to_do(tmp_path: Path, lin
 
 
 def test_twice_and_nothing_read_is_reported(tmp_path: Path) -> None:
-    line = "police,persons_arrested,2013,total,person,5,R"
-    _, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line, line)), statistics())
-    assert uncompared["line"].tolist() == [2, 3] and uncompared["why"].str.contains("twice").all()
+    line, other = "police,persons_arrested,2013,total,person,5,R", "police,persons_arrested,2013,total,person,6,R"
+    gaps, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line, line, line)), statistics())
+    assert gaps["published"].tolist() == [5] and gaps["line"].tolist() == [2]
+    assert uncompared["line"].tolist() == [3, 4] and uncompared["why"].str.contains("repeats an earlier line").all()
+    gaps, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line, line, other)), statistics())
+    assert gaps.empty and uncompared["line"].tolist() == [2, 3, 4] and uncompared["why"].str.contains("different values").all()
     unread = statistics().assign(as_reported=pd.NA)
     _, uncompared = yardsticks.compare_file(yardsticks.read_file(file(tmp_path, line)), unread)
     assert "nothing could be read" in uncompared["why"][0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -36,6 +36,7 @@ class File:
     status: str | None
     referred: date | None
     days: dict[str, list[date]] = field(default_factory=lambda: defaultdict(list))
+    stays: list[tuple[date, str, date | None]] = field(default_factory=list)  # the day that counts, key, the day as delivered
 
 
 def _middle(period: str) -> date:
@@ -111,6 +112,8 @@ def files(inbox: Path) -> Iterator[File]:
             stay = kind == "strehim" or (kind not in SERVICES and bool(one["Strehimorja"].strip()))
             day = _right(day_of(one["Prej"], end), first[QPS, key], opening[number])
             own[number].days["sheltered" if stay else "assisted"].append(day)
+            if stay:
+                own[number].stays.append((day, key, day_of(one["Prej"], end)))
     yield from own.values()
 
 
@@ -130,6 +133,15 @@ def yearly(inbox: Path, ids: Ids) -> dict[tuple[str, str], int]:
             for day in all_days if event == "assisted" else sorted(all_days)[:1]:
                 counted[f"victims_{event}", str(day.year)].add(person)
     return {key: len(persons) for key, persons in counted.items()}
+
+
+def further_stays(inbox: Path, ids: Ids) -> Counter[str]:
+    """The stays but the first of each file, by year as delivered; not of persons who are no victims by all their files of the case."""
+    victims = {
+        ids[file.institution, file.key] for file in files(inbox) if (file.institution, file.key) in ids and file.status != "not_confirmed"
+    }
+    counted = [file for file in files(inbox) if ids.get((file.institution, file.key)) in victims]
+    return Counter(str(delivered.year) for file in counted for _, _, delivered in sorted(file.stays)[1:] if delivered)
 
 
 def police_victims(inbox: Path) -> set[str]:

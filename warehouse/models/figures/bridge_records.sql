@@ -38,7 +38,8 @@ WITH paired AS (
 ), compared AS (  -- removed for a record of the same period, or because the unit counts on another day
   SELECT
     *,
-    sign = -1 AND (unit IS NULL OR NOT has_day) AS nowhere,
+    sign = -1 AND each = 'event' AND unit IS NOT NULL AND NOT has_day AS further,  -- only the first event of a record has a day
+    sign = -1 AND (unit IS NULL OR NOT has_day) AND NOT further AS nowhere,
     sign = -1 AND unit_period = row_period AND counts AS again,
     CASE WHEN again THEN representative_institution WHEN sign = -1 THEN unit_giver_institution ELSE giver_institution END AS other_institution,
     CASE WHEN again THEN representative_case_key WHEN sign = -1 THEN unit_giver_case_key ELSE giver_case_key END AS other_case_key
@@ -63,7 +64,7 @@ SELECT
     WHEN nowhere AND corrected THEN 'date_corrected'
     WHEN nowhere THEN 'later_judgment'
     WHEN sign = -1 AND excluded IS NOT NULL THEN excluded
-    WHEN sign = -1 AND each = 'event' AND compared.institution = other_institution AND compared.case_key = other_case_key THEN 'shelter_changed'
+    WHEN further THEN 'shelter_changed'
     WHEN sign = -1 AND unit_period = row_period AND NOT counts THEN 'same_person'
     WHEN moved THEN 'date_corrected'
     WHEN NOT again AND own_date IS NULL AND own_day IS NULL THEN 'quarantined_record'

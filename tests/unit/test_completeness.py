@@ -116,6 +116,14 @@ def _json(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     return run
 
 
+def _xml(old: str, new: str) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        path = folder / "smil.xml"
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+    return run
+
+
 def _set_lists(n: int, value: object) -> Callable[[Path], None]:
     return _json(lambda document: [record.update(sherbimet=value) for record in document["viktimat"][:n]])
 
@@ -169,6 +177,8 @@ NEW_CODES = tuple(line.replace("I dyshuar", "DYSH") for line in OF_MANY)
         ("victim_protection", _json(lambda d: d["eksporti"].update(periudha="2013-Q1")), "complete", "file-origin-other"),
         ("victim_protection", _json(lambda d: d["eksporti"].update(institucioni="PK")), "complete", "file-origin-other"),
         ("victim_protection", _json(lambda d: d.pop("eksporti")), "complete", "file-origin-missing"),
+        ("courts", _xml('periudha="2013-Q2"', 'periudha="2013-Q1"'), "complete", "file-origin-other"),
+        ("courts", _xml('periudha="2013-Q2"', ""), "complete", "file-origin-missing"),
     ],
 )
 def test_what_makes_a_delivery_partial_and_what_does_not(

@@ -48,7 +48,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "public has EXECUTE on function identity.read_persons(bigint)",
     ),
     # views
-    "a security barrier reset": ("ALTER VIEW analysts.statistics RESET (security_barrier)", "view analysts.statistics has options none"),
+    "a security barrier reset": ("ALTER VIEW analysts.coverage RESET (security_barrier)", "view analysts.coverage has options none"),
     "a view with the caller's rights": (
         "ALTER VIEW analysts.coverage SET (security_invoker = on)",
         "view analysts.coverage has options security_barrier=true, security_invoker=on",

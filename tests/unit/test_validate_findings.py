@@ -129,7 +129,7 @@ def test_a_quarter_that_never_came_is_reported_to_the_next_delivery() -> None:
     )
     contract = contracts.load("police")
     tables = {name: pd.DataFrame({f"{c.name}:argument": [] for c in spec.columns}) for name, spec in contract.tables.items()}
-    lineage = pd.DataFrame(columns=["record_key", "delivery", "status"], dtype="str")
+    lineage = pd.DataFrame(columns=["entity", "record_key", "delivery", "status"], dtype="str")
     found = find_over_time("police", contract, tables, deliveries, lineage)
     gaps = found[found["rule"] == "delivery-missing-quarter"]
     assert list(zip(gaps["delivery"], gaps["detail"], strict=True)) == [("2012-Q4", "2012-Q2"), ("2012-Q4", "2012-Q3")]

@@ -139,11 +139,12 @@ def list_stopped_pulls(registry: Registry | None) -> list[str]:
     ]
 
 
-_SHARES_COMPARED = {
-    own_past.CODES: "one value",
-    own_past.MISSING: "filled",
-    own_past.DAYS: "one part of the days",
-    own_past.REPEATED: "new records",
+_DEVIATIONS = {
+    own_past.VOLUME: "{} records",
+    own_past.CODES: "one value {}",
+    own_past.MISSING: "filled {}",
+    own_past.DAYS: "one part of the days {}",
+    own_past.REPEATED: "new records {}",
 }
 
 
@@ -155,14 +156,20 @@ def find_deliveries_unlike_past(findings: pd.DataFrame) -> pd.DataFrame:
     """
     unlike = findings[findings["rule"].isin([*own_past.RULES, MANY_WITHDRAWN]) & (findings["state"] != "fixed")]
     unlike = unlike[["institution", "delivery", "rule", "field", "detail"]].astype("str")
-    is_volume = unlike["rule"] == own_past.VOLUME
-    table, figures = unlike["detail"].str.replace(r": .*", "", regex=True), unlike["detail"].str.replace(r"^.*: ", "", regex=True)
-    shares = table + ": " + unlike["rule"].map(_SHARES_COMPARED).astype("str") + " " + figures.str.replace(" ≠", ", usually")
-    detail = unlike["detail"].str.replace(" ≠", " records, usually").where(is_volume, shares)
-    what = detail.where(unlike["field"].isna(), unlike["field"].fillna("") + " in " + detail)
-    what = what.mask(unlike["rule"] == MANY_WITHDRAWN, unlike["detail"].str.replace(" / ", " of ") + " records withdrawn")
-    by_delivery = unlike.assign(what=what).groupby(["institution", "delivery"], sort=False)["what"]
+    what = [_describe_deviation(*row) for row in unlike[["rule", "field", "detail"]].itertuples(index=False)]
+    unlike = unlike.assign(what=pd.Series(what, index=unlike.index, dtype="str"))
+    by_delivery = unlike.groupby(["institution", "delivery"], sort=False)["what"]
     return by_delivery.agg(lambda texts: shorten_list(list(texts))).reset_index()
+
+
+def _describe_deviation(rule: str, field: str | None, detail: str) -> str:
+    """Describe a deviation. detail: `table: figure ≠ usual figure`, or `records withdrawn / records replaced`."""
+    if rule == MANY_WITHDRAWN:
+        return f"{detail.replace(' / ', ' of ')} records withdrawn"
+    table, _, figures = detail.partition(": ")
+    figure, _, usual = figures.partition(" ≠ ")
+    where = table if pd.isna(field) else f"{field} in {table}"
+    return f"{where}: {_DEVIATIONS[rule].format(figure)}, usually {usual}"
 
 
 def list_deliveries_unlike_past(lake: Path) -> list[str]:

@@ -79,22 +79,25 @@ def _find_mergers_into_nothing(tables: dict[str, pd.DataFrame], contract: Contra
 
 def _find_withdrawn_records(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """Find records that are missing from a correction of their delivery. The finding is on the correction."""
-    complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
-    period = withdrawn["delivery"].map(deliveries.set_index("delivery")["period"])
-    return pd.DataFrame({"delivery": period.map(complete), "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
+    last = _last_complete_version(withdrawn, deliveries)
+    return pd.DataFrame({"delivery": last, "record_key": withdrawn["record_key"], "rule": "cross-withdrawn"})
 
 
 def _find_shrunk_corrections(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
     """Find corrections that lack many of the records that they replace. The finding is on the correction."""
-    complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
-    period = lineage["delivery"].map(deliveries.set_index("delivery")["period"])
-    replaced = lineage.assign(correction=period.map(complete)).dropna(subset=["correction"])
+    replaced = lineage.assign(correction=_last_complete_version(lineage, deliveries)).dropna(subset=["correction"])
     replaced = replaced[(replaced["delivery"] != replaced["correction"]) & replaced["status"].isin(["superseded", "withdrawn"])]
     gone = replaced["status"].eq("withdrawn").groupby([replaced["correction"], replaced["entity"], replaced["record_key"]]).any()
     counts = gone.groupby("correction").agg(["sum", "size"])
     many = counts[(counts["sum"] >= _MIN_WITHDRAWN) & (counts["sum"] >= _MIN_SHARE_WITHDRAWN * counts["size"])]
     return [{"delivery": d, "rule": MANY_WITHDRAWN, "detail": f"{n} / {size}"} for d, n, size in many.itertuples()]
+
+
+def _last_complete_version(rows: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
+    """Return the last complete delivery of the period of each row's delivery; null if there is none."""
+    complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
+    return rows["delivery"].map(deliveries.set_index("delivery")["period"]).map(complete)
 
 
 def _find_gaps(deliveries: pd.DataFrame) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import hmac
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,15 +50,24 @@ PSEUDONYM = "a keyed pseudonym"
 _MEMORY = "500MB"
 
 
+def _replacement(table: Table, column: Column[object]) -> tuple[str, str] | None:
+    """Return what analysts see instead of the values of a column: SQL (with name and type), and its description; None for the values."""
+    stored = "view" not in table.info  # a view is computed from the exact rows
+    if stored and column.name in tables.key_columns(table):
+        text = f"""r."{tables.key_columns(table)[column.name]}" || chr(0) || {{0}}"""
+        return f"left({_HMAC.format(text)}, {PSEUDONYM_HEX})", PSEUDONYM
+    if stored and column.name in IDS:
+        return f"left({_HASHED}, {PSEUDONYM_HEX})", PSEUDONYM
+    if column.info.get("coarse"):
+        return COARSE[str(column.info["coarse"])]
+    is_day = isinstance(column.type, Date) and table.info["rows"] != "reference"
+    return _QUARTER if stored and is_day else None
+
+
 def change_description(table: Table, column: Column[object]) -> str | None:
     """Describe what analysts see instead of the values of a column; None if they see the values."""
-    if "view" in table.info:  # computed from the exact rows
-        return COARSE[str(column.info["coarse"])][1] if column.info.get("coarse") else None
-    if column.name in tables.key_columns(table) or column.name in IDS:
-        return PSEUDONYM
-    if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
-        return _QUARTER[1]
-    return COARSE[str(column.info["coarse"])][1] if column.info.get("coarse") else None
+    replacement = _replacement(table, column)
+    return replacement[1] if replacement else None
 
 
 def withheld_rows(table: Table) -> str | None:
@@ -71,12 +80,25 @@ def withheld_rows(table: Table) -> str | None:
     indicators = ", ".join(f"'{code}'" for code, one in declared_indicators().items() if one.rows.event in CONFIDENTIAL_EVENTS)
     if table.name in ("counted", "bridge_records"):
         return f"r.indicator IN ({indicators})" if indicators else None
-    if {"indicator", "period"} <= set(table.columns.keys()):
+    if _has_figures(table):
         totals = " AND ".join(f"r.{name} = 'total'" for name in DIMENSIONS if name in table.columns)
         year = f"length(r.period) = 4{f' AND {totals}' if totals else ''}"
         return f"r.indicator IN ({indicators}) AND NOT ({year})" if indicators else None
     has_events = "event" in table.columns and table.info["rows"] != "reference" and "view" not in table.info
     return f"r.event IN ({events})" if has_events else None
+
+
+def _has_figures(table: Table) -> bool:
+    """Return whether a table has figures of indicators by period."""
+    return {"indicator", "period"} <= set(table.columns.keys())
+
+
+def _select_shown_rows(table: Table, source: str, columns: Iterable[str]) -> str:
+    """Return the SQL for what analysts see of the `columns` of a table, whose exact rows are in `source`, sorted by their values."""
+    inner = ", ".join(f'{_analyst_expression(table, column)} AS "{column.name}"' for column in table.columns)
+    shown = f"({withheld_rows(table) or 'false'}) IS NOT TRUE"
+    chosen = ", ".join(f'"{name}"' for name in columns)
+    return f'SELECT {chosen} FROM (SELECT {inner} FROM "{source}" r WHERE {shown}) ORDER BY ALL'
 
 
 def _rows_with_days(table: Table) -> str:
@@ -99,8 +121,7 @@ def _declared_tables() -> MetaData:
             copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
             columns.append(copy)
         info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": is_altered(table)}
-        of_figures = {"indicator", "period"} <= set(table.columns.keys())
-        without = "of victims in shelters only the totals of years" if of_figures else "without the days of victims in shelters"
+        without = "of victims in shelters only the totals of years" if _has_figures(table) else "without the days of victims in shelters"
         without = f"; to analysts: {without}" if withheld_rows(table) else ""
         Table(table.name, out, *columns, comment=f"{table.comment}{without}", info=info)
     return out
@@ -124,16 +145,13 @@ class AnalystRows:
 
     def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows in batches, sorted by their values."""
-        chosen = ", ".join(f'"{name}"' for name in columns or [column.name for column in self.table.columns])
-        inner = ", ".join(f'{_analyst_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
         with self.base.cursor() as connection:
             connection.execute("SET VARIABLE ids = ?", [hmac.new(self.key, b"ids", "sha256").hexdigest()])
             for name, constant in (("inner_pad", 0x36), ("outer_pad", 0x5C)):
                 connection.execute(f"SET VARIABLE {name} = ?", [bytes(byte ^ constant for byte in self.key.ljust(_HMAC_BLOCK, b"\0"))])
             register_table(connection, "incoming", self.rows)
-            withheld = withheld_rows(self.table)
-            shown = f" WHERE ({withheld}) IS NOT TRUE" if withheld else ""
-            reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{shown}) ORDER BY ALL").to_arrow_reader(BATCH)
+            selected = _select_shown_rows(self.table, "incoming", columns or self.table.columns.keys())
+            reader = connection.sql(selected).to_arrow_reader(BATCH)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # no rows: columns only
             yield from reader
 
@@ -179,9 +197,8 @@ class AnalystTables(Mapping[str, Rows]):
                         connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_rows_with_days(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
-                chosen = ", ".join(f'{_coarse_expression(column)} AS "{column.name}"' for column in view.columns)
-                shown = f'"{view.name}" r WHERE ({withheld_rows(view) or "false"}) IS NOT TRUE'
-                out[view.name] = tables.conform_frame(view, connection.sql(f"SELECT {chosen} FROM {shown} ORDER BY ALL").df())
+                selected = _select_shown_rows(view, view.name, view.columns.keys())
+                out[view.name] = tables.conform_frame(view, connection.sql(selected).df())
         return out
 
     def __iter__(self) -> Iterator[str]:
@@ -193,18 +210,5 @@ class AnalystTables(Mapping[str, Rows]):
 
 def _analyst_expression(table: Table, column: Column[object]) -> str:
     """Return the DuckDB expression for what analysts see in a column of the table `r`."""
-    delivered_value = f'r."{column.name}"'
-    if column.name in tables.key_columns(table):
-        text = f"""r."{tables.key_columns(table)[column.name]}" || chr(0) || {delivered_value}"""
-        return f"left({_HMAC.format(text)}, {PSEUDONYM_HEX})"
-    if column.name in IDS:
-        return f"left({_HASHED.format(delivered_value)}, {PSEUDONYM_HEX})"
-    if isinstance(column.type, Date) and table.info["rows"] != "reference" and not column.info.get("coarse"):
-        return _QUARTER[0].format(delivered_value)
-    return _coarse_expression(column)
-
-
-def _coarse_expression(column: Column[object]) -> str:
-    """Return the DuckDB expression for a column of `r`, replaced as it declares (`coarse`)."""
-    delivered_value, coarse = f'r."{column.name}"', column.info.get("coarse")
-    return COARSE[coarse][0].format(delivered_value, column.type) if coarse else delivered_value
+    delivered_value, replacement = f'r."{column.name}"', _replacement(table, column)
+    return replacement[0].format(delivered_value, column.type) if replacement else delivered_value

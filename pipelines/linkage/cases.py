@@ -20,7 +20,14 @@ from pipelines.linkage.person_overlap import PersonOverlap, compare_persons_of_f
 from pipelines.linkage.person_pairs import PersonPairs
 from pipelines.linkage.record_states import map_to_numbers
 from pipelines.linkage.standardise import Records
-from pipelines.resources.integer_arrays import CodeLookup, RowIndexByOwner, compute_per_name, distinct_numbers, first_largest_rows
+from pipelines.resources.integer_arrays import (
+    CodeLookup,
+    RowIndexByOwner,
+    compute_per_name,
+    distinct_numbers,
+    find_positions,
+    first_largest_rows,
+)
 from sources import contract
 
 PARTS = ("prior", "persons", "citation", "together", "apart", "another")
@@ -89,6 +96,11 @@ class FileTies:
     component: np.ndarray | None = None
 
     @property
+    def exact_cites(self) -> pd.DataFrame:
+        """Return the citations whose number the other file bears exactly."""
+        return self.cites[~self.cites["near"]]
+
+    @property
     def exact_joins(self) -> pd.DataFrame:
         """Return the mergers whose number the other file bears exactly. A near one counts only between files with a similar person."""
         return self.joins[~self.joins["near"]]
@@ -119,7 +131,7 @@ def link_cases(
     records.
     """
     ties = ties or find_ties(records)
-    pairs, _ = gather_file_pairs(records, people, model, before, constraints.all_pairs, ties)
+    pairs = gather_file_pairs(records, people, model, before, constraints.all_pairs, ties)
     if pairs.empty:
         bits, shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), shares or EvidenceShares({}, {})
         pairs = pairs.assign(weight=0.0, another=0.0)
@@ -176,8 +188,8 @@ def gather_file_pairs(
     ties: FileTies | None = None,
     chosen: pd.DataFrame | None = None,
     overlaps: PersonOverlap | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the candidate pairs of files with the evidence of persons and references, and the citations (`cites`).
+) -> pd.DataFrame:
+    """Return the candidate pairs of files with the evidence of persons and references.
 
     extra: further pairs `a, b` to include. chosen: if it is not None, only these pairs are returned. overlaps: the persons of these pairs,
     if they are already compared. Columns of the pairs: a, b (oriented, see `orient_pairs`); left, right (the best matching persons, -1 if
@@ -185,21 +197,19 @@ def gather_file_pairs(
     prior, citation, together, apart.
     """
     ties = ties or find_ties(records)
-    cites, joins, together = ties.cites, ties.joins, ties.together
     pairs = find_candidate_files(records, people, model, before.persons, ties, extra) if chosen is None else chosen
     kinds, names = number_pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     expected = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).expected)
     coverage = compute_per_name(names, kinds, lambda kind: find_expected_overlap(kind, model).coverage)
-    cited = _cited_about_victim(records, pairs, cites)
+    cited = _cited_about_victim(records, pairs, ties.cites)
     coverage = np.where(cited, np.maximum(coverage, SHARE_OF_CITED_NAMING_VICTIM), coverage)
-    merged = _are_merged(records, pairs, joins[~joins["near"]])
-    coverage = np.where(merged, np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage)
+    coverage = np.where(_are_among(records, pairs, ties.exact_joins), np.maximum(coverage, SHARE_OF_MERGED_IN_TARGET), coverage)
     pairs = _add_person_bits(records, overlaps or compare_persons_of_files(records, people, pairs), model, pairs, coverage, before)
     pairs["persons"] = np.where(cited & _only_one_names_victims(records, pairs), np.log2(1 - coverage), pairs["persons"])
     alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["prior"] = np.log2(expected) - np.log2(_file_counts(records, pairs))
-    return pairs.join(_reference_bits(records, model, pairs, cites, joins, together)), cites
+    return pairs.join(_reference_bits(records, model, pairs, ties))
 
 
 def find_expected_overlap(kind: str, model: Model) -> ExpectedOverlap:
@@ -340,17 +350,14 @@ def _cited_about_victim(records: Records, pairs: pd.DataFrame, cites: pd.DataFra
     code, names = number_institutions(records)
     naming = np.array([name in contract.institutions_naming("victim") for name in names], dtype=bool)[code]
     citing, cited = cites["a"].to_numpy("int64"), cites["b"].to_numpy("int64")
-    about = _about_one_victim(records)[citing] & naming[cited]
-    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    codes = _pair_codes(records, citing[about], cited[about])
-    return np.isin(_pair_codes(records, a, b), codes) | np.isin(_pair_codes(records, b, a), codes)
+    return _are_among(records, pairs, cites[_about_one_victim(records)[citing] & naming[cited]])
 
 
-def _are_merged(records: Records, pairs: pd.DataFrame, joins: pd.DataFrame) -> np.ndarray:
-    """Return whether one file of each pair was merged into the other."""
+def _are_among(records: Records, pairs: pd.DataFrame, tied: pd.DataFrame) -> np.ndarray:
+    """Return whether each pair is among the `tied` ones (`a, b`), in either direction."""
+    codes = distinct_numbers(_pair_codes(records, tied["a"].to_numpy("int64"), tied["b"].to_numpy("int64")))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    codes = _pair_codes(records, joins["a"].to_numpy("int64"), joins["b"].to_numpy("int64"))
-    return np.isin(_pair_codes(records, a, b), codes) | np.isin(_pair_codes(records, b, a), codes)
+    return find_positions(_pair_codes(records, a, b), codes)[1] | find_positions(_pair_codes(records, b, a), codes)[1]
 
 
 def _only_one_names_victims(records: Records, pairs: pd.DataFrame) -> np.ndarray:
@@ -367,9 +374,7 @@ def _count_persons(records: Records) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(file[placed], minlength=size), np.bincount(file[placed & victim], minlength=size)
 
 
-def _reference_bits(
-    records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, joins: pd.DataFrame, together: pd.DataFrame
-) -> pd.DataFrame:
+def _reference_bits(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies) -> pd.DataFrame:
     """Return the evidence of references for each pair of files, in bits.
 
     - `citation`: either file cites the other; both citations add up
@@ -383,21 +388,19 @@ def _reference_bits(
     right, wrong = setting["reference_right"], setting["reference_wrong"]
     citation = np.zeros(len(pairs))
     single = np.zeros(len(pairs), dtype=bool)
-    for frame, surer in ((cites[~cites["near"]], 0.0), (joins[~joins["near"]], MERGED_BITS)):
-        table = _look_up_smallest(records, frame, "bearers")
+    for frame, surer in ((ties.exact_cites, 0.0), (ties.exact_joins, MERGED_BITS)):
+        table = CodeLookup(_pair_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame["bearers"].to_numpy())
         for direction in directions:
             bearers = table.values_at(direction)
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
     citation += np.where(are_separated(records, pairs), SEPARATED_BITS, 0.0)
-    table = _look_up_smallest(records, cites[cites["near"]], "bearers")
-    use = (np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))) & (citation == 0)
+    use = _are_among(records, pairs, ties.cites[ties.cites["near"]]) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
-    use = _are_merged(records, pairs, joins[joins["near"]]) & pairs["left"].ge(0).to_numpy() & (citation == 0)
+    use = _are_among(records, pairs, ties.joins[ties.joins["near"]]) & pairs["left"].ge(0).to_numpy() & (citation == 0)
     citation[use] += files[use] + setting["near_reference"] + MERGED_BITS
-    table = _look_up_smallest(records, together, "citing")
-    both = np.isfinite(table.values_at(directions[0])) | np.isfinite(table.values_at(directions[1]))
+    both = _are_among(records, pairs, ties.together)
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
     apart = references.cite_different_numbers(records, pairs) | (_name_no_second_file(records, pairs) & ~both)
@@ -435,11 +438,6 @@ def _cites_no_case(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     return np.asarray((opens[a] & without_citation[b]) | (opens[b] & without_citation[a]), dtype=bool)
 
 
-def _look_up_smallest(records: Records, frame: pd.DataFrame, column: str) -> CodeLookup:
-    """Return a lookup of the smallest value of `column` in `frame` for each ordered pair of files."""
-    return CodeLookup(_pair_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
-
-
 def bits_against_cited_rivals(records: Records, model: Model, pairs: pd.DataFrame, ties: FileTies, weighed: pd.DataFrame) -> np.ndarray:
     """Return the bits against each pair of which one file cites, is cited by, or was merged into a third file of the institution of the
     other file.
@@ -448,7 +446,7 @@ def bits_against_cited_rivals(records: Records, model: Model, pairs: pd.DataFram
     one file cites both, the more probable citation is taken as right, and the other one does not count; likewise a merger, of which a near
     number may name the right file. weighed: a, b, weight of pairs of files by other evidence, including `pairs` (with `citation`).
     """
-    exact, size = ties.cites[~ties.cites["near"]], len(records.files)
+    exact, size = ties.exact_cites, len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
     merged, target = ties.joins["a"].to_numpy("int64"), ties.joins["b"].to_numpy("int64")
     one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")

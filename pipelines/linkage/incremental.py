@@ -216,7 +216,7 @@ def _citing_pairs(solved: Solved, ties: FileTies) -> pd.DataFrame:
     third files.
     """
     pairs = solved.cases.pairs
-    exact = pd.concat([frame.loc[~frame["near"], ["a", "b"]] for frame in (ties.cites, ties.joins)])
+    exact = pd.concat([ties.exact_cites, ties.exact_joins])
     size = max(len(solved.records.files), 1)
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     citing_codes = (exact["a"] * size + exact["b"]).to_numpy()

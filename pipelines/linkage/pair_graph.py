@@ -104,7 +104,7 @@ def weigh_by_own_evidence(
     """
     model, common = setting.model, setting.common
     before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
-    gathered, _ = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
+    gathered = gather_file_pairs(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
     return weigh_files(records, model, gathered, common.shares[n])[:2]
 
 

@@ -103,7 +103,7 @@ def partition_records(weighed: WeighedPairs, setting: Setting, judgements: pd.Da
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     near = weight >= pair_graph.min_bits_between_cases(records, model, common, pair_graph.TIE_BITS)
     tied = (files[list(ROUND_NAMES)] >= pair_graph.TIE_BITS).any(axis=1).to_numpy()
-    tied_frames = (pairs[tied], ties.cites[~ties.cites["near"]], ties.exact_joins, ties.detained)
+    tied_frames = (pairs[tied], ties.exact_cites, ties.exact_joins, ties.detained)
     of_files, of_persons = pair_graph.label_components(
         records,
         [*(f[["a", "b"]].to_numpy("int64") for f in tied_frames), pair_graph.constrained_pairs(constrained[0])],

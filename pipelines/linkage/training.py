@@ -171,7 +171,7 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
         people = PersonPairs(records, model)
         blocked = block_persons(records.persons)
         people.add(blocked.left, blocked.right)
-        pairs, _ = gather_file_pairs(records, people, model, PriorRound(None, model.persons["again"]))
+        pairs = gather_file_pairs(records, people, model, PriorRound(None, model.persons["again"]))
         known = find_certain_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in count_levels(records, known, evidence, edges).items():

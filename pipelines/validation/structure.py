@@ -13,9 +13,8 @@ from typing import Any
 from pipelines.validation.completeness import delivered_name
 from sources.completeness_states import COMPLETE, PARTIAL
 from sources.contract import Contract, DeliveryName
+from sources.readers.delivery import LETTERS_SHOWN
 from sources.readers.result import ReadResult
-
-_MOST_LETTERS = 60  # of a text shown in a finding
 
 
 def find_stray_rows(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
@@ -48,4 +47,4 @@ def find_wrong_origins(contract: Contract, results: Mapping[str, ReadResult]) ->
                 if not stated:
                     yield {**location, "rule": "file-origin-missing", "detail": agreed}
                 elif stated.casefold() != agreed.casefold():
-                    yield {**location, "rule": "file-origin-other", "value": stated[:_MOST_LETTERS], "detail": f"≠ {agreed}"}
+                    yield {**location, "rule": "file-origin-other", "value": stated[:LETTERS_SHOWN], "detail": f"≠ {agreed}"}

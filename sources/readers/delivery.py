@@ -34,6 +34,7 @@ _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
 MOST_LETTERS = 5_000  # of a cell
+LETTERS_SHOWN = 60  # of a text that no list limits, in a finding
 _SUFFIXES = {
     "delimited": {".csv", ".txt", ".tsv", ""},
     "workbook": {".xlsx", ".xlsm", ".xls", ""},
@@ -217,7 +218,7 @@ def _empty_long_cells(result: ReadResult) -> None:
             if len(long):
                 for file, part, line, text in frame.loc[long, ["_file", "_part", "_line", column]].itertuples(index=False):
                     where = {"part": None if pd.isna(part) else part, "line": None if pd.isna(line) else line, "field": column}
-                    found = {"rule": "cell-too-long", "value": text[:60], "detail": f"{len(text):,}"}
+                    found = {"rule": "cell-too-long", "value": text[:LETTERS_SHOWN], "detail": f"{len(text):,}"}
                     result.findings.append({"file": file, **where, **found})
                 result.tables[name] = frame = frame.assign(**{column: frame[column].mask(frame.index.isin(long))})
 

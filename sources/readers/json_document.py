@@ -98,7 +98,7 @@ class _JsonRows(NestedRows):
             else:
                 self.note("json-field-repeated", table, before + name, self.line(record.at))
         for name, value in record.items():
-            nested = self.table(name) if isinstance(value, _JsonArray) else None
+            nested = self.table(name)
             agreed = self._agreed_kind(table, before + name)
             if nested and isinstance(value, _JsonArray):
                 self.array(value, nested, own, reading)

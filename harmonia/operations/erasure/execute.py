@@ -59,6 +59,6 @@ def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: boo
     run(workplace)
     with run_lock(workplace.home):
         remove_previous(workplace.home.root)
-    searched = sum(path.is_file() for path in workplace.home.root.rglob("*"))
+    searched = len(search.list_files(workplace.home.root))
     remaining = [*search.find_files(workplace.home.root, plan.person), *databases.find_tables(workplace, plan.person)]
     return ExecutedErasure(erasure, plan, tuple(deleted_pages), searched, tuple(remaining))

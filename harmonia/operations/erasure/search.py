@@ -22,9 +22,14 @@ _MAX_MEMBER_SIZE = 1 << 30  # bytes; larger members of an archive are not search
 _BATCH_ROWS = 50_000
 
 
+def list_files(home: Path) -> list[Path]:
+    """List the files below `home`, all of which are searched."""
+    return [path for path in sorted(home.rglob("*")) if path.is_file()]
+
+
 def find_files(home: Path, person: Person) -> list[str]:
     """Return the paths of the files below `home` in which the person is found."""
-    return [str(path.relative_to(home)) for path in sorted(home.rglob("*")) if path.is_file() and file_contains(path, person)]
+    return [str(path.relative_to(home)) for path in list_files(home) if file_contains(path, person)]
 
 
 def file_contains(path: Path, person: Person) -> bool:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import kill_points
 import pytest
-from crash_world import own_processes
 from pull_world import PullWorld, Sshd, sshd, until
-
-from harmonia.registry import open_registry
-from pipelines.pull.pulling import Limits, pull_deliveries
-from pipelines.resources.workplace import Workplace
 
 POINTS = ["pull-file-begun:2", "pull-fetched", "pull-moved", "pull-entered"]
 MOMENTS = 200
@@ -38,24 +34,12 @@ def world(tmp_path: Path, server: Sshd) -> PullWorld:
     return one
 
 
-def in_child(world: PullWorld, before: Callable[[], None] = lambda: None) -> int:
-    """Start a pull in a separate process; return its id."""
-    child = os.fork()
-    if child:
-        return child
-    own_processes()
-    try:
-        before()
-        registry = open_registry(world.home.registry_url)
-        pull_deliveries(Workplace.from_paths(world.inbox, world.home.root), registry, limits=Limits(seconds=60))
-    except BaseException as error:  # noqa: BLE001 - the child ends here whatever happens
-        sys.stderr.write(f"{type(error).__name__} {error}\n")
-        os._exit(1)
-    os._exit(0)
-
-
-def ended(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def start(world: PullWorld, environment: Mapping[str, str] = os.environ) -> subprocess.Popen[bytes]:
+    """Start a pull from the command line."""
+    program = Path(sys.executable).with_name("harmonia")
+    words = [program, "pull", "--inbox", world.inbox, "--home", world.home.root]
+    limits = {"HARMONIA_PULL_SECONDS": "60"}
+    return subprocess.Popen(words, env={**environment, **limits}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def offer(world: PullWorld, delivery: str, mark: str, size: int = 6 * MIB) -> bytes:
@@ -81,7 +65,7 @@ def check(world: PullWorld, expected: dict[str, list[bytes]]) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_a_pull_that_dies_at_a_point_is_done_by_the_next(world: PullWorld, point: str) -> None:
     expected = {"2013-Q1": [offer(world, "2013-Q1", "one")], "2013-Q2": [offer(world, "2013-Q2", "two")]}
-    assert ended(in_child(world, lambda: kill_points.die_at(point))) == -signal.SIGKILL
+    assert start(world, kill_points.environment(point)).wait() == -signal.SIGKILL
     check(world, expected)
     world.pull()
     check(world, expected)
@@ -97,16 +81,16 @@ def test_pulls_killed_at_200_moments_lose_and_double_nothing(world: PullWorld) -
     chance = random.Random(18)
     expected: dict[str, list[bytes]] = {}
     begin = time.monotonic()
-    assert ended(in_child(world)) == 0
+    assert start(world).wait() == 0
     lasting = time.monotonic() - begin + 1  # of a pull that is let through
     killed = 0
     for number in range(MOMENTS):
         period = f"{2000 + number // 8}-Q{number // 2 % 4 + 1}"  # every second time another content of the same delivery
         expected.setdefault(period, []).append(offer(world, period, f"number {number}", 2 * MIB))
-        child = in_child(world)
+        child = start(world)
         time.sleep(chance.uniform(0, lasting))
-        os.kill(child, signal.SIGKILL)
-        killed += ended(child) == -signal.SIGKILL
+        child.kill()
+        killed += child.wait() == -signal.SIGKILL
         check(world, expected)
         until(lambda: {one.result for one in world.pull()} == {"unchanged"})  # "waiting" while a process of the killed pull ends
         check(world, expected)

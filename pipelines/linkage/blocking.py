@@ -29,6 +29,8 @@ MAX_RECORDS_PER_VALUE = 300
 # If on average fewer rows than this agree in the columns of a key with one value, it is evaluated row by row; estimated on a sample.
 MIN_REPETITION = 5.0
 SAMPLE_SIZE = 20_000
+# DuckDB scans a table by batches; with more rows than this, two threads hash the values.
+BATCH_ROWS = 122_880
 # If more records than this share a value, only those that also agree in a further column (`BlockingKey.further`) are paired.
 MAX_RECORDS_WITHOUT_FURTHER = 20
 
@@ -225,7 +227,7 @@ def _narrow_values(groups: Groups, value: np.ndarray, further: list[np.ndarray])
 
 @contextmanager
 def _open_evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
-    with open_shared_database() as database:
+    with open_shared_database(2 if len(records) > BATCH_ROWS else 1) as database:
         yield _Evaluator(records, database)
 
 
@@ -308,5 +310,6 @@ class _Evaluator:
         return 1 + 2 * duplicates * size / max(len(rows), 1) ** 2 < MIN_REPETITION
 
     def _run_query(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
-        self.database.register("records", pa.table({**columns, "id": np.arange(size)}))
+        table = pa.table({**columns, "id": np.arange(size)})
+        self.database.register("records", pa.Table.from_batches(table.to_batches(max_chunksize=BATCH_ROWS), table.schema))
         return {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}
